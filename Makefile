@@ -1,0 +1,97 @@
+# Makefile of cnap_org
+#
+# make, make install, make installcheck ...  build against the pg_config in PATH,
+#                                            or PG_CONFIG=/path/to/pg_config
+# make test, make demo                       set up all they need by themselves
+#
+# WERROR=1 turns compiler warnings into errors.
+
+EXTENSION = cnap_org
+MODULE_big = cnap_org
+
+# Empty, or the source tree's path where the build is outside of it.
+SOURCE := $(if $(VPATH),$(VPATH)/,$(filter-out ./,$(dir $(firstword $(MAKEFILE_LIST)))))
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(SOURCE)cnap_org.control)
+
+INCLUDED = $(wildcard $(SOURCE)src/*.h)
+OBJS = $(patsubst $(SOURCE)%.c,%.o,$(sort $(wildcard $(SOURCE)src/*.c)))
+
+# The install script is joined from its pieces, in the order of their names.
+SQL_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
+SQL_PIECES = $(sort $(wildcard $(SOURCE)src/sql/*.sql))
+DATA_built = $(SQL_SCRIPT)
+
+# PostgreSQL's own headers are not clean under all of -Wextra.
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers $(if $(WERROR),-Werror)
+
+REGRESS = $(patsubst $(SOURCE)sql/%.sql,%,$(sort $(wildcard $(SOURCE)sql/*.sql)))
+
+ISOLATION_DIR = $(SOURCE)test/isolation
+ISOLATION = $(patsubst $(ISOLATION_DIR)/specs/%.spec,%,$(sort $(wildcard $(ISOLATION_DIR)/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(ISOLATION_DIR) --load-extension=$(EXTENSION)
+
+# PGXS runs prove inside the source tree.
+PROVE_TESTS = $(patsubst $(SOURCE)%,%,$(sort $(wildcard $(SOURCE)test/tap/*.pl)))
+TAP_TESTS = $(if $(PROVE_TESTS),1)
+
+PGTAP_DB = contrib_regression_pgtap
+PGTAP_TESTS = $(sort $(wildcard $(SOURCE)test/pgtap/*.sql))
+PG_PROVE = pg_prove
+
+EXTRA_CLEAN = $(EXTENSION)-*.zip
+
+# These bring what they need themselves, so must work where no pg_config exists yet.
+SETUP_GOALS = test demo demo-stop bench dist
+
+ifneq (,$(filter-out $(SETUP_GOALS),$(or $(MAKECMDGOALS),all)))
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+# Bitcode for the JIT is left out where its compiler is not installed.
+CLANG_USED := $(shell sed -n 's/^CLANG *= *//p' '$(dir $(PGXS))../Makefile.global')
+ifeq (,$(shell command -v $(or $(CLANG_USED),clang)))
+override with_llvm = no
+endif
+
+include $(PGXS)
+
+$(if $(SOURCE),$(shell mkdir -p src))
+$(OBJS) $(OBJS:.o=.bc): $(INCLUDED)
+
+$(SQL_SCRIPT): $(SQL_PIECES)
+	cat $^ > $@
+
+# The pgTAP tests against a running server, in a database of their own
+.PHONY: pgtap
+pgtap:
+	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d postgres \
+		-c 'SET client_min_messages = warning' \
+		-c 'DROP DATABASE IF EXISTS $(PGTAP_DB)' \
+		-c 'CREATE DATABASE $(PGTAP_DB) TEMPLATE template0'
+	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d $(PGTAP_DB) \
+		-c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION $(EXTENSION)'
+	$(PG_PROVE) --psql-bin '$(bindir)/psql' --dbname $(PGTAP_DB) $(PGTAP_TESTS)
+endif
+
+.DELETE_ON_ERROR:
+
+.PHONY: $(SETUP_GOALS)
+
+# SUITES="regress pgtap isolation tap" selects some of the suites.
+test:
+	$(SOURCE)test/run $(SUITES)
+
+demo:
+	$(SOURCE)test/demo
+
+demo-stop:
+	$(SOURCE)test/demo stop
+
+bench:
+	$(SOURCE)test/bench/run
+
+# The archive for PGXN
+dist:
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		-o $(EXTENSION)-$(EXTVERSION).zip HEAD

@@ -1,0 +1,236 @@
+# shellcheck shell=bash
+#
+# lib.sh: what the scripts of this directory share
+#
+# Everything happens below one directory, $WORK:
+#
+#   tree/       a private PostgreSQL: its programs copied, all else symbolic links. PostgreSQL
+#               finds its directories from the place of its programs, so "make install" with the
+#               pg_config of this tree leaves the real installation alone.
+#   src/        a copy of the checkout; what is built and written by tests stays in here
+#   data/, log  a cluster, which listens on a Unix socket in $WORK and nowhere else
+#
+# PostgreSQL refuses to run as root. Root therefore does all of this as another user ($RUN_AS).
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+RUN_AS=
+WORK=
+
+die() {
+	echo "$(basename "$0"): $*" >&2
+	exit 1
+}
+
+# Nothing that the caller has set for another server or another make may get in the way.
+clean_environment() {
+	local var
+	for var in "${!PG@}"; do
+		[ "$var" = PG_CONFIG ] || unset "$var"
+	done
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES TMPDIR PERL5LIB PERL5OPT
+	export LC_ALL=C.UTF-8
+}
+
+# ---- what must be installed ----
+
+# Sets PG_CONFIG to the program of a PostgreSQL with its server and headers, or fails.
+find_server() {
+	local program bindir
+	program=$(command -v "${PG_CONFIG:-pg_config}") || return 1
+	bindir=$("$program" --bindir 2>/dev/null) || return 1
+	# that of Debian in PATH is a script which looks for the newest; that of our own tree,
+	# which is about to be replaced, stands for the one it was copied from
+	program=${bindir#"$WORK/tree"}/pg_config
+	bindir=$(dirname "$program")
+	[ -x "$program" ] && [ -x "$bindir/postgres" ] && [ -x "$bindir/initdb" ] &&
+		[ -f "$("$program" --pgxs)" ] &&
+		[ -f "$("$program" --includedir-server)/postgres.h" ] || return 1
+	PG_CONFIG=$program
+}
+
+have_server() {
+	find_server
+}
+
+have_compiler() {
+	echo '#include <stdio.h>' | ${CC:-gcc} -xc -E - >/dev/null 2>&1 &&
+		command -v make >/dev/null
+}
+
+have_pgtap() {
+	find_server && [ -f "$("$PG_CONFIG" --sharedir)/extension/pgtap.control" ]
+}
+
+have_pg_prove() {
+	command -v pg_prove >/dev/null
+}
+
+have_tap() {
+	command -v prove >/dev/null && perl -MTest::More -MIPC::Run -e 1 2>/dev/null
+}
+
+# The major version of the server found, else of the one that the distribution has
+server_major() {
+	if find_server; then
+		"$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'
+	else
+		apt-cache depends postgresql 2>/dev/null |
+			sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p'
+	fi
+}
+
+# Prints the Debian packages that hold the named things.
+packages_for() {
+	local thing major
+	major=$(server_major)
+	for thing; do
+		case $thing in
+			server) echo "postgresql-${major:-NN} postgresql-server-dev-${major:-NN}" ;;
+			compiler) echo gcc libc6-dev make ;;
+			pgtap) echo "postgresql-${major:-NN}-pgtap" ;;
+			pg_prove) echo libtap-parser-sourcehandler-pgtap-perl ;;
+			tap) echo perl libipc-run-perl ;;
+		esac
+	done
+}
+
+# Runs a command as root, with the environment that apt-get needs.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		env DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
+	fi
+}
+
+# Installs packages, but keeps the server's package from making and starting a cluster.
+apt_install() {
+	as_root sh -eu -s -- "$@" <<-'END'
+		dir=/etc/postgresql-common/createcluster.d
+		conf=$dir/cnap_org.conf
+		trap 'rm -f $conf; rmdir $dir 2>/dev/null || :' EXIT
+		mkdir -p $dir
+		echo 'create_main_cluster = false' >$conf
+		apt-get install -y -q --no-install-recommends "$@" </dev/null
+	END
+}
+
+# need THING...: makes sure that these are there: server, compiler, pgtap, pg_prove, tap
+need() {
+	local thing missing=() packages
+	if ! find_server && [ -n "${PG_CONFIG-}" ]; then
+		die "$PG_CONFIG: no PostgreSQL with server and headers"
+	fi
+	for thing; do
+		"have_$thing" || missing+=("$thing")
+	done
+	if [ ${#missing[@]} -gt 0 ]; then
+		if ! command -v apt-get >/dev/null; then
+			die "please install: ${missing[*]}"
+		fi
+		if ! as_root true 2>/dev/null; then
+			die "please install: $(packages_for "${missing[@]}" | xargs)"
+		fi
+		echo "Installing what is missing: ${missing[*]}"
+		as_root apt-get update -q </dev/null
+		read -ra packages < <(packages_for "${missing[@]}" | xargs)
+		apt_install "${packages[@]}"
+		find_server || die "no PostgreSQL after the installation"
+	fi
+	if [ "$(server_major)" -lt 15 ]; then
+		die "PostgreSQL 15 or newer is needed, this is $("$PG_CONFIG" --version)"
+	fi
+}
+
+# ---- the private tree ----
+
+# Decides who does the work.
+choose_user() {
+	if [ "$(id -u)" = 0 ]; then
+		RUN_AS=postgres
+		id "$RUN_AS" >/dev/null 2>&1 || RUN_AS=nobody
+	fi
+}
+
+# as_user COMMAND...: runs it in $WORK as the user who does the work
+as_user() {
+	local become=()
+	[ -z "$RUN_AS" ] ||
+		become=(setpriv --reuid "$RUN_AS" --regid "$(id -gn "$RUN_AS")" --init-groups)
+	(cd "$WORK" && exec "${become[@]}" env HOME="$WORK" USER="${RUN_AS:-$(id -un)}" "$@")
+}
+
+make_private_tree() {
+	local tree=$WORK/tree bindir dir program
+	bindir=$("$PG_CONFIG" --bindir)
+	as_user mkdir -p "$tree$bindir"
+	for program in "$bindir"/{postgres,initdb,psql,pgbench,pg_*,{create,drop}{db,user},{cluster,reindex,vacuum}db}; do
+		[ ! -x "$program" ] || as_user cp -L "$program" "$tree$bindir"
+	done
+	for dir in sharedir pkglibdir includedir-server; do
+		dir=$("$PG_CONFIG" "--$dir")
+		as_user mkdir -p "$tree$dir"
+		as_user cp -rs "$dir/." "$tree$dir"
+	done
+	# the links to a cnap_org that is really installed
+	as_user find "$tree" -depth -name 'cnap_org*' -exec rm -rf {} +
+	as_user ln -sfn "$tree$bindir/pg_config" "$WORK/pg_config"
+	use_private_tree
+}
+
+use_private_tree() {
+	PG_CONFIG=$(readlink "$WORK/pg_config")
+	BINDIR=$(dirname "$PG_CONFIG")
+	export PG_CONFIG PGHOST=$WORK PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+}
+
+# Brings $WORK/src up to date with the checkout, keeping what is built already.
+copy_source() {
+	as_user mkdir -p "$WORK/src"
+	as_user find "$WORK/src" -type f ! -name '*.o' ! -name '*.bc' ! -name '*.so' -delete
+	tar -C "$REPO" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
+		--exclude='./cnap_org--*[0-9].sql' --exclude=./results --exclude=./output_iso \
+		--exclude=./tmp_check . |
+		as_user tar -C "$WORK/src" -x
+}
+
+# private_make ARGUMENT...: make in the copy, for the private tree
+private_make() {
+	as_user make --no-print-directory -C "$WORK/src" "PG_CONFIG=$PG_CONFIG" "WERROR=${WERROR-1}" "$@"
+}
+
+build() {
+	copy_source
+	private_make -s -j "$(nproc)" all
+	private_make -s install
+}
+
+# ---- the cluster ----
+
+start_cluster() {
+	as_user "$BINDIR/initdb" -D "$WORK/data" -U "$PGUSER" --auth=trust --no-sync \
+		--encoding=UTF8 --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 ||
+		{ cat "$WORK/initdb.log" >&2; die "initdb failed"; }
+	as_user tee -a "$WORK/data/postgresql.conf" >/dev/null <<-END
+		listen_addresses = ''
+		unix_socket_directories = '$WORK'
+		port = $PGPORT
+		fsync = off
+		max_prepared_transactions = 20
+	END
+	as_user "$BINDIR/pg_ctl" -s -w -D "$WORK/data" -l "$WORK/log" start </dev/null ||
+		{ tail -n 20 "$WORK/log" >&2; die "the cluster does not start"; }
+}
+
+# Stops every cluster below $WORK: ours, and those that an interrupted test has left.
+stop_clusters() {
+	local pid_file
+	while IFS= read -r pid_file; do
+		as_user "$BINDIR/pg_ctl" -s -w -m immediate -D "$(dirname "$pid_file")" stop || :
+	done < <(find "$WORK" -name postmaster.pid 2>/dev/null)
+}
+
+remove_work() {
+	[ -z "${BINDIR:-}" ] || stop_clusters
+	rm -rf "$WORK"
+}
