@@ -9,6 +9,7 @@
 #               pg_config of this tree leaves the real installation alone.
 #   src/        a copy of the checkout; what is built and written by tests stays in here
 #   data/, log  a cluster, which listens on a Unix socket in $WORK and nowhere else
+#   tmp/        what tests want to have in /tmp, their own clusters' sockets among it
 #
 # PostgreSQL refuses to run as root. Root therefore does all of this as another user ($RUN_AS).
 
@@ -157,13 +158,14 @@ as_user() {
 	local become=()
 	[ -z "$RUN_AS" ] ||
 		become=(setpriv --reuid "$RUN_AS" --regid "$(id -gn "$RUN_AS")" --init-groups)
-	(cd "$WORK" && exec "${become[@]}" env HOME="$WORK" USER="${RUN_AS:-$(id -un)}" "$@")
+	(cd "$WORK" && exec "${become[@]}" env HOME="$WORK" TMPDIR="$WORK/tmp" \
+		USER="${RUN_AS:-$(id -un)}" "$@")
 }
 
 make_private_tree() {
 	local tree=$WORK/tree bindir dir program
 	bindir=$("$PG_CONFIG" --bindir)
-	as_user mkdir -p "$tree$bindir"
+	as_user mkdir -p "$tree$bindir" "$WORK/tmp"
 	for program in "$bindir"/{postgres,initdb,psql,pgbench,pg_*,{create,drop}{db,user},{cluster,reindex,vacuum}db}; do
 		[ ! -x "$program" ] || as_user cp -L "$program" "$tree$bindir"
 	done
@@ -186,8 +188,8 @@ use_private_tree() {
 
 # Brings $WORK/src up to date with the checkout, keeping what is built already.
 copy_source() {
-	as_user mkdir -p "$WORK/src"
-	as_user find "$WORK/src" -type f ! -name '*.o' ! -name '*.bc' ! -name '*.so' -delete
+	as_user mkdir -p "$WORK/src" &&
+		as_user find "$WORK/src" -type f ! -name '*.o' ! -name '*.bc' ! -name '*.so' -delete
 	tar -C "$REPO" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
 		--exclude='./cnap_org--*[0-9].sql' --exclude=./results --exclude=./output_iso \
 		--exclude=./tmp_check . |
@@ -200,9 +202,9 @@ private_make() {
 }
 
 build() {
-	copy_source
-	private_make -s -j "$(nproc)" all
-	private_make -s install
+	copy_source &&
+		private_make -s -j "$(nproc)" all &&
+		private_make -s install
 }
 
 # ---- the cluster ----
@@ -226,6 +228,7 @@ start_cluster() {
 stop_clusters() {
 	local pid_file
 	while IFS= read -r pid_file; do
+		[ -f "$pid_file" ] || continue
 		as_user "$BINDIR/pg_ctl" -s -w -m immediate -D "$(dirname "$pid_file")" stop || :
 	done < <(find "$WORK" -name postmaster.pid 2>/dev/null)
 }
