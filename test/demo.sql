@@ -1,0 +1,305 @@
+-- demo.sql: the story of a vendor who runs software for its customers, played by test/demo.
+-- What is expected to be refused stands between ON_ERROR_STOP off and on: any other error
+-- ends the demo.
+
+\echo
+\echo '=== 1. An application, and its customers ==='
+\echo
+\echo 'A platform hosts the software of many companies. Each customer has a workspace. The'
+\echo 'extension knows organizations, workspaces and who belongs to them; all else is the'
+\echo 'application''s own schema.'
+\echo
+
+CREATE EXTENSION cnap_org;
+
+CREATE SCHEMA app;
+
+CREATE TABLE app.project (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE,
+    name         text NOT NULL
+);
+CREATE INDEX ON app.project (workspace_id);
+
+CREATE TABLE app.deployment (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE,
+    project_id   bigint NOT NULL REFERENCES app.project ON DELETE CASCADE,
+    version      text NOT NULL,
+    status       text NOT NULL DEFAULT 'running',
+    deployed_at  timestamptz NOT NULL
+);
+CREATE INDEX ON app.deployment (workspace_id);
+
+CREATE TABLE app.log_line (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE,
+    logged_at    timestamptz NOT NULL,
+    level        text NOT NULL,
+    message      text NOT NULL
+);
+
+\echo
+\echo 'A superuser with no current user acts as the system, and creates workspaces for anybody.'
+\echo 'A user is an id of the application''s identity provider. Gina owns those of Globex.'
+\echo
+
+SELECT cnap_create_workspace('Globex production', owner => 'gina') AS globex \gset
+SELECT cnap_create_workspace('Globex staging', owner => 'gina') AS staging \gset
+SELECT cnap_create_workspace('Initech', owner => 'ivan') AS initech \gset
+SELECT count(cnap_create_workspace('Customer ' || n, owner => 'customer-' || n)) AS created
+FROM generate_series(1, 7) n;
+
+INSERT INTO app.project (workspace_id, name)
+SELECT w.id, p.name
+FROM cnap.workspace w, unnest(ARRAY['shop', 'billing', 'reports']) AS p (name);
+
+INSERT INTO app.deployment (workspace_id, project_id, version, deployed_at)
+SELECT p.workspace_id, p.id, '1.' || n, now() - n * interval '1 day'
+FROM app.project p, generate_series(1, 10) n;
+
+INSERT INTO app.log_line (workspace_id, logged_at, level, message)
+SELECT w.id, now() - n * interval '1 minute',
+       CASE WHEN n % 50 = 0 THEN 'error' ELSE 'info' END, 'request ' || n || ' served'
+FROM cnap.workspace w, generate_series(1, 500) n;
+
+SELECT (SELECT count(*) FROM cnap.workspace) AS workspaces,
+       (SELECT count(*) FROM app.project) AS projects,
+       (SELECT count(*) FROM app.deployment) AS deployments,
+       (SELECT count(*) FROM app.log_line) AS log_lines;
+
+\echo
+\echo '=== 2. One call protects a table ==='
+\echo
+\echo 'Reading asks for access to the row''s workspace; writing for the permission named, here'
+\echo 'that of running the workspace. A missing index is pointed out.'
+\echo
+
+SELECT cnap_protect('app.project', write_permission => 'administer');
+SELECT cnap_protect('app.deployment', write_permission => 'administer');
+SELECT cnap_protect('app.log_line');
+
+CREATE INDEX CONCURRENTLY log_line_workspace_id_idx ON app.log_line (workspace_id);
+
+SELECT * FROM cnap_protected_tables();
+
+\echo
+\echo '=== 3. The application server ==='
+\echo
+\echo 'It connects with an ordinary role. cnap_trust() lets that role say on whose behalf it'
+\echo 'acts; SET LOCAL does so for one transaction, which suits connection poolers.'
+\echo
+
+CREATE ROLE app_server LOGIN;
+GRANT USAGE ON SCHEMA app TO app_server;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO app_server;
+SELECT cnap_trust('app_server');
+
+\echo
+\echo '-- from here on connected as app_server'
+\connect - app_server
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'gina';
+SELECT cnap_current_user();
+SELECT name, section, role FROM cnap_workspaces() ORDER BY name;
+SELECT workspace_id, count(*) AS log_lines FROM app.log_line GROUP BY workspace_id;
+COMMIT;
+
+\echo
+\echo 'With no current user there is nothing to see.'
+\echo
+
+SELECT cnap_current_user(), count(*) AS log_lines FROM app.log_line;
+
+\echo
+\echo '=== 4. The vendor: Acme, an organization with a team ==='
+\echo
+\echo 'Ann of Acme creates the organization and becomes its owner. Ben joins as a plain member.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT cnap_create_organization('Acme', slug => 'acme') AS acme \gset
+SELECT cnap_add_organization_member(:'acme', 'ben');
+SELECT user_id, role FROM cnap_organization_members(:'acme') ORDER BY user_id;
+COMMIT;
+
+\echo
+\echo 'So far Acme manages nothing, and Ben sees no row.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ben';
+SELECT count(*) AS log_lines FROM app.log_line;
+COMMIT;
+
+\echo
+\echo '=== 5. The grant: Gina lets Acme manage her production workspace ==='
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'gina';
+SELECT cnap_grant_management(:'globex', :'acme');
+COMMIT;
+
+\echo
+\echo 'From this moment Ben sees exactly the rows of that workspace, and none of any other.'
+\echo 'The query does not mention workspaces: the policies do the work.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ben';
+SELECT name, section, role, via, organization FROM cnap_workspaces();
+SELECT workspace_id, workspace_id = :'globex' AS is_globex_production, count(*) AS log_lines
+FROM app.log_line GROUP BY workspace_id;
+SELECT level, message FROM app.log_line WHERE level = 'error' ORDER BY logged_at DESC LIMIT 3;
+COMMIT;
+
+\echo
+\echo 'Dora joins Acme later: nothing is shared with her one by one, she simply has access.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT cnap_add_organization_member(:'acme', 'dora');
+COMMIT;
+
+BEGIN;
+SET LOCAL cnap.user_id = 'dora';
+SELECT count(*) AS log_lines FROM app.log_line;
+UPDATE app.deployment SET status = 'restarted'
+WHERE version = '1.1' RETURNING id, version, status;
+COMMIT;
+
+\echo
+\echo '=== 6. What a manager cannot do ==='
+\echo
+\echo 'A managing team runs the workspace, but can never stay in it by a back door: it adds no'
+\echo 'members, hands nothing on and deletes nothing.'
+\echo
+
+\set ON_ERROR_STOP off
+
+BEGIN;
+SET LOCAL cnap.user_id = 'dora';
+SELECT cnap_add_workspace_member(:'globex', 'dora');
+ROLLBACK;
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT cnap_transfer_workspace(:'globex', 'ann');
+ROLLBACK;
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT cnap_delete_workspace(:'globex');
+ROLLBACK;
+
+\echo
+\echo 'A workspace that Dora has no access to does not exist as far as she can tell, and a row'
+\echo 'cannot be moved into it.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'dora';
+SELECT cnap_workspace_members(:'initech');
+ROLLBACK;
+
+BEGIN;
+SET LOCAL cnap.user_id = 'dora';
+UPDATE app.deployment SET workspace_id = :'initech' WHERE version = '1.1';
+ROLLBACK;
+
+\set ON_ERROR_STOP on
+
+\echo
+\echo 'Everybody with access to the workspace, as its owner sees it:'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'gina';
+SELECT * FROM cnap_workspace_members(:'globex');
+COMMIT;
+
+\echo
+\echo '=== 7. Somebody leaves Acme ==='
+\echo
+\echo 'Ben leaves, and has lost the access everywhere. There is nothing to clean up.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ben';
+SELECT count(*) AS log_lines_before FROM app.log_line;
+SELECT cnap_leave_organization(:'acme');
+SELECT count(*) AS log_lines_after FROM app.log_line;
+COMMIT;
+
+\echo
+\echo 'Why has he no access? The application''s role may ask about anybody.'
+\echo
+
+SELECT cnap_can_access('ben', :'globex') AS ben, cnap_can_access('dora', :'globex') AS dora;
+SELECT * FROM cnap_explain_access('ben', :'globex');
+SELECT * FROM cnap_explain_access('dora', :'globex');
+
+\echo
+\echo '=== 8. The revocation: Gina ends the arrangement ==='
+\echo
+\echo 'First she looks who would lose access.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'gina';
+SELECT * FROM cnap_preview_revocation(:'globex');
+SELECT cnap_revoke_management(:'globex');
+COMMIT;
+
+BEGIN;
+SET LOCAL cnap.user_id = 'dora';
+SELECT count(*) AS log_lines FROM app.log_line;
+COMMIT;
+
+\echo
+\echo 'Of Acme nothing is left in the workspace. Gina''s rows are all there.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'gina';
+SELECT * FROM cnap_workspace_members(:'globex');
+SELECT count(*) AS log_lines FROM app.log_line WHERE workspace_id = :'globex';
+COMMIT;
+
+\echo
+\echo '=== 9. Who did what ==='
+\echo
+\echo 'Each change has left an entry in the audit log: who acted, with which database role, and'
+\echo 'by which right.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'gina';
+SELECT * FROM cnap_workspace_audit(:'globex');
+COMMIT;
+
+\echo
+\echo '=== 10. An identity cannot be forged ==='
+\echo
+\echo 'An ordinary role that nobody trusts cannot say that it is Gina.'
+\echo
+
+\connect - postgres
+CREATE ROLE reporting LOGIN;
+GRANT USAGE ON SCHEMA app TO reporting;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO reporting;
+
+\echo
+\echo '-- connected as reporting'
+\connect - reporting
+\set ON_ERROR_STOP off
+\echo
+
+SET cnap.user_id = 'gina';
+SELECT cnap_can_access('gina', :'globex');
+SELECT count(*) AS log_lines FROM app.log_line;
