@@ -21,9 +21,10 @@ SQL_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 SQL_PIECES = $(sort $(wildcard $(SOURCE)src/sql/*.sql))
 DATA_built = $(SQL_SCRIPT)
 
-# PostgreSQL's own headers are not clean under all of -Wextra.
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
-	-Wno-missing-field-initializers $(if $(WERROR),-Werror)
+# PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system.
+PG_CPPFLAGS = -isystem $(includedir_server)
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+	$(if $(WERROR),-Werror)
 
 REGRESS = $(patsubst $(SOURCE)sql/%.sql,%,$(sort $(wildcard $(SOURCE)sql/*.sql)))
 
