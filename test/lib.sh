@@ -58,8 +58,22 @@ have_compiler() {
 		command -v make >/dev/null
 }
 
+# Prints the directory of the extension pgTAP. It is plain SQL, so that of another PostgreSQL
+# serves one which has none.
+pgtap_dir() {
+	local control
+	for control in "$("$PG_CONFIG" --sharedir)" /usr/share/postgresql/*; do
+		control=$control/extension/pgtap.control
+		if [ -f "$control" ]; then
+			dirname "$control"
+			return
+		fi
+	done
+	return 1
+}
+
 have_pgtap() {
-	find_server && [ -f "$("$PG_CONFIG" --sharedir)/extension/pgtap.control" ]
+	find_server && pgtap_dir >/dev/null
 }
 
 have_pg_prove() {
@@ -88,7 +102,13 @@ packages_for() {
 		case $thing in
 			server) echo "postgresql-${major:-NN} postgresql-server-dev-${major:-NN}" ;;
 			compiler) echo gcc libc6-dev make ;;
-			pgtap) echo "postgresql-${major:-NN}-pgtap" ;;
+			pgtap)
+				if [ -n "$(apt-cache search --names-only "^postgresql-$major-pgtap$")" ]; then
+					echo "postgresql-$major-pgtap"
+				else
+					echo pgtap
+				fi
+				;;
 			pg_prove) echo libtap-parser-sourcehandler-pgtap-perl ;;
 			tap) echo perl libipc-run-perl ;;
 		esac
@@ -163,7 +183,7 @@ as_user() {
 }
 
 make_private_tree() {
-	local tree=$WORK/tree bindir dir program
+	local tree=$WORK/tree bindir extension dir program
 	bindir=$("$PG_CONFIG" --bindir)
 	as_user mkdir -p "$tree$bindir" "$WORK/tmp"
 	for program in "$bindir"/{postgres,initdb,psql,pgbench,pg_*,{create,drop}{db,user},{cluster,reindex,vacuum}db}; do
@@ -174,6 +194,10 @@ make_private_tree() {
 		as_user mkdir -p "$tree$dir"
 		as_user cp -rs "$dir/." "$tree$dir"
 	done
+	extension=$("$PG_CONFIG" --sharedir)/extension
+	if [ ! -f "$extension/pgtap.control" ] && dir=$(pgtap_dir); then
+		as_user cp -s "$dir"/pgtap* "$tree$extension"
+	fi
 	# the links to a cnap_org that is really installed
 	as_user find "$tree" -depth -name 'cnap_org*' -exec rm -rf {} +
 	as_user ln -sfn "$tree$bindir/pg_config" "$WORK/pg_config"
