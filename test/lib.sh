@@ -39,9 +39,10 @@ find_server() {
 	local program bindir
 	program=$(command -v "${PG_CONFIG:-pg_config}") || return 1
 	bindir=$("$program" --bindir 2>/dev/null) || return 1
-	# that of Debian in PATH is a script which looks for the newest; that of our own tree,
-	# which is about to be replaced, stands for the one it was copied from
-	program=${bindir#"$WORK/tree"}/pg_config
+	# that of Debian in PATH is a script which looks for the newest; that of a private tree
+	# stands for the one it was copied from
+	program=$bindir/pg_config
+	[ ! -L "$program.origin" ] || program=$(readlink "$program.origin")
 	bindir=$(dirname "$program")
 	[ -x "$program" ] && [ -x "$bindir/postgres" ] && [ -x "$bindir/initdb" ] &&
 		[ -f "$("$program" --pgxs)" ] &&
@@ -193,14 +194,15 @@ make_private_tree() {
 		dir=$("$PG_CONFIG" "--$dir")
 		as_user mkdir -p "$tree$dir"
 		as_user cp -rs "$dir/." "$tree$dir"
+		# but for what belongs to a cnap_org that is really installed
+		as_user find "$tree$dir" -depth -name 'cnap_org*' -exec rm -rf {} +
 	done
 	extension=$("$PG_CONFIG" --sharedir)/extension
 	if [ ! -f "$extension/pgtap.control" ] && dir=$(pgtap_dir); then
 		as_user cp -s "$dir"/pgtap* "$tree$extension"
 	fi
-	# the links to a cnap_org that is really installed
-	as_user find "$tree" -depth -name 'cnap_org*' -exec rm -rf {} +
-	as_user ln -sfn "$tree$bindir/pg_config" "$WORK/pg_config"
+	as_user ln -s "$PG_CONFIG" "$tree$bindir/pg_config.origin"
+	as_user ln -s "$tree$bindir/pg_config" "$WORK/pg_config"
 	use_private_tree
 }
 
