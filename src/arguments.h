@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.h
+ *	  The arguments of public functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_ARGUMENTS_H
+#define CNAP_ARGUMENTS_H
+
+#include "fmgr.h"
+#include "utils/uuid.h"
+
+#include "permission.h"
+
+/*
+ * Each returns the checked argument, or raises 22023
+ * (invalid_parameter_value) with its name in the message.  "Required" refuses
+ * null; "optional" returns a null pointer for it.
+ */
+extern Datum CnapRequiredArg(FunctionCallInfo fcinfo, int argno, const char *argname);
+extern const pg_uuid_t *CnapRequiredUuid(FunctionCallInfo fcinfo, int argno,
+										 const char *argname);
+extern text *CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname);
+extern text *CnapRequiredName(FunctionCallInfo fcinfo, int argno);
+extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest);
+extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
+
+/* Each raises 22023 for a value that is not of the format. */
+extern void CnapCheckSlug(const text *slug);
+extern void CnapCheckUrl(const text *url, const char *argname);
+extern void CnapCheckEmail(const text *email, const char *argname);
+extern void CnapCheckMetadata(FunctionCallInfo fcinfo, int argno);
+
+/* Copies the first arguments to the parameters of a statement. */
+extern void CnapArguments(FunctionCallInfo fcinfo, int nargs, Datum *values, char *nulls);
+
+#endif							/* CNAP_ARGUMENTS_H */

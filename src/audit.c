@@ -1,0 +1,515 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit.c
+ *	  The audit log.
+ *
+ * A row trigger on each table writes the entries, so that a change is recorded
+ * whoever makes it: a public function, psql, an ORM.  A public function leaves
+ * who acts, and with what right, in current_act while its statement runs; a
+ * change outside of it is recorded as a direct statement.
+ *
+ * Two kinds of changed rows leave no entry:
+ * - A new row that brings a created_at of its own is history, restored from a
+ *	 dump or copied from elsewhere; its entries come with the audit log's rows.
+ * - Members that go with their organization or workspace; the entry about
+ *	 that says it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/datetime.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "audit.h"
+#include "lookup.h"
+#include "notify.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_record_change);
+PG_FUNCTION_INFO_V1(cnap_audit_log_before_write);
+
+/* The act whose statement is being executed, or null. */
+static const CnapAct *current_act = NULL;
+
+/* What one entry says, apart from who and with what right. */
+typedef struct Entry
+{
+	const char *action;
+	const pg_uuid_t *organization;
+	const pg_uuid_t *workspace;
+	text	   *subject;
+	StringInfoData detail;		/* the inside of a JSON object */
+} Entry;
+
+/* A changed row, old and new; the one that there is not is null. */
+typedef struct Change
+{
+	TupleDesc	desc;
+	HeapTuple	before;
+	HeapTuple	after;
+} Change;
+
+/* ---- building entries ---- */
+
+static void
+begin_entry(Entry *entry, const char *action)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->action = action;
+	initStringInfo(&entry->detail);
+}
+
+/* Adds "key": "value" to a JSON object; a null pointer adds nothing. */
+static void
+append_pair(StringInfo json, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	if (json->len > 0)
+		appendStringInfoString(json, ", ");
+	escape_json(json, key);
+	appendStringInfoString(json, ": ");
+	escape_json(json, value);
+}
+
+/* Writes an entry, and queues its notification. */
+static void
+write_entry(const CnapAct *act, Entry *entry)
+{
+	static CnapStatement insert = {
+		"INSERT INTO cnap.audit_log (actor, database_role, action, organization_id,"
+		" workspace_id, subject, path, detail)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)",
+		8, {TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	const pg_uuid_t *organization = entry->organization;
+	Datum		values[8];
+	char		nulls[8];
+	StringInfoData payload;
+
+	if (organization == NULL && act->as_manager)
+		organization = &act->manager;
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = PointerGetDatum(act->actor.user);
+	nulls[0] = act->actor.user != NULL ? ' ' : 'n';
+	values[1] = CStringGetTextDatum(GetUserNameFromId(act->actor.role, false));
+	values[2] = CStringGetTextDatum(entry->action);
+	values[3] = PointerGetDatum(organization);
+	nulls[3] = organization != NULL ? ' ' : 'n';
+	values[4] = PointerGetDatum(entry->workspace);
+	nulls[4] = entry->workspace != NULL ? ' ' : 'n';
+	values[5] = PointerGetDatum(entry->subject);
+	nulls[5] = entry->subject != NULL ? ' ' : 'n';
+	values[6] = CStringGetTextDatum(act->path);
+	values[7] = CStringGetTextDatum(psprintf("{%s}", entry->detail.data));
+	CnapExecute(&insert, values, nulls);
+
+	initStringInfo(&payload);
+	append_pair(&payload, "action", entry->action);
+	append_pair(&payload, "organization",
+				organization != NULL ? CnapUuidString(organization) : NULL);
+	append_pair(&payload, "workspace",
+				entry->workspace != NULL ? CnapUuidString(entry->workspace) : NULL);
+	append_pair(&payload, "subject",
+				entry->subject != NULL ? text_to_cstring(entry->subject) : NULL);
+	append_pair(&payload, "actor",
+				act->actor.user != NULL ? text_to_cstring(act->actor.user) : NULL);
+	CnapNotify(psprintf("{%s}", payload.data));
+}
+
+void
+CnapRecord(const CnapAct *act, const char *action, const char *detail)
+{
+	Entry		entry;
+
+	begin_entry(&entry, action);
+	appendStringInfoString(&entry.detail, detail);
+	write_entry(act, &entry);
+}
+
+/* Records an entry as part of the current act, or of a direct statement. */
+static void
+record(Entry *entry)
+{
+	CnapAct		direct = {0};
+	const char *user;
+
+	if (current_act != NULL)
+	{
+		write_entry(current_act, entry);
+		return;
+	}
+	user = CnapCurrentUser();
+	direct.actor.user = user != NULL ? cstring_to_text(user) : NULL;
+	direct.actor.role = GetOuterUserId();
+	direct.path = "by a direct statement";
+	write_entry(&direct, entry);
+}
+
+/* ---- acts ---- */
+
+uint64
+CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
+			   Datum *values, const char *nulls)
+{
+	const CnapAct *outer = current_act;
+	uint64		processed = 0;
+
+	PG_TRY();
+	{
+		current_act = act;
+		processed = CnapExecute(statement, values, nulls);
+	}
+	PG_FINALLY();
+	{
+		current_act = outer;
+	}
+	PG_END_TRY();
+	return processed;
+}
+
+/* ---- reading changed rows ---- */
+
+static Datum
+get(const Change *change, HeapTuple tuple, AttrNumber attno, bool *isnull)
+{
+	return heap_getattr(tuple, attno, change->desc, isnull);
+}
+
+/* A column that is not null, of the row as it is now, or was at its end. */
+static Datum
+get_current(const Change *change, AttrNumber attno)
+{
+	bool		isnull;
+
+	return get(change, change->after ? change->after : change->before, attno,
+			   &isnull);
+}
+
+static char *
+get_text(const Change *change, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = get(change, tuple, attno, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static const char *
+get_role(const Change *change, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = get(change, tuple, attno, &isnull);
+
+	return isnull ? NULL : CnapRoleName(CnapRoleFromOid(DatumGetObjectId(value)));
+}
+
+static const pg_uuid_t *
+get_uuid(const Change *change, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = get(change, tuple, attno, &isnull);
+
+	return isnull ? NULL : DatumGetUUIDP(value);
+}
+
+/* Whether an UPDATE changed a column. */
+static bool
+changed(const Change *change, AttrNumber attno)
+{
+	return CnapColumnDiffers(change->desc, change->before, change->after, attno);
+}
+
+/* Adds "changed": [names], of those among the columns that changed. */
+static bool
+append_changed(StringInfo json, const Change *change,
+			   const AttrNumber *columns, int ncolumns)
+{
+	bool		any = false;
+
+	for (int i = 0; i < ncolumns; i++)
+	{
+		if (!changed(change, columns[i]))
+			continue;
+		appendStringInfoString(json, any ? ", " : "\"changed\": [");
+		escape_json(json, NameStr(TupleDescAttr(change->desc, columns[i] - 1)->attname));
+		any = true;
+	}
+	if (any)
+		appendStringInfoChar(json, ']');
+	return any;
+}
+
+/* Whether a new row is history that is being restored. */
+static bool
+is_restored(const Change *change, AttrNumber created_at)
+{
+	return change->before == NULL &&
+		DatumGetTimestampTz(get_current(change, created_at)) !=
+		GetCurrentTransactionStartTimestamp();
+}
+
+/* ---- entries of each table ---- */
+
+static void
+record_organization(const Change *change)
+{
+	static const AttrNumber settings[] = {
+		Anum_organization_name, Anum_organization_slug, Anum_organization_logo,
+		Anum_organization_management_email, Anum_organization_customer_id,
+		Anum_organization_metadata
+	};
+	Entry		entry;
+
+	if (is_restored(change, Anum_organization_created_at))
+		return;
+
+	begin_entry(&entry, "organization.update");
+	entry.organization = DatumGetUUIDP(get_current(change, Anum_organization_id));
+	if (change->before != NULL && change->after != NULL)
+	{
+		if (!append_changed(&entry.detail, change, settings, lengthof(settings)))
+			return;
+	}
+	else
+	{
+		entry.action = change->after != NULL ?
+			"organization.create" : "organization.delete";
+		append_pair(&entry.detail, "name",
+					TextDatumGetCString(get_current(change, Anum_organization_name)));
+	}
+	record(&entry);
+}
+
+/* The two tables of members are alike. */
+static void
+record_member(const Change *change, CnapTable table)
+{
+	bool		of_organization = table == CNAP_ORGANIZATION_MEMBER;
+	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_organization_member_organization_id));
+	Entry		entry;
+
+	if (is_restored(change, Anum_organization_member_created_at))
+		return;
+
+	if (change->after == NULL)
+	{
+		CnapWorkspace workspace;
+
+		if (of_organization ? !CnapOrganizationExists(id) :
+			!CnapFindWorkspace(id, &workspace))
+			return;
+		begin_entry(&entry, of_organization ?
+					"organization_member.remove" : "workspace_member.remove");
+	}
+	else if (change->before == NULL)
+		begin_entry(&entry, of_organization ?
+					"organization_member.add" : "workspace_member.add");
+	else if (changed(change, Anum_organization_member_role))
+	{
+		begin_entry(&entry, of_organization ?
+					"organization_member.role" : "workspace_member.role");
+		append_pair(&entry.detail, "was",
+					get_role(change, change->before, Anum_organization_member_role));
+	}
+	else
+		return;
+
+	if (of_organization)
+		entry.organization = id;
+	else
+		entry.workspace = id;
+	entry.subject = DatumGetTextPP(get_current(change, Anum_organization_member_user_id));
+	append_pair(&entry.detail, "role",
+				get_role(change, change->after ? change->after : change->before,
+						 Anum_organization_member_role));
+	record(&entry);
+}
+
+/* The entry about the management of a workspace, if that changed. */
+static void
+record_management(const Change *change)
+{
+	const pg_uuid_t *before = NULL;
+	const pg_uuid_t *after = NULL;
+	HeapTuple	terms = change->after;
+	Entry		entry;
+	bool		isnull;
+	Datum		until;
+
+	if (change->before != NULL)
+		before = get_uuid(change, change->before, Anum_workspace_managed_by);
+	if (change->after != NULL)
+		after = get_uuid(change, change->after, Anum_workspace_managed_by);
+	if (before == NULL && after == NULL)
+		return;
+
+	if (after == NULL)
+	{
+		if (change->after == NULL)
+			return;				/* the entry about the deletion says it */
+		begin_entry(&entry, "management.revoke");
+		entry.organization = before;
+		terms = change->before;
+	}
+	else
+	{
+		bool		renewed = before == NULL ||
+			changed(change, Anum_workspace_managed_by) ||
+			changed(change, Anum_workspace_managed_since);
+
+		if (!renewed && !changed(change, Anum_workspace_managed_role) &&
+			!changed(change, Anum_workspace_managed_until))
+			return;
+		begin_entry(&entry, renewed ? "management.grant" : "management.change");
+		entry.organization = after;
+	}
+	entry.workspace = DatumGetUUIDP(get_current(change, Anum_workspace_id));
+	append_pair(&entry.detail, "role",
+				get_role(change, terms, Anum_workspace_managed_role));
+	until = get(change, terms, Anum_workspace_managed_until, &isnull);
+	if (!isnull)
+	{
+		/* JSON's form of a moment, which does not depend on settings. */
+		char		buffer[MAXDATELEN + 1];
+
+		JsonEncodeDateTime(buffer, until, TIMESTAMPTZOID, NULL);
+		append_pair(&entry.detail, "until", buffer);
+	}
+	record(&entry);
+}
+
+static void
+record_workspace(const Change *change)
+{
+	static const AttrNumber billing[] = {
+		Anum_workspace_billing_email, Anum_workspace_customer_id
+	};
+	static const AttrNumber settings[] = {
+		Anum_workspace_name, Anum_workspace_metadata
+	};
+	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_workspace_id));
+	Entry		entry;
+
+	if (is_restored(change, Anum_workspace_created_at))
+		return;
+
+	if (change->before == NULL || change->after == NULL)
+	{
+		begin_entry(&entry, change->after != NULL ?
+					"workspace.create" : "workspace.delete");
+		entry.workspace = id;
+		entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+		if (change->after == NULL)
+			entry.organization = get_uuid(change, change->before,
+										  Anum_workspace_managed_by);
+		append_pair(&entry.detail, "name",
+					TextDatumGetCString(get_current(change, Anum_workspace_name)));
+		record(&entry);
+	}
+	else
+	{
+		if (changed(change, Anum_workspace_owner_id))
+		{
+			begin_entry(&entry, "workspace.transfer");
+			entry.workspace = id;
+			entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+			append_pair(&entry.detail, "from",
+						get_text(change, change->before, Anum_workspace_owner_id));
+			record(&entry);
+		}
+
+		begin_entry(&entry, "workspace.billing");
+		entry.workspace = id;
+		if (append_changed(&entry.detail, change, billing, lengthof(billing)))
+			record(&entry);
+
+		begin_entry(&entry, "workspace.update");
+		entry.workspace = id;
+		if (append_changed(&entry.detail, change, settings, lengthof(settings)))
+			record(&entry);
+	}
+	record_management(change);
+}
+
+/*
+ * cnap.record_change(): trigger, after the change of a row
+ *
+ * The memory is that of the trigger call.
+ */
+Datum
+cnap_record_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Change		change = {0};
+	CnapTable	table;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "cnap.record_change() was not called as a row trigger");
+
+	change.desc = RelationGetDescr(trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		change.after = trigdata->tg_trigtuple;
+	else
+	{
+		change.before = trigdata->tg_trigtuple;
+		if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+			change.after = trigdata->tg_newtuple;
+	}
+
+	table = CnapTableOf(trigdata->tg_relation);
+	switch (table)
+	{
+		case CNAP_ORGANIZATION:
+			record_organization(&change);
+			break;
+		case CNAP_ORGANIZATION_MEMBER:
+		case CNAP_WORKSPACE_MEMBER:
+			record_member(&change, table);
+			break;
+		case CNAP_WORKSPACE:
+			record_workspace(&change);
+			break;
+		default:
+			elog(ERROR, "table \"%s\" is not audited",
+				 RelationGetRelationName(trigdata->tg_relation));
+	}
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * cnap.audit_log_before_write(): trigger, before UPDATE, DELETE or TRUNCATE
+ *
+ * A role to which somebody granted more than it should have still cannot
+ * rewrite history.
+ */
+Datum
+cnap_audit_log_before_write(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "cnap.audit_log_before_write() was not called as a trigger");
+
+	if (!has_privs_of_role(GetUserId(), CnapOwner()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the audit log is append-only"),
+				 errdetail("Only the owner of the extension can prune it.")));
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		return PointerGetDatum(trigdata->tg_newtuple);
+	return PointerGetDatum(trigdata->tg_trigtuple);
+}

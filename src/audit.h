@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit.h
+ *	  The audit log.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_AUDIT_H
+#define CNAP_AUDIT_H
+
+#include "utils/uuid.h"
+
+#include "execute.h"
+#include "identity.h"
+#include "permission.h"
+
+/*
+ * An act: who does something, with what right.  Filled in by authorize.h, and
+ * good for the function call that it was made in.
+ */
+typedef struct CnapAct
+{
+	CnapActor	actor;
+	CnapRole	role;			/* in the organization that is acted on */
+	CnapWays	ways;			/* into the workspace that is acted on */
+	const char *path;			/* by which right, for people to read */
+	bool		as_manager;		/* through the organization in "manager" */
+	pg_uuid_t	manager;
+} CnapAct;
+
+/*
+ * CnapExecute() for a statement that changes something: the triggers that it
+ * fires record the changes as done by that act.
+ */
+extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
+							 Datum *values, const char *nulls);
+
+/* Records what changes none of the extension's tables.  detail is JSON. */
+extern void CnapRecord(const CnapAct *act, const char *action, const char *detail);
+
+#endif							/* CNAP_AUDIT_H */

@@ -1,0 +1,265 @@
+/*-------------------------------------------------------------------------
+ *
+ * authorize.c
+ *	  The decision that stands at the start of each public function.
+ *
+ * What is looked at is read with fresh snapshots (lookup.c).  A function that
+ * changes something locks the row of the organization or workspace first, and
+ * decides then: so all changes of one organization, and of one workspace, come
+ * one after the other, and none is decided on what another has just changed.
+ * The actor is checked before the lock as well, so that somebody who may not
+ * even see an object cannot hold a lock on it.
+ *
+ * An object that does not exist, and one that the actor may not see, give the
+ * same error.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "arguments.h"
+#include "authorize.h"
+#include "lookup.h"
+
+#define AS_SYSTEM "as the system"
+
+void
+CnapNoOrganization(const pg_uuid_t *id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("organization \"%s\" does not exist", CnapUuidString(id))));
+}
+
+void
+CnapNoWorkspace(const pg_uuid_t *id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("workspace \"%s\" does not exist", CnapUuidString(id))));
+}
+
+/* Locks the row of an object; true if there is one. */
+static bool
+lock_row(CnapStatement *statement, const pg_uuid_t *id)
+{
+	Datum		value = UUIDPGetDatum(id);
+
+	return CnapExecute(statement, &value, NULL) > 0;
+}
+
+bool
+CnapLockOrganization(const pg_uuid_t *id)
+{
+	static CnapStatement lock = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
+
+	return lock_row(&lock, id);
+}
+
+static bool
+lock_workspace(const pg_uuid_t *id)
+{
+	static CnapStatement lock = {
+		"SELECT FROM cnap.workspace WHERE id = $1 FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
+
+	return lock_row(&lock, id);
+}
+
+static void
+check_organization(const pg_uuid_t *id, CnapOrganizationAct what, CnapAct *act)
+{
+	if (act->actor.user == NULL)
+	{
+		if (!CnapOrganizationExists(id))
+			CnapNoOrganization(id);
+		act->role = CNAP_ROLE_OWNER;
+		act->path = AS_SYSTEM;
+		return;
+	}
+	act->role = CnapOrganizationRole(id, act->actor.user);
+	if (!CnapOrganizationAllows(act->role, CNAP_ORGANIZATION_SEE))
+		CnapNoOrganization(id);
+	CnapRequireOrganizationAct(act->role, what);
+	act->path = psprintf("as %s of the organization", CnapRoleName(act->role));
+}
+
+void
+CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
+						  CnapLock lock, CnapAct *act)
+{
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	check_organization(id, what, act);
+	if (lock == CNAP_CHANGE)
+	{
+		if (!CnapLockOrganization(id))
+			CnapNoOrganization(id);
+		check_organization(id, what, act);
+	}
+}
+
+/* Says that the actor acts through the organization that manages the workspace. */
+static void
+act_as_manager(const CnapWorkspace *workspace, CnapRole role, CnapAct *act)
+{
+	act->as_manager = true;
+	act->manager = workspace->managed_by;
+	act->path = psprintf("as %s of organization %s, which manages the workspace",
+						 CnapRoleName(role), CnapUuidString(&act->manager));
+}
+
+/*
+ * Finds the actor's ways into a workspace, at this moment.  False: there are
+ * none, or no such workspace.  The system has the owner's.
+ */
+static bool
+find_ways(const pg_uuid_t *id, CnapWorkspace *workspace, CnapAct *act)
+{
+	CnapAccess	access;
+
+	if (!CnapFindWorkspace(id, workspace))
+		return false;
+	if (act->actor.user == NULL)
+		act->ways = CNAP_WAY_OWNER;
+	else
+	{
+		access = CnapFindAccess(act->actor.user, id);
+		act->ways = CnapWaysNow(&access);
+	}
+	return (act->ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
+}
+
+static void
+check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
+{
+	CnapWorkspace workspace;
+	CnapWays	allowing;
+
+	if (!find_ways(id, &workspace, act))
+		CnapNoWorkspace(id);
+	CnapRequirePermission(act->ways, permission);
+
+	/* The path is the highest of the actor's own ways that allow it. */
+	allowing = act->ways & CnapWaysThatAllow(permission);
+	if (act->actor.user == NULL)
+		act->path = AS_SYSTEM;
+	else if (allowing & ~CNAP_WAYS_MANAGED)
+		act->path = psprintf("as %s of the workspace",
+							 CnapRoleName(CnapWaysRole(allowing & ~CNAP_WAYS_MANAGED)));
+	else
+		act_as_manager(&workspace,
+					   CnapOrganizationRole(&workspace.managed_by, act->actor.user),
+					   act);
+}
+
+void
+CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
+					   CnapLock lock, CnapAct *act)
+{
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	check_workspace(id, permission, act);
+	if (lock == CNAP_CHANGE)
+	{
+		if (!lock_workspace(id))
+			CnapNoWorkspace(id);
+		check_workspace(id, permission, act);
+	}
+}
+
+/*
+ * Whoever may manage the delegation revokes it; the managing organization's
+ * side may release the workspace.
+ */
+static void
+check_revocation(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapWorkspace workspace;
+	CnapRole	role = CNAP_ROLE_NONE;
+
+	if (!find_ways(id, &workspace, act))
+		CnapNoWorkspace(id);
+	if (act->actor.user != NULL && (act->ways & CNAP_WAYS_MANAGED))
+		role = CnapOrganizationRole(&workspace.managed_by, act->actor.user);
+
+	if ((act->ways & CnapWaysThatAllow(CNAP_MANAGE_DELEGATION)) == 0 &&
+		role != CNAP_ROLE_NONE)
+	{
+		CnapRequireOrganizationAct(role, CNAP_ORGANIZATION_RELEASE);
+		act_as_manager(&workspace, role, act);
+	}
+	else
+		check_workspace(id, CNAP_MANAGE_DELEGATION, act);
+}
+
+void
+CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
+{
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	check_revocation(workspace, act);
+	if (!lock_workspace(workspace))
+		CnapNoWorkspace(workspace);
+	check_revocation(workspace, act);
+}
+
+text *
+CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act)
+{
+	text	   *owner;
+
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	if (act->actor.user == NULL)
+	{
+		act->path = AS_SYSTEM;
+		return CnapRequiredUserId(fcinfo, argno, "owner");
+	}
+
+	act->path = "as its creator";
+	if (PG_ARGISNULL(argno))
+		return act->actor.user;
+	owner = CnapRequiredUserId(fcinfo, argno, "owner");
+	if (!CnapTextEqual(owner, act->actor.user))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only the system can name another owner"),
+				 errdetail("The system is a superuser without a current user.")));
+	return owner;
+}
+
+Datum
+CnapOrganizationRows(FunctionCallInfo fcinfo, CnapOrganizationAct what,
+					 CnapStatement *query)
+{
+	CnapAct		act;
+	Datum		values[CNAP_MAX_PARAMS];
+	char		nulls[CNAP_MAX_PARAMS];
+
+	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
+							  what, CNAP_READ, &act);
+	CnapArguments(fcinfo, query->nparams, values, nulls);
+	return CnapReturnRows(fcinfo, query, values, nulls);
+}
+
+Datum
+CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permission,
+				  CnapStatement *query)
+{
+	CnapAct		act;
+	Datum		values[CNAP_MAX_PARAMS];
+	char		nulls[CNAP_MAX_PARAMS];
+
+	CnapAuthorizeWorkspace(CnapRequiredUuid(fcinfo, 0, "workspace"),
+						   permission, CNAP_READ, &act);
+	CnapArguments(fcinfo, query->nparams, values, nulls);
+	return CnapReturnRows(fcinfo, query, values, nulls);
+}

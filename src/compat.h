@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  Differences between the supported versions of PostgreSQL, 15 to 19.
+ *
+ * Each shim names the upstream commit that made it necessary.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_COMPAT_H
+#define CNAP_COMPAT_H
+
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+#include "utils/rel.h"
+
+/*
+ * PostgreSQL 16 (d952373a987) moved the macros of variable-length values out
+ * of postgres.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
+ * PostgreSQL 16 (afbfc02983f) replaced the pg_xxx_ownercheck() functions by
+ * object_ownercheck().
+ */
+#if PG_VERSION_NUM < 160000
+#define CnapOwnsRelation(relid, roleid) pg_class_ownercheck(relid, roleid)
+#else
+#define CnapOwnsRelation(relid, roleid) \
+	object_ownercheck(RelationRelationId, relid, roleid)
+#endif
+
+/*
+ * PostgreSQL 18 (978f38c7716) let RelationGetPrimaryKeyIndex() pass over
+ * deferrable primary keys.  Ours are not deferrable.
+ */
+#if PG_VERSION_NUM < 180000
+#define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel)
+#else
+#define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel, false)
+#endif
+
+#endif							/* CNAP_COMPAT_H */

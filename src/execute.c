@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * execute.c
+ *	  The SQL that public functions execute on the extension's tables.
+ *
+ * Ordinary roles have no rights on the tables.  A public function decides in
+ * C, as its caller, whether the caller may do what it asks, and then executes
+ * a fixed, parameterized statement as the owner of the tables, as referential
+ * integrity triggers do.  The functions are not SECURITY DEFINER, because the
+ * decision has to know who called.
+ *
+ * Hazard: every function that gets here must have a fixed search_path in its
+ * CREATE FUNCTION, since operators in the statements are not qualified.
+ *
+ * Plans are kept for the life of the session, in SPI's own memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/tstoreReceiver.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/params.h"
+#include "utils/fmgroids.h"
+
+#include "execute.h"
+#include "relations.h"
+
+/* What to restore after a statement was executed as the owner. */
+typedef struct Caller
+{
+	Oid			userid;
+	int			sec_context;
+} Caller;
+
+/*
+ * Connects to SPI and becomes the owner.  An error that ends the statement in
+ * between also restores the caller, in the transaction machinery.
+ */
+static void
+begin_as_owner(CnapStatement *statement, Caller *caller)
+{
+	Oid			owner = CnapOwner();
+
+	SPI_connect();
+	GetUserIdAndSecContext(&caller->userid, &caller->sec_context);
+	SetUserIdAndSecContext(owner, caller->sec_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	if (statement->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nparams,
+									   statement->types);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s",
+				 SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		statement->plan = plan;
+	}
+}
+
+static void
+end_as_owner(int result, const Caller *caller)
+{
+	if (result < 0)
+		elog(ERROR, "SPI failed: %s", SPI_result_code_string(result));
+	SetUserIdAndSecContext(caller->userid, caller->sec_context);
+	SPI_finish();
+}
+
+/* Executes a statement; returns how many rows it touched or found. */
+uint64
+CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
+{
+	Caller		caller;
+	int			result;
+	uint64		processed;
+
+	begin_as_owner(statement, &caller);
+	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	processed = SPI_processed;
+	end_as_owner(result, &caller);
+	return processed;
+}
+
+/*
+ * Returns the rows of a query as the result of a set-returning function.  They
+ * go straight into the function's tuplestore, which spills to disk.
+ */
+Datum
+CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
+			   Datum *values, const char *nulls)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	SPIExecuteOptions options = {0};
+	ParamListInfo params = makeParamList(statement->nparams);
+	DestReceiver *dest;
+	Caller		caller;
+	int			result;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < statement->nparams; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = statement->types[i];
+	}
+
+	dest = CreateTuplestoreDestReceiver();
+	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult,
+									rsinfo->econtext->ecxt_per_query_memory,
+									false, rsinfo->setDesc,
+									"unexpected columns in the result");
+
+	begin_as_owner(statement, &caller);
+	options.params = params;
+	options.read_only = true;
+	options.must_return_tuples = true;
+	options.dest = dest;
+	result = SPI_execute_plan_extended(statement->plan, &options);
+	end_as_owner(result, &caller);
+	dest->rDestroy(dest);
+	return (Datum) 0;
+}
+
+Datum
+CnapNewUuid(void)
+{
+	return OidFunctionCall0(F_GEN_RANDOM_UUID);
+}

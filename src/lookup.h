@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup.h
+ *	  What the tables say now about a user, a workspace, an organization.
+ *
+ * User ids are passed as text without a terminating zero, as everywhere in
+ * PostgreSQL.  What is returned is allocated in the caller's memory context.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_LOOKUP_H
+#define CNAP_LOOKUP_H
+
+#include "datatype/timestamp.h"
+#include "utils/array.h"
+#include "utils/uuid.h"
+
+#include "permission.h"
+
+/* What decides about a workspace. */
+typedef struct CnapWorkspace
+{
+	text	   *owner;
+	bool		managed;		/* the next three say by whom and how */
+	pg_uuid_t	managed_by;
+	CnapRole	managed_role;
+	TimestampTz managed_until;	/* DT_NOEND: without end */
+} CnapWorkspace;
+
+/*
+ * A user's ways into a workspace.  The managed ways hold until a moment that
+ * is compared with the clock at each use: CnapWaysNow().
+ */
+typedef struct CnapAccess
+{
+	CnapWays	ways;
+	TimestampTz managed_until;	/* DT_NOEND: without end */
+} CnapAccess;
+
+extern bool CnapOrganizationExists(const pg_uuid_t *organization);
+extern bool CnapAnyOrganization(void);
+extern bool CnapHasOwner(const pg_uuid_t *organization);
+extern CnapRole CnapOrganizationRole(const pg_uuid_t *organization, text *user);
+extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
+extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
+extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace);
+extern CnapWays CnapWaysNow(const CnapAccess *access);
+extern bool CnapManagedNow(const CnapWorkspace *workspace);
+extern ArrayType *CnapFindWorkspaces(text *user);
+
+extern bool CnapTextEqual(const text *a, const text *b);
+extern char *CnapUuidString(const pg_uuid_t *uuid);
+
+#endif							/* CNAP_LOOKUP_H */

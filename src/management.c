@@ -1,0 +1,114 @@
+/*-------------------------------------------------------------------------
+ *
+ * management.c
+ *	  Public functions by which an organization comes to manage a workspace,
+ *	  and ceases to.
+ *
+ * The grant is one row of the workspace; who has access through it is derived
+ * at each check.  That a workspace has one manager at a time is kept by the
+ * trigger on the table (invariant.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "arguments.h"
+#include "authorize.h"
+#include "lookup.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_grant_management);
+PG_FUNCTION_INFO_V1(cnap_revoke_management);
+PG_FUNCTION_INFO_V1(cnap_preview_revocation);
+
+/*
+ * cnap_grant_management(workspace, organization, role, until) -> void
+ *
+ * Naming the organization that manages the workspace already changes the terms:
+ * extends, shortens, raises or caps.  Terms that are in force already are an
+ * error, as for any other thing that exists.
+ */
+Datum
+cnap_grant_management(PG_FUNCTION_ARGS)
+{
+	static CnapStatement grant = {
+		"UPDATE cnap.workspace SET managed_by = $2,"
+		" managed_role = $3::cnap.role, managed_until = $4 WHERE id = $1",
+		4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
+	};
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, "workspace");
+	const pg_uuid_t *organization;
+	TimestampTz until = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
+	CnapAct		act;
+	CnapRole	role;
+	CnapWorkspace workspace;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	CnapAuthorizeWorkspace(id, CNAP_MANAGE_DELEGATION, CNAP_CHANGE, &act);
+	organization = CnapRequiredUuid(fcinfo, 1, "organization");
+	role = CnapRequiredRole(fcinfo, 2, CNAP_ROLE_ADMIN);
+	if (until <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("until must be in the future")));
+	if (!CnapOrganizationExists(organization))
+		CnapNoOrganization(organization);
+
+	if (CnapFindWorkspace(id, &workspace) && CnapManagedNow(&workspace) &&
+		memcmp(&workspace.managed_by, organization, sizeof(pg_uuid_t)) == 0 &&
+		workspace.managed_role == role && workspace.managed_until == until)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESTRICT_VIOLATION),
+				 errmsg("workspace is already managed"),
+				 errdetail("The organization manages it with this role and until this time.")));
+
+	values[0] = UUIDPGetDatum(id);
+	values[1] = UUIDPGetDatum(organization);
+	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	values[3] = TimestampTzGetDatum(until);
+	nulls[3] = until == DT_NOEND ? 'n' : ' ';
+	CnapExecuteAct(&act, &grant, values, nulls);
+	PG_RETURN_VOID();
+}
+
+/*
+ * cnap_revoke_management(workspace) -> void
+ *
+ * The owner revokes; the managing organization's owner or admin releases.
+ */
+Datum
+cnap_revoke_management(PG_FUNCTION_ARGS)
+{
+	static CnapStatement revoke = {
+		"UPDATE cnap.workspace SET managed_by = NULL"
+		" WHERE id = $1 AND managed_by IS NOT NULL",
+		1, {UUIDOID}
+	};
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, "workspace");
+	CnapAct		act;
+	Datum		value = UUIDPGetDatum(id);
+
+	CnapAuthorizeRevocation(id, &act);
+	if (CnapExecuteAct(&act, &revoke, &value, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("workspace is not managed")));
+	PG_RETURN_VOID();
+}
+
+/* cnap_preview_revocation(workspace) -> the managers, and what each would keep */
+Datum
+cnap_preview_revocation(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_revocation($1)", 1, {UUIDOID}
+	};
+
+	return CnapWorkspaceRows(fcinfo, CNAP_MANAGE_DELEGATION, &query);
+}

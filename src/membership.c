@@ -1,0 +1,328 @@
+/*-------------------------------------------------------------------------
+ *
+ * membership.c
+ *	  Public functions about the members of organizations and workspaces.
+ *
+ * The two kinds of membership differ in their tables, in who may change them
+ * (permission.c) and in their names; what is done is the same, and stands here
+ * once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "arguments.h"
+#include "authorize.h"
+#include "lookup.h"
+
+PG_FUNCTION_INFO_V1(cnap_add_organization_member);
+PG_FUNCTION_INFO_V1(cnap_set_organization_role);
+PG_FUNCTION_INFO_V1(cnap_remove_organization_member);
+PG_FUNCTION_INFO_V1(cnap_leave_organization);
+PG_FUNCTION_INFO_V1(cnap_add_workspace_member);
+PG_FUNCTION_INFO_V1(cnap_set_workspace_role);
+PG_FUNCTION_INFO_V1(cnap_remove_workspace_member);
+PG_FUNCTION_INFO_V1(cnap_leave_workspace);
+
+/* A kind of membership. */
+typedef struct Kind
+{
+	const char *name;			/* also of the SQL functions' first argument */
+	CnapRole	highest;		/* role that a member can have */
+	CnapRole	(*role_of) (const pg_uuid_t *id, text *user);
+
+	/* Each raises the errors of authorize.h. */
+	void		(*authorize_leaving) (const pg_uuid_t *id, CnapAct *act);
+	void		(*authorize_members) (const pg_uuid_t *id, CnapAct *act);
+	void		(*authorize_roles) (const pg_uuid_t *id, CnapAct *act);
+	void		(*require_on_role) (const CnapAct *act, CnapRole role);
+
+	CnapStatement add;
+	CnapStatement set_role;
+	CnapStatement remove;
+} Kind;
+
+/* ---- organizations ---- */
+
+static void
+authorize_leaving_organization(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_LEAVE, CNAP_CHANGE, act);
+}
+
+static void
+authorize_organization_members(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_MANAGE_MEMBERS, CNAP_CHANGE, act);
+}
+
+static void
+authorize_organization_roles(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_MANAGE_ROLES, CNAP_CHANGE, act);
+}
+
+static void
+require_on_organization_role(const CnapAct *act, CnapRole role)
+{
+	CnapRequireOrganizationAct(act->role, CnapOrganizationActOnRole(role));
+}
+
+static Kind organization = {
+	"organization",
+	CNAP_ROLE_OWNER,
+	CnapOrganizationRole,
+	authorize_leaving_organization,
+	authorize_organization_members,
+	authorize_organization_roles,
+	require_on_organization_role,
+	{
+		"INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by)"
+		" VALUES ($1, $2, $3::cnap.role, $4)",
+		4, {UUIDOID, TEXTOID, TEXTOID, TEXTOID}
+	},
+	{
+		"UPDATE cnap.organization_member SET role = $3::cnap.role"
+		" WHERE organization_id = $1 AND user_id = $2",
+		3, {UUIDOID, TEXTOID, TEXTOID}
+	},
+	{
+		"DELETE FROM cnap.organization_member WHERE organization_id = $1 AND user_id = $2",
+		2, {UUIDOID, TEXTOID}
+	}
+};
+
+/* ---- workspaces ---- */
+
+static void
+authorize_leaving_workspace(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAuthorizeWorkspace(id, CNAP_ACCESS, CNAP_CHANGE, act);
+}
+
+static void
+authorize_workspace_members(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAuthorizeWorkspace(id, CNAP_MANAGE_MEMBERS, CNAP_CHANGE, act);
+}
+
+static void
+authorize_workspace_roles(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAuthorizeWorkspace(id, CNAP_MANAGE_ROLES, CNAP_CHANGE, act);
+}
+
+static void
+require_on_workspace_role(const CnapAct *act, CnapRole role)
+{
+	CnapRequirePermission(act->ways, CnapPermissionOnRole(role));
+}
+
+/* The owner's role in a workspace stands in the workspace's own row. */
+static CnapRole
+workspace_role_of(const pg_uuid_t *id, text *user)
+{
+	CnapWorkspace workspace;
+
+	if (CnapFindWorkspace(id, &workspace) && CnapTextEqual(workspace.owner, user))
+		return CNAP_ROLE_OWNER;
+	return CnapDirectRole(id, user);
+}
+
+static Kind workspace = {
+	"workspace",
+	CNAP_ROLE_ADMIN,
+	workspace_role_of,
+	authorize_leaving_workspace,
+	authorize_workspace_members,
+	authorize_workspace_roles,
+	require_on_workspace_role,
+	{
+		"INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by)"
+		" VALUES ($1, $2, $3::cnap.role, $4)",
+		4, {UUIDOID, TEXTOID, TEXTOID, TEXTOID}
+	},
+	{
+		"UPDATE cnap.workspace_member SET role = $3::cnap.role"
+		" WHERE workspace_id = $1 AND user_id = $2",
+		3, {UUIDOID, TEXTOID, TEXTOID}
+	},
+	{
+		"DELETE FROM cnap.workspace_member WHERE workspace_id = $1 AND user_id = $2",
+		2, {UUIDOID, TEXTOID}
+	}
+};
+
+/* ---- what both have in common ---- */
+
+static void
+not_a_member(const Kind *kind, text *user)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("user \"%s\" is not a member of the %s",
+					text_to_cstring(user), kind->name)));
+}
+
+/*
+ * The role of somebody whose membership is to be changed or ended.  The owner
+ * of a workspace is not one of its members: ownership is transferred.
+ */
+static CnapRole
+target_role(const Kind *kind, const pg_uuid_t *id, text *user)
+{
+	CnapRole	role = kind->role_of(id, user);
+
+	if (role == CNAP_ROLE_NONE)
+		not_a_member(kind, user);
+	if (role > kind->highest)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESTRICT_VIOLATION),
+				 errmsg("user \"%s\" is the owner of the %s",
+						text_to_cstring(user), kind->name),
+				 errhint("Transfer the %s first.", kind->name)));
+	return role;
+}
+
+/* (object, user_id, role) -> void */
+static Datum
+add_member(FunctionCallInfo fcinfo, Kind *kind)
+{
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
+	CnapAct		act;
+	text	   *user;
+	CnapRole	role;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	kind->authorize_members(id, &act);
+	user = CnapRequiredUserId(fcinfo, 1, "user_id");
+	role = CnapRequiredRole(fcinfo, 2, kind->highest);
+	kind->require_on_role(&act, role);
+	if (kind->role_of(id, user) != CNAP_ROLE_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("user \"%s\" is already a member of the %s",
+						text_to_cstring(user), kind->name)));
+
+	values[0] = UUIDPGetDatum(id);
+	values[1] = PointerGetDatum(user);
+	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	values[3] = PointerGetDatum(act.actor.user);
+	nulls[3] = act.actor.user != NULL ? ' ' : 'n';
+	CnapExecuteAct(&act, &kind->add, values, nulls);
+	PG_RETURN_VOID();
+}
+
+/* (object, user_id, role) -> void */
+static Datum
+set_role(FunctionCallInfo fcinfo, Kind *kind)
+{
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
+	CnapAct		act;
+	text	   *user;
+	CnapRole	role;
+	Datum		values[3];
+
+	kind->authorize_roles(id, &act);
+	user = CnapRequiredUserId(fcinfo, 1, "user_id");
+	role = CnapRequiredRole(fcinfo, 2, kind->highest);
+	values[0] = UUIDPGetDatum(id);
+	values[1] = PointerGetDatum(user);
+	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	target_role(kind, id, user);
+	CnapExecuteAct(&act, &kind->set_role, values, NULL);
+	PG_RETURN_VOID();
+}
+
+/* (object, user_id) -> void */
+static Datum
+remove_member(FunctionCallInfo fcinfo, Kind *kind)
+{
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
+	CnapAct		act;
+	text	   *user;
+	Datum		values[2];
+
+	kind->authorize_members(id, &act);
+	user = CnapRequiredUserId(fcinfo, 1, "user_id");
+	kind->require_on_role(&act, target_role(kind, id, user));
+
+	values[0] = UUIDPGetDatum(id);
+	values[1] = PointerGetDatum(user);
+	CnapExecuteAct(&act, &kind->remove, values, NULL);
+	PG_RETURN_VOID();
+}
+
+/* (object) -> void, for the current user */
+static Datum
+leave(FunctionCallInfo fcinfo, Kind *kind)
+{
+	const pg_uuid_t *id;
+	CnapAct		act;
+	Datum		values[2];
+
+	CnapGetUser(&act.actor);
+	id = CnapRequiredUuid(fcinfo, 0, kind->name);
+	kind->authorize_leaving(id, &act);
+	target_role(kind, id, act.actor.user);
+
+	values[0] = UUIDPGetDatum(id);
+	values[1] = PointerGetDatum(act.actor.user);
+	CnapExecuteAct(&act, &kind->remove, values, NULL);
+	PG_RETURN_VOID();
+}
+
+/* ---- SQL functions ---- */
+
+Datum
+cnap_add_organization_member(PG_FUNCTION_ARGS)
+{
+	return add_member(fcinfo, &organization);
+}
+
+Datum
+cnap_set_organization_role(PG_FUNCTION_ARGS)
+{
+	return set_role(fcinfo, &organization);
+}
+
+Datum
+cnap_remove_organization_member(PG_FUNCTION_ARGS)
+{
+	return remove_member(fcinfo, &organization);
+}
+
+Datum
+cnap_leave_organization(PG_FUNCTION_ARGS)
+{
+	return leave(fcinfo, &organization);
+}
+
+Datum
+cnap_add_workspace_member(PG_FUNCTION_ARGS)
+{
+	return add_member(fcinfo, &workspace);
+}
+
+Datum
+cnap_set_workspace_role(PG_FUNCTION_ARGS)
+{
+	return set_role(fcinfo, &workspace);
+}
+
+Datum
+cnap_remove_workspace_member(PG_FUNCTION_ARGS)
+{
+	return remove_member(fcinfo, &workspace);
+}
+
+Datum
+cnap_leave_workspace(PG_FUNCTION_ARGS)
+{
+	return leave(fcinfo, &workspace);
+}

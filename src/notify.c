@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify.c
+ *	  Notifications of changes, on the channel "cnap".
+ *
+ * PostgreSQL refuses to PREPARE a transaction that has executed NOTIFY.  So
+ * that access data can be changed in a prepared transaction, notifications are
+ * collected here and handed to the server just before it commits; those of a
+ * prepared transaction are dropped.
+ *
+ * The list lives in TopTransactionContext.  What a subtransaction queued goes
+ * with it when it aborts, and to its parent when it commits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/async.h"
+#include "nodes/pg_list.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "notify.h"
+
+#define CHANNEL "cnap"
+
+typedef struct Notification
+{
+	int			level;			/* nesting level of its (sub)transaction */
+	char	   *payload;
+} Notification;
+
+static bool notify_enabled = true;
+static List *pending = NIL;
+
+void
+CnapNotify(const char *payload)
+{
+	MemoryContext old;
+	Notification *notification;
+
+	if (!notify_enabled)
+		return;
+
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	notification = palloc(sizeof(Notification));
+	notification->level = GetCurrentTransactionNestLevel();
+	notification->payload = pstrdup(payload);
+	pending = lappend(pending, notification);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	if (event == XACT_EVENT_PRE_COMMIT)
+	{
+		foreach(lc, pending)
+		{
+			Notification *notification = lfirst(lc);
+
+			Async_Notify(CHANNEL, notification->payload);
+		}
+	}
+	/* The memory goes with the transaction. */
+	pending = NIL;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId my_subid,
+					  SubTransactionId parent_subid, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	ListCell   *lc;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+
+	foreach(lc, pending)
+	{
+		Notification *notification = lfirst(lc);
+
+		if (notification->level < level)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			notification->level = level - 1;
+		else
+			pending = foreach_delete_current(pending, lc);
+	}
+}
+
+void
+CnapNotifyInit(void)
+{
+	DefineCustomBoolVariable("cnap.notify",
+							 "Sends changes of access data on the channel \"cnap\".",
+							 "Every role of the database can listen to it.",
+							 &notify_enabled,
+							 true,
+							 PGC_SUSET,
+							 GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+}

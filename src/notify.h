@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify.h
+ *	  Notifications of changes, on the channel "cnap".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_NOTIFY_H
+#define CNAP_NOTIFY_H
+
+extern void CnapNotifyInit(void);
+
+/* Sends the payload when the transaction commits.  It is copied. */
+extern void CnapNotify(const char *payload);
+
+#endif							/* CNAP_NOTIFY_H */

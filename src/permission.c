@@ -1,0 +1,215 @@
+/*-------------------------------------------------------------------------
+ *
+ * permission.c
+ *	  Who may do what: the two matrices, and nothing else.
+ *
+ * Every function of the extension that decides whether somebody may do
+ * something asks here.  The matrices are those of the README, line by line; a
+ * rule is changed by changing its line.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "permission.h"
+
+/* The names of the SQL types' values, in the order of the C enums. */
+static const char *const role_names[] = {
+	[CNAP_ROLE_MEMBER] = "member",
+	[CNAP_ROLE_ADMIN] = "admin",
+	[CNAP_ROLE_OWNER] = "owner",
+};
+
+#define yes true
+#define no false
+
+/* On an organization, by the person's role in it. */
+static const struct
+{
+	bool		owner;
+	bool		admin;
+	bool		member;
+}			organization_matrix[CNAP_ORGANIZATION_ACTS] = {
+	/* act									  owner admin member */
+	[CNAP_ORGANIZATION_SEE] =				{yes, yes, yes},
+	[CNAP_ORGANIZATION_LEAVE] =				{yes, yes, yes},
+	[CNAP_ORGANIZATION_UPDATE] =			{yes, yes, no},
+	[CNAP_ORGANIZATION_MANAGE_MEMBERS] =	{yes, yes, no},
+	[CNAP_ORGANIZATION_RELEASE] =			{yes, yes, no},
+	[CNAP_ORGANIZATION_READ_AUDIT] =		{yes, yes, no},
+	[CNAP_ORGANIZATION_MANAGE_ROLES] =		{yes, no, no},
+	[CNAP_ORGANIZATION_DELETE] =			{yes, no, no},
+};
+
+/* On a workspace, by the way in which the person reaches it. */
+static const struct
+{
+	const char *name;			/* value of cnap.permission */
+	bool		owner;
+	bool		admin;			/* direct */
+	bool		member;			/* direct */
+	bool		manager;		/* through managed_by, managed_role 'admin' */
+	bool		manager_member; /* through managed_by, managed_role 'member' */
+}			workspace_matrix[CNAP_PERMISSIONS] = {
+	/* permission				name				 owner admin member manager, capped */
+	[CNAP_ACCESS] =				{"access",				yes, yes, yes, yes, yes},
+	[CNAP_ADMINISTER] =			{"administer",			yes, yes, no, yes, no},
+	[CNAP_MANAGE_MEMBERS] =		{"manage_members",		yes, yes, no, no, no},
+	[CNAP_MANAGE_ROLES] =		{"manage_roles",		yes, no, no, no, no},
+	[CNAP_MANAGE_DELEGATION] =	{"manage_delegation",	yes, no, no, no, no},
+	[CNAP_BILLING] =			{"billing",				yes, no, no, no, no},
+	[CNAP_TRANSFER] =			{"transfer",			yes, no, no, no, no},
+	[CNAP_DELETE] =				{"delete",				yes, no, no, no, no},
+};
+
+#undef yes
+#undef no
+
+/* The name of a role. */
+const char *
+CnapRoleName(CnapRole role)
+{
+	Assert(role != CNAP_ROLE_NONE);
+	return role_names[role];
+}
+
+/* The role of that name. */
+CnapRole
+CnapRoleByName(const char *name)
+{
+	for (int role = CNAP_ROLE_MEMBER; role <= CNAP_ROLE_OWNER; role++)
+	{
+		if (strcmp(role_names[role], name) == 0)
+			return role;
+	}
+	elog(ERROR, "unknown role \"%s\"", name);
+}
+
+/* The name of a permission. */
+const char *
+CnapPermissionName(CnapPermission permission)
+{
+	return workspace_matrix[permission].name;
+}
+
+/* The permission of that name. */
+CnapPermission
+CnapPermissionByName(const char *name)
+{
+	for (int i = 0; i < CNAP_PERMISSIONS; i++)
+	{
+		if (strcmp(workspace_matrix[i].name, name) == 0)
+			return i;
+	}
+	elog(ERROR, "unknown permission \"%s\"", name);
+}
+
+/* The ways of which any one allows the permission. */
+CnapWays
+CnapWaysThatAllow(CnapPermission permission)
+{
+	return (workspace_matrix[permission].owner ? CNAP_WAY_OWNER : 0) |
+		(workspace_matrix[permission].admin ? CNAP_WAY_ADMIN : 0) |
+		(workspace_matrix[permission].member ? CNAP_WAY_MEMBER : 0) |
+		(workspace_matrix[permission].manager ? CNAP_WAY_MANAGER : 0) |
+		(workspace_matrix[permission].manager_member ? CNAP_WAY_MANAGER_MEMBER : 0);
+}
+
+/* The highest role that any of the ways gives. */
+CnapRole
+CnapWaysRole(CnapWays ways)
+{
+	if (ways & CNAP_WAY_OWNER)
+		return CNAP_ROLE_OWNER;
+	if (ways & (CNAP_WAY_ADMIN | CNAP_WAY_MANAGER))
+		return CNAP_ROLE_ADMIN;
+	if (ways & (CNAP_WAY_MEMBER | CNAP_WAY_MANAGER_MEMBER))
+		return CNAP_ROLE_MEMBER;
+	return CNAP_ROLE_NONE;
+}
+
+/* The way of a direct member with that role; none for no role. */
+CnapWays
+CnapWayOfMember(CnapRole role)
+{
+	switch (role)
+	{
+		case CNAP_ROLE_ADMIN:
+			return CNAP_WAY_ADMIN;
+		case CNAP_ROLE_MEMBER:
+			return CNAP_WAY_MEMBER;
+		default:
+			return 0;
+	}
+}
+
+/* The way of a managing organization's members, capped at that role. */
+CnapWays
+CnapWayOfManager(CnapRole role)
+{
+	switch (role)
+	{
+		case CNAP_ROLE_ADMIN:
+			return CNAP_WAY_MANAGER;
+		case CNAP_ROLE_MEMBER:
+			return CNAP_WAY_MANAGER_MEMBER;
+		default:
+			return 0;
+	}
+}
+
+static void
+role_required(CnapRole role)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s role required", CnapRoleName(role))));
+}
+
+/* Refuses ways of which none allows the permission. */
+void
+CnapRequirePermission(CnapWays ways, CnapPermission permission)
+{
+	if ((ways & CnapWaysThatAllow(permission)) == 0)
+		role_required(workspace_matrix[permission].admin ?
+					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
+}
+
+/* Whether a role in an organization allows the act. */
+bool
+CnapOrganizationAllows(CnapRole role, CnapOrganizationAct act)
+{
+	switch (role)
+	{
+		case CNAP_ROLE_OWNER:
+			return organization_matrix[act].owner;
+		case CNAP_ROLE_ADMIN:
+			return organization_matrix[act].admin;
+		case CNAP_ROLE_MEMBER:
+			return organization_matrix[act].member;
+		default:
+			return false;
+	}
+}
+
+/* Refuses a role in an organization that does not allow the act. */
+void
+CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct act)
+{
+	if (!CnapOrganizationAllows(role, act))
+		role_required(organization_matrix[act].admin ?
+					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
+}
+
+CnapOrganizationAct
+CnapOrganizationActOnRole(CnapRole role)
+{
+	return role == CNAP_ROLE_MEMBER ?
+		CNAP_ORGANIZATION_MANAGE_MEMBERS : CNAP_ORGANIZATION_MANAGE_ROLES;
+}
+
+CnapPermission
+CnapPermissionOnRole(CnapRole role)
+{
+	return role == CNAP_ROLE_MEMBER ? CNAP_MANAGE_MEMBERS : CNAP_MANAGE_ROLES;
+}

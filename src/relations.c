@@ -1,0 +1,329 @@
+/*-------------------------------------------------------------------------
+ *
+ * relations.c
+ *	  The extension's own tables and types, by OID.
+ *
+ * Names are looked up in the schema that belongs to the extension, never by
+ * the search path, and the OIDs are kept until a relation cache invalidation
+ * says that one of the tables changed: DROP EXTENSION, a renamed table, or an
+ * index that REINDEX CONCURRENTLY replaced.  The OIDs of the enums' values can
+ * change only with DROP EXTENSION, which drops the tables as well.
+ *
+ * The memory is static; nothing here is allocated.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "relations.h"
+
+#define EXTENSION_NAME "cnap_org"
+#define SCHEMA_NAME "cnap"
+
+/* The highest column that a lookup starts from. */
+#define MAX_LEADING Anum_workspace_managed_by
+
+static const char *const table_names[CNAP_TABLES] = {
+	[CNAP_ORGANIZATION] = "organization",
+	[CNAP_ORGANIZATION_MEMBER] = "organization_member",
+	[CNAP_WORKSPACE] = "workspace",
+	[CNAP_WORKSPACE_MEMBER] = "workspace_member",
+	[CNAP_AUDIT_LOG] = "audit_log",
+	[CNAP_ACCESS_EPOCH] = "access_epoch",
+};
+
+typedef struct OwnOids
+{
+	Oid			owner;			/* of the tables */
+	Oid			table[CNAP_TABLES];
+	Oid			index[CNAP_TABLES][MAX_LEADING + 1];	/* by leading column */
+	Oid			role[CNAP_ROLE_OWNER + 1];
+	Oid			permission_type;
+	Oid			permission[CNAP_PERMISSIONS];
+} OwnOids;
+
+static OwnOids own;
+static bool own_valid = false;
+
+/* Counts invalidations, so that one in the middle of a lookup is noticed. */
+static uint64 own_invalidations = 0;
+
+/* Relation cache callback: InvalidOid stands for all relations. */
+static void
+forget_oids(Datum arg, Oid relid)
+{
+	if (relid != InvalidOid)
+	{
+		int			i = 0;
+
+		while (i < CNAP_TABLES && own.table[i] != relid)
+			i++;
+		if (i == CNAP_TABLES)
+			return;
+	}
+	own_valid = false;
+	own_invalidations++;
+}
+
+void
+CnapRelationsInit(void)
+{
+	CacheRegisterRelcacheCallback(forget_oids, (Datum) 0);
+}
+
+static void
+not_installed(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("extension \"%s\" is not installed in this database",
+					EXTENSION_NAME)));
+}
+
+/* The schema of that name, where it belongs to the extension. */
+static Oid
+lookup_schema(void)
+{
+	Oid			extension = get_extension_oid(EXTENSION_NAME, true);
+	Oid			schema = get_namespace_oid(SCHEMA_NAME, true);
+
+	if (!OidIsValid(extension) || !OidIsValid(schema) ||
+		getExtensionOfObject(NamespaceRelationId, schema) != extension)
+		not_installed();
+	return schema;
+}
+
+/* The access method of an index. */
+Oid
+CnapIndexMethod(Oid index)
+{
+	return GetSysCacheOid1(RELOID, Anum_pg_class_relam, ObjectIdGetDatum(index));
+}
+
+/*
+ * Finds the indexes of a table by their leading columns.  The primary key comes
+ * first: it alone is known to have the columns that a point lookup names.  The
+ * others are used with the leading column alone, so any usable index does.
+ */
+static void
+lookup_indexes(CnapTable table, Oid *index)
+{
+	Relation	rel = table_open(own.table[table], AccessShareLock);
+	Oid			primary = CnapPrimaryKeyIndex(rel);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Oid			indexid = lfirst_oid(lc);
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+		Form_pg_index form;
+		AttrNumber	leading;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", indexid);
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		leading = form->indkey.values[0];
+		if (form->indisvalid &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			CnapIndexMethod(indexid) == BTREE_AM_OID &&
+			leading > 0 && leading <= MAX_LEADING &&
+			(!OidIsValid(index[leading]) || indexid == primary))
+			index[leading] = indexid;
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	table_close(rel, AccessShareLock);
+}
+
+/* The OID of an enum's value. */
+static Oid
+lookup_value(Oid type, const char *label)
+{
+	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+										ObjectIdGetDatum(type),
+										CStringGetDatum(label));
+
+	if (!OidIsValid(value))
+		elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), label);
+	return value;
+}
+
+static Oid
+lookup_type(Oid schema, const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(schema));
+
+	if (!OidIsValid(type))
+		not_installed();
+	return type;
+}
+
+/* Fills the OIDs in, if an invalidation has emptied them. */
+static void
+load_oids(void)
+{
+	uint64		before;
+
+	if (likely(own_valid))
+		return;
+
+	do
+	{
+		Oid			schema;
+		Oid			type;
+		Relation	rel;
+
+		before = own_invalidations;
+		memset(&own, 0, sizeof(own));
+		schema = lookup_schema();
+		for (int i = 0; i < CNAP_TABLES; i++)
+		{
+			own.table[i] = get_relname_relid(table_names[i], schema);
+			if (!OidIsValid(own.table[i]))
+				not_installed();
+			lookup_indexes(i, own.index[i]);
+		}
+
+		type = lookup_type(schema, "role");
+		for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
+			own.role[i] = lookup_value(type, CnapRoleName(i));
+		own.permission_type = lookup_type(schema, "permission");
+		for (int i = 0; i < CNAP_PERMISSIONS; i++)
+			own.permission[i] = lookup_value(own.permission_type,
+											 CnapPermissionName(i));
+
+		rel = table_open(own.table[CNAP_ORGANIZATION], AccessShareLock);
+		own.owner = rel->rd_rel->relowner;
+		table_close(rel, AccessShareLock);
+	} while (before != own_invalidations);
+	own_valid = true;
+}
+
+/* The OID of a table. */
+Oid
+CnapTableOid(CnapTable table)
+{
+	load_oids();
+	return own.table[table];
+}
+
+/* The index that leads with a column, or InvalidOid: somebody dropped it. */
+Oid
+CnapIndexOid(CnapTable table, AttrNumber leading)
+{
+	Assert(leading > 0 && leading <= MAX_LEADING);
+	load_oids();
+	return own.index[table][leading];
+}
+
+/* Opens a table for reading; close it with table_close(, AccessShareLock). */
+Relation
+CnapOpenTable(CnapTable table)
+{
+	return table_open(CnapTableOid(table), AccessShareLock);
+}
+
+/* Which of our tables a trigger was fired for. */
+CnapTable
+CnapTableOf(Relation relation)
+{
+	load_oids();
+	for (int i = 0; i < CNAP_TABLES; i++)
+	{
+		if (own.table[i] == RelationGetRelid(relation))
+			return i;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not a table of the extension \"%s\"",
+					RelationGetRelationName(relation), EXTENSION_NAME)));
+}
+
+/* The role that owns the tables, and alone may read and write them. */
+Oid
+CnapOwner(void)
+{
+	load_oids();
+	return own.owner;
+}
+
+bool
+CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after, AttrNumber attno)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
+	bool		before_null;
+	bool		after_null;
+	Datum		before_value = heap_getattr(before, attno, desc, &before_null);
+	Datum		after_value = heap_getattr(after, attno, desc, &after_null);
+
+	if (before_null || after_null)
+		return before_null != after_null;
+	return !datum_image_eq(before_value, after_value, att->attbyval, att->attlen);
+}
+
+CnapRole
+CnapRoleFromOid(Oid value)
+{
+	load_oids();
+	for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
+	{
+		if (own.role[i] == value)
+			return i;
+	}
+	elog(ERROR, "%u is not a role", value);
+}
+
+Oid
+CnapRoleToOid(CnapRole role)
+{
+	Assert(role != CNAP_ROLE_NONE);
+	load_oids();
+	return own.role[role];
+}
+
+CnapPermission
+CnapPermissionFromOid(Oid value)
+{
+	load_oids();
+	for (int i = 0; i < CNAP_PERMISSIONS; i++)
+	{
+		if (own.permission[i] == value)
+			return i;
+	}
+	elog(ERROR, "%u is not a permission", value);
+}
+
+Oid
+CnapPermissionType(void)
+{
+	load_oids();
+	return own.permission_type;
+}
+
+Oid
+CnapPermissionToOid(CnapPermission permission)
+{
+	load_oids();
+	return own.permission[permission];
+}

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * relations.h
+ *	  The extension's own tables and types, by OID.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_RELATIONS_H
+#define CNAP_RELATIONS_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "utils/relcache.h"
+
+#include "permission.h"
+
+typedef enum CnapTable
+{
+	CNAP_ORGANIZATION,
+	CNAP_ORGANIZATION_MEMBER,
+	CNAP_WORKSPACE,
+	CNAP_WORKSPACE_MEMBER,
+	CNAP_AUDIT_LOG,
+	CNAP_ACCESS_EPOCH
+} CnapTable;
+
+#define CNAP_TABLES (CNAP_ACCESS_EPOCH + 1)
+
+/* Columns that C reads, in the order of the CREATE TABLE. */
+#define Anum_organization_id 1
+#define Anum_organization_name 2
+#define Anum_organization_slug 3
+#define Anum_organization_logo 4
+#define Anum_organization_management_email 5
+#define Anum_organization_customer_id 6
+#define Anum_organization_metadata 7
+#define Anum_organization_created_at 9
+#define Anum_organization_updated_at 10
+
+#define Anum_organization_member_organization_id 1
+#define Anum_organization_member_user_id 2
+#define Anum_organization_member_role 3
+#define Anum_organization_member_added_by 4
+#define Anum_organization_member_created_at 5
+#define Anum_organization_member_updated_at 6
+
+#define Anum_workspace_id 1
+#define Anum_workspace_name 2
+#define Anum_workspace_owner_id 3
+#define Anum_workspace_managed_by 4
+#define Anum_workspace_managed_role 5
+#define Anum_workspace_managed_until 6
+#define Anum_workspace_managed_since 7
+#define Anum_workspace_billing_email 8
+#define Anum_workspace_customer_id 9
+#define Anum_workspace_metadata 10
+#define Anum_workspace_created_at 11
+#define Anum_workspace_updated_at 12
+
+/* The two tables of members are alike. */
+#define Anum_workspace_member_workspace_id Anum_organization_member_organization_id
+#define Anum_workspace_member_user_id Anum_organization_member_user_id
+#define Anum_workspace_member_role Anum_organization_member_role
+
+extern void CnapRelationsInit(void);
+
+/*
+ * All of these raise 55000 (object_not_in_prerequisite_state) where the
+ * extension is not installed in this database.
+ */
+extern Oid	CnapTableOid(CnapTable table);
+extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
+extern Relation CnapOpenTable(CnapTable table);
+extern CnapTable CnapTableOf(Relation relation);
+extern Oid	CnapOwner(void);
+
+/* The access method of any index. */
+extern Oid	CnapIndexMethod(Oid index);
+
+/* Whether a column differs between two versions of a row. */
+extern bool CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after,
+							  AttrNumber attno);
+
+/* Values of the type cnap.role, and of cnap.permission. */
+extern CnapRole CnapRoleFromOid(Oid value);
+extern Oid	CnapRoleToOid(CnapRole role);
+extern CnapPermission CnapPermissionFromOid(Oid value);
+extern Oid	CnapPermissionType(void);
+extern Oid	CnapPermissionToOid(CnapPermission permission);
+
+#endif							/* CNAP_RELATIONS_H */

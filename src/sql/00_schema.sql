@@ -1,0 +1,87 @@
+\echo Use "CREATE EXTENSION cnap_org" to load this file. \quit
+
+/*
+ * Schema, types and validators.
+ *
+ * Every name in the install script is qualified, and the search path is
+ * pinned, so that nothing that somebody created beforehand in the target
+ * schema can be picked up in place of what is meant.  CREATE, never CREATE OR
+ * REPLACE: an object of that name that exists already must stop the install.
+ */
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- An overload that somebody planted beforehand could win over the
+-- extension's own function for some argument types.
+DO $$
+DECLARE
+	planted regprocedure;
+BEGIN
+	SELECT oid INTO planted
+	FROM pg_catalog.pg_proc
+	WHERE pronamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident('@extschema@'))
+		AND proname LIKE 'cnap\_%'
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'function % exists already', planted
+			USING ERRCODE = 'duplicate_function',
+				DETAIL = 'The extension owns every function in its schema whose name starts with "cnap_".',
+				HINT = 'Drop the function, or create the extension in another schema.';
+	END IF;
+END
+$$;
+
+CREATE SCHEMA cnap;
+COMMENT ON SCHEMA cnap IS 'tables, types and internal functions of the extension cnap_org';
+GRANT USAGE ON SCHEMA cnap TO PUBLIC;
+
+CREATE TYPE cnap.role AS ENUM ('member', 'admin', 'owner');
+COMMENT ON TYPE cnap.role IS 'role of a person in an organization or a workspace, lowest first';
+
+CREATE TYPE cnap.permission AS ENUM (
+	'access', 'administer', 'manage_members', 'manage_roles',
+	'manage_delegation', 'billing', 'transfer', 'delete');
+COMMENT ON TYPE cnap.permission IS 'what a person may do with a workspace';
+
+/*
+ * The formats have one definition, in src/validate.c, which the public
+ * functions use for their arguments and the tables for their constraints.
+ */
+CREATE FUNCTION cnap.is_user_id(value text) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_user_id';
+COMMENT ON FUNCTION cnap.is_user_id(text) IS
+'whether value can be a user id: 1 to 255 bytes, no blank at either end';
+REVOKE ALL ON FUNCTION cnap.is_user_id(text) FROM PUBLIC;
+
+CREATE FUNCTION cnap.is_name(value text) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_name';
+COMMENT ON FUNCTION cnap.is_name(text) IS
+'whether value can be a name: not blank, at most 255 characters';
+REVOKE ALL ON FUNCTION cnap.is_name(text) FROM PUBLIC;
+
+CREATE FUNCTION cnap.is_slug(value text) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_slug';
+COMMENT ON FUNCTION cnap.is_slug(text) IS
+'whether value can be a slug: lower-case ASCII letters, digits and inner hyphens, 1 to 63 of them';
+REVOKE ALL ON FUNCTION cnap.is_slug(text) FROM PUBLIC;
+
+CREATE FUNCTION cnap.is_https_url(value text) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_https_url';
+COMMENT ON FUNCTION cnap.is_https_url(text) IS
+'whether value is an https URL of at most 2048 bytes, with a host and without blanks, quotes or angle brackets';
+REVOKE ALL ON FUNCTION cnap.is_https_url(text) FROM PUBLIC;
+
+CREATE FUNCTION cnap.is_email(value text) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_email';
+COMMENT ON FUNCTION cnap.is_email(text) IS
+'whether value looks like an e-mail address: one @ between two parts without blanks, at most 254 bytes';
+REVOKE ALL ON FUNCTION cnap.is_email(text) FROM PUBLIC;
+
+CREATE DOMAIN cnap.user_id AS text COLLATE "C"
+	CONSTRAINT user_id_format CHECK (cnap.is_user_id(VALUE));
+COMMENT ON DOMAIN cnap.user_id IS
+'opaque, case-sensitive id of a person, issued by the application''s identity provider';

@@ -1,0 +1,117 @@
+/*
+ * Tables.
+ *
+ * Nobody but the extension's owner reads or writes them directly; the public
+ * functions do it for everybody else.  The constraints stand here, and in the
+ * triggers of 20_triggers.sql, so that every writer meets the same rules.
+ */
+CREATE TABLE cnap.organization (
+	id uuid CONSTRAINT organization_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
+	name text NOT NULL
+		CONSTRAINT organization_name_format CHECK (cnap.is_name(name)),
+	slug text COLLATE "C"
+		CONSTRAINT organization_slug_key UNIQUE
+		CONSTRAINT organization_slug_format CHECK (cnap.is_slug(slug)),
+	logo text
+		CONSTRAINT organization_logo_format CHECK (cnap.is_https_url(logo)),
+	management_email text
+		CONSTRAINT organization_management_email_format CHECK (cnap.is_email(management_email)),
+	customer_id text,
+	metadata jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT organization_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+	created_by cnap.user_id,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE cnap.organization IS 'a vendor''s organization, whose members manage workspaces of its customers';
+
+CREATE TABLE cnap.organization_member (
+	organization_id uuid NOT NULL
+		CONSTRAINT organization_member_organization_id_fkey
+		REFERENCES cnap.organization (id) ON DELETE CASCADE,
+	user_id cnap.user_id NOT NULL,
+	role cnap.role NOT NULL DEFAULT 'member',
+	added_by cnap.user_id,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT organization_member_pkey PRIMARY KEY (organization_id, user_id)
+);
+COMMENT ON TABLE cnap.organization_member IS 'who belongs to an organization, and with which role';
+CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id);
+
+CREATE TABLE cnap.workspace (
+	id uuid CONSTRAINT workspace_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
+	name text NOT NULL
+		CONSTRAINT workspace_name_format CHECK (cnap.is_name(name)),
+	owner_id cnap.user_id NOT NULL,
+	managed_by uuid
+		CONSTRAINT workspace_managed_by_fkey
+		REFERENCES cnap.organization (id) ON DELETE SET NULL,
+	managed_role cnap.role
+		CONSTRAINT workspace_managed_role_cap CHECK (managed_role IN ('admin', 'member')),
+	managed_until timestamptz,
+	managed_since timestamptz,
+	billing_email text
+		CONSTRAINT workspace_billing_email_format CHECK (cnap.is_email(billing_email)),
+	customer_id text,
+	metadata jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT workspace_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT workspace_management_whole CHECK (
+		(managed_by IS NULL) = (managed_role IS NULL)
+		AND (managed_by IS NULL) = (managed_since IS NULL)
+		AND (managed_by IS NOT NULL OR managed_until IS NULL))
+);
+COMMENT ON TABLE cnap.workspace IS 'a customer''s workspace, and the organization that manages it';
+CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);
+CREATE INDEX workspace_managed_by_idx ON cnap.workspace (managed_by);
+
+CREATE TABLE cnap.workspace_member (
+	workspace_id uuid NOT NULL
+		CONSTRAINT workspace_member_workspace_id_fkey
+		REFERENCES cnap.workspace (id) ON DELETE CASCADE,
+	user_id cnap.user_id NOT NULL,
+	role cnap.role NOT NULL DEFAULT 'member'
+		CONSTRAINT workspace_member_role_not_owner CHECK (role IN ('member', 'admin')),
+	added_by cnap.user_id,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT workspace_member_pkey PRIMARY KEY (workspace_id, user_id)
+);
+COMMENT ON TABLE cnap.workspace_member IS 'the direct members of a workspace; its owner is workspace.owner_id';
+CREATE INDEX workspace_member_user_id_idx ON cnap.workspace_member (user_id, workspace_id);
+
+CREATE TABLE cnap.audit_log (
+	id bigint GENERATED ALWAYS AS IDENTITY
+		CONSTRAINT audit_log_pkey PRIMARY KEY,
+	occurred_at timestamptz NOT NULL DEFAULT now(),
+	actor cnap.user_id,
+	database_role text NOT NULL,
+	action text NOT NULL,
+	organization_id uuid,
+	workspace_id uuid,
+	subject cnap.user_id,
+	path text NOT NULL,
+	detail jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE cnap.audit_log IS
+'append-only record of every change; it keeps the ids of what is gone, so it has no foreign key';
+COMMENT ON COLUMN cnap.audit_log.actor IS 'the user who acted; null is the system';
+CREATE INDEX audit_log_organization_id_idx ON cnap.audit_log (organization_id, id)
+	WHERE organization_id IS NOT NULL;
+CREATE INDEX audit_log_workspace_id_idx ON cnap.audit_log (workspace_id, id)
+	WHERE workspace_id IS NOT NULL;
+
+CREATE TABLE cnap.access_epoch (
+	nothing integer CONSTRAINT access_epoch_empty CHECK (false)
+);
+COMMENT ON TABLE cnap.access_epoch IS
+'empty: its relation cache invalidations tell every session that access data changed';
+
+SELECT pg_extension_config_dump('cnap.organization', ''),
+	pg_extension_config_dump('cnap.organization_member', ''),
+	pg_extension_config_dump('cnap.workspace', ''),
+	pg_extension_config_dump('cnap.workspace_member', ''),
+	pg_extension_config_dump('cnap.audit_log', ''),
+	pg_extension_config_dump('cnap.audit_log_id_seq', '');

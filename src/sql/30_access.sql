@@ -1,0 +1,102 @@
+/*
+ * The check, and who is asking.
+ *
+ * What speaks of the current user is open to PUBLIC; what answers about
+ * anybody is for roles that cnap_trust() was called for.  Not leakproof: how
+ * long an answer takes depends on the arguments.
+ */
+CREATE FUNCTION @extschema@.cnap_current_user() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_current_user';
+COMMENT ON FUNCTION @extschema@.cnap_current_user() IS
+'the id of the user in whose name statements are executed; null if there is none';
+
+CREATE FUNCTION @extschema@.cnap_can_access(workspace uuid) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_can_access';
+COMMENT ON FUNCTION @extschema@.cnap_can_access(uuid) IS
+'whether the current user has access to the workspace, by any way in; false without a current user, for null and for an unknown workspace';
+
+CREATE FUNCTION @extschema@.cnap_can_access(user_id text, workspace uuid) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_can_access_user';
+COMMENT ON FUNCTION @extschema@.cnap_can_access(text, uuid) IS
+'whether the user has access to the workspace, by any way in; false for null, for what cannot be a user id and for an unknown workspace';
+REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(text, uuid) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_can_access(user_id uuid, workspace uuid) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_can_access_uuid';
+COMMENT ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) IS
+'whether the user, whose id is the text form of a uuid, has access to the workspace; false for null and for an unknown workspace';
+REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_has_permission(workspace uuid, permission cnap.permission) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_has_permission';
+COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, cnap.permission) IS
+'whether any of the current user''s ways into the workspace gives the permission; false without a current user, for null and for an unknown workspace';
+
+CREATE FUNCTION @extschema@.cnap_has_permission(user_id text, workspace uuid, permission cnap.permission) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_has_permission_user';
+COMMENT ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) IS
+'whether any of the user''s ways into the workspace gives the permission; false for null, for what cannot be a user id and for an unknown workspace';
+REVOKE ALL ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_has_permission(user_id uuid, workspace uuid, permission cnap.permission) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_has_permission_uuid';
+COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, cnap.permission) IS
+'whether any of the ways into the workspace of the user, whose id is the text form of a uuid, gives the permission; false for null and for an unknown workspace';
+REVOKE ALL ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, cnap.permission) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_workspace_role(workspace uuid) RETURNS cnap.role
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_workspace_role';
+COMMENT ON FUNCTION @extschema@.cnap_workspace_role(uuid) IS
+'the current user''s highest role in the workspace, by any way in; null if there is none';
+
+CREATE FUNCTION @extschema@.cnap_workspace_role(user_id text, workspace uuid) RETURNS cnap.role
+LANGUAGE C STABLE PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'cnap_workspace_role_user';
+COMMENT ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) IS
+'the user''s highest role in the workspace, by any way in; null if there is none';
+REVOKE ALL ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_accessible_workspaces() RETURNS uuid[]
+LANGUAGE C STABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'cnap_accessible_workspaces';
+COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces() IS
+'the ids of all workspaces that the current user has access to, sorted; empty without a current user';
+
+CREATE FUNCTION @extschema@.cnap_accessible_workspaces(user_id text) RETURNS uuid[]
+LANGUAGE C STABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'cnap_accessible_workspaces_user';
+COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces(text) IS
+'the ids of all workspaces that the user has access to, sorted; empty for null and for what cannot be a user id';
+REVOKE ALL ON FUNCTION @extschema@.cnap_accessible_workspaces(text) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_explain_access(user_id text, workspace uuid)
+RETURNS TABLE (path text, role cnap.role, granted boolean, until timestamptz, reason text)
+LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 3
+AS 'MODULE_PATHNAME', 'cnap_explain_access';
+COMMENT ON FUNCTION @extschema@.cnap_explain_access(text, uuid) IS
+'each way into the workspace (owner, member, organization), whether the user has it, with which role and until when, and why or why not; one row with path "none" for an unknown workspace. Errors: 22023 for an invalid user id and for null';
+REVOKE ALL ON FUNCTION @extschema@.cnap_explain_access(text, uuid) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_trust(role regrole) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_trust';
+COMMENT ON FUNCTION @extschema@.cnap_trust(regrole) IS
+'gives a role all that an application server needs: to set cnap.user_id, to ask about anybody, and to reference workspaces and organizations in foreign keys. For superusers';
+REVOKE ALL ON FUNCTION @extschema@.cnap_trust(regrole) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_distrust(role regrole) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_distrust';
+COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
+'takes from a role all that cnap_trust() gave it; foreign keys that exist stay. For superusers';
+REVOKE ALL ON FUNCTION @extschema@.cnap_distrust(regrole) FROM PUBLIC;

@@ -1,0 +1,158 @@
+/*
+ * What the listing functions return.
+ *
+ * These are executed as the owner of the tables, by C functions that have
+ * checked who asks; nobody else may call them.
+ */
+CREATE VIEW cnap.way_in AS
+	SELECT id AS workspace_id, owner_id AS user_id, 'owner' AS via,
+		'owner'::cnap.role AS role, NULL::uuid AS organization_id,
+		NULL::timestamptz AS until, created_at AS since
+	FROM cnap.workspace
+	UNION ALL
+	SELECT workspace_id, user_id, 'member', role, NULL, NULL, created_at
+	FROM cnap.workspace_member
+	UNION ALL
+	SELECT w.id, m.user_id, 'organization', w.managed_role, w.managed_by,
+		w.managed_until, greatest(w.managed_since, m.created_at)
+	FROM cnap.workspace w
+		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
+	WHERE w.managed_until IS NULL OR w.managed_until > clock_timestamp();
+COMMENT ON VIEW cnap.way_in IS
+'every way of every user into every workspace that holds now: the rules of access, as one statement';
+
+CREATE FUNCTION cnap.show_organization(organization uuid)
+RETURNS TABLE (id uuid, name text, slug text, logo text, management_email text,
+	customer_id text, metadata jsonb, created_by text, created_at timestamptz,
+	updated_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+	SELECT o.id, o.name, o.slug, o.logo, o.management_email, o.customer_id,
+		o.metadata, o.created_by, o.created_at, o.updated_at
+	FROM cnap.organization o
+	WHERE o.id = organization
+$$;
+COMMENT ON FUNCTION cnap.show_organization(uuid) IS 'rows of cnap_organization()';
+REVOKE ALL ON FUNCTION cnap.show_organization(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_organizations(person text)
+RETURNS TABLE (id uuid, name text, slug text, logo text, role cnap.role,
+	created_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT o.id, o.name, o.slug, o.logo, m.role, o.created_at
+	FROM cnap.organization_member m
+		JOIN cnap.organization o ON o.id = m.organization_id
+	WHERE m.user_id = person
+	ORDER BY o.name, o.id
+$$;
+COMMENT ON FUNCTION cnap.list_organizations(text) IS 'rows of cnap_organizations()';
+REVOKE ALL ON FUNCTION cnap.list_organizations(text) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_organization_members(organization uuid)
+RETURNS TABLE (user_id text, role cnap.role, added_by text, created_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT m.user_id, m.role, m.added_by, m.created_at
+	FROM cnap.organization_member m
+	WHERE m.organization_id = organization
+	ORDER BY m.role DESC, m.user_id
+$$;
+COMMENT ON FUNCTION cnap.list_organization_members(uuid) IS 'rows of cnap_organization_members()';
+REVOKE ALL ON FUNCTION cnap.list_organization_members(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_organization_workspaces(organization uuid)
+RETURNS TABLE (id uuid, name text, owner_id text, managed_role cnap.role,
+	managed_since timestamptz, managed_until timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT w.id, w.name, w.owner_id, w.managed_role, w.managed_since, w.managed_until
+	FROM cnap.workspace w
+	WHERE w.managed_by = organization
+		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+	ORDER BY w.name, w.id
+$$;
+COMMENT ON FUNCTION cnap.list_organization_workspaces(uuid) IS 'rows of cnap_organization_workspaces()';
+REVOKE ALL ON FUNCTION cnap.list_organization_workspaces(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_organization_audit(organization uuid, before bigint, max_rows integer)
+RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,
+	action text, workspace_id uuid, subject text, path text, detail jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT a.id, a.occurred_at, a.actor, a.database_role, a.action, a.workspace_id,
+		a.subject, a.path, a.detail
+	FROM cnap.audit_log a
+	WHERE a.organization_id = organization AND (before IS NULL OR a.id < before)
+	ORDER BY a.id DESC
+	LIMIT max_rows
+$$;
+COMMENT ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) IS 'rows of cnap_organization_audit()';
+REVOKE ALL ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_workspaces(person text)
+RETURNS TABLE (id uuid, name text, section text, role cnap.role, via text,
+	organization uuid)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT w.id, w.name,
+		CASE WHEN w.owner_id = person THEN 'own' ELSE 'shared' END,
+		best.role, best.via, best.organization_id
+	FROM (
+		SELECT DISTINCT ON (i.workspace_id) i.workspace_id, i.role, i.via, i.organization_id
+		FROM cnap.way_in i
+		WHERE i.user_id = person
+		ORDER BY i.workspace_id, i.role DESC, i.via
+	) best
+		JOIN cnap.workspace w ON w.id = best.workspace_id
+	ORDER BY 3, w.name, w.id
+$$;
+COMMENT ON FUNCTION cnap.list_workspaces(text) IS 'rows of cnap_workspaces()';
+REVOKE ALL ON FUNCTION cnap.list_workspaces(text) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_workspace_members(workspace uuid)
+RETURNS TABLE (user_id text, role cnap.role, via text, organization uuid,
+	since timestamptz, until timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT i.user_id, i.role, i.via, i.organization_id, i.since, i.until
+	FROM cnap.way_in i
+	WHERE i.workspace_id = workspace
+	ORDER BY i.role DESC, i.user_id, i.via
+$$;
+COMMENT ON FUNCTION cnap.list_workspace_members(uuid) IS 'rows of cnap_workspace_members()';
+REVOKE ALL ON FUNCTION cnap.list_workspace_members(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_workspace_audit(workspace uuid, before bigint, max_rows integer)
+RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,
+	action text, organization_id uuid, subject text, path text, detail jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT a.id, a.occurred_at, a.actor, a.database_role, a.action, a.organization_id,
+		a.subject, a.path, a.detail
+	FROM cnap.audit_log a
+	WHERE a.workspace_id = workspace AND (before IS NULL OR a.id < before)
+	ORDER BY a.id DESC
+	LIMIT max_rows
+$$;
+COMMENT ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) IS 'rows of cnap_workspace_audit()';
+REVOKE ALL ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_revocation(workspace uuid)
+RETURNS TABLE (user_id text, organization uuid, role cnap.role, loses_access boolean,
+	remaining_role cnap.role)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT i.user_id, i.organization_id, i.role, other.role IS NULL, other.role
+	FROM cnap.way_in i
+		LEFT JOIN LATERAL (
+			SELECT max(o.role) AS role
+			FROM cnap.way_in o
+			WHERE o.workspace_id = workspace AND o.user_id = i.user_id
+				AND o.via <> 'organization'
+		) other ON true
+	WHERE i.workspace_id = workspace AND i.via = 'organization'
+	ORDER BY i.user_id
+$$;
+COMMENT ON FUNCTION cnap.list_revocation(uuid) IS 'rows of cnap_preview_revocation()';
+REVOKE ALL ON FUNCTION cnap.list_revocation(uuid) FROM PUBLIC;

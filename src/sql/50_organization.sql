@@ -1,0 +1,107 @@
+/*
+ * Organizations and their members.
+ *
+ * The functions decide in C who may do what, and have a fixed search_path for
+ * the statements that they execute as the owner of the tables.
+ */
+CREATE FUNCTION @extschema@.cnap_create_organization(
+	name text, slug text DEFAULT NULL, logo text DEFAULT NULL,
+	management_email text DEFAULT NULL, owner text DEFAULT NULL) RETURNS uuid
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_create_organization';
+COMMENT ON FUNCTION @extschema@.cnap_create_organization(text, text, text, text, text) IS
+'creates an organization, whose owner is the current user, and returns its id. slug: 1 to 63 lower-case letters, digits and inner hyphens, unique; logo: an https URL; owner: for the system, which must name one. Errors: 22023 for an invalid argument, 23505 for a slug that is taken, 28000 without a current user, 42501 for somebody else as owner';
+
+CREATE FUNCTION @extschema@.cnap_update_organization(
+	organization uuid, name text DEFAULT NULL, slug text DEFAULT NULL,
+	logo text DEFAULT NULL, management_email text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_update_organization';
+COMMENT ON FUNCTION @extschema@.cnap_update_organization(uuid, text, text, text, text, jsonb) IS
+'changes an organization; null leaves a value as it is, and an empty string clears it. For its admins. Errors: 22023 for an invalid argument, 23505 for a slug that is taken, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_delete_organization(organization uuid) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_delete_organization';
+COMMENT ON FUNCTION @extschema@.cnap_delete_organization(uuid) IS
+'deletes an organization with its memberships; the workspaces that it managed stay with their owners. For its owners. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_organizations()
+RETURNS TABLE (id uuid, name text, slug text, logo text, role cnap.role,
+	created_at timestamptz)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_organizations';
+COMMENT ON FUNCTION @extschema@.cnap_organizations() IS
+'the current user''s organizations, with the user''s role, by name. Errors: 28000 without a current user';
+
+CREATE FUNCTION @extschema@.cnap_organization(organization uuid)
+RETURNS TABLE (id uuid, name text, slug text, logo text, management_email text,
+	customer_id text, metadata jsonb, created_by text, created_at timestamptz,
+	updated_at timestamptz)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_organization';
+COMMENT ON FUNCTION @extschema@.cnap_organization(uuid) IS
+'an organization. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_organization_workspaces(organization uuid)
+RETURNS TABLE (id uuid, name text, owner_id text, managed_role cnap.role,
+	managed_since timestamptz, managed_until timestamptz)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_organization_workspaces';
+COMMENT ON FUNCTION @extschema@.cnap_organization_workspaces(uuid) IS
+'the workspaces that an organization manages now, by name. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_organization_members(organization uuid)
+RETURNS TABLE (user_id text, role cnap.role, added_by text, created_at timestamptz)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_organization_members';
+COMMENT ON FUNCTION @extschema@.cnap_organization_members(uuid) IS
+'the members of an organization, the highest role first. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_add_organization_member(
+	organization uuid, user_id text, role cnap.role DEFAULT 'member') RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_add_organization_member';
+COMMENT ON FUNCTION @extschema@.cnap_add_organization_member(uuid, text, cnap.role) IS
+'adds a member to an organization. For its admins; another role than member for its owners. Errors: 22023, 23505 for somebody who is a member, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_set_organization_role(
+	organization uuid, user_id text, role cnap.role) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_set_organization_role';
+COMMENT ON FUNCTION @extschema@.cnap_set_organization_role(uuid, text, cnap.role) IS
+'changes the role of a member of an organization. For its owners. Errors: 22023, 23001 for the last owner, 28000, 42501, 42704 for somebody who is not a member, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_remove_organization_member(organization uuid, user_id text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_remove_organization_member';
+COMMENT ON FUNCTION @extschema@.cnap_remove_organization_member(uuid, text) IS
+'removes a member from an organization, and with that from every workspace that it manages. For its admins; somebody with another role than member for its owners. Errors: 22023, 23001 for the last owner, 28000, 42501, 42704 for somebody who is not a member, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_leave_organization(organization uuid) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_leave_organization';
+COMMENT ON FUNCTION @extschema@.cnap_leave_organization(uuid) IS
+'takes the current user out of an organization. Errors: 22023, 23001 for the last owner, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+
+CREATE FUNCTION @extschema@.cnap_organization_audit(
+	organization uuid, before bigint DEFAULT NULL, max_rows integer DEFAULT NULL)
+RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,
+	action text, workspace_id uuid, subject text, path text, detail jsonb)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_organization_audit';
+COMMENT ON FUNCTION @extschema@.cnap_organization_audit(uuid, bigint, integer) IS
+'the audit entries of an organization, the newest first; before: only those with a lower id, for the next page; max_rows: at most so many. An actor of null is the system. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';

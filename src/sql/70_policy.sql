@@ -1,0 +1,29 @@
+/*
+ * Protection of the application's tables.
+ *
+ * The statements are executed as the caller, who must own the tables.
+ */
+CREATE FUNCTION @extschema@.cnap_protect(
+	relation regclass, workspace_column name DEFAULT 'workspace_id', write_permission
+	cnap.permission DEFAULT 'access') RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_protect';
+COMMENT ON FUNCTION @extschema@.cnap_protect(regclass, name, cnap.permission) IS
+'protects a table by row-level security: reading a row takes access to the workspace in its column, writing takes the permission, for the old row and the new one. Partitions and inheritance children are protected as well. A second call replaces the protection. For the table''s owner. Errors: 22023 for null, 42501, 42703 for a missing column, 42804 for a column that is not a uuid, 42809 for what is not a table';
+
+CREATE FUNCTION @extschema@.cnap_unprotect(relation regclass) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_unprotect';
+COMMENT ON FUNCTION @extschema@.cnap_unprotect(regclass) IS
+'takes the policies of cnap_protect() from a table, and row-level security where no other policy needs it. For the table''s owner. Errors: 22023 for null, 42501, 42809 for what is not a table';
+
+CREATE FUNCTION @extschema@.cnap_protected_tables()
+RETURNS TABLE (relation regclass, workspace_column name, write_permission cnap.permission,
+	enforced boolean)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 50
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_protected_tables';
+COMMENT ON FUNCTION @extschema@.cnap_protected_tables() IS
+'the tables with policies of cnap_protect(), read from the catalogs; enforced: every command has its restrictive policy, and row-level security is enabled and forced';

@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * trust.c
+ *	  What an application server's role needs, given and taken in one step.
+ *
+ * The catalogs' own privileges are the only record of who is trusted.  The
+ * statements are executed as the caller: PostgreSQL checks that the caller may
+ * grant them, and lets only a superuser grant a setting.
+ *
+ * Caveat: the right to set a parameter belongs to the role, in all databases
+ * of the cluster.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+#include "arguments.h"
+#include "audit.h"
+
+PG_FUNCTION_INFO_V1(cnap_trust);
+PG_FUNCTION_INFO_V1(cnap_distrust);
+
+/* The functions that answer about anybody. */
+static const char *const trusted_functions[] = {
+	"cnap_can_access(text, uuid)",
+	"cnap_can_access(uuid, uuid)",
+	"cnap_has_permission(text, uuid, cnap.permission)",
+	"cnap_has_permission(uuid, uuid, cnap.permission)",
+	"cnap_workspace_role(text, uuid)",
+	"cnap_accessible_workspaces(text)",
+	"cnap_explain_access(text, uuid)",
+};
+
+/* Executes "verb ... preposition role" for everything that trust consists of. */
+static void
+change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
+			 const char *action)
+{
+	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
+	char	   *role_name = GetUserNameFromId(role, false);
+	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
+	const char *user = CnapCurrentUser();
+	CnapAct		act = {0};
+	StringInfoData sql;
+	StringInfoData detail;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s SET ON PARAMETER cnap.user_id %s %s;",
+					 verb, preposition, quote_identifier(role_name));
+	appendStringInfo(&sql, "%s REFERENCES ON cnap.organization, cnap.workspace %s %s;",
+					 verb, preposition, quote_identifier(role_name));
+	for (int i = 0; i < (int) lengthof(trusted_functions); i++)
+		appendStringInfo(&sql, "%s EXECUTE ON FUNCTION %s.%s %s %s;",
+						 verb, schema, trusted_functions[i],
+						 preposition, quote_identifier(role_name));
+
+	SPI_connect();
+	if (SPI_execute(sql.data, false, 0) < 0)
+		elog(ERROR, "could not change the privileges of role \"%s\"", role_name);
+	SPI_finish();
+
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "\"role\": ");
+	escape_json(&detail, role_name);
+	act.actor.user = user != NULL ? cstring_to_text(user) : NULL;
+	act.actor.role = GetUserId();
+	act.path = "by its privileges";
+	CnapRecord(&act, action, detail.data);
+}
+
+/* cnap_trust(role regrole) -> void */
+Datum
+cnap_trust(PG_FUNCTION_ARGS)
+{
+	change_trust(fcinfo, "GRANT", "TO", "role.trust");
+	PG_RETURN_VOID();
+}
+
+/* cnap_distrust(role regrole) -> void */
+Datum
+cnap_distrust(PG_FUNCTION_ARGS)
+{
+	change_trust(fcinfo, "REVOKE", "FROM", "role.distrust");
+	PG_RETURN_VOID();
+}
