@@ -109,9 +109,9 @@ CREATE TABLE cnap.access_epoch (
 COMMENT ON TABLE cnap.access_epoch IS
 'empty: its relation cache invalidations tell every session that access data changed';
 
-SELECT pg_extension_config_dump('cnap.organization', ''),
-	pg_extension_config_dump('cnap.organization_member', ''),
-	pg_extension_config_dump('cnap.workspace', ''),
-	pg_extension_config_dump('cnap.workspace_member', ''),
-	pg_extension_config_dump('cnap.audit_log', ''),
-	pg_extension_config_dump('cnap.audit_log_id_seq', '');
+SELECT pg_extension_config_dump('cnap.organization', '');
+SELECT pg_extension_config_dump('cnap.organization_member', '');
+SELECT pg_extension_config_dump('cnap.workspace', '');
+SELECT pg_extension_config_dump('cnap.workspace_member', '');
+SELECT pg_extension_config_dump('cnap.audit_log', '');
+SELECT pg_extension_config_dump('cnap.audit_log_id_seq', '');
