@@ -47,6 +47,11 @@ CREATE TABLE app.log_line (
 SELECT cnap_create_workspace('Globex production', owner => 'gina') AS globex \gset
 SELECT cnap_create_workspace('Globex staging', owner => 'gina') AS staging \gset
 SELECT cnap_create_workspace('Initech', owner => 'ivan') AS initech \gset
+\echo
+\echo 'Globex production is' :globex
+\echo 'Globex staging is   ' :staging
+\echo 'Initech is          ' :initech
+\echo
 SELECT count(cnap_create_workspace('Customer ' || n, owner => 'customer-' || n)) AS created
 FROM generate_series(1, 7) n;
 
@@ -82,6 +87,14 @@ SELECT cnap_protect('app.log_line');
 CREATE INDEX CONCURRENTLY log_line_workspace_id_idx ON app.log_line (workspace_id);
 
 SELECT * FROM cnap_protected_tables();
+
+\echo
+\echo 'Behind it are ordinary policies, restrictive ones too, so that no policy added later can'
+\echo 'open the table wider.'
+\echo
+
+SELECT cmd, permissive, qual, with_check
+FROM pg_policies WHERE tablename = 'log_line' ORDER BY cmd, permissive;
 
 \echo
 \echo '=== 3. The application server ==='
@@ -122,6 +135,9 @@ SELECT cnap_current_user(), count(*) AS log_lines FROM app.log_line;
 BEGIN;
 SET LOCAL cnap.user_id = 'ann';
 SELECT cnap_create_organization('Acme', slug => 'acme') AS acme \gset
+\echo
+\echo 'Acme is' :acme
+\echo
 SELECT cnap_add_organization_member(:'acme', 'ben');
 SELECT user_id, role FROM cnap_organization_members(:'acme') ORDER BY user_id;
 COMMIT;
@@ -171,6 +187,7 @@ SET LOCAL cnap.user_id = 'dora';
 SELECT count(*) AS log_lines FROM app.log_line;
 UPDATE app.deployment SET status = 'restarted'
 WHERE version = '1.1' RETURNING id, version, status;
+SELECT cnap_update_workspace(:'globex', metadata => '{"region": "eu"}');
 COMMIT;
 
 \echo
@@ -220,7 +237,7 @@ ROLLBACK;
 
 BEGIN;
 SET LOCAL cnap.user_id = 'gina';
-SELECT * FROM cnap_workspace_members(:'globex');
+SELECT user_id, role, via FROM cnap_workspace_members(:'globex');
 COMMIT;
 
 \echo
@@ -241,8 +258,8 @@ COMMIT;
 \echo
 
 SELECT cnap_can_access('ben', :'globex') AS ben, cnap_can_access('dora', :'globex') AS dora;
-SELECT * FROM cnap_explain_access('ben', :'globex');
-SELECT * FROM cnap_explain_access('dora', :'globex');
+SELECT path, role, granted, reason FROM cnap_explain_access('ben', :'globex');
+SELECT path, role, granted, reason FROM cnap_explain_access('dora', :'globex');
 
 \echo
 \echo '=== 8. The revocation: Gina ends the arrangement ==='
@@ -252,7 +269,7 @@ SELECT * FROM cnap_explain_access('dora', :'globex');
 
 BEGIN;
 SET LOCAL cnap.user_id = 'gina';
-SELECT * FROM cnap_preview_revocation(:'globex');
+SELECT user_id, role, loses_access FROM cnap_preview_revocation(:'globex');
 SELECT cnap_revoke_management(:'globex');
 COMMIT;
 
@@ -267,7 +284,7 @@ COMMIT;
 
 BEGIN;
 SET LOCAL cnap.user_id = 'gina';
-SELECT * FROM cnap_workspace_members(:'globex');
+SELECT user_id, role, via FROM cnap_workspace_members(:'globex');
 SELECT count(*) AS log_lines FROM app.log_line WHERE workspace_id = :'globex';
 COMMIT;
 
@@ -280,13 +297,23 @@ COMMIT;
 
 BEGIN;
 SET LOCAL cnap.user_id = 'gina';
-SELECT * FROM cnap_workspace_audit(:'globex');
+SELECT actor, database_role, action, path, detail FROM cnap_workspace_audit(:'globex');
+COMMIT;
+
+\echo
+\echo 'Gina has seen what Acme did in her workspace. Ann sees what happened in Acme.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT actor, action, subject, path FROM cnap_organization_audit(:'acme');
 COMMIT;
 
 \echo
 \echo '=== 10. An identity cannot be forged ==='
 \echo
-\echo 'An ordinary role that nobody trusts cannot say that it is Gina.'
+\echo 'A role that nobody trusts, of a reporting tool say, cannot make itself Gina, nor ask about'
+\echo 'anybody, whatever it may read.'
 \echo
 
 \connect - postgres
@@ -297,9 +324,20 @@ GRANT SELECT ON ALL TABLES IN SCHEMA app TO reporting;
 \echo
 \echo '-- connected as reporting'
 \connect - reporting
-\set ON_ERROR_STOP off
 \echo
 
+SELECT count(*) AS log_lines FROM app.log_line;
+
+\set ON_ERROR_STOP off
 SET cnap.user_id = 'gina';
 SELECT cnap_can_access('gina', :'globex');
-SELECT count(*) AS log_lines FROM app.log_line;
+\set ON_ERROR_STOP on
+
+\echo
+\echo 'To go on by yourself, connect to the cluster below and become the application:'
+\echo
+\echo '    \\connect - app_server'
+\echo '    BEGIN;'
+\echo '    SET LOCAL cnap.user_id = ''gina'';'
+\echo '    SELECT * FROM cnap_workspaces();'
+\echo '    COMMIT;'
