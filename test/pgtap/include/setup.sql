@@ -1,0 +1,157 @@
+/*
+ * What the pgTAP tests share: database roles, organizations and workspaces of
+ * known ids, and a way to try a statement as somebody.
+ *
+ * To be included behind BEGIN.  Everything is in the schema test, and goes
+ * with the transaction.
+ */
+\set QUIET 1
+SET LOCAL client_min_messages = warning;
+
+CREATE SCHEMA test;
+
+-- An application server's role, and one to which nothing was granted
+CREATE ROLE cnap_test_app;
+CREATE ROLE cnap_test_visitor;
+SELECT cnap_trust('cnap_test_app') \g /dev/null
+
+/*
+ * The fixture.  Of every role in the vendor's organization, and of every direct
+ * role in its customer's workspaces, there are two persons, so that one can act
+ * on the other.
+ */
+CREATE TABLE test.named (name text PRIMARY KEY, id uuid NOT NULL);
+INSERT INTO test.named VALUES
+	('vendor', '00000000-0000-4000-8000-0000000000a1'),
+	('rival', '00000000-0000-4000-8000-0000000000a2'),
+	('ws', '00000000-0000-4000-8000-0000000000b1'),
+	('capped', '00000000-0000-4000-8000-0000000000b2'),
+	('ended', '00000000-0000-4000-8000-0000000000b3'),
+	('free', '00000000-0000-4000-8000-0000000000b4'),
+	('foreign', '00000000-0000-4000-8000-0000000000b5'),
+	('unknown', '00000000-0000-4000-8000-0000000000ff');
+
+CREATE FUNCTION test.id(name text) RETURNS uuid STABLE
+RETURN (SELECT n.id FROM test.named n WHERE n.name = $1);
+
+INSERT INTO cnap.organization (id, name, slug, logo, management_email, metadata) VALUES
+	(test.id('vendor'), 'Vendor', 'vendor', 'https://vendor.example/logo.png',
+	 'manage@vendor.example', '{"plan": "pro"}'),
+	(test.id('rival'), 'Rival', 'rival', NULL, NULL, '{}');
+INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES
+	(test.id('vendor'), 'olga', 'owner'), (test.id('vendor'), 'oscar', 'owner'),
+	(test.id('vendor'), 'adam', 'admin'), (test.id('vendor'), 'anna', 'admin'),
+	(test.id('vendor'), 'mia', 'member'), (test.id('vendor'), 'max', 'member'),
+	(test.id('rival'), 'rita', 'owner');
+
+INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_until, billing_email) VALUES
+	(test.id('ws'), 'Managed', 'wanda', test.id('vendor'), 'admin', NULL, 'pay@customer.example'),
+	(test.id('capped'), 'Capped', 'wanda', test.id('vendor'), 'member', NULL, NULL),
+	(test.id('ended'), 'Ended', 'wanda', test.id('vendor'), 'admin', now() - interval '1 s', NULL),
+	(test.id('free'), 'Free', 'wanda', NULL, NULL, NULL, NULL),
+	(test.id('foreign'), 'Foreign', 'fred', NULL, NULL, NULL, NULL);
+INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
+	SELECT test.id(w), person, role::cnap.role
+	FROM unnest(ARRAY['ws', 'capped', 'ended', 'free']) w,
+		(VALUES ('dora', 'admin'), ('dirk', 'admin'),
+			('dave', 'member'), ('dina', 'member')) member (person, role);
+
+/* Puts the ids of the fixture in the place of {name}, as untyped literals. */
+CREATE FUNCTION test.expand(statement text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	n test.named;
+BEGIN
+	FOR n IN SELECT * FROM test.named LOOP
+		statement := replace(statement, '{' || n.name || '}', quote_literal(n.id));
+	END LOOP;
+	IF statement ~ '\{[a-z_]+\}' THEN
+		RAISE EXCEPTION 'unknown name in %', statement;
+	END IF;
+	RETURN statement;
+END
+$$;
+
+/* All that the extension's tables hold, as one value. */
+CREATE FUNCTION test.digest() RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	relation regclass;
+	part text;
+	whole text := '';
+BEGIN
+	FOR relation IN
+		SELECT oid FROM pg_class
+		WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r'
+		ORDER BY relname
+	LOOP
+		EXECUTE format('SELECT string_agg(t::text, E''\n'' ORDER BY t::text) FROM %s t', relation)
+			INTO part;
+		whole := whole || relation || coalesce(md5(part), '');
+	END LOOP;
+	RETURN md5(whole);
+END
+$$;
+
+/* What came of a statement: state 00000 is success. */
+CREATE TYPE test.outcome AS (
+	state text,
+	message text,
+	result text,				-- first column of the first row, where it succeeded
+	changed boolean				-- anything in the extension's tables
+);
+
+/*
+ * Executes a statement as a database role with a current user (null: none), and
+ * undoes what it did.  The application server's role sets its user itself; for
+ * the others the setting is there already, as after login.
+ */
+CREATE FUNCTION test.attempt(db_role text, person text, statement text)
+RETURNS test.outcome
+LANGUAGE plpgsql AS $$
+DECLARE
+	before text := test.digest();
+	outcome test.outcome;
+BEGIN
+	statement := test.expand(statement);
+	BEGIN
+		IF db_role = 'cnap_test_app' THEN
+			PERFORM set_config('role', db_role, true);
+			PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
+		ELSE
+			PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
+			PERFORM set_config('role', db_role, true);
+		END IF;
+		EXECUTE statement INTO outcome.result;
+		PERFORM set_config('role', 'none', true);
+		outcome.changed := test.digest() <> before;
+		RAISE SQLSTATE 'UNDO0';
+	EXCEPTION
+		WHEN SQLSTATE 'UNDO0' THEN
+			outcome.state := '00000';
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS outcome.state := RETURNED_SQLSTATE,
+				outcome.message := MESSAGE_TEXT;
+			outcome.result := NULL;
+			outcome.changed := test.digest() <> before;
+	END;
+	IF test.digest() <> before THEN
+		RAISE EXCEPTION 'a change outlived its rollback: %', statement;
+	END IF;
+	RETURN outcome;
+END
+$$;
+
+/* One line for a comparison by is(). */
+CREATE FUNCTION test.line(state text, message text, changed boolean) RETURNS text IMMUTABLE
+RETURN state || coalesce(' ' || message, '') || CASE WHEN changed THEN ', changed' ELSE ', unchanged' END;
+
+/* The public functions: those of the extension outside of its own schema. */
+CREATE VIEW test.public_function AS
+	SELECT p.oid, p.proname AS name, p.proargnames, p.proargmodes, p.pronargs,
+		p.pronargdefaults, p.proargtypes, p.proacl
+	FROM pg_proc p
+		JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+			AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'cnap_org'
+	WHERE p.pronamespace <> 'cnap'::regnamespace;
