@@ -1,0 +1,255 @@
+# readme.pl: what README.md says is so
+#
+# - the first session is what sql/readme.sql executes, and returns what is shown
+# - the reference has each public function and setting, and says of it what the catalogs say
+# - the table of permissions is what the functions answer
+# - every other SQL statement of the README can be executed
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $readme = slurp_file('README.md');
+
+# The text below a heading, up to the next one of that level or a higher one.
+sub section
+{
+	my ($heading) = @_;
+	my $level = length(($heading =~ /^(#+)/)[0]);
+
+	$readme =~ /^\Q$heading\E\n(.*?)(?=^#{1,$level} |\z)/ms
+	  or die "README.md has no section \"$heading\"";
+	return $1;
+}
+
+# The fenced blocks of a text, each as [language, content].
+sub blocks
+{
+	my ($text) = @_;
+	my @blocks;
+
+	push @blocks, [ $1, $2 ] while $text =~ /^```(\w*)\n(.*?)^```$/msg;
+	return @blocks;
+}
+
+# The rows of the tables in a text, each as a list of its cells.
+sub rows
+{
+	my ($text) = @_;
+	my @rows;
+
+	foreach my $line (grep { /^\|/ && !/^\|-/ } split /\n/, $text)
+	{
+		$line =~ s/^\|\s*|\s*\|$//g;
+		push @rows, [ split /\s*\|\s*/, $line, -1 ];
+	}
+	return @rows;
+}
+
+# The lines of a text that are not empty, without blanks at their ends.
+sub lines
+{
+	return grep { $_ ne '' } map { s/\s+$//r } split /\n/, shift;
+}
+
+# ---- the first session ----
+
+my @session = blocks(section('## First session'));
+my $border = qr/^-- =+\n/m;
+
+$_->[1] =~ s/\bapp_server\b/regress_app_server/g foreach @session;
+
+my (undef, $script) = split $border, slurp_file('sql/readme.sql');
+my (undef, $output) = split $border, slurp_file('expected/readme.out');
+
+is_deeply(
+	[ map { lines($_->[1]) } grep { $_->[0] eq 'sql' } @session ],
+	[ lines($script) ],
+	'sql/readme.sql is the first session of the README');
+
+# Goes through the output, in which psql has echoed each line of the script.  What follows the
+# last statement of a step that returns something must be what the README shows.
+my @output = lines($output);
+while (my ($step, $shown) = splice(@session, 0, 2))
+{
+	my @returned;
+
+	foreach my $line (lines($step->[1]))
+	{
+		my @skipped;
+
+		push @skipped, shift @output while @output && $output[0] ne $line;
+		@returned = @skipped if @skipped;
+		shift @output;
+	}
+	my @next = @session ? lines($session[0][1]) : ();
+	my @rest;
+	push @rest, shift @output while @output && !(@next && $output[0] eq $next[0]);
+	@returned = @rest if @rest;
+	is_deeply([ lines($shown->[1]) ], \@returned,
+		'output shown below "' . (lines($step->[1]))[-1] . '"');
+}
+
+# ---- a server ----
+
+my $node = PostgreSQL::Test::Cluster->new('readme');
+$node->init;
+$node->start;
+
+# The database, role, table and workspace of the README's examples
+$node->safe_psql('postgres',
+	'CREATE DATABASE app; CREATE ROLE app_server LOGIN; CREATE ROLE anna LOGIN');
+
+# ---- examples ----
+
+my %example = (workspace => '4f1c1dad-a924-4653-9a98-109853e84f8a');
+my $setup = <<"END";
+CREATE SCHEMA app;
+CREATE TABLE app.deployment (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$example{workspace}', 'w', 'gina');
+END
+
+foreach my $block (blocks($readme =~ s/^## First session\n.*?(?=^## )//msr))
+{
+	my ($language, $sql) = @$block;
+
+	next if $language ne 'sql';
+	my ($code, undef, $error) = $node->psql('app', $sql, on_error_stop => 1);
+	is($code, 0, 'example: ' . (lines($sql))[0]) or diag($error);
+	$node->safe_psql('app', $setup) if $sql =~ /CREATE EXTENSION/;
+}
+
+$example{id} = $node->safe_psql('app', "SELECT cnap_create_organization('Other', owner => 'gina')");
+foreach my $row (rows(section('## From a REST API')))
+{
+	my ($request, $cell) = @$row;
+
+	next unless ($cell // '') =~ /^`(SELECT .*)`$/;
+	my $sql = $1;
+	$sql =~ s/(?<=[( ])(id|workspace)(?=[,)])/'$example{$1}'/g;
+	my ($code, undef, $error) =
+	  $node->psql('app', "BEGIN; SET LOCAL cnap.user_id = 'gina'; $sql; COMMIT", on_error_stop => 1);
+	is($code, 0, "request: $request") or diag($error);
+}
+
+# ---- the reference ----
+
+# A table of the catalogs' answers, each row as a list.
+sub query
+{
+	my ($sql) = @_;
+
+	return map { [ split /\|/, $_, -1 ] } split /\n/, $node->safe_psql('app', $sql);
+}
+
+my $permission = qr/access|administer|manage_\w+|billing|transfer|delete/;
+
+# What is known of a function, as one string to compare.
+sub summary
+{
+	my ($signature, $returns, $for, $permissions, $errors) = @_;
+	my %distinct = map { $_ => 1 } @$errors;
+
+	return join ' | ', $signature, $returns, $for,
+	  join(' ', sort { $a cmp $b } @$permissions),
+	  join(' ', sort { $a cmp $b } keys %distinct);
+}
+
+# A row of the reference
+sub described
+{
+	my ($signature, $for, $returns, $errors) = @{ $_[0] };
+	my ($role) = $for =~ /^(trusted roles|superusers)/;
+	my ($set, $type) = $returns =~ /^(?:(a row|rows) of )?`([^`]*)`/;
+
+	$signature =~ s/`//g;
+	return summary(
+		$signature, defined $set ? "rows of $type" : $type,
+		$role // 'everybody',
+		[ $for =~ /`($permission)`/g ],
+		[ $errors =~ /\w{5}/g ]);
+}
+
+# A row of the query below
+sub found
+{
+	my ($signature, $returns, $for, $comment) = @{ $_[0] };
+
+	$signature =~ s/DEFAULT/default/g;
+	$signature =~ s/NULL::[\w ]+/null/g;
+	$signature =~ s/('\w*')::[\w.]+/$1/g;
+	return summary($signature, $returns, $for,
+		[ $comment =~ /(?:Takes the permission|; an admin takes) ($permission)/g ],
+		[ $comment =~ /\b\d[\dA-Z]{4}\b/g ]);
+}
+
+my @described = map { described($_) }
+  grep { $_->[0] =~ /^`cnap_\w+\(/ } rows(section('## Reference'));
+
+my @found = map { found($_) } query(<<'END');
+SELECT format('%s(%s)', p.proname, pg_get_function_arguments(p.oid)),
+       CASE WHEN p.proretset THEN
+           'rows of ' || (SELECT string_agg(a.name, ', ' ORDER BY a.n)
+                          FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS a (name, mode, n)
+                          WHERE a.mode = 't')
+       ELSE format_type(p.prorettype, NULL) END,
+       CASE WHEN has_function_privilege('public', p.oid, 'EXECUTE') THEN 'everybody'
+            WHEN has_function_privilege('app_server', p.oid, 'EXECUTE') THEN 'trusted roles'
+            ELSE 'superusers' END,
+       obj_description(p.oid, 'pg_proc')
+FROM pg_proc p
+WHERE p.pronamespace = (SELECT extnamespace FROM pg_extension WHERE extname = 'cnap_org')
+    AND p.proname LIKE 'cnap\_%'
+END
+
+ok(@found > 0, 'there are public functions');
+is_deeply([ sort @described ], [ sort @found ], 'the reference has the public functions');
+
+is_deeply(
+	[   sort map { join ' ', map { s/`//gr } @$_[ 0 .. 2 ] }
+		grep { $_->[0] =~ /^`cnap\./ } rows(section('### Settings')) ],
+	[   map { $_->[0] } query(<<'END') ],
+SELECT concat_ws(' ', name, context, coalesce(nullif(boot_val, ''), 'empty'))
+FROM (SELECT cnap_current_user()) loaded, pg_settings
+WHERE name LIKE 'cnap.%' ORDER BY name COLLATE "C"
+END
+	'the reference has the settings');
+
+# ---- the table of permissions ----
+
+my ($header, @matrix) = grep { @$_ == 6 } rows(section('## Who may do what'));
+
+is_deeply(
+	$header,
+	[ 'permission', 'owner', 'direct admin', 'direct member', 'manager', 'manager, capped' ],
+	'the ways into a workspace');
+
+$node->safe_psql('app', <<'END');
+CREATE TABLE ids AS SELECT cnap_create_organization('o', owner => 'manager') AS organization,
+    cnap_create_workspace('full', owner => 'owner') AS workspace,
+    cnap_create_workspace('capped', owner => 'owner') AS capped;
+SELECT cnap_add_workspace_member(workspace, 'admin', 'admin'),
+    cnap_add_workspace_member(workspace, 'member'),
+    cnap_grant_management(workspace, organization),
+    cnap_grant_management(capped, organization, 'member')
+FROM ids;
+END
+
+my @answers = query(<<'END');
+SELECT permission, string_agg(CASE WHEN cnap_has_permission(way.user_id,
+        CASE WHEN way.capped THEN ids.capped ELSE ids.workspace END, permission)
+    THEN 'yes' ELSE '' END, '|' ORDER BY way.n)
+FROM ids, unnest(enum_range(NULL::cnap.permission)) AS permission,
+    (VALUES (1, 'owner', false), (2, 'admin', false), (3, 'member', false),
+        (4, 'manager', false), (5, 'manager', true)) AS way (n, user_id, capped)
+GROUP BY permission ORDER BY permission;
+END
+
+is_deeply([ map { [ $_->[0] =~ /^`(\w+)`/, @$_[ 1 .. 5 ] ] } @matrix ],
+	\@answers, 'the permissions of each way into a workspace');
+
+$node->stop;
+done_testing();
