@@ -122,6 +122,11 @@ foreach my $block (blocks($readme =~ s/^## First session\n.*?(?=^## )//msr))
 	$node->safe_psql('app', $setup) if $sql =~ /CREATE EXTENSION/;
 }
 
+# ALTER DATABASE and ALTER ROLE have an effect only on sessions that begin later.
+is($node->safe_psql('app', 'SHOW cnap.notify'), 'off', 'the example turns notifications off');
+is($node->safe_psql('app', 'SELECT cnap_current_user()', extra_params => [ '-U', 'anna' ]),
+	'anna', 'the example gives a role its identity');
+
 $example{id} = $node->safe_psql('app', "SELECT cnap_create_organization('Other', owner => 'gina')");
 foreach my $row (rows(section('## From a REST API')))
 {
