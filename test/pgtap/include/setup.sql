@@ -122,7 +122,11 @@ BEGIN
 			PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
 			PERFORM set_config('role', db_role, true);
 		END IF;
-		EXECUTE statement INTO outcome.result;
+		IF statement ~ '^\s*SELECT' THEN
+			EXECUTE statement INTO outcome.result;
+		ELSE
+			EXECUTE statement;
+		END IF;
 		PERFORM set_config('role', 'none', true);
 		outcome.changed := test.digest() <> before;
 		RAISE SQLSTATE 'UNDO0';

@@ -1,0 +1,261 @@
+/*
+ * Every public function, with every argument null, empty, blank, too long, as
+ * long as it can be, and with the id of what does not exist or is somebody
+ * else's; named arguments, defaults, and untyped literals.
+ */
+BEGIN;
+\ir include/setup.sql
+\ir include/functions.sql
+
+SELECT no_plan();
+
+-- the lists are complete
+
+SELECT set_eq('SELECT oid::regprocedure::text FROM test.public_function',
+	'SELECT signature FROM test.function', 'every public function has its row, and the other way round');
+SELECT set_eq($$
+	SELECT f.oid::regprocedure::text, n::integer, f.proargnames[n], n > f.pronargs - f.pronargdefaults
+	FROM test.public_function f, generate_series(1, f.pronargs) n
+	$$, 'SELECT signature, position, name, has_default FROM test.argument',
+	'the arguments have the names and the defaults that they should have');
+SELECT is_empty('SELECT f.oid::regprocedure FROM test.public_function f WHERE obj_description(f.oid) IS NULL',
+	'every function has a comment');
+
+-- good calls: what fails here would make the rest meaningless
+
+SELECT is(test.line(o.state, o.message, NULL), test.line('00000', NULL, NULL), how || ': ' || statement)
+FROM test.function f,
+	LATERAL (VALUES
+		('named', coalesce(test.named_call(f.signature, true), 'SELECT * FROM ' || f.signature)),
+		('with defaults', coalesce(test.named_call(f.signature, false), 'SELECT * FROM ' || f.signature)),
+		('untyped literals', coalesce(test.positional_call(f.signature), 'SELECT * FROM ' || f.signature))
+	) variant (how, statement),
+	LATERAL test.attempt(test.caller(f), f.actor, statement) o
+ORDER BY f.signature, how;
+
+/*
+ * The probes.  {argument} in a message is the argument's name, {object} the
+ * kind of object that the function is about, {id} the probed id.  Result is
+ * that of a function which answers: 'denied' stands for false, no role, and no
+ * workspaces.
+ */
+CREATE TABLE test.probe (
+	kind text,
+	what text,
+	literal text,
+	state text NOT NULL,
+	message text,
+	result text,
+	PRIMARY KEY (kind, what)
+);
+
+-- what is refused wherever a user id is given, and wherever a name is
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT kind, what, literal, '22023', 'invalid {argument}'
+	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner']) kind,
+		(VALUES ('empty', ''''''), ('blank', ''' '''), ('blank at the start', ''' nina'''),
+			('blank at the end', '''nina '''), ('line feed at the end', 'E''nina\n'''),
+			('256 bytes', 'repeat(''x'', 256)'), ('256 bytes of 128 characters', 'repeat(''ä'', 128)')) bad (what, literal);
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT kind, what, literal, '22023', message
+	FROM unnest(ARRAY['name', 'new name']) kind,
+		(VALUES ('empty', '''''', 'name is required'), ('blank', ''' ''', 'name is required'),
+			('white space', 'E'' \t\n''', 'name is required'),
+			('256 bytes', 'repeat(''x'', 256)', 'name is too long'),
+			('256 characters', 'repeat(''ä'', 256)', 'name is too long')) bad (what, literal, message);
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT kind, what, literal, '22023', 'invalid {argument}'
+	FROM (VALUES
+		('slug', 'blank', ''' '''), ('slug', '256 bytes', 'repeat(''x'', 256)'), ('slug', '64 bytes', 'repeat(''x'', 64)'),
+		('slug', 'upper case', '''New'''), ('slug', 'hyphen first', '''-new'''), ('slug', 'hyphen last', '''new-'''),
+		('slug', 'another letter', '''ä'''), ('slug', 'underscore', '''a_b'''),
+		('logo', 'blank', ''' '''), ('logo', 'http', '''http://new.example/'''), ('logo', 'no host', '''https://'''),
+		('logo', 'script', '''javascript:alert(1)'''), ('logo', 'quote', '''https://new.example/"'''),
+		('logo', '2049 bytes', '''https://'' || repeat(''x'', 2041)'),
+		('email', 'blank', ''' '''), ('email', 'no @', '''new.example'''), ('email', 'two @', '''a@b@new.example'''),
+		('email', 'nobody', '''@new.example'''), ('email', 'nowhere', '''a@'''), ('email', 'blank inside', '''a b@new.example'''),
+		('email', '256 bytes', 'repeat(''x'', 244) || ''@new.example'''),
+		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
+		('metadata', 'number', '''1''')) bad (kind, what, literal);
+-- null, where it is not a value
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT kind, 'null', 'null', '22023', '{argument} is required'
+	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
+		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
+		'database role', 'relation', 'column', 'permission']) kind;
+-- null, and empty, where they are; and what is as long as it can be
+INSERT INTO test.probe (kind, what, literal, state)
+	SELECT kind, what, literal, '00000'
+	FROM (VALUES
+		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
+		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
+		('before', 'null', 'null'), ('max rows', 'null', 'null'),
+		('slug', 'empty', ''''''), ('logo', 'empty', ''''''), ('email', 'empty', ''''''), ('text', 'empty', ''''''),
+		('new member', '255 bytes', 'repeat(''x'', 255)'),
+		('new member', 'blank inside', '''auth0|a b'''),
+		('new member', 'quotes', '$q$a''b"c\d$q$'),
+		('user', '255 bytes', 'repeat(''x'', 255)'),
+		('name', '255 bytes', 'repeat(''x'', 255)'), ('name', '255 characters', 'repeat(''ä'', 255)'),
+		('new name', '255 bytes', 'repeat(''x'', 255)'), ('new name', '255 characters', 'repeat(''ä'', 255)'),
+		('slug', '63 bytes', 'repeat(''x'', 63)'), ('slug', 'one byte', '''x'''), ('slug', 'hyphens', '''a--b'''),
+		('logo', '255 bytes', 'rpad(''https://new.example/'', 255, ''x'')'),
+		('logo', '256 bytes', 'rpad(''https://new.example/'', 256, ''x'')'),
+		('logo', '2048 bytes', 'rpad(''https://new.example/'', 2048, ''x'')'),
+		('email', '254 bytes', 'repeat(''x'', 242) || ''@new.example'''),
+		('text', 'blank', ''' '''), ('text', '256 bytes', 'repeat(''x'', 256)'),
+		('metadata', 'empty object', '''{}'''),
+		('before', 'zero', '''0'''), ('before', 'negative', '''-1'''),
+		('max rows', 'zero', '''0'''),
+		('until', 'infinity', '''infinity''')) good (kind, what, literal);
+INSERT INTO test.probe VALUES
+	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
+	('until', 'now', 'now()', '22023', 'until must be in the future'),
+	('until', 'the past', '''2000-01-01''', '22023', 'until must be in the future'),
+	('until', '-infinity', '''-infinity''', '22023', 'until must be in the future'),
+	('workspace role', 'owner', '''owner''', '22023', 'invalid role'),
+	('owner', 'somebody else', '''nina''', '42501', 'only the system can name another owner'),
+	('owner', '255 bytes of somebody else', 'repeat(''x'', 255)', '42501', 'only the system can name another owner');
+-- the ids of what does not exist, and of what is somebody else's
+INSERT INTO test.probe (kind, what, literal, state, message) VALUES
+	('organization', 'unknown id', '{unknown}', '42704', 'organization "{id}" does not exist'),
+	('organization', 'somebody else''s', '{rival}', '42704', 'organization "{id}" does not exist'),
+	('organization', 'id of a workspace', '{ws}', '42704', 'organization "{id}" does not exist'),
+	('workspace', 'unknown id', '{unknown}', '42704', 'workspace "{id}" does not exist'),
+	('workspace', 'somebody else''s', '{foreign}', '42704', 'workspace "{id}" does not exist'),
+	('workspace', 'id of an organization', '{vendor}', '42704', 'workspace "{id}" does not exist'),
+	('manager', 'unknown id', '{unknown}', '42704', 'organization "{id}" does not exist'),
+	('manager', 'somebody else''s', '{rival}', '00000', NULL),
+	('explained workspace', 'unknown id', '{unknown}', '00000', NULL),
+	('explained workspace', 'somebody else''s', '{foreign}', '00000', NULL),
+	('organization member', 'unknown id', '''nina''', '42704', 'user "{id}" is not a member of the organization'),
+	('organization member', 'another organization''s', '''rita''', '42704', 'user "{id}" is not a member of the organization'),
+	('organization member', '255 bytes', 'repeat(''x'', 255)', '42704', 'user "{id}" is not a member of the organization'),
+	('workspace member', 'unknown id', '''nina''', '42704', 'user "{id}" is not a member of the workspace'),
+	('workspace member', 'a manager', '''olga''', '42704', 'user "{id}" is not a member of the workspace'),
+	('workspace member', '255 bytes', 'repeat(''x'', 255)', '42704', 'user "{id}" is not a member of the workspace');
+-- the checks answer
+INSERT INTO test.probe (kind, what, literal, state, result) VALUES
+	('asked workspace', 'null', 'null', '00000', 'denied'),
+	('asked workspace', 'unknown id', '{unknown}', '00000', 'denied'),
+	('asked workspace', 'somebody else''s', '{foreign}', '00000', 'denied'),
+	('asked workspace', 'id of an organization', '{vendor}', '00000', 'denied'),
+	('asked permission', 'null', 'null', '00000', 'denied'),
+	('asked uuid', 'null', 'null', '00000', 'denied'),
+	('asked uuid', 'unknown id', '{unknown}', '00000', 'denied'),
+	('asked user', 'null', 'null', '00000', 'denied'),
+	('asked user', 'empty', '''''', '00000', 'denied'),
+	('asked user', 'blank', ''' ''', '00000', 'denied'),
+	('asked user', '255 bytes', 'repeat(''x'', 255)', '00000', 'denied'),
+	('asked user', '256 bytes', 'repeat(''x'', 256)', '00000', 'denied'),
+	('asked user', 'blank at the end', '''wanda ''', '00000', 'denied'),
+	('asked user', 'another case', '''Wanda''', '00000', 'denied'),
+	('asked user', 'somebody else', '''fred''', '00000', NULL);
+-- of PostgreSQL's own objects
+INSERT INTO test.probe (kind, what, literal, state, message) VALUES
+	('database role', 'unknown id', '4242', '42704', 'invalid role OID: 4242'),
+	('database role', 'everybody', '''public''', '42704', 'role "public" does not exist'),
+	('relation', 'unknown id', '4242', '42P01', 'relation with OID 4242 does not exist'),
+	('relation', 'somebody else''s', '''test.somebodys''', '42501', 'must be owner of table somebodys'),
+	('relation', 'the extension''s own', '''cnap.workspace''', '42809', '"workspace" is a table of the extension itself'),
+	('column', 'empty', '''''', '42703', 'column "" of relation "document" does not exist'),
+	('column', 'blank', ''' ''', '42703', 'column " " of relation "document" does not exist'),
+	('column', '256 bytes', 'repeat(''x'', 256)', '42703', format('column "%s" of relation "document" does not exist', repeat('x', 63)));
+
+-- Types other than text refuse these by themselves.
+INSERT INTO test.probe (kind, what, literal, state)
+	SELECT DISTINCT a.kind, bad.what, bad.literal, t.state
+	FROM test.argument a
+		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
+			('bigint', '22P02'), ('integer', '22P02'), ('timestamp with time zone', '22007'),
+			('regrole', '42602'), ('regclass', '42602')) t (type, state) ON t.type = test.type_of(a),
+		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
+INSERT INTO test.probe (kind, what, literal, state)
+	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
+	FROM test.argument a
+		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
+			('bigint', '22P02'), ('integer', '22P02'), ('timestamp with time zone', '22007'),
+			('regrole', '42704'), ('regclass', '42P01')) t (type, state) ON t.type = test.type_of(a);
+
+SELECT is_empty($$
+	SELECT a.signature, a.name, what
+	FROM test.argument a, unnest(ARRAY['null', 'empty', 'blank', '256 bytes']) what
+	WHERE NOT EXISTS (SELECT FROM test.probe p WHERE p.kind = a.kind AND p.what = what)
+	$$, 'every kind of argument is probed with null, empty, blank and 256 bytes');
+
+CREATE FUNCTION test.value(literal text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	value text;
+BEGIN
+	EXECUTE 'SELECT ' || test.expand(literal) INTO value;
+	RETURN value;
+END
+$$;
+
+-- "Denied", in the words of the function
+CREATE FUNCTION test.denied(signature text) RETURNS text IMMUTABLE
+RETURN CASE
+	WHEN signature LIKE 'cnap_accessible_workspaces%' THEN '{}'
+	WHEN signature NOT LIKE 'cnap_workspace_role%' THEN 'false'
+END;
+
+SELECT is(
+	o.state || coalesce(' ' || CASE WHEN p.message IS NOT NULL OR o.state = '22023' THEN o.message END, '')
+		|| CASE WHEN p.result IS NOT NULL THEN ' ' || coalesce(o.result, 'null') ELSE '' END,
+	p.state || coalesce(' ' || replace(replace(p.message, '{argument}', a.name), '{id}', coalesce(test.value(p.literal), '')), '')
+		|| CASE WHEN p.result IS NOT NULL THEN ' ' || coalesce(test.denied(a.signature), 'null') ELSE '' END,
+	format('%s: %s %s', a.signature, a.name, p.what))
+FROM test.function f
+	JOIN test.argument a USING (signature)
+	JOIN test.probe p USING (kind),
+	LATERAL test.attempt(test.caller(f), f.actor, test.call_with(a.signature, a.position, p.literal)) o
+ORDER BY a.signature, a.position, p.what;
+
+-- null leaves as it is, '' clears
+
+CREATE FUNCTION test.settings_after(who text, statement text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	settings text;
+BEGIN
+	BEGIN
+		PERFORM set_config('cnap.user_id', who, true);
+		EXECUTE test.expand(statement);
+		SELECT string_agg(concat_ws(' ', name, slug, logo, management_email, metadata, customer_id), '; ')
+			INTO settings
+		FROM cnap.organization WHERE id = test.id('vendor');
+		SELECT concat_ws('; ', settings, concat_ws(' ', name, billing_email, customer_id, metadata))
+			INTO settings
+		FROM cnap.workspace WHERE id = test.id('ws');
+		RAISE SQLSTATE 'UNDO0';
+	EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+		NULL;
+	END;
+	RETURN settings;
+END
+$$;
+
+SELECT is(test.settings_after(who, statement), expected, statement)
+FROM (VALUES
+	('olga', 'SELECT cnap_update_organization({vendor})',
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed pay@customer.example {}'),
+	('olga', 'SELECT cnap_update_organization({vendor}, ''New'', ''new'', ''https://new.example/'', ''a@new.example'', ''{"a": 1}'')',
+		'New new https://new.example/ a@new.example {"a": 1}; Managed pay@customer.example {}'),
+	('olga', 'SELECT cnap_update_organization({vendor}, slug => '''', logo => '''', management_email => '''', metadata => ''{}'')',
+		'Vendor {}; Managed pay@customer.example {}'),
+	('wanda', 'SELECT cnap_update_workspace({ws}, metadata => ''{"a": 1}'')',
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed pay@customer.example {"a": 1}'),
+	('wanda', 'SELECT cnap_set_workspace_billing({ws}, customer_id => ''c-1'')',
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed pay@customer.example c-1 {}'),
+	('wanda', 'SELECT cnap_set_workspace_billing({ws}, billing_email => '''', customer_id => '''')',
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed {}')
+) t (who, statement, expected);
+
+SELECT is(test.line(o.state, NULL, o.changed), test.line('23505', NULL, false), 'a slug that is taken: ' || statement)
+FROM (VALUES
+	('olga', 'SELECT cnap_update_organization({vendor}, slug => ''rival'')'),
+	('nina', 'SELECT cnap_create_organization(''New'', ''rival'')')) t (who, statement),
+	LATERAL test.attempt('cnap_test_app', who, statement) o;
+
+SELECT finish();
+ROLLBACK;

@@ -1,0 +1,188 @@
+/*
+ * Every public function, as it is meant to be: who may call it, its arguments
+ * with their names, types and defaults, and values with which a call succeeds.
+ * To be included behind setup.sql.
+ *
+ * A public function without a row here, or with other arguments than here,
+ * fails the tests arguments.sql and privileges.sql.
+ */
+CREATE TABLE test.function (
+	signature text PRIMARY KEY,
+	open_to text NOT NULL,		-- everybody, trusted, superuser
+	actor text NOT NULL			-- a user with whom the call below succeeds
+);
+INSERT INTO test.function VALUES
+	('cnap_current_user()', 'everybody', 'wanda'),
+	('cnap_can_access(uuid)', 'everybody', 'wanda'),
+	('cnap_can_access(text,uuid)', 'trusted', 'wanda'),
+	('cnap_can_access(uuid,uuid)', 'trusted', 'wanda'),
+	('cnap_has_permission(uuid,cnap.permission)', 'everybody', 'wanda'),
+	('cnap_has_permission(text,uuid,cnap.permission)', 'trusted', 'wanda'),
+	('cnap_has_permission(uuid,uuid,cnap.permission)', 'trusted', 'wanda'),
+	('cnap_workspace_role(uuid)', 'everybody', 'wanda'),
+	('cnap_workspace_role(text,uuid)', 'trusted', 'wanda'),
+	('cnap_accessible_workspaces()', 'everybody', 'wanda'),
+	('cnap_accessible_workspaces(text)', 'trusted', 'wanda'),
+	('cnap_explain_access(text,uuid)', 'trusted', 'wanda'),
+	('cnap_trust(regrole)', 'superuser', 'wanda'),
+	('cnap_distrust(regrole)', 'superuser', 'wanda'),
+	('cnap_create_organization(text,text,text,text,text)', 'everybody', 'wanda'),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 'everybody', 'olga'),
+	('cnap_delete_organization(uuid)', 'everybody', 'olga'),
+	('cnap_organizations()', 'everybody', 'olga'),
+	('cnap_organization(uuid)', 'everybody', 'olga'),
+	('cnap_organization_workspaces(uuid)', 'everybody', 'olga'),
+	('cnap_organization_members(uuid)', 'everybody', 'olga'),
+	('cnap_add_organization_member(uuid,text,cnap.role)', 'everybody', 'olga'),
+	('cnap_set_organization_role(uuid,text,cnap.role)', 'everybody', 'olga'),
+	('cnap_remove_organization_member(uuid,text)', 'everybody', 'olga'),
+	('cnap_leave_organization(uuid)', 'everybody', 'olga'),
+	('cnap_organization_audit(uuid,bigint,integer)', 'everybody', 'olga'),
+	('cnap_create_workspace(text,text)', 'everybody', 'wanda'),
+	('cnap_update_workspace(uuid,text,jsonb)', 'everybody', 'wanda'),
+	('cnap_set_workspace_billing(uuid,text,text)', 'everybody', 'wanda'),
+	('cnap_transfer_workspace(uuid,text)', 'everybody', 'wanda'),
+	('cnap_delete_workspace(uuid)', 'everybody', 'wanda'),
+	('cnap_workspaces()', 'everybody', 'wanda'),
+	('cnap_workspace_members(uuid)', 'everybody', 'wanda'),
+	('cnap_add_workspace_member(uuid,text,cnap.role)', 'everybody', 'wanda'),
+	('cnap_set_workspace_role(uuid,text,cnap.role)', 'everybody', 'wanda'),
+	('cnap_remove_workspace_member(uuid,text)', 'everybody', 'wanda'),
+	('cnap_leave_workspace(uuid)', 'everybody', 'dave'),
+	('cnap_workspace_audit(uuid,bigint,integer)', 'everybody', 'wanda'),
+	('cnap_grant_management(uuid,uuid,cnap.role,timestamp with time zone)', 'everybody', 'wanda'),
+	('cnap_revoke_management(uuid)', 'everybody', 'wanda'),
+	('cnap_preview_revocation(uuid)', 'everybody', 'wanda'),
+	('cnap_protect(regclass,name,cnap.permission)', 'everybody', 'wanda'),
+	('cnap_unprotect(regclass)', 'everybody', 'wanda'),
+	('cnap_protected_tables()', 'everybody', 'wanda');
+
+/*
+ * Their arguments.  Kind is what the argument means, and decides what is
+ * refused (arguments.sql); the last column is a literal that is not.
+ */
+CREATE TABLE test.argument (
+	signature text REFERENCES test.function,
+	position integer,
+	name text NOT NULL,
+	has_default boolean NOT NULL,
+	kind text NOT NULL,
+	good text NOT NULL,
+	PRIMARY KEY (signature, position)
+);
+INSERT INTO test.argument VALUES
+	('cnap_can_access(uuid)', 1, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_can_access(text,uuid)', 1, 'user_id', false, 'asked user', '''wanda'''),
+	('cnap_can_access(text,uuid)', 2, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_can_access(uuid,uuid)', 1, 'user_id', false, 'asked uuid', '{unknown}'),
+	('cnap_can_access(uuid,uuid)', 2, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_has_permission(uuid,cnap.permission)', 1, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_has_permission(uuid,cnap.permission)', 2, 'permission', false, 'asked permission', '''access'''),
+	('cnap_has_permission(text,uuid,cnap.permission)', 1, 'user_id', false, 'asked user', '''wanda'''),
+	('cnap_has_permission(text,uuid,cnap.permission)', 2, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_has_permission(text,uuid,cnap.permission)', 3, 'permission', false, 'asked permission', '''delete'''),
+	('cnap_has_permission(uuid,uuid,cnap.permission)', 1, 'user_id', false, 'asked uuid', '{unknown}'),
+	('cnap_has_permission(uuid,uuid,cnap.permission)', 2, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_has_permission(uuid,uuid,cnap.permission)', 3, 'permission', false, 'asked permission', '''delete'''),
+	('cnap_workspace_role(uuid)', 1, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_workspace_role(text,uuid)', 1, 'user_id', false, 'asked user', '''wanda'''),
+	('cnap_workspace_role(text,uuid)', 2, 'workspace', false, 'asked workspace', '{ws}'),
+	('cnap_accessible_workspaces(text)', 1, 'user_id', false, 'asked user', '''wanda'''),
+	('cnap_explain_access(text,uuid)', 1, 'user_id', false, 'user', '''wanda'''),
+	('cnap_explain_access(text,uuid)', 2, 'workspace', false, 'explained workspace', '{ws}'),
+	('cnap_trust(regrole)', 1, 'role', false, 'database role', '''cnap_test_visitor'''),
+	('cnap_distrust(regrole)', 1, 'role', false, 'database role', '''cnap_test_app'''),
+	('cnap_create_organization(text,text,text,text,text)', 1, 'name', false, 'name', '''New'''),
+	('cnap_create_organization(text,text,text,text,text)', 2, 'slug', true, 'slug', '''new'''),
+	('cnap_create_organization(text,text,text,text,text)', 3, 'logo', true, 'logo', '''https://new.example/'''),
+	('cnap_create_organization(text,text,text,text,text)', 4, 'management_email', true, 'email', '''a@new.example'''),
+	('cnap_create_organization(text,text,text,text,text)', 5, 'owner', true, 'owner', '''wanda'''),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 2, 'name', true, 'new name', '''New'''),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 3, 'slug', true, 'slug', '''new'''),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 4, 'logo', true, 'logo', '''https://new.example/'''),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 5, 'management_email', true, 'email', '''a@new.example'''),
+	('cnap_update_organization(uuid,text,text,text,text,jsonb)', 6, 'metadata', true, 'metadata', '''{"a": 1}'''),
+	('cnap_delete_organization(uuid)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_organization(uuid)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_organization_workspaces(uuid)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_organization_members(uuid)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_add_organization_member(uuid,text,cnap.role)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_add_organization_member(uuid,text,cnap.role)', 2, 'user_id', false, 'new member', '''nina'''),
+	('cnap_add_organization_member(uuid,text,cnap.role)', 3, 'role', true, 'organization role', '''admin'''),
+	('cnap_set_organization_role(uuid,text,cnap.role)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_set_organization_role(uuid,text,cnap.role)', 2, 'user_id', false, 'organization member', '''mia'''),
+	('cnap_set_organization_role(uuid,text,cnap.role)', 3, 'role', false, 'organization role', '''admin'''),
+	('cnap_remove_organization_member(uuid,text)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_remove_organization_member(uuid,text)', 2, 'user_id', false, 'organization member', '''mia'''),
+	('cnap_leave_organization(uuid)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_organization_audit(uuid,bigint,integer)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_organization_audit(uuid,bigint,integer)', 2, 'before', true, 'before', '''1000000'''),
+	('cnap_organization_audit(uuid,bigint,integer)', 3, 'max_rows', true, 'max rows', '''10'''),
+	('cnap_create_workspace(text,text)', 1, 'name', false, 'name', '''New'''),
+	('cnap_create_workspace(text,text)', 2, 'owner', true, 'owner', '''wanda'''),
+	('cnap_update_workspace(uuid,text,jsonb)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_update_workspace(uuid,text,jsonb)', 2, 'name', true, 'new name', '''New'''),
+	('cnap_update_workspace(uuid,text,jsonb)', 3, 'metadata', true, 'metadata', '''{"a": 1}'''),
+	('cnap_set_workspace_billing(uuid,text,text)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_set_workspace_billing(uuid,text,text)', 2, 'billing_email', true, 'email', '''pay@new.example'''),
+	('cnap_set_workspace_billing(uuid,text,text)', 3, 'customer_id', true, 'text', '''c-1'''),
+	('cnap_transfer_workspace(uuid,text)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_transfer_workspace(uuid,text)', 2, 'new_owner', false, 'workspace member', '''dave'''),
+	('cnap_delete_workspace(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_workspace_members(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_add_workspace_member(uuid,text,cnap.role)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_add_workspace_member(uuid,text,cnap.role)', 2, 'user_id', false, 'new member', '''nina'''),
+	('cnap_add_workspace_member(uuid,text,cnap.role)', 3, 'role', true, 'workspace role', '''admin'''),
+	('cnap_set_workspace_role(uuid,text,cnap.role)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_set_workspace_role(uuid,text,cnap.role)', 2, 'user_id', false, 'workspace member', '''dave'''),
+	('cnap_set_workspace_role(uuid,text,cnap.role)', 3, 'role', false, 'workspace role', '''admin'''),
+	('cnap_remove_workspace_member(uuid,text)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_remove_workspace_member(uuid,text)', 2, 'user_id', false, 'workspace member', '''dave'''),
+	('cnap_leave_workspace(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_workspace_audit(uuid,bigint,integer)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_workspace_audit(uuid,bigint,integer)', 2, 'before', true, 'before', '''1000000'''),
+	('cnap_workspace_audit(uuid,bigint,integer)', 3, 'max_rows', true, 'max rows', '''10'''),
+	('cnap_grant_management(uuid,uuid,cnap.role,timestamp with time zone)', 1, 'workspace', false, 'workspace', '{free}'),
+	('cnap_grant_management(uuid,uuid,cnap.role,timestamp with time zone)', 2, 'organization', false, 'manager', '{vendor}'),
+	('cnap_grant_management(uuid,uuid,cnap.role,timestamp with time zone)', 3, 'role', true, 'workspace role', '''member'''),
+	('cnap_grant_management(uuid,uuid,cnap.role,timestamp with time zone)', 4, 'until', true, 'until', '''2999-12-31'''),
+	('cnap_revoke_management(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_preview_revocation(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
+	('cnap_protect(regclass,name,cnap.permission)', 1, 'relation', false, 'relation', '''test.document'''),
+	('cnap_protect(regclass,name,cnap.permission)', 2, 'workspace_column', true, 'column', '''workspace_id'''),
+	('cnap_protect(regclass,name,cnap.permission)', 3, 'write_permission', true, 'permission', '''administer'''),
+	('cnap_unprotect(regclass)', 1, 'relation', false, 'relation', '''test.document''');
+
+-- a table of the application, and somebody else's
+GRANT USAGE, CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
+CREATE TABLE test.document (workspace_id uuid PRIMARY KEY);
+ALTER TABLE test.document OWNER TO cnap_test_app;
+CREATE TABLE test.somebodys (workspace_id uuid PRIMARY KEY);
+
+/* The type of an argument, from the catalog. */
+CREATE FUNCTION test.type_of(argument test.argument) RETURNS text STABLE
+RETURN (SELECT p.proargtypes[argument.position - 1]::regtype::text FROM pg_proc p
+	WHERE p.oid = argument.signature::regprocedure);
+
+/* A call, with the given literal for one of the arguments. */
+CREATE FUNCTION test.call_with(signature text, "position" integer, literal text) RETURNS text STABLE
+RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
+		string_agg(format('%s => %s::%s', a.name,
+			CASE WHEN a.position = $2 THEN $3 ELSE a.good END, test.type_of(a)),
+			', ' ORDER BY a.position))
+	FROM test.argument a WHERE a.signature = $1);
+
+/* A call with good values: named, or in their places and untyped. */
+CREATE FUNCTION test.named_call(signature text, with_defaults boolean) RETURNS text STABLE
+RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
+		string_agg(format('%s => %s', a.name, a.good), ', ' ORDER BY a.position DESC))
+	FROM test.argument a WHERE a.signature = $1 AND (with_defaults OR NOT a.has_default));
+CREATE FUNCTION test.positional_call(signature text) RETURNS text STABLE
+RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
+		string_agg(a.good, ', ' ORDER BY a.position))
+	FROM test.argument a WHERE a.signature = $1);
+
+/* The database role to whom the call is open. */
+CREATE FUNCTION test.caller(function test.function) RETURNS text IMMUTABLE
+RETURN CASE WHEN function.open_to = 'superuser' THEN 'none' ELSE 'cnap_test_app' END;
