@@ -44,12 +44,13 @@ INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES
 	(test.id('vendor'), 'mia', 'member'), (test.id('vendor'), 'max', 'member'),
 	(test.id('rival'), 'rita', 'owner');
 
-INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_until, billing_email) VALUES
-	(test.id('ws'), 'Managed', 'wanda', test.id('vendor'), 'admin', NULL, 'pay@customer.example'),
-	(test.id('capped'), 'Capped', 'wanda', test.id('vendor'), 'member', NULL, NULL),
-	(test.id('ended'), 'Ended', 'wanda', test.id('vendor'), 'admin', now() - interval '1 s', NULL),
-	(test.id('free'), 'Free', 'wanda', NULL, NULL, NULL, NULL),
-	(test.id('foreign'), 'Foreign', 'fred', NULL, NULL, NULL, NULL);
+INSERT INTO cnap.workspace
+	(id, name, owner_id, managed_by, managed_role, managed_since, managed_until, billing_email) VALUES
+	(test.id('ws'), 'Managed', 'wanda', test.id('vendor'), 'admin', now() - interval '1 d', NULL, 'pay@customer.example'),
+	(test.id('capped'), 'Capped', 'wanda', test.id('vendor'), 'member', now() - interval '1 d', NULL, NULL),
+	(test.id('ended'), 'Ended', 'wanda', test.id('vendor'), 'admin', now() - interval '1 d', now() - interval '1 s', NULL),
+	(test.id('free'), 'Free', 'wanda', NULL, NULL, NULL, NULL, NULL),
+	(test.id('foreign'), 'Foreign', 'fred', NULL, NULL, NULL, NULL, NULL);
 INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
 	SELECT test.id(w), person, role::cnap.role
 	FROM unnest(ARRAY['ws', 'capped', 'ended', 'free']) w,
@@ -102,10 +103,24 @@ CREATE TYPE test.outcome AS (
 );
 
 /*
- * Executes a statement as a database role with a current user (null: none), and
- * undoes what it did.  The application server's role sets its user itself; for
+ * Goes on as a database role with a current user (null: none), until the end of
+ * the subtransaction.  The application server's role sets its user itself; for
  * the others the setting is there already, as after login.
  */
+CREATE FUNCTION test.become(db_role text, person text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF db_role = 'cnap_test_app' THEN
+		PERFORM set_config('role', db_role, true);
+		PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
+	ELSE
+		PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
+		PERFORM set_config('role', db_role, true);
+	END IF;
+END
+$$;
+
+/* Executes a statement as that role and user, and undoes what it did. */
 CREATE FUNCTION test.attempt(db_role text, person text, statement text)
 RETURNS test.outcome
 LANGUAGE plpgsql AS $$
@@ -115,13 +130,7 @@ DECLARE
 BEGIN
 	statement := test.expand(statement);
 	BEGIN
-		IF db_role = 'cnap_test_app' THEN
-			PERFORM set_config('role', db_role, true);
-			PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
-		ELSE
-			PERFORM set_config('cnap.user_id', coalesce(person, ''), true);
-			PERFORM set_config('role', db_role, true);
-		END IF;
+		PERFORM test.become(db_role, person);
 		IF statement ~ '^\s*SELECT' THEN
 			EXECUTE statement INTO outcome.result;
 		ELSE
