@@ -1,0 +1,148 @@
+#
+# CnapTest.pm: what the tests of the check share
+#
+# new_node() makes a cluster with the extension. A CnapTest::Session is a psql that stays
+# connected, so that a test can interleave the statements of several sessions:
+#
+#   my $session = CnapTest::Session->new($node, user => 'app');
+#   $session->query('SELECT 1');          dies if there is an error
+#   $session->attempt('SELECT 1/0');      leaves it in $session->{sqlstate}
+#   $session->begin('SELECT pg_sleep(1)');  ...  $session->finish;
+#
+package CnapTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+our @EXPORT = qw(new_node connect_to);
+
+# new_node(NAME, CONFIGURATION, INIT OPTION => VALUE...): a running cluster
+sub new_node
+{
+	my ($name, $configuration, %init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%init);
+	$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\n$configuration");
+	$node->start;
+	return $node;
+}
+
+# connect_to(NODE, USER, STATEMENT...): a session in which the statements were executed; without
+# a user the superuser's
+sub connect_to
+{
+	my ($node, $user, @statements) = @_;
+	my $session = CnapTest::Session->new($node, user => $user);
+
+	$session->query($_) foreach @statements;
+	return $session;
+}
+
+package CnapTest::Session;
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IPC::Open3;
+use Time::HiRes qw(time);
+
+use constant TIMEOUT => 60;
+
+sub new
+{
+	my ($class, $node, %options) = @_;
+	my $user = $options{user} // getpwuid($<);
+	my $dbname = $options{dbname} // 'postgres';
+	my ($in, $out);
+
+	# psql's errors come by the same pipe as its results, in the right order
+	my $pid = open3($in, $out, undef, $node->installed_command('psql'), '-XqAt',
+		'-v', 'VERBOSITY=verbose', '-d', $node->connstr($dbname) . " user='$user'");
+	my $self = bless {
+		pid => $pid, in => $in, out => $out, select => IO::Select->new($out),
+		buffer => '', count => 0, sqlstate => '00000', name => $options{name} // $user,
+	}, $class;
+	$in->autoflush(1);
+	$self->query('SET client_min_messages = warning');
+	return $self;
+}
+
+# Sends statements and returns at once.
+sub begin
+{
+	my ($self, $sql) = @_;
+
+	$self->{count}++;
+	print { $self->{in} } "$sql\n;\n\\echo == $self->{count} ==\n";
+	return;
+}
+
+# Whether what begin() has sent is done.
+sub is_done
+{
+	my ($self, $seconds) = @_;
+
+	return 1 if $self->{buffer} =~ /^== $self->{count} ==\n/m;
+	while ($self->{select}->can_read($seconds // 0))
+	{
+		sysread($self->{out}, $self->{buffer}, 65536, length $self->{buffer})
+		  or die "$self->{name}: psql has ended: $self->{buffer}";
+		return 1 if $self->{buffer} =~ /^== $self->{count} ==\n/m;
+	}
+	return 0;
+}
+
+# Waits for what begin() has sent, and returns its output without errors, which are left in
+# $self->{error} and $self->{sqlstate}.
+sub finish
+{
+	my ($self) = @_;
+
+	$self->is_done(TIMEOUT) or die "$self->{name}: no answer in time: $self->{buffer}";
+	$self->{buffer} =~ s/^(.*?)^== $self->{count} ==\n//ms;
+	my $output = $1;
+	$self->{error} = '';
+	$self->{sqlstate} = '00000';
+	if ($output =~ s/^((?:psql:.*?: )?(?:ERROR|FATAL|PANIC):  (\w{5}): .*)//ms)
+	{
+		$self->{error} = $1;
+		$self->{sqlstate} = $2;
+	}
+	chomp $output;
+	return $output;
+}
+
+sub attempt
+{
+	my ($self, $sql) = @_;
+
+	$self->begin($sql);
+	return $self->finish;
+}
+
+sub query
+{
+	my ($self, $sql) = @_;
+	my $output = $self->attempt($sql);
+
+	die "$self->{name}: $sql: $self->{error}" if $self->{error} ne '';
+	return $output;
+}
+
+sub quit
+{
+	my ($self) = @_;
+
+	close $self->{in};
+	close $self->{out};
+	waitpid $self->{pid}, 0;
+	return;
+}
+
+1;

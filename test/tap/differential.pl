@@ -1,0 +1,479 @@
+#
+# differential.pl: the check against the rules, over random changes
+#
+# Two sessions change who has access, one at a time, by the public functions and by direct
+# statements, in transactions with savepoints, rollbacks and two-phase commits. After each step
+# the answers of the engine about all users and all workspaces, and the rows that each user sees
+# of a protected table, are compared with the rules as one plain SQL statement (differential.sql):
+# in the session that changes, with what its own transaction sees; in sessions that only read,
+# among them some with a transaction left open, with what is committed.
+#
+#   CNAP_SEED    of the random numbers, for the same run again
+#   CNAP_STEPS   how many steps
+#
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $seed = $ENV{CNAP_SEED} // int(time) ^ ($$ << 8);
+my $steps = $ENV{CNAP_STEPS} // 500;
+my $seconds = $ENV{CNAP_STEPS} ? undef : 35;
+
+# our own generator: Perl's differs from one platform to the next
+my $state = $seed & 0x7fffffff;
+
+sub random
+{
+	my ($n) = @_;
+
+	$state = ($state * 1103515245 + 12345) & 0x7fffffff;
+	return ($state >> 8) % $n;
+}
+
+sub chance
+{
+	my ($percent) = @_;
+	return random(100) < $percent;
+}
+
+sub one_of
+{
+	return $_[ random(scalar @_) ];
+}
+
+# one_by_weight(WEIGHT => VALUE, ...)
+sub one_by_weight
+{
+	my @pairs = @_;
+	my $sum = 0;
+
+	for (my $i = 0; $i < @pairs; $i += 2) { $sum += $pairs[$i] }
+	my $n = random($sum);
+	while ($n >= $pairs[0])
+	{
+		$n -= shift @pairs;
+		shift @pairs;
+	}
+	return $pairs[1];
+}
+
+# ---- the changes ----
+
+sub workspace { return 'test.workspace(' . random(64) . ')' }
+sub organization { return 'test.organization(' . random(64) . ')' }
+sub person { return 'test.person(' . random(7) . ')' }
+sub member_role { return one_of("'member'", "'admin'") }
+sub role { return one_of("'member'", "'admin'", "'owner'") }
+
+sub ending
+{
+	return one_by_weight(
+		50 => 'NULL',
+		20 => "clock_timestamp() + interval '1 hour'",
+		15 => "clock_timestamp() - interval '1 second'",
+		15 => "clock_timestamp() + interval '" . random(100) . " ms'");
+}
+
+# A condition that some of the rows fulfil, by a column of type text or uuid
+sub some_of
+{
+	my ($column) = @_;
+	return "hashtext($column\::text || '" . random(1000) . "') % " . (2 + random(4)) . " = 0";
+}
+
+my $created = 0;
+
+sub new_name
+{
+	return sprintf "'%s%03d'", one_of('a' .. 'f'), ++$created;
+}
+
+# A call of a public function, and who calls it
+sub call
+{
+	my $workspace = workspace();
+	my $organization = organization();
+	my $n = random(64);
+	my $member = "test.workspace_member($workspace, $n)";
+	my $colleague = "test.organization_member($organization, $n)";
+
+	my ($call, $fit) = @{ one_by_weight(
+		6 => [ 'cnap_create_workspace(' . new_name() . ')', person() ],
+		3 => [ 'cnap_create_organization(' . new_name() . ')', person() ],
+		10 => [ "cnap_add_organization_member($organization, " . person() . ', ' . role() . ')',
+			"test.organization_owner($organization)" ],
+		6 => [ "cnap_set_organization_role($organization, $colleague, " . role() . ')',
+			"test.organization_owner($organization)" ],
+		9 => [ "cnap_remove_organization_member($organization, $colleague)",
+			"test.organization_owner($organization)" ],
+		4 => [ "cnap_leave_organization($organization)", $colleague ],
+		2 => [ "cnap_delete_organization($organization)", "test.organization_owner($organization)" ],
+		9 => [ "cnap_add_workspace_member($workspace, " . person() . ', ' . member_role() . ')',
+			"test.workspace_owner($workspace)" ],
+		6 => [ "cnap_set_workspace_role($workspace, $member, " . member_role() . ')',
+			"test.workspace_owner($workspace)" ],
+		6 => [ "cnap_remove_workspace_member($workspace, $member)",
+			"test.workspace_owner($workspace)" ],
+		3 => [ "cnap_leave_workspace($workspace)", $member ],
+		5 => [ "cnap_transfer_workspace($workspace, $member)", "test.workspace_owner($workspace)" ],
+		3 => [ "cnap_delete_workspace($workspace)", "test.workspace_owner($workspace)" ],
+		12 => [ "cnap_grant_management($workspace, $organization, " . member_role() . ', ' . ending() . ')',
+			"test.workspace_owner($workspace)" ],
+		9 => [ "cnap_revoke_management($workspace)", "test.workspace_owner($workspace)" ]) };
+	my $actor = one_by_weight(60 => $fit, 25 => undef, 15 => person());
+
+	# without a current user the superuser is the system
+	return defined $actor
+	  ? ("SET ROLE app;\nSELECT set_config('cnap.user_id', $actor, false) \\g /dev/null\n", "SELECT $call")
+	  : ("SET ROLE app;\nSET cnap.user_id = '';\nRESET ROLE;\n", "SELECT $call");
+}
+
+# A direct statement
+sub statement
+{
+	my $member_key = 'workspace_id, user_id';
+	my $colleague_key = 'organization_id, user_id';
+	my $some_members = some_of('user_id') . ' AND ' . some_of('workspace_id');
+	my $some_colleagues = some_of('user_id') . ' AND ' . some_of('organization_id');
+
+	return one_by_weight(
+		16 => 'INSERT INTO cnap.workspace (id, name, owner_id)'
+		  . ' SELECT workspace_id, left(workspace_id::text, 1) || right(workspace_id::text, 1), ' . person()
+		  . ' FROM test.place WHERE ' . some_of('workspace_id') . ' ON CONFLICT DO NOTHING',
+		7 => 'WITH o AS (INSERT INTO cnap.organization (id, name) SELECT organization_id, right(organization_id::text, 1)'
+		  . ' FROM test.company WHERE ' . some_of('organization_id') . ' ON CONFLICT DO NOTHING RETURNING id)'
+		  . ' INSERT INTO cnap.organization_member (organization_id, user_id, role) SELECT id, ' . person() . ", 'owner' FROM o",
+		8 => 'UPDATE cnap.workspace SET owner_id = ' . person() . ' WHERE id = ' . workspace(),
+		4 => 'UPDATE cnap.workspace SET owner_id = ' . person() . ' WHERE ' . some_of('id'),
+		8 => 'UPDATE cnap.workspace SET managed_by = ' . organization() . ', managed_role = ' . member_role()
+		  . ', managed_until = ' . ending() . ' WHERE managed_by IS NULL AND ' . some_of('id'),
+		4 => 'UPDATE cnap.workspace SET managed_by = NULL WHERE ' . some_of('id'),
+		6 => 'UPDATE cnap.workspace SET managed_until = ' . ending() . ' WHERE managed_by IS NOT NULL AND ' . some_of('id'),
+		4 => 'UPDATE cnap.workspace SET managed_role = ' . member_role() . ' WHERE managed_by IS NOT NULL AND ' . some_of('id'),
+		3 => "UPDATE cnap.workspace SET name = name || '' WHERE " . some_of('id'),
+		10 => "INSERT INTO cnap.organization_member ($colleague_key, role) SELECT o.id, p.user_id, " . role()
+		  . ' FROM cnap.organization o, test.person p WHERE ' . some_of('p.user_id') . ' AND ' . some_of('o.id')
+		  . one_of(' ON CONFLICT DO NOTHING', " ON CONFLICT ($colleague_key) DO UPDATE SET role = 'owner'"),
+		5 => "DELETE FROM cnap.organization_member WHERE role <> 'owner' AND $some_colleagues",
+		3 => "DELETE FROM cnap.organization_member WHERE $some_colleagues",
+		4 => 'UPDATE cnap.organization_member SET role = ' . role() . " WHERE $some_colleagues",
+		10 => "INSERT INTO cnap.workspace_member ($member_key, role) SELECT w.id, p.user_id, " . member_role()
+		  . ' FROM cnap.workspace w, test.person p WHERE ' . some_of('p.user_id') . ' AND ' . some_of('w.id')
+		  . one_of(' ON CONFLICT DO NOTHING', " ON CONFLICT ($member_key) DO UPDATE SET role = EXCLUDED.role"),
+		6 => "DELETE FROM cnap.workspace_member WHERE $some_members",
+		4 => 'UPDATE cnap.workspace_member SET role = ' . member_role() . " WHERE $some_members",
+		4 => "MERGE INTO cnap.workspace_member m USING (SELECT w.id, p.user_id FROM cnap.workspace w, test.person p WHERE "
+		  . some_of('w.id') . ' AND ' . some_of('p.user_id') . ') s ON m.workspace_id = s.id AND m.user_id = s.user_id'
+		  . ' WHEN MATCHED THEN DELETE'
+		  . " WHEN NOT MATCHED THEN INSERT ($member_key, role) VALUES (s.id, s.user_id, " . member_role() . ')',
+		3 => 'DELETE FROM cnap.workspace WHERE id = ' . workspace(),
+		1 => 'DELETE FROM cnap.workspace WHERE ' . some_of('id'),
+		2 => 'DELETE FROM cnap.organization WHERE id = ' . organization(),
+		2 => 'TRUNCATE cnap.workspace_member',
+		1 => 'TRUNCATE cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.organization',
+		1 => 'TRUNCATE cnap.workspace CASCADE');
+}
+
+# What changes no rule, but may move or empty what a session keeps
+my @noise = (
+	'REINDEX INDEX cnap.workspace_pkey',
+	'REINDEX TABLE cnap.organization_member',
+	'REINDEX TABLE cnap.workspace_member',
+	'VACUUM FULL cnap.workspace',
+	'CLUSTER cnap.workspace_member USING workspace_member_pkey',
+	'ANALYZE cnap.workspace_member',
+	'VACUUM cnap.organization_member',
+	'DISCARD PLANS',
+	'ALTER TABLE cnap.workspace SET (fillfactor = 90)');
+
+# ---- the sessions ----
+
+my $node = new_node('differential', "max_worker_processes = 16\nlock_timeout = 20s");
+my $oracle = connect_to($node, undef);
+
+$oracle->query('CREATE EXTENSION cnap_org');
+$oracle->query("\\i $FindBin::Bin/differential.sql");
+
+my @writers = map { connect_to($node, undef, 'SET search_path = public') } 1 .. 2;
+my $writer = $writers[0];
+
+# name, how its transaction begins, if it leaves one open
+my @readers = map {
+	my ($name, $begin) = @$_;
+	my $session = connect_to($node, 'app',
+		'PREPARE compare (jsonb, boolean) AS SELECT * FROM test.differences($1, $2)');
+	$session->query('SET plan_cache_mode = force_generic_plan') if chance(50);
+	{ name => $name, session => $session, begin => $begin, open => 0 }
+} ([ 'autocommit' ], [ 'read committed', 'BEGIN' ],
+	[ 'repeatable read', 'BEGIN ISOLATION LEVEL REPEATABLE READ' ],
+	[ 'serializable', 'BEGIN ISOLATION LEVEL SERIALIZABLE' ]);
+
+my %done = (changes => 0, refused => 0, comparisons => 0, 'ways in' => 0, states => 0, transactions => 0,
+	rollbacks => 0, 'rollbacks to a savepoint' => 0, 'two-phase commits' => 0);
+my @log;
+
+# what the writer's transaction is in
+my ($in_transaction, $aborted, $locked, @savepoints);
+my $rules = $oracle->query('SELECT test.rules()');
+
+# execute(STATEMENT): in the writing session; false if it is refused
+sub execute
+{
+	my ($sql) = @_;
+
+	push @log, "$writer->{name} $sql";
+	$writer->attempt($sql);
+	if ($writer->{error} ne '')
+	{
+		push @log, "-- $writer->{error}";
+		BAIL_OUT("unexpected error: $sql: $writer->{error}")
+		  if $writer->{sqlstate} =~ /^(?:XX|42(?:601|P|883|703)|57|55P03)/;
+		$aborted = 1 if $in_transaction && !$writer->{forgiving};
+		return 0;
+	}
+	return 1;
+}
+
+# Shows differences, with what led to them.
+sub complain
+{
+	my ($who, $differences) = @_;
+
+	fail("the engine and the rules agree ($who)");
+	diag "seed $seed, after " . scalar(@log) . " statements; question|user|workspace|rules|engine:";
+	diag join "\n", grep { defined } (split /\n/, $differences)[ 0 .. 9 ];
+	my $from = @log > 30 ? @log - 30 : 0;
+	diag join "\n", @log[ $from .. $#log ];
+	done_testing();
+	exit 1;
+}
+
+sub compare
+{
+	my ($session, $who, $sql) = @_;
+	my $differences = $session->attempt($sql);
+
+	return 0 if $session->{sqlstate} eq '40001';
+	BAIL_OUT("$who: $session->{error}") if $session->{error} ne '';
+	complain($who, $differences) if $differences ne '';
+	$done{comparisons}++;
+	return 1;
+}
+
+sub parallel
+{
+	return chance(4) ? 'true' : 'false';
+}
+
+# The session that changes sees its own changes.
+sub compare_writer
+{
+	compare($writer, "the writer $writer->{name}",
+		"SET ROLE app;\nSELECT * FROM test.differences(test.rules(), " . parallel() . ')');
+	$writer->query('RESET ROLE');
+	return;
+}
+
+# The others see what is committed.
+sub compare_reader
+{
+	my $reader = one_of(@readers);
+	my $session = $reader->{session};
+
+	if ($reader->{open} && chance(15))
+	{
+		$session->query(one_of('COMMIT', 'ROLLBACK'));
+		$reader->{open} = 0;
+	}
+	if ($reader->{begin} && !$reader->{open})
+	{
+		$session->query($reader->{begin});
+		$reader->{open} = 1;
+	}
+	my $arguments = "'" . ($rules =~ s/'/''/gr) . "', " . parallel();
+	my $compared = compare($session, $reader->{name}, $reader->{open} && chance(20)
+		? "SAVEPOINT s;\nEXECUTE compare($arguments);\nROLLBACK TO s"
+		: "EXECUTE compare($arguments)");
+
+	if (!$compared)
+	{
+		$session->query('ROLLBACK');
+		$reader->{open} = 0;
+	}
+	return;
+}
+
+# What is committed now
+sub committed
+{
+	$rules = $oracle->query('SELECT test.rules()');
+	$done{states}++;
+	$done{'ways in'} += () = $rules =~ /"path"/g;
+	return;
+}
+
+sub change
+{
+	my $peek = chance(20);
+	my ($before, $sql) = chance(50) ? call() : ('', statement());
+	my $replica = $before eq '' && $sql =~ /cnap\.\w+_member|SET managed/
+	  && $sql !~ /TRUNCATE|cnap\.organization / && chance(10);
+
+	execute("SET test.peek = on") if $peek;
+	if (chance(15))
+	{
+		# a subtransaction of PL/pgSQL that comes to nothing
+		execute("${before}DO \$do\$ BEGIN ${\($sql =~ s/^SELECT/PERFORM/r)};"
+			. ' PERFORM cnap_can_access(p.user_id, w.workspace_id), cnap_accessible_workspaces(p.user_id)'
+			. ' FROM test.person p, test.place w;'
+			. " RAISE 'undo'; EXCEPTION WHEN OTHERS THEN NULL; END \$do\$") unless $before =~ /app/ && $before !~ /RESET/;
+	}
+	elsif (execute("RESET ROLE;\n" . ($replica ? "SET session_replication_role = replica;\n" : '') . $before . $sql))
+	{
+		$done{changes}++;
+		$locked = 1 if $in_transaction && $sql =~ /TRUNCATE/;
+	}
+	else
+	{
+		$done{refused}++;
+	}
+	$writer->attempt("RESET ROLE;\nRESET session_replication_role;\nRESET test.peek") unless $aborted;
+	return;
+}
+
+sub end_transaction
+{
+	my ($statement) = @_;
+
+	execute($statement);
+	$writer->query("RESET ROLE;\nRESET session_replication_role;\nRESET test.peek;\nSET cnap.user_id = ''");
+	($in_transaction, $aborted, $locked, @savepoints) = (0, 0, 0);
+	$done{transactions}++;
+	$done{rollbacks}++ if $statement eq 'ROLLBACK';
+	return;
+}
+
+sub two_phase
+{
+	my $name = "'t" . $done{transactions} . "'";
+	my $was_locked = $locked;
+
+	end_transaction("PREPARE TRANSACTION $name");
+	BAIL_OUT($writer->{error}) if $writer->{error} ne '';
+	if (!$was_locked)
+	{
+		compare_reader();
+		compare_writer_outside();
+	}
+	$writer = one_of(@writers);
+	execute(one_of('COMMIT', 'ROLLBACK') . " PREPARED $name");
+	$done{'two-phase commits'}++;
+	return;
+}
+
+# The session that has prepared its transaction is a reader again.
+sub compare_writer_outside
+{
+	compare($writer, "$writer->{name} after PREPARE TRANSACTION",
+		"SET ROLE app;\nSELECT * FROM test.differences('" . ($rules =~ s/'/''/gr) . "')");
+	$writer->query('RESET ROLE');
+	return;
+}
+
+sub step
+{
+	if (!$in_transaction)
+	{
+		$writer = one_of(@writers);
+		if (chance(5))
+		{
+			execute(one_of(@noise));
+		}
+		elsif (chance(35))
+		{
+			change();
+		}
+		else
+		{
+			$writer->{forgiving} = chance(50);
+			$writer->query('\set ON_ERROR_ROLLBACK ' . ($writer->{forgiving} ? 'on' : 'off'));
+			execute('BEGIN ISOLATION LEVEL '
+				. one_of('READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'));
+			$in_transaction = 1;
+			change();
+		}
+	}
+	elsif ($aborted)
+	{
+		if (@savepoints && chance(80))
+		{
+			roll_back_to();
+		}
+		else
+		{
+			end_transaction('ROLLBACK');
+		}
+	}
+	else
+	{
+		one_by_weight(
+			60 => \&change,
+			14 => sub {
+				push @savepoints, 's' . @log;
+				execute("SAVEPOINT $savepoints[-1]");
+			},
+			10 => \&roll_back_to,
+			4 => sub { execute('RELEASE ' . pop @savepoints) if @savepoints },
+			9 => sub { end_transaction('COMMIT') },
+			4 => sub { end_transaction('ROLLBACK') },
+			2 => \&two_phase)->();
+	}
+	return;
+}
+
+sub roll_back_to
+{
+	return unless @savepoints;
+
+	splice @savepoints, 1 + random(scalar @savepoints);
+	execute("ROLLBACK TO $savepoints[-1]");
+	$aborted = 0;
+	$done{'rollbacks to a savepoint'}++;
+	return;
+}
+
+note "seed $seed";
+diag "CNAP_SEED=$seed";
+
+my $started = time;
+my $step = 0;
+
+while ($step < $steps && (!$seconds || time - $started < $seconds))
+{
+	foreach (0 .. random(8))
+	{
+		step();
+		committed() unless $in_transaction;
+	}
+	$step++;
+	compare_writer() unless $aborted || chance(30);
+	compare_reader() unless $locked;
+}
+end_transaction('ROLLBACK') if $in_transaction;
+committed();
+compare_reader() foreach 1 .. 10;
+
+note "$step steps in " . sprintf('%.1f', time - $started) . ' s';
+note "$_: $done{$_}" foreach sort keys %done;
+pass("the engine and the rules agree in $done{comparisons} comparisons");
+cmp_ok($done{changes}, '>', $done{refused}, 'most changes are accepted');
+cmp_ok($done{'ways in'} / $done{states}, '>', 5, 'there is access to take away');
+cmp_ok($done{$_}, '>', 0, $_) foreach 'rollbacks', 'rollbacks to a savepoint';
+done_testing();

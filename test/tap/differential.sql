@@ -1,0 +1,285 @@
+/*
+ * differential.sql: the small world of differential.pl, the rules of access as one plain SQL
+ * statement, and the comparison of the engine's answers with what the statement says.
+ */
+CREATE ROLE app LOGIN;
+SELECT cnap_trust('app');
+CREATE SCHEMA test;
+GRANT USAGE ON SCHEMA test TO app;
+
+CREATE TABLE test.person (user_id text COLLATE "C" PRIMARY KEY);
+INSERT INTO test.person VALUES ('anna'), ('Anna'), ('auth0|bob'), ('zoé'), ('42'),
+	('6f9619ff-8b86-4d01-b42d-00cf4fc964ff'), ('0e37df36-f698-11e6-8dd4-cb9ced3df976'),
+	('nobody');
+CREATE TABLE test.place (workspace_id uuid PRIMARY KEY);
+INSERT INTO test.place
+SELECT ('10000000-0000-4000-8000-00000000000' || i)::uuid FROM generate_series(0, 8) i;
+CREATE TABLE test.company (organization_id uuid PRIMARY KEY);
+INSERT INTO test.company
+SELECT ('20000000-0000-4000-8000-00000000000' || i)::uuid FROM generate_series(0, 3) i;
+
+-- The protected table
+CREATE TABLE test.doc (id integer PRIMARY KEY, workspace_id uuid NOT NULL) WITH (parallel_workers = 2);
+INSERT INTO test.doc
+SELECT row_number() OVER (ORDER BY n, workspace_id), workspace_id
+FROM test.place, generate_series(1, 4) n;
+CREATE INDEX doc_workspace_id_idx ON test.doc (workspace_id);
+SELECT cnap_protect('test.doc');
+ANALYZE test.doc;
+-- the same, for the statement of the rules
+CREATE TABLE test.content AS SELECT workspace_id, array_agg(id) AS ids FROM test.doc GROUP BY workspace_id;
+GRANT SELECT ON ALL TABLES IN SCHEMA test TO app;
+
+-- What each way in allows
+CREATE TABLE test.allowed (path text, role cnap.role, permissions cnap.permission[]);
+INSERT INTO test.allowed VALUES
+	('owner', 'owner', '{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'),
+	('member', 'admin', '{access,administer,manage_members}'),
+	('member', 'member', '{access}'),
+	('organization', 'admin', '{access,administer}'),
+	('organization', 'member', '{access}');
+GRANT SELECT ON test.allowed TO app;
+
+/* The rules: every way into every workspace, with the time when it ends. */
+CREATE VIEW test.rule AS
+	SELECT id AS workspace_id, owner_id::text AS user_id, 'owner' AS path, 'owner'::cnap.role AS role,
+		NULL::timestamptz AS until
+	FROM cnap.workspace
+	UNION ALL
+	SELECT workspace_id, user_id, 'member', role, NULL
+	FROM cnap.workspace_member
+	UNION ALL
+	SELECT w.id, m.user_id, 'organization', w.managed_role, w.managed_until
+	FROM cnap.workspace w, cnap.organization_member m
+	WHERE m.organization_id = w.managed_by;
+
+/* The rules as a value, which one session computes and another compares with. */
+CREATE FUNCTION test.rules() RETURNS jsonb LANGUAGE sql VOLATILE SECURITY DEFINER
+AS $$ SELECT coalesce(jsonb_agg(r), '[]') FROM test.rule r $$;
+
+/* Rows of the protected table that the current user sees, by plan */
+CREATE FUNCTION test.seq_scan() RETURNS integer[] LANGUAGE sql
+SET enable_indexscan = off SET enable_bitmapscan = off SET enable_indexonlyscan = off
+SET max_parallel_workers_per_gather = 0
+AS $$ SELECT array_agg(id ORDER BY id) FROM test.doc $$;
+
+CREATE FUNCTION test.index_scan() RETURNS integer[] LANGUAGE sql
+SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
+AS $$ SELECT array_agg(id ORDER BY id) FROM test.doc $$;
+
+CREATE FUNCTION test.parallel_scan() RETURNS integer[] LANGUAGE sql
+SET enable_indexscan = off SET enable_bitmapscan = off SET enable_indexonlyscan = off
+SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0
+SET parallel_leader_participation = off
+AS $$ SELECT array_agg(id ORDER BY id) FROM test.doc $$;
+
+/* PL/pgSQL keeps the plan, for whoever is the current user. */
+CREATE FUNCTION test.kept_plan() RETURNS integer[] LANGUAGE plpgsql
+AS $$
+BEGIN
+	RETURN (SELECT array_agg(id ORDER BY id) FROM test.doc);
+END
+$$;
+
+CREATE TYPE test.answer AS (question text, user_id text, workspace_id uuid, answer text);
+
+/* What the engine says about all pairs; about the current user, in a session of that user. */
+CREATE FUNCTION test.engine(workspaces uuid[], parallel boolean) RETURNS SETOF test.answer
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	is_uuid CONSTANT text := '^[0-9a-f]{8}-';
+	former CONSTANT text := coalesce(cnap_current_user(), '');
+	person text;
+BEGIN
+	RETURN QUERY
+	SELECT 'check', p.user_id, w.id, cnap_can_access(p.user_id, w.id)::text
+	FROM test.person p, unnest(workspaces) w (id);
+	RETURN QUERY
+	SELECT 'check', p.user_id, w.id, cnap_can_access(p.user_id::uuid, w.id)::text
+	FROM test.person p, unnest(workspaces) w (id)
+	WHERE p.user_id ~ is_uuid;
+	RETURN QUERY
+	SELECT 'permissions', p.user_id, w.id,
+		string_agg(i::text, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(p.user_id, w.id, i))
+	FROM test.person p, unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
+	GROUP BY p.user_id, w.id;
+	RETURN QUERY
+	SELECT 'permissions', p.user_id, w.id,
+		string_agg(i::text, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(p.user_id::uuid, w.id, i))
+	FROM test.person p, unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
+	WHERE p.user_id ~ is_uuid
+	GROUP BY p.user_id, w.id;
+	RETURN QUERY
+	SELECT 'role', p.user_id, w.id, cnap_workspace_role(p.user_id, w.id)::text
+	FROM test.person p, unnest(workspaces) w (id);
+	RETURN QUERY
+	SELECT 'explanation', p.user_id, w.id,
+		(SELECT string_agg(concat_ws(' ', path, e.role, extract(epoch FROM until)), ', ' ORDER BY path)
+			FROM cnap_explain_access(p.user_id, w.id) e WHERE granted)
+	FROM test.person p, unnest(workspaces) w (id);
+	RETURN QUERY
+	SELECT 'list', p.user_id, NULL::uuid, cnap_accessible_workspaces(p.user_id)::text
+	FROM test.person p;
+
+	FOR person IN SELECT p.user_id FROM test.person p LOOP
+		PERFORM set_config('cnap.user_id', person, true);
+		RETURN QUERY
+		SELECT 'check', person, w.id, cnap_can_access(w.id)::text FROM unnest(workspaces) w (id);
+		RETURN QUERY
+		SELECT 'permissions', person, w.id,
+			string_agg(i::text, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(w.id, i))
+		FROM unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
+		GROUP BY w.id;
+		RETURN QUERY
+		SELECT 'role', person, w.id, cnap_workspace_role(w.id)::text FROM unnest(workspaces) w (id);
+		RETURN QUERY SELECT 'list', person, NULL::uuid, cnap_accessible_workspaces()::text;
+		RETURN QUERY SELECT 'rows', person, NULL::uuid, test.seq_scan()::text;
+		RETURN QUERY SELECT 'rows', person, NULL::uuid, test.index_scan()::text;
+		RETURN QUERY SELECT 'rows', person, NULL::uuid, test.kept_plan()::text;
+		IF parallel THEN
+			RETURN QUERY SELECT 'rows', person, NULL::uuid, test.parallel_scan()::text;
+		END IF;
+	END LOOP;
+	PERFORM set_config('cnap.user_id', former, true);
+END
+$$;
+
+/* What the rules say at a moment, as answers to the same questions */
+CREATE FUNCTION test.expected(rules jsonb, workspaces uuid[], moment timestamptz)
+RETURNS SETOF test.answer LANGUAGE sql STABLE
+AS $$
+	WITH way AS (
+		SELECT * FROM jsonb_to_recordset(rules)
+			AS (workspace_id uuid, user_id text, path text, role cnap.role, until timestamptz)
+		WHERE until IS NULL OR until > moment
+	), pair AS (
+		SELECT p.user_id, w.id, count(y.path) > 0 AS granted, max(y.role) AS role,
+			string_agg(concat_ws(' ', y.path, y.role, extract(epoch FROM y.until)), ', '
+				ORDER BY y.path) FILTER (WHERE y.path IS NOT NULL) AS ways,
+			(SELECT string_agg(i::text, ',')
+				FROM unnest(enum_range(NULL::cnap.permission)) i
+				WHERE EXISTS (SELECT FROM way z JOIN test.allowed a USING (path, role)
+					WHERE z.user_id = p.user_id AND z.workspace_id = w.id
+						AND i = ANY (a.permissions))) AS permissions
+		FROM test.person p
+			CROSS JOIN unnest(workspaces) w (id)
+			LEFT JOIN way y ON y.user_id = p.user_id AND y.workspace_id = w.id
+		GROUP BY p.user_id, w.id
+	)
+	SELECT 'check', user_id, id, granted::text FROM pair
+	UNION ALL
+	SELECT 'permissions', user_id, id, permissions FROM pair
+	UNION ALL
+	SELECT 'role', user_id, id, role::text FROM pair
+	UNION ALL
+	SELECT 'explanation', user_id, id, ways FROM pair
+	UNION ALL
+	SELECT 'list', user_id, NULL,
+		coalesce(array_agg(id ORDER BY id) FILTER (WHERE granted), '{}')::text
+	FROM pair GROUP BY user_id
+	UNION ALL
+	SELECT 'rows', p.user_id, NULL, (
+		SELECT array_agg(n ORDER BY n)::text
+		FROM test.content c, unnest(c.ids) n
+		WHERE EXISTS (SELECT FROM way y
+			WHERE y.user_id = p.user_id AND y.workspace_id = c.workspace_id))
+	FROM test.person p
+$$;
+
+/*
+ * The differences between the engine and the rules.  Where the end of a
+ * management falls into the comparison, what is said about the user is left out.
+ */
+CREATE FUNCTION test.differences(rules jsonb, parallel boolean DEFAULT false)
+RETURNS TABLE (question text, user_id text, workspace_id uuid, expected text, answer text)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	started timestamptz := clock_timestamp();
+	finished timestamptz;
+	workspaces uuid[];
+	answers test.answer[];
+BEGIN
+	workspaces := ARRAY(SELECT p.workspace_id FROM test.place p
+		UNION SELECT (r->>'workspace_id')::uuid FROM jsonb_array_elements(rules) r);
+	answers := ARRAY(SELECT e FROM test.engine(workspaces, parallel) e);
+	finished := clock_timestamp();
+	RETURN QUERY
+	SELECT e.question, e.user_id, e.workspace_id, x.answer, e.answer
+	FROM unnest(answers) e
+		JOIN test.expected(rules, workspaces, started) x
+			ON x.question = e.question AND x.user_id = e.user_id
+				AND x.workspace_id IS NOT DISTINCT FROM e.workspace_id
+	WHERE e.answer IS DISTINCT FROM x.answer
+		AND NOT EXISTS (SELECT FROM jsonb_array_elements(rules) r
+			WHERE r->>'user_id' = e.user_id
+				AND (r->>'until')::timestamptz BETWEEN started AND finished);
+END
+$$;
+
+/* What the driver picks by number: existing rows, in the order of their names; null: none */
+CREATE FUNCTION test.workspace(n integer) RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER
+AS $$
+	SELECT id FROM cnap.workspace ORDER BY name, id LIMIT 1
+	OFFSET n % greatest(1, (SELECT count(*) FROM cnap.workspace))
+$$;
+CREATE FUNCTION test.organization(n integer) RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER
+AS $$
+	SELECT id FROM cnap.organization ORDER BY name, id LIMIT 1
+	OFFSET n % greatest(1, (SELECT count(*) FROM cnap.organization))
+$$;
+CREATE FUNCTION test.person(n integer) RETURNS text LANGUAGE sql STABLE
+AS $$ SELECT user_id FROM test.person WHERE user_id <> 'nobody' ORDER BY user_id LIMIT 1 OFFSET n % 7 $$;
+CREATE FUNCTION test.workspace_member(which uuid, n integer) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+AS $$
+	SELECT user_id FROM cnap.workspace_member WHERE workspace_id = which ORDER BY user_id LIMIT 1
+	OFFSET n % greatest(1, (SELECT count(*) FROM cnap.workspace_member WHERE workspace_id = which))
+$$;
+CREATE FUNCTION test.organization_member(which uuid, n integer) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+AS $$
+	SELECT user_id FROM cnap.organization_member WHERE organization_id = which ORDER BY user_id LIMIT 1
+	OFFSET n % greatest(1, (SELECT count(*) FROM cnap.organization_member WHERE organization_id = which))
+$$;
+CREATE FUNCTION test.workspace_owner(which uuid) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+AS $$ SELECT owner_id FROM cnap.workspace WHERE id = which $$;
+CREATE FUNCTION test.organization_owner(which uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+AS $$
+	SELECT user_id FROM cnap.organization_member
+	WHERE organization_id = which AND role = 'owner' ORDER BY user_id LIMIT 1
+$$;
+
+/*
+ * A trigger of the user's own, which fires before those of the extension and
+ * asks the engine while the statement goes on.
+ */
+CREATE FUNCTION test.peek() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+	IF current_setting('test.peek', true) = 'on' THEN
+		PERFORM public.cnap_can_access(p.user_id, w.workspace_id),
+			public.cnap_workspace_role(p.user_id, w.workspace_id),
+			public.cnap_accessible_workspaces(p.user_id)
+		FROM test.person p, test.place w;
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY '{workspace,workspace_member,organization_member}'::text[] LOOP
+		EXECUTE format('CREATE TRIGGER "00_before" BEFORE INSERT OR UPDATE OR DELETE ON cnap.%I
+			FOR EACH ROW EXECUTE FUNCTION test.peek()', name);
+		EXECUTE format('CREATE TRIGGER "00_after" AFTER INSERT OR UPDATE OR DELETE ON cnap.%I
+			FOR EACH ROW EXECUTE FUNCTION test.peek()', name);
+		EXECUTE format('CREATE TRIGGER "00_statement" AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cnap.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION test.peek()', name);
+		EXECUTE format('ALTER TABLE cnap.%I ENABLE ALWAYS TRIGGER "00_before", ENABLE ALWAYS TRIGGER "00_after", ENABLE ALWAYS TRIGGER "00_statement"', name);
+	END LOOP;
+END
+$$;
