@@ -1,0 +1,37 @@
+/*
+ * cnap_bench.c
+ *		The least that a C function in the place of a check can do.
+ *
+ * It fetches the same arguments, reads one byte of the workspace's id and
+ * returns a boolean. The ids of the benchmark are evenly distributed, so the
+ * functions let as many rows pass as the check that they stand for does, and
+ * what follows in the plan has the same work to do.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/uuid.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(bench_trivial_row);
+PG_FUNCTION_INFO_V1(bench_trivial_check);
+
+/* (workspace uuid): true for a tenth, as a policy is for the user "big" */
+Datum
+bench_trivial_row(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(PG_GETARG_UUID_P(0)->data[0] < 26);
+}
+
+/* (user_id text, workspace uuid): true for a half, as for the pairs checked */
+Datum
+bench_trivial_check(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
+	(void) PG_GETARG_TEXT_PP(0);
+	PG_RETURN_BOOL(PG_GETARG_UUID_P(1)->data[0] < 128);
+}

@@ -1,0 +1,78 @@
+-- harness.sql: what times statements inside the server, and swaps the policies
+
+CREATE OR REPLACE FUNCTION bench.trivial(workspace uuid) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_trivial_row';
+
+CREATE OR REPLACE FUNCTION bench.trivial(user_id text, workspace uuid) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_trivial_check';
+
+-- Gives the application's table the policy of a variant; that of "none" and "raw" is none.
+CREATE OR REPLACE PROCEDURE bench.use(variant text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	policy text;
+BEGIN
+	PERFORM cnap_unprotect('app.item');
+	DROP POLICY IF EXISTS bench ON app.item;
+	IF variant = 'cnap' THEN
+		PERFORM cnap_protect('app.item');
+	ELSE
+		SELECT expression INTO policy FROM bench.policy p WHERE p.variant = use.variant;
+		IF FOUND THEN
+			EXECUTE format('CREATE POLICY bench ON app.item USING (%s)', policy);
+			ALTER TABLE app.item ENABLE ROW LEVEL SECURITY;
+		ELSE
+			ALTER TABLE app.item DISABLE ROW LEVEL SECURITY;
+		END IF;
+	END IF;
+END
+$$;
+
+/*
+ * Executes a query again and again for budget milliseconds, planning it each
+ * time, and gives the median in microseconds and the single value that the
+ * query returns.  The first executions don't count; but what takes longer
+ * than patience is executed once only.  {raw} in the query is the condition
+ * that a user without row-level security would write.
+ */
+CREATE OR REPLACE FUNCTION bench.time_query(
+	query text, budget float8, patience float8, OUT microseconds float8, OUT answer text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	started timestamptz := clock_timestamp();
+	begun timestamptz;
+	times float8[];
+BEGIN
+	IF query LIKE '%{raw}%' THEN
+		query := replace(query, '{raw}', (
+			SELECT format('WHERE workspace_id = ANY (%L)', workspaces)
+			FROM bench.granted WHERE user_id = current_setting('bench.user_id')));
+	END IF;
+	FOR run IN 1 .. 2000 LOOP
+		begun := clock_timestamp();
+		EXECUTE query INTO answer;
+		microseconds := 1e6 * extract(epoch FROM clock_timestamp() - begun);
+		IF run > 3 THEN
+			times := times || microseconds;
+			EXIT WHEN run > 5 AND clock_timestamp() > started + budget * interval '1 ms';
+		ELSIF microseconds > 1000 * patience THEN
+			RETURN;
+		END IF;
+	END LOOP;
+	SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO microseconds FROM unnest(times) t;
+END
+$$;
+
+-- Executes a query once, and gives the time and the single value that it returns.
+CREATE OR REPLACE FUNCTION bench.time_once(query text, OUT microseconds float8, OUT answer text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	begun timestamptz := clock_timestamp();
+BEGIN
+	EXECUTE query INTO answer;
+	microseconds := 1e6 * extract(epoch FROM clock_timestamp() - begun);
+END
+$$;
+
+GRANT USAGE ON SCHEMA alt, app, bench TO bench_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA alt, app, bench TO bench_app;
