@@ -3,7 +3,7 @@
  * access.c
  *	  The check: who reaches which workspace, and how.
  *
- * The functions here decide nothing by themselves.  They ask lookup.c for the
+ * The functions here decide nothing by themselves.  They ask the cache for the
  * user's ways into the workspace, and permission.c what these allow.
  *
  * They are not strict: null, where a boolean is asked for, gives false and not
@@ -17,15 +17,18 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "cache.h"
+#include "compat.h"
 #include "identity.h"
 #include "lookup.h"
 #include "permission.h"
 #include "relations.h"
-#include "validate.h"
 
 PG_FUNCTION_INFO_V1(cnap_can_access);
 PG_FUNCTION_INFO_V1(cnap_can_access_user);
@@ -37,79 +40,96 @@ PG_FUNCTION_INFO_V1(cnap_workspace_role);
 PG_FUNCTION_INFO_V1(cnap_workspace_role_user);
 PG_FUNCTION_INFO_V1(cnap_accessible_workspaces);
 PG_FUNCTION_INFO_V1(cnap_accessible_workspaces_user);
+PG_FUNCTION_INFO_V1(cnap_reachable);
+PG_FUNCTION_INFO_V1(cnap_reachable_user);
+PG_FUNCTION_INFO_V1(cnap_reachable_uuid);
 PG_FUNCTION_INFO_V1(cnap_explain_access);
 
-/* The current user as text, or a null pointer. */
-static text *
-current_user_text(void)
+/* The user of a text argument, or a null pointer. */
+static CnapUser *
+user_argument(FunctionCallInfo fcinfo, int argno)
 {
-	const char *user = CnapCurrentUser();
+	text	   *id;
 
-	return user != NULL ? cstring_to_text(user) : NULL;
-}
-
-/* A user argument of type uuid, in the text form that uuids have as user ids. */
-static text *
-user_from_uuid(FunctionCallInfo fcinfo, int argno)
-{
 	if (PG_ARGISNULL(argno))
 		return NULL;
-	return cstring_to_text(CnapUuidString(PG_GETARG_UUID_P(argno)));
+	id = PG_GETARG_TEXT_PP(argno);
+	return CnapGetCachedUser(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
 }
 
-/*
- * The ways of a user into the workspace of an argument, at this moment.  No
- * user, no workspace and what can't be a user id have none.
- */
-static CnapWays
-argument_ways(FunctionCallInfo fcinfo, text *user, int argno)
+/* The same for a uuid argument, in the text form that uuids have as user ids. */
+static CnapUser *
+uuid_user_argument(FunctionCallInfo fcinfo, int argno)
 {
-	CnapAccess	access;
+	char	   *id;
 
-	if (user == NULL || PG_ARGISNULL(argno) ||
-		!CnapIsUserId(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user)))
-		return 0;
-	access = CnapFindAccess(user, PG_GETARG_UUID_P(argno));
-	return CnapWaysNow(&access);
+	if (PG_ARGISNULL(argno))
+		return NULL;
+	id = CnapUuidString(PG_GETARG_UUID_P(argno));
+	return CnapGetCachedUser(id, strlen(id));
 }
 
-static Datum
-can_access(FunctionCallInfo fcinfo, text *user, int argno)
+/* Whether the user has access to the workspace in an argument. */
+static inline Datum
+can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
-	PG_RETURN_BOOL((argument_ways(fcinfo, user, argno) &
-					CnapWaysThatAllow(CNAP_ACCESS)) != 0);
+	if (user == NULL || PG_ARGISNULL(argno))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno),
+							  CnapWaysThatAllow(CNAP_ACCESS)));
 }
 
-/* The permission is the argument behind the workspace. */
+/* The same for the permission in the argument behind the workspace. */
 static Datum
-has_permission(FunctionCallInfo fcinfo, text *user, int argno)
+has_permission(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
 	CnapPermission permission;
 
-	if (PG_ARGISNULL(argno + 1))
+	if (user == NULL || PG_ARGISNULL(argno) || PG_ARGISNULL(argno + 1))
 		PG_RETURN_BOOL(false);
 	permission = CnapPermissionFromOid(PG_GETARG_OID(argno + 1));
-	PG_RETURN_BOOL((argument_ways(fcinfo, user, argno) &
-					CnapWaysThatAllow(permission)) != 0);
+	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno),
+							  CnapWaysThatAllow(permission)));
 }
 
 static Datum
-workspace_role(FunctionCallInfo fcinfo, text *user, int argno)
+workspace_role(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
-	CnapRole	role = CnapWaysRole(argument_ways(fcinfo, user, argno));
+	CnapRole	role;
 
+	if (user == NULL || PG_ARGISNULL(argno))
+		PG_RETURN_NULL();
+	role = CnapWaysRole(CnapAllWays(user, PG_GETARG_UUID_P(argno)));
 	if (role == CNAP_ROLE_NONE)
 		PG_RETURN_NULL();
 	PG_RETURN_OID(CnapRoleToOid(role));
 }
 
+/* An array of the workspaces into which the user has any of the ways. */
 static Datum
-accessible_workspaces(text *user)
+reachable(CnapUser *user, CnapWays allowed)
 {
-	if (user == NULL ||
-		!CnapIsUserId(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user)))
+	pg_uuid_t  *workspaces;
+	Datum	   *elements;
+	int			count;
+
+	if (user == NULL)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(UUIDOID));
-	PG_RETURN_ARRAYTYPE_P(CnapFindWorkspaces(user));
+	workspaces = CnapReachable(user, allowed, &count);
+	elements = MemoryContextAllocHuge(CurrentMemoryContext,
+									  Max(count, 1) * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+		elements[i] = UUIDPGetDatum(&workspaces[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, count, UUIDOID, UUID_LEN,
+										  false, TYPALIGN_CHAR));
+}
+
+static Datum
+reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+{
+	CnapPermission permission = CnapPermissionFromOid(PG_GETARG_OID(argno));
+
+	return reachable(user, CnapWaysThatAllow(permission));
 }
 
 /*
@@ -120,70 +140,95 @@ accessible_workspaces(text *user)
 Datum
 cnap_can_access(PG_FUNCTION_ARGS)
 {
-	return can_access(fcinfo, current_user_text(), 0);
+	return can_access(fcinfo, CnapGetCurrentCachedUser(), 0);
 }
 
 /* cnap_can_access(user_id text, workspace) -> boolean */
 Datum
 cnap_can_access_user(PG_FUNCTION_ARGS)
 {
-	return can_access(fcinfo, CnapOptionalText(fcinfo, 0), 1);
+	return can_access(fcinfo, user_argument(fcinfo, 0), 1);
 }
 
 /* cnap_can_access(user_id uuid, workspace) -> boolean */
 Datum
 cnap_can_access_uuid(PG_FUNCTION_ARGS)
 {
-	return can_access(fcinfo, user_from_uuid(fcinfo, 0), 1);
+	return can_access(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
 /* cnap_has_permission(workspace, permission) -> boolean, for the current user */
 Datum
 cnap_has_permission(PG_FUNCTION_ARGS)
 {
-	return has_permission(fcinfo, current_user_text(), 0);
+	return has_permission(fcinfo, CnapGetCurrentCachedUser(), 0);
 }
 
 /* cnap_has_permission(user_id text, workspace, permission) -> boolean */
 Datum
 cnap_has_permission_user(PG_FUNCTION_ARGS)
 {
-	return has_permission(fcinfo, CnapOptionalText(fcinfo, 0), 1);
+	return has_permission(fcinfo, user_argument(fcinfo, 0), 1);
 }
 
 /* cnap_has_permission(user_id uuid, workspace, permission) -> boolean */
 Datum
 cnap_has_permission_uuid(PG_FUNCTION_ARGS)
 {
-	return has_permission(fcinfo, user_from_uuid(fcinfo, 0), 1);
+	return has_permission(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
 /* cnap_workspace_role(workspace) -> cnap.role, for the current user; null: none */
 Datum
 cnap_workspace_role(PG_FUNCTION_ARGS)
 {
-	return workspace_role(fcinfo, current_user_text(), 0);
+	return workspace_role(fcinfo, CnapGetCurrentCachedUser(), 0);
 }
 
 /* cnap_workspace_role(user_id text, workspace) -> cnap.role; null: none */
 Datum
 cnap_workspace_role_user(PG_FUNCTION_ARGS)
 {
-	return workspace_role(fcinfo, CnapOptionalText(fcinfo, 0), 1);
+	return workspace_role(fcinfo, user_argument(fcinfo, 0), 1);
 }
 
 /* cnap_accessible_workspaces() -> uuid[], for the current user */
 Datum
 cnap_accessible_workspaces(PG_FUNCTION_ARGS)
 {
-	return accessible_workspaces(current_user_text());
+	return reachable(CnapGetCurrentCachedUser(), CnapWaysThatAllow(CNAP_ACCESS));
 }
 
 /* cnap_accessible_workspaces(user_id text) -> uuid[] */
 Datum
 cnap_accessible_workspaces_user(PG_FUNCTION_ARGS)
 {
-	return accessible_workspaces(CnapOptionalText(fcinfo, 0));
+	return reachable(user_argument(fcinfo, 0), CnapWaysThatAllow(CNAP_ACCESS));
+}
+
+/*
+ * cnap.reachable(permission) -> uuid[], for the current user
+ *
+ * The index condition of cnap_has_permission(workspace, permission).
+ */
+Datum
+cnap_reachable(PG_FUNCTION_ARGS)
+{
+	return reachable_with(fcinfo, CnapGetCurrentCachedUser(), 0);
+}
+
+/* cnap.reachable(user_id text, permission) -> uuid[] */
+Datum
+cnap_reachable_user(PG_FUNCTION_ARGS)
+{
+	return reachable_with(fcinfo, user_argument(fcinfo, 0), 1);
+}
+
+/* cnap.reachable(user_id uuid, permission) -> uuid[] */
+Datum
+cnap_reachable_uuid(PG_FUNCTION_ARGS)
+{
+	return reachable_with(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
 /* Adds one row to the result of cnap_explain_access(). */

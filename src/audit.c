@@ -8,11 +8,9 @@
  * who acts, and with what right, in current_act while its statement runs; a
  * change outside of it is recorded as a direct statement.
  *
- * Two kinds of changed rows leave no entry:
- * - A new row that brings a created_at of its own is history, restored from a
- *	 dump or copied from elsewhere; its entries come with the audit log's rows.
- * - Members that go with their organization or workspace; the entry about
- *	 that says it.
+ * Members that go with their organization or workspace leave no entry; that
+ * about the organization or workspace says it.  Neither do new rows that bring
+ * a created_at of their own: the triggers' conditions keep them out.
  *
  *-------------------------------------------------------------------------
  */
@@ -252,15 +250,6 @@ append_changed(StringInfo json, const Change *change,
 	return any;
 }
 
-/* Whether a new row is history that is being restored. */
-static bool
-is_restored(const Change *change, AttrNumber created_at)
-{
-	return change->before == NULL &&
-		DatumGetTimestampTz(get_current(change, created_at)) !=
-		GetCurrentTransactionStartTimestamp();
-}
-
 /* ---- entries of each table ---- */
 
 static void
@@ -272,9 +261,6 @@ record_organization(const Change *change)
 		Anum_organization_metadata
 	};
 	Entry		entry;
-
-	if (is_restored(change, Anum_organization_created_at))
-		return;
 
 	begin_entry(&entry, "organization.update");
 	entry.organization = DatumGetUUIDP(get_current(change, Anum_organization_id));
@@ -300,9 +286,6 @@ record_member(const Change *change, CnapTable table)
 	bool		of_organization = table == CNAP_ORGANIZATION_MEMBER;
 	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_organization_member_organization_id));
 	Entry		entry;
-
-	if (is_restored(change, Anum_organization_member_created_at))
-		return;
 
 	if (change->after == NULL)
 	{
@@ -402,9 +385,6 @@ record_workspace(const Change *change)
 	};
 	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_workspace_id));
 	Entry		entry;
-
-	if (is_restored(change, Anum_workspace_created_at))
-		return;
 
 	if (change->before == NULL || change->after == NULL)
 	{

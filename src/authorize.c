@@ -132,7 +132,7 @@ find_ways(const pg_uuid_t *id, CnapWorkspace *workspace, CnapAct *act)
 	else
 	{
 		access = CnapFindAccess(act->actor.user, id);
-		act->ways = CnapWaysNow(&access);
+		act->ways = access.ways;
 	}
 	return (act->ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
 }

@@ -17,7 +17,10 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
 
+#include "cache.h"
+#include "epoch.h"
 #include "identity.h"
 #include "notify.h"
 #include "relations.h"
@@ -31,5 +34,8 @@ _PG_init(void)
 {
 	CnapIdentityInit();
 	CnapRelationsInit();
+	CnapEpochInit();
+	CnapCacheInit();
 	CnapNotifyInit();
+	MarkGUCPrefixReserved("cnap");
 }

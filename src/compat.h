@@ -11,6 +11,7 @@
 #define CNAP_COMPAT_H
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
@@ -23,14 +24,19 @@
 #endif
 
 /*
- * PostgreSQL 16 (afbfc02983f) replaced the pg_xxx_ownercheck() functions by
- * object_ownercheck().
+ * PostgreSQL 16 replaced the pg_xxx_ownercheck() functions by
+ * object_ownercheck() (afbfc02983f), and pg_xxx_aclcheck() by object_aclcheck()
+ * (c727f511bd7).
  */
 #if PG_VERSION_NUM < 160000
 #define CnapOwnsRelation(relid, roleid) pg_class_ownercheck(relid, roleid)
+#define CnapMayExecute(function, roleid) \
+	(pg_proc_aclcheck(function, roleid, ACL_EXECUTE) == ACLCHECK_OK)
 #else
 #define CnapOwnsRelation(relid, roleid) \
 	object_ownercheck(RelationRelationId, relid, roleid)
+#define CnapMayExecute(function, roleid) \
+	(object_aclcheck(ProcedureRelationId, function, roleid, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
 /*

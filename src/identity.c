@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "cache.h"
 #include "identity.h"
 #include "validate.h"
 
@@ -58,6 +59,13 @@ check_user_id(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* assign_hook of cnap.user_id */
+static void
+assign_user_id(const char *newval, void *extra)
+{
+	CnapCurrentUserChanged();
+}
+
 /*
  * Defines the settings.  GUC_DISALLOW_IN_FILE: a configuration file would make
  * everybody who connects the same user.
@@ -72,8 +80,7 @@ CnapIdentityInit(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE,
-							   check_user_id, NULL, NULL);
-	MarkGUCPrefixReserved("cnap");
+							   check_user_id, assign_user_id, NULL);
 }
 
 const char *

@@ -3,12 +3,13 @@
  * lookup.c
  *	  What the tables say now about a user, a workspace, an organization.
  *
- * All reads are index scans with a fresh catalog snapshot (systable_beginscan
- * with a null snapshot).  Such a snapshot sees everything that is committed at
- * the moment of the lookup, whatever the isolation level, and what the own
- * transaction did up to the current command: the semantics of PostgreSQL's own
- * GRANT and REVOKE.  An active snapshot would go on granting access to a
- * revoked member for as long as a REPEATABLE READ transaction lasts.
+ * All reads are index scans with a fresh catalog snapshot.  Such a snapshot
+ * sees everything that is committed at the moment of the lookup, whatever the
+ * isolation level, and what the own transaction did up to the current command:
+ * the semantics of PostgreSQL's own GRANT and REVOKE.  An active snapshot would
+ * go on granting access to a revoked member for as long as a REPEATABLE READ
+ * transaction lasts.  One decision is read with one snapshot, so that it never
+ * sees half of another transaction.
  *
  * Direct scans need no rights on the tables, and do not depend on the
  * caller's planner settings or search path.
@@ -21,9 +22,9 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -52,14 +53,25 @@ key_text(ScanKey key, AttrNumber attno, text *value)
 				PointerGetDatum(value));
 }
 
+/*
+ * Takes the snapshot of a decision that is put together from several lookups.
+ * Our tables have no system cache, so PostgreSQL takes a new one each time.
+ */
+static Snapshot
+begin_snapshot(void)
+{
+	return RegisterSnapshot(GetCatalogSnapshot(CnapTableOid(CNAP_WORKSPACE)));
+}
+
+/* A null snapshot stands for a fresh one. */
 static void
-begin_lookup(Lookup *lookup, CnapTable table, int nkeys, ScanKey keys)
+begin_lookup(Lookup *lookup, CnapTable table, Snapshot snapshot, int nkeys, ScanKey keys)
 {
 	Oid			index = nkeys > 0 ? CnapIndexOid(table, keys[0].sk_attno) : InvalidOid;
 
 	lookup->rel = CnapOpenTable(table);
 	lookup->scan = systable_beginscan(lookup->rel, index, OidIsValid(index),
-									  NULL, nkeys, keys);
+									  snapshot, nkeys, keys);
 }
 
 static void
@@ -77,7 +89,7 @@ column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno, bool *isnull)
 
 /* A role in one of the two tables of members, or CNAP_ROLE_NONE. */
 static CnapRole
-member_role(CnapTable table, const pg_uuid_t *id, text *user)
+member_role(CnapTable table, Snapshot snapshot, const pg_uuid_t *id, text *user)
 {
 	ScanKeyData keys[2];
 	Lookup		lookup;
@@ -86,7 +98,7 @@ member_role(CnapTable table, const pg_uuid_t *id, text *user)
 
 	key_uuid(&keys[0], Anum_organization_member_organization_id, id);
 	key_text(&keys[1], Anum_organization_member_user_id, user);
-	begin_lookup(&lookup, table, 2, keys);
+	begin_lookup(&lookup, table, snapshot, 2, keys);
 	tuple = systable_getnext(lookup.scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -109,7 +121,7 @@ CnapOrganizationExists(const pg_uuid_t *organization)
 	bool		found;
 
 	key_uuid(&key, Anum_organization_id, organization);
-	begin_lookup(&lookup, CNAP_ORGANIZATION, 1, &key);
+	begin_lookup(&lookup, CNAP_ORGANIZATION, NULL, 1, &key);
 	found = HeapTupleIsValid(systable_getnext(lookup.scan));
 	end_lookup(&lookup);
 	return found;
@@ -122,7 +134,7 @@ CnapAnyOrganization(void)
 	Lookup		lookup;
 	bool		found;
 
-	begin_lookup(&lookup, CNAP_ORGANIZATION, 0, NULL);
+	begin_lookup(&lookup, CNAP_ORGANIZATION, NULL, 0, NULL);
 	found = HeapTupleIsValid(systable_getnext(lookup.scan));
 	end_lookup(&lookup);
 	return found;
@@ -138,7 +150,7 @@ CnapHasOwner(const pg_uuid_t *organization)
 	bool		found = false;
 
 	key_uuid(&key, Anum_organization_member_organization_id, organization);
-	begin_lookup(&lookup, CNAP_ORGANIZATION_MEMBER, 1, &key);
+	begin_lookup(&lookup, CNAP_ORGANIZATION_MEMBER, NULL, 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(lookup.scan)))
 	{
 		bool		isnull;
@@ -155,14 +167,43 @@ CnapHasOwner(const pg_uuid_t *organization)
 CnapRole
 CnapOrganizationRole(const pg_uuid_t *organization, text *user)
 {
-	return member_role(CNAP_ORGANIZATION_MEMBER, organization, user);
+	return member_role(CNAP_ORGANIZATION_MEMBER, NULL, organization, user);
 }
 
 /* The user's role as a direct member of a workspace, or CNAP_ROLE_NONE. */
 CnapRole
 CnapDirectRole(const pg_uuid_t *workspace, text *user)
 {
-	return member_role(CNAP_WORKSPACE_MEMBER, workspace, user);
+	return member_role(CNAP_WORKSPACE_MEMBER, NULL, workspace, user);
+}
+
+/*
+ * Fetches what decides about a workspace with a snapshot.  The owner stays in
+ * the tuple's buffer, which the lookup holds.
+ */
+static bool
+fetch_workspace(Lookup *lookup, CnapWorkspace *workspace)
+{
+	HeapTuple	tuple = systable_getnext(lookup->scan);
+	bool		isnull;
+	Datum		value;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+
+	workspace->owner = DatumGetTextPP(column(lookup, tuple, Anum_workspace_owner_id,
+											 &isnull));
+	value = column(lookup, tuple, Anum_workspace_managed_by, &isnull);
+	workspace->managed = !isnull;
+	if (workspace->managed)
+	{
+		workspace->managed_by = *DatumGetUUIDP(value);
+		value = column(lookup, tuple, Anum_workspace_managed_role, &isnull);
+		workspace->managed_role = CnapRoleFromOid(DatumGetObjectId(value));
+		value = column(lookup, tuple, Anum_workspace_managed_until, &isnull);
+		workspace->managed_until = isnull ? DT_NOEND : DatumGetTimestampTz(value);
+	}
+	return true;
 }
 
 /* Fetches what decides about a workspace.  False: there is none of that id. */
@@ -171,69 +212,55 @@ CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace)
 {
 	ScanKeyData key;
 	Lookup		lookup;
-	HeapTuple	tuple;
 	bool		found;
 
 	key_uuid(&key, Anum_workspace_id, id);
-	begin_lookup(&lookup, CNAP_WORKSPACE, 1, &key);
-	tuple = systable_getnext(lookup.scan);
-	found = HeapTupleIsValid(tuple);
+	begin_lookup(&lookup, CNAP_WORKSPACE, NULL, 1, &key);
+	found = fetch_workspace(&lookup, workspace);
 	if (found)
-	{
-		bool		isnull;
-		Datum		value;
-
-		value = column(&lookup, tuple, Anum_workspace_owner_id, &isnull);
-		workspace->owner = DatumGetTextPCopy(value);
-		value = column(&lookup, tuple, Anum_workspace_managed_by, &isnull);
-		workspace->managed = !isnull;
-		if (workspace->managed)
-		{
-			workspace->managed_by = *DatumGetUUIDP(value);
-			value = column(&lookup, tuple, Anum_workspace_managed_role, &isnull);
-			workspace->managed_role = CnapRoleFromOid(DatumGetObjectId(value));
-			value = column(&lookup, tuple, Anum_workspace_managed_until, &isnull);
-			workspace->managed_until = isnull ? DT_NOEND : DatumGetTimestampTz(value);
-		}
-	}
+		workspace->owner = DatumGetTextPCopy(PointerGetDatum(workspace->owner));
 	end_lookup(&lookup);
 	return found;
 }
 
 /*
- * All ways of a user into a workspace: three index lookups at most.
- * A managed way that has ended already is left out.
+ * All ways of a user into a workspace: three index lookups at most.  The owner
+ * has every permission, so nothing else is looked up for the owner.  A managed
+ * way that has ended already is left out.
  */
 CnapAccess
 CnapFindAccess(text *user, const pg_uuid_t *workspace)
 {
-	CnapAccess	access = {0, DT_NOEND};
+	CnapAccess	access = {0, DT_NOEND, false};
+	Snapshot	snapshot = begin_snapshot();
 	CnapWorkspace row;
+	ScanKeyData key;
+	Lookup		lookup;
+	bool		is_owner = false;
 
-	if (!CnapFindWorkspace(workspace, &row))
-		return access;
+	key_uuid(&key, Anum_workspace_id, workspace);
+	begin_lookup(&lookup, CNAP_WORKSPACE, snapshot, 1, &key);
+	access.exists = fetch_workspace(&lookup, &row);
+	if (access.exists)
+		is_owner = CnapTextEqual(row.owner, user);
+	end_lookup(&lookup);
 
-	if (CnapTextEqual(row.owner, user))
-		access.ways |= CNAP_WAY_OWNER;
-	access.ways |= CnapWayOfMember(CnapDirectRole(workspace, user));
-	if (CnapManagedNow(&row) &&
-		CnapOrganizationRole(&row.managed_by, user) != CNAP_ROLE_NONE)
+	if (is_owner)
+		access.ways = CNAP_WAY_OWNER;
+	else if (access.exists)
 	{
-		access.ways |= CnapWayOfManager(row.managed_role);
-		access.managed_until = row.managed_until;
+		access.ways = CnapWayOfMember(member_role(CNAP_WORKSPACE_MEMBER, snapshot,
+												  workspace, user));
+		if (CnapManagedNow(&row) &&
+			member_role(CNAP_ORGANIZATION_MEMBER, snapshot, &row.managed_by,
+						user) != CNAP_ROLE_NONE)
+		{
+			access.ways |= CnapWayOfManager(row.managed_role);
+			access.managed_until = row.managed_until;
+		}
 	}
-	pfree(row.owner);
+	UnregisterSnapshot(snapshot);
 	return access;
-}
-
-/* The ways that hold at this moment, by the clock. */
-CnapWays
-CnapWaysNow(const CnapAccess *access)
-{
-	if (access->managed_until != DT_NOEND &&
-		access->managed_until <= GetCurrentTimestamp())
-		return access->ways & ~CNAP_WAYS_MANAGED;
-	return access->ways;
 }
 
 /* Whether an organization manages the workspace at this moment. */
@@ -245,103 +272,187 @@ CnapManagedNow(const CnapWorkspace *workspace)
 		 workspace->managed_until > GetCurrentTimestamp());
 }
 
-/* A growing array of uuids, in the memory context it was begun in. */
-typedef struct UuidList
+/* What CnapFindReach() is collecting. */
+typedef struct ReachList
 {
+	Snapshot	snapshot;
+	uint64		rows_left;		/* to read, before it gives up */
 	int			count;
 	int			allocated;
-	pg_uuid_t  *items;
-} UuidList;
+	CnapReach  *items;
+} ReachList;
 
 static void
-append_uuid(UuidList *list, const pg_uuid_t *uuid)
+append_reach(ReachList *list, const pg_uuid_t *workspace, CnapWays ways, TimestampTz until)
 {
+	CnapReach  *item;
+
 	if (list->count == list->allocated)
 	{
 		list->allocated *= 2;
 		list->items = repalloc_huge(list->items,
-									list->allocated * sizeof(pg_uuid_t));
+									(Size) list->allocated * sizeof(CnapReach));
 	}
-	list->items[list->count++] = *uuid;
+	item = &list->items[list->count++];
+	item->workspace = *workspace;
+	item->ways = ways;
+	item->managed_until = until;
 }
 
-static int
-compare_uuids(const void *a, const void *b)
+/* The next row of a lookup; false, too, once enough rows have been read. */
+static bool
+next_row(ReachList *list, Lookup *lookup, HeapTuple *tuple)
 {
-	return memcmp(a, b, sizeof(pg_uuid_t));
+	*tuple = systable_getnext(lookup->scan);
+	if (!HeapTupleIsValid(*tuple) || list->rows_left == 0)
+		return false;
+	list->rows_left--;
+	return true;
 }
 
-/* Appends one uuid column of the rows that a key selects. */
+/* The workspaces that the user owns. */
 static void
-append_column(UuidList *list, CnapTable table, ScanKey key, AttrNumber attno)
+collect_owned(ReachList *list, text *user)
 {
+	ScanKeyData key;
 	Lookup		lookup;
 	HeapTuple	tuple;
 
-	begin_lookup(&lookup, table, 1, key);
-	while (HeapTupleIsValid(tuple = systable_getnext(lookup.scan)))
+	key_text(&key, Anum_workspace_owner_id, user);
+	begin_lookup(&lookup, CNAP_WORKSPACE, list->snapshot, 1, &key);
+	while (next_row(list, &lookup, &tuple))
 	{
 		bool		isnull;
-		Datum		value;
+		Datum		id = column(&lookup, tuple, Anum_workspace_id, &isnull);
 
-		if (table == CNAP_WORKSPACE && key->sk_attno == Anum_workspace_managed_by)
-		{
-			value = column(&lookup, tuple, Anum_workspace_managed_until, &isnull);
-			if (!isnull && DatumGetTimestampTz(value) <= GetCurrentTimestamp())
-				continue;
-		}
-		value = column(&lookup, tuple, attno, &isnull);
-		append_uuid(list, DatumGetUUIDP(value));
+		append_reach(list, DatumGetUUIDP(id), CNAP_WAY_OWNER, DT_NOEND);
 	}
 	end_lookup(&lookup);
 }
 
+/* The workspaces that the user is a direct member of. */
 static void
-init_list(UuidList *list)
+collect_direct(ReachList *list, text *user)
 {
-	list->count = 0;
-	list->allocated = 16;
-	list->items = palloc(list->allocated * sizeof(pg_uuid_t));
+	ScanKeyData key;
+	Lookup		lookup;
+	HeapTuple	tuple;
+
+	key_text(&key, Anum_workspace_member_user_id, user);
+	begin_lookup(&lookup, CNAP_WORKSPACE_MEMBER, list->snapshot, 1, &key);
+	while (next_row(list, &lookup, &tuple))
+	{
+		bool		isnull;
+		Datum		id = column(&lookup, tuple, Anum_workspace_member_workspace_id, &isnull);
+		Datum		role = column(&lookup, tuple, Anum_workspace_member_role, &isnull);
+
+		append_reach(list, DatumGetUUIDP(id),
+					 CnapWayOfMember(CnapRoleFromOid(DatumGetObjectId(role))), DT_NOEND);
+	}
+	end_lookup(&lookup);
 }
 
-/* The ids of all workspaces that a user has access to, sorted, each once. */
-ArrayType *
-CnapFindWorkspaces(text *user)
+/* The workspaces that an organization manages, without a check of the time. */
+static void
+collect_managed(ReachList *list, const pg_uuid_t *organization)
 {
-	UuidList	workspaces;
-	UuidList	organizations;
 	ScanKeyData key;
-	Datum	   *elements;
+	Lookup		lookup;
+	HeapTuple	tuple;
+
+	key_uuid(&key, Anum_workspace_managed_by, organization);
+	begin_lookup(&lookup, CNAP_WORKSPACE, list->snapshot, 1, &key);
+	while (next_row(list, &lookup, &tuple))
+	{
+		bool		isnull;
+		Datum		id = column(&lookup, tuple, Anum_workspace_id, &isnull);
+		Datum		role = column(&lookup, tuple, Anum_workspace_managed_role, &isnull);
+		Datum		until = column(&lookup, tuple, Anum_workspace_managed_until, &isnull);
+
+		append_reach(list, DatumGetUUIDP(id),
+					 CnapWayOfManager(CnapRoleFromOid(DatumGetObjectId(role))),
+					 isnull ? DT_NOEND : DatumGetTimestampTz(until));
+	}
+	end_lookup(&lookup);
+}
+
+/* The workspaces that the user reaches through organizations. */
+static void
+collect_through_organizations(ReachList *list, text *user)
+{
+	ScanKeyData key;
+	Lookup		lookup;
+	HeapTuple	tuple;
+
+	key_text(&key, Anum_organization_member_user_id, user);
+	begin_lookup(&lookup, CNAP_ORGANIZATION_MEMBER, list->snapshot, 1, &key);
+	while (next_row(list, &lookup, &tuple))
+	{
+		bool		isnull;
+		Datum		id = column(&lookup, tuple, Anum_organization_member_organization_id,
+								&isnull);
+
+		collect_managed(list, DatumGetUUIDP(id));
+	}
+	end_lookup(&lookup);
+}
+
+#define ST_SORT sort_reach
+#define ST_ELEMENT_TYPE CnapReach
+#define ST_COMPARE(a, b) memcmp(&(a)->workspace, &(b)->workspace, sizeof(pg_uuid_t))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * All workspaces that there are ways into for a user, sorted, each once, with
+ * all the ways.  Managed ways that have ended are among them: the time is
+ * compared at each use.
+ *
+ * Gives up when that would take reading more than max_rows rows, and returns a
+ * null pointer.  Otherwise the result is allocated in the caller's context.
+ */
+CnapReach *
+CnapFindReach(text *user, uint64 max_rows, int *count)
+{
+	ReachList	list;
 	int			distinct = 0;
 
-	init_list(&workspaces);
-	key_text(&key, Anum_workspace_owner_id, user);
-	append_column(&workspaces, CNAP_WORKSPACE, &key, Anum_workspace_id);
-	key_text(&key, Anum_workspace_member_user_id, user);
-	append_column(&workspaces, CNAP_WORKSPACE_MEMBER, &key,
-				  Anum_workspace_member_workspace_id);
+	/* Of what is left, one stands for "there was one row too many". */
+	list.rows_left = max_rows + 1;
+	list.count = 0;
+	list.allocated = 16;
+	list.items = palloc(list.allocated * sizeof(CnapReach));
+	list.snapshot = begin_snapshot();
+	collect_owned(&list, user);
+	collect_direct(&list, user);
+	collect_through_organizations(&list, user);
+	UnregisterSnapshot(list.snapshot);
 
-	init_list(&organizations);
-	key_text(&key, Anum_organization_member_user_id, user);
-	append_column(&organizations, CNAP_ORGANIZATION_MEMBER, &key,
-				  Anum_organization_member_organization_id);
-	for (int i = 0; i < organizations.count; i++)
+	if (list.rows_left == 0)
 	{
-		key_uuid(&key, Anum_workspace_managed_by, &organizations.items[i]);
-		append_column(&workspaces, CNAP_WORKSPACE, &key, Anum_workspace_id);
+		pfree(list.items);
+		return NULL;
 	}
 
-	qsort(workspaces.items, workspaces.count, sizeof(pg_uuid_t), compare_uuids);
-	elements = palloc_extended(Max(workspaces.count, 1) * sizeof(Datum),
-							   MCXT_ALLOC_HUGE);
-	for (int i = 0; i < workspaces.count; i++)
+	sort_reach(list.items, list.count);
+	for (int i = 0; i < list.count; i++)
 	{
-		if (i == 0 || compare_uuids(&workspaces.items[i - 1],
-									&workspaces.items[i]) != 0)
-			elements[distinct++] = UUIDPGetDatum(&workspaces.items[i]);
+		CnapReach  *item = &list.items[i];
+		CnapReach  *last = distinct > 0 ? &list.items[distinct - 1] : NULL;
+
+		if (last == NULL ||
+			memcmp(&last->workspace, &item->workspace, sizeof(pg_uuid_t)) != 0)
+			list.items[distinct++] = *item;
+		else
+		{
+			/* Only the managed way, of which there is one, has an end. */
+			last->ways |= item->ways;
+			last->managed_until = Min(last->managed_until, item->managed_until);
+		}
 	}
-	return construct_array(elements, distinct, UUIDOID, UUID_LEN, false,
-						   TYPALIGN_CHAR);
+	*count = distinct;
+	return list.items;
 }
 
 /* Whether two user ids are the same. */

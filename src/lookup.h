@@ -12,7 +12,7 @@
 #define CNAP_LOOKUP_H
 
 #include "datatype/timestamp.h"
-#include "utils/array.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "permission.h"
@@ -35,7 +35,16 @@ typedef struct CnapAccess
 {
 	CnapWays	ways;
 	TimestampTz managed_until;	/* DT_NOEND: without end */
+	bool		exists;			/* there is such a workspace */
 } CnapAccess;
+
+/* A user's ways into one of all the workspaces that there are ways into. */
+typedef struct CnapReach
+{
+	pg_uuid_t	workspace;
+	TimestampTz managed_until;
+	CnapWays	ways;
+} CnapReach;
 
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
@@ -44,9 +53,18 @@ extern CnapRole CnapOrganizationRole(const pg_uuid_t *organization, text *user);
 extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
 extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace);
-extern CnapWays CnapWaysNow(const CnapAccess *access);
+extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
-extern ArrayType *CnapFindWorkspaces(text *user);
+
+/* The ways that hold at this moment, by the clock. */
+static inline CnapWays
+CnapWaysNow(CnapWays ways, TimestampTz managed_until)
+{
+	if (unlikely(managed_until != DT_NOEND) && (ways & CNAP_WAYS_MANAGED) &&
+		managed_until <= GetCurrentTimestamp())
+		return ways & ~CNAP_WAYS_MANAGED;
+	return ways;
+}
 
 extern bool CnapTextEqual(const text *a, const text *b);
 extern char *CnapUuidString(const pg_uuid_t *uuid);

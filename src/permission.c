@@ -41,27 +41,33 @@ static const struct
 	[CNAP_ORGANIZATION_DELETE] =			{yes, no, no},
 };
 
-/* On a workspace, by the way in which the person reaches it. */
+#define WAYS(owner, admin, member, manager, manager_member) \
+	(((owner) ? CNAP_WAY_OWNER : 0) | ((admin) ? CNAP_WAY_ADMIN : 0) | \
+	 ((member) ? CNAP_WAY_MEMBER : 0) | ((manager) ? CNAP_WAY_MANAGER : 0) | \
+	 ((manager_member) ? CNAP_WAY_MANAGER_MEMBER : 0))
+
+/*
+ * On a workspace, by the way in which the person reaches it: as its owner, as
+ * a direct admin or member, through managed_by while managed_role is 'admin',
+ * and while that is 'member'.
+ */
 static const struct
 {
 	const char *name;			/* value of cnap.permission */
-	bool		owner;
-	bool		admin;			/* direct */
-	bool		member;			/* direct */
-	bool		manager;		/* through managed_by, managed_role 'admin' */
-	bool		manager_member; /* through managed_by, managed_role 'member' */
+	CnapWays	ways;
 }			workspace_matrix[CNAP_PERMISSIONS] = {
-	/* permission				name				 owner admin member manager, capped */
-	[CNAP_ACCESS] =				{"access",				yes, yes, yes, yes, yes},
-	[CNAP_ADMINISTER] =			{"administer",			yes, yes, no, yes, no},
-	[CNAP_MANAGE_MEMBERS] =		{"manage_members",		yes, yes, no, no, no},
-	[CNAP_MANAGE_ROLES] =		{"manage_roles",		yes, no, no, no, no},
-	[CNAP_MANAGE_DELEGATION] =	{"manage_delegation",	yes, no, no, no, no},
-	[CNAP_BILLING] =			{"billing",				yes, no, no, no, no},
-	[CNAP_TRANSFER] =			{"transfer",			yes, no, no, no, no},
-	[CNAP_DELETE] =				{"delete",				yes, no, no, no, no},
+	/* permission					  value of the type			 owner admin member manager capped */
+	[CNAP_ACCESS] =				{"access",				WAYS(yes, yes, yes, yes, yes)},
+	[CNAP_ADMINISTER] =			{"administer",			WAYS(yes, yes, no, yes, no)},
+	[CNAP_MANAGE_MEMBERS] =		{"manage_members",		WAYS(yes, yes, no, no, no)},
+	[CNAP_MANAGE_ROLES] =		{"manage_roles",		WAYS(yes, no, no, no, no)},
+	[CNAP_MANAGE_DELEGATION] =	{"manage_delegation",	WAYS(yes, no, no, no, no)},
+	[CNAP_BILLING] =			{"billing",				WAYS(yes, no, no, no, no)},
+	[CNAP_TRANSFER] =			{"transfer",			WAYS(yes, no, no, no, no)},
+	[CNAP_DELETE] =				{"delete",				WAYS(yes, no, no, no, no)},
 };
 
+#undef WAYS
 #undef yes
 #undef no
 
@@ -108,11 +114,7 @@ CnapPermissionByName(const char *name)
 CnapWays
 CnapWaysThatAllow(CnapPermission permission)
 {
-	return (workspace_matrix[permission].owner ? CNAP_WAY_OWNER : 0) |
-		(workspace_matrix[permission].admin ? CNAP_WAY_ADMIN : 0) |
-		(workspace_matrix[permission].member ? CNAP_WAY_MEMBER : 0) |
-		(workspace_matrix[permission].manager ? CNAP_WAY_MANAGER : 0) |
-		(workspace_matrix[permission].manager_member ? CNAP_WAY_MANAGER_MEMBER : 0);
+	return workspace_matrix[permission].ways;
 }
 
 /* The highest role that any of the ways gives. */
@@ -171,7 +173,7 @@ void
 CnapRequirePermission(CnapWays ways, CnapPermission permission)
 {
 	if ((ways & CnapWaysThatAllow(permission)) == 0)
-		role_required(workspace_matrix[permission].admin ?
+		role_required((workspace_matrix[permission].ways & CNAP_WAY_ADMIN) ?
 					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
 }
 

@@ -26,6 +26,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
@@ -33,6 +34,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "epoch.h"
 #include "relations.h"
 
 #define EXTENSION_NAME "cnap_org"
@@ -48,6 +50,8 @@ static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_WORKSPACE_MEMBER] = "workspace_member",
 	[CNAP_AUDIT_LOG] = "audit_log",
 	[CNAP_ACCESS_EPOCH] = "access_epoch",
+	[CNAP_MEMBERSHIP_EPOCH] = "membership_epoch",
+	[CNAP_WORKSPACE_EPOCH] = "workspace_epoch",
 };
 
 typedef struct OwnOids
@@ -58,6 +62,9 @@ typedef struct OwnOids
 	Oid			role[CNAP_ROLE_OWNER + 1];
 	Oid			permission_type;
 	Oid			permission[CNAP_PERMISSIONS];
+	Oid			reachable;		/* cnap.reachable(permission) */
+	Oid			reachable_text; /* ... (text, permission) */
+	Oid			reachable_uuid; /* ... (uuid, permission) */
 } OwnOids;
 
 static OwnOids own;
@@ -66,7 +73,11 @@ static bool own_valid = false;
 /* Counts invalidations, so that one in the middle of a lookup is noticed. */
 static uint64 own_invalidations = 0;
 
-/* Relation cache callback: InvalidOid stands for all relations. */
+/*
+ * Relation cache callback: InvalidOid stands for all relations.  The epochs are
+ * left out, because they are invalidated with every change of access data, and
+ * go only together with the others.
+ */
 static void
 forget_oids(Datum arg, Oid relid)
 {
@@ -74,13 +85,14 @@ forget_oids(Datum arg, Oid relid)
 	{
 		int			i = 0;
 
-		while (i < CNAP_TABLES && own.table[i] != relid)
+		while (i < CNAP_ACCESS_EPOCH && own.table[i] != relid)
 			i++;
-		if (i == CNAP_TABLES)
+		if (i == CNAP_ACCESS_EPOCH)
 			return;
 	}
 	own_valid = false;
 	own_invalidations++;
+	CnapEpochAdvance();
 }
 
 void
@@ -124,9 +136,9 @@ CnapIndexMethod(Oid index)
  * others are used with the leading column alone, so any usable index does.
  */
 static void
-lookup_indexes(CnapTable table, Oid *index)
+lookup_indexes(Oid table, Oid *index)
 {
-	Relation	rel = table_open(own.table[table], AccessShareLock);
+	Relation	rel = table_open(table, AccessShareLock);
 	Oid			primary = CnapPrimaryKeyIndex(rel);
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
@@ -179,10 +191,23 @@ lookup_type(Oid schema, const char *name)
 	return type;
 }
 
-/* Fills the OIDs in, if an invalidation has emptied them. */
+/* One of the functions cnap.reachable(). */
+static Oid
+lookup_reachable(int nargs, const Oid *types)
+{
+	List	   *name = list_make2(makeString(SCHEMA_NAME), makeString("reachable"));
+
+	return LookupFuncName(name, nargs, types, false);
+}
+
+/*
+ * Fills the OIDs in, if an invalidation has emptied them.  The former ones stay
+ * in place until all of the new ones are known: the callbacks compare with them.
+ */
 static void
 load_oids(void)
 {
+	OwnOids		fresh;
 	uint64		before;
 
 	if (likely(own_valid))
@@ -191,33 +216,69 @@ load_oids(void)
 	do
 	{
 		Oid			schema;
-		Oid			type;
+		Oid			role_type;
 		Relation	rel;
 
 		before = own_invalidations;
-		memset(&own, 0, sizeof(own));
+		memset(&fresh, 0, sizeof(fresh));
 		schema = lookup_schema();
 		for (int i = 0; i < CNAP_TABLES; i++)
 		{
-			own.table[i] = get_relname_relid(table_names[i], schema);
-			if (!OidIsValid(own.table[i]))
+			fresh.table[i] = get_relname_relid(table_names[i], schema);
+			if (!OidIsValid(fresh.table[i]))
 				not_installed();
-			lookup_indexes(i, own.index[i]);
+			lookup_indexes(fresh.table[i], fresh.index[i]);
 		}
 
-		type = lookup_type(schema, "role");
+		role_type = lookup_type(schema, "role");
 		for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
-			own.role[i] = lookup_value(type, CnapRoleName(i));
-		own.permission_type = lookup_type(schema, "permission");
+			fresh.role[i] = lookup_value(role_type, CnapRoleName(i));
+		fresh.permission_type = lookup_type(schema, "permission");
 		for (int i = 0; i < CNAP_PERMISSIONS; i++)
-			own.permission[i] = lookup_value(own.permission_type,
-											 CnapPermissionName(i));
+			fresh.permission[i] = lookup_value(fresh.permission_type,
+											   CnapPermissionName(i));
 
-		rel = table_open(own.table[CNAP_ORGANIZATION], AccessShareLock);
-		own.owner = rel->rd_rel->relowner;
+		fresh.reachable = lookup_reachable(1, &fresh.permission_type);
+		fresh.reachable_text = lookup_reachable(2, (Oid[])
+												{
+													TEXTOID, fresh.permission_type
+												});
+		fresh.reachable_uuid = lookup_reachable(2, (Oid[])
+												{
+													UUIDOID, fresh.permission_type
+												});
+
+		rel = table_open(fresh.table[CNAP_ORGANIZATION], AccessShareLock);
+		fresh.owner = rel->rd_rel->relowner;
 		table_close(rel, AccessShareLock);
 	} while (before != own_invalidations);
+	own = fresh;
 	own_valid = true;
+}
+
+Oid
+CnapKnownTableOid(CnapTable table)
+{
+	return own.table[table];
+}
+
+/*
+ * The function that returns what a user can reach: cnap.reachable() with a user
+ * of that type, or for the current user if the type is InvalidOid.
+ */
+Oid
+CnapReachableFunction(Oid user_type)
+{
+	load_oids();
+	switch (user_type)
+	{
+		case TEXTOID:
+			return own.reachable_text;
+		case UUIDOID:
+			return own.reachable_uuid;
+		default:
+			return own.reachable;
+	}
 }
 
 /* The OID of a table. */

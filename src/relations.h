@@ -21,10 +21,12 @@ typedef enum CnapTable
 	CNAP_WORKSPACE,
 	CNAP_WORKSPACE_MEMBER,
 	CNAP_AUDIT_LOG,
-	CNAP_ACCESS_EPOCH
+	CNAP_ACCESS_EPOCH,
+	CNAP_MEMBERSHIP_EPOCH,
+	CNAP_WORKSPACE_EPOCH
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_ACCESS_EPOCH + 1)
+#define CNAP_TABLES (CNAP_WORKSPACE_EPOCH + 1)
 
 /* Columns that C reads, in the order of the CREATE TABLE. */
 #define Anum_organization_id 1
@@ -64,11 +66,15 @@ typedef enum CnapTable
 
 extern void CnapRelationsInit(void);
 
+/* The OID of a table as it was looked up last, InvalidOid before that. */
+extern Oid	CnapKnownTableOid(CnapTable table);
+
 /*
  * All of these raise 55000 (object_not_in_prerequisite_state) where the
  * extension is not installed in this database.
  */
 extern Oid	CnapTableOid(CnapTable table);
+extern Oid	CnapReachableFunction(Oid user_type);
 extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
 extern Relation CnapOpenTable(CnapTable table);
 extern CnapTable CnapTableOf(Relation relation);

@@ -28,7 +28,10 @@
 PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
 
-/* The functions that answer about anybody. */
+/*
+ * The functions that answer about anybody: public ones, in their schema, and
+ * those that index conditions are made of.
+ */
 static const char *const trusted_functions[] = {
 	"cnap_can_access(text, uuid)",
 	"cnap_can_access(uuid, uuid)",
@@ -37,6 +40,11 @@ static const char *const trusted_functions[] = {
 	"cnap_workspace_role(text, uuid)",
 	"cnap_accessible_workspaces(text)",
 	"cnap_explain_access(text, uuid)",
+};
+
+static const char *const trusted_internals[] = {
+	"reachable(text, cnap.permission)",
+	"reachable(uuid, cnap.permission)",
 };
 
 /* Executes "verb ... preposition role" for everything that trust consists of. */
@@ -60,6 +68,10 @@ change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
 	for (int i = 0; i < (int) lengthof(trusted_functions); i++)
 		appendStringInfo(&sql, "%s EXECUTE ON FUNCTION %s.%s %s %s;",
 						 verb, schema, trusted_functions[i],
+						 preposition, quote_identifier(role_name));
+	for (int i = 0; i < (int) lengthof(trusted_internals); i++)
+		appendStringInfo(&sql, "%s EXECUTE ON FUNCTION cnap.%s %s %s;",
+						 verb, trusted_internals[i],
 						 preposition, quote_identifier(role_name));
 
 	SPI_connect();

@@ -103,11 +103,27 @@ CREATE INDEX audit_log_organization_id_idx ON cnap.audit_log (organization_id, i
 CREATE INDEX audit_log_workspace_id_idx ON cnap.audit_log (workspace_id, id)
 	WHERE workspace_id IS NOT NULL;
 
+/*
+ * The epochs are empty: their relation cache invalidations tell every session
+ * that access data changed, and in which way (src/epoch.c).
+ */
 CREATE TABLE cnap.access_epoch (
 	nothing integer CONSTRAINT access_epoch_empty CHECK (false)
 );
 COMMENT ON TABLE cnap.access_epoch IS
-'empty: its relation cache invalidations tell every session that access data changed';
+'empty: the channel on which caches are told that somebody may have lost access';
+
+CREATE TABLE cnap.membership_epoch (
+	nothing integer CONSTRAINT membership_epoch_empty CHECK (false)
+);
+COMMENT ON TABLE cnap.membership_epoch IS
+'empty: the channel on which caches are told that somebody was added';
+
+CREATE TABLE cnap.workspace_epoch (
+	nothing integer CONSTRAINT workspace_epoch_empty CHECK (false)
+);
+COMMENT ON TABLE cnap.workspace_epoch IS
+'empty: the channel on which caches are told that a workspace was created';
 
 SELECT pg_extension_config_dump('cnap.organization', '');
 SELECT pg_extension_config_dump('cnap.organization_member', '');

@@ -1,5 +1,9 @@
 /*
- * Triggers: what must hold for any writer.
+ * Triggers: what must hold, and be recorded, for any writer.
+ *
+ * A new row that brings a created_at of its own is history, restored from a
+ * dump or copied from elsewhere: its audit entries come with it, and it leaves
+ * no new ones.
  *
  * Of the triggers of one kind, PostgreSQL fires those first whose name sorts
  * first.  The rules fire as foreign keys do (not for a replica's apply, whose
@@ -51,8 +55,11 @@ REVOKE ALL ON FUNCTION cnap.audit_log_before_write() FROM PUBLIC;
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.organization
 	FOR EACH ROW EXECUTE FUNCTION cnap.organization_before_write();
-CREATE TRIGGER record_change AFTER INSERT OR UPDATE OR DELETE ON cnap.organization
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.membership_before_write();
@@ -64,20 +71,112 @@ CREATE TRIGGER last_owner_truncate AFTER TRUNCATE ON cnap.organization_member
 CREATE TRIGGER last_owner_update AFTER UPDATE ON cnap.organization_member
 	FOR EACH ROW WHEN (OLD.role = 'owner' AND NEW.role <> 'owner')
 	EXECUTE FUNCTION cnap.last_owner();
-CREATE TRIGGER record_change AFTER INSERT OR UPDATE OR DELETE ON cnap.organization_member
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization_member
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE INSERT OR UPDATE ON cnap.workspace
 	FOR EACH ROW EXECUTE FUNCTION cnap.workspace_before_write();
-CREATE TRIGGER record_change AFTER INSERT OR UPDATE OR DELETE ON cnap.workspace
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.workspace
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.workspace_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.membership_before_write();
-CREATE TRIGGER record_change AFTER INSERT OR UPDATE OR DELETE ON cnap.workspace_member
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.workspace_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace_member
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE OR DELETE ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.audit_log_before_write();
+
+/*
+ * What tells the sessions' caches.  Statement triggers tell of ordinary writers
+ * with one message a statement.  Logical replication's apply fires row triggers
+ * only, so there are row triggers beside them that nobody else pays for.  An
+ * UPDATE is told of if it changes what access depends on.
+ */
+CREATE FUNCTION cnap.signal_change() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_signal_change';
+COMMENT ON FUNCTION cnap.signal_change() IS
+'tells every session that somebody may have lost access';
+REVOKE ALL ON FUNCTION cnap.signal_change() FROM PUBLIC;
+
+CREATE FUNCTION cnap.signal_membership() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_signal_membership';
+COMMENT ON FUNCTION cnap.signal_membership() IS
+'tells every session that somebody was added';
+REVOKE ALL ON FUNCTION cnap.signal_membership() FROM PUBLIC;
+
+CREATE FUNCTION cnap.signal_workspace() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_signal_workspace';
+COMMENT ON FUNCTION cnap.signal_workspace() IS
+'tells every session that a workspace was created';
+REVOKE ALL ON FUNCTION cnap.signal_workspace() FROM PUBLIC;
+
+CREATE TRIGGER signal_insert AFTER INSERT ON cnap.organization_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_membership();
+CREATE TRIGGER signal_applied_insert AFTER INSERT ON cnap.organization_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_membership();
+CREATE TRIGGER signal_update AFTER UPDATE ON cnap.organization_member
+	FOR EACH ROW WHEN ((OLD.organization_id, OLD.user_id) IS DISTINCT FROM (NEW.organization_id, NEW.user_id))
+	EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_delete AFTER DELETE OR TRUNCATE ON cnap.organization_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_applied_delete AFTER DELETE ON cnap.organization_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+ALTER TABLE cnap.organization_member
+	ENABLE ALWAYS TRIGGER signal_insert,
+	ENABLE REPLICA TRIGGER signal_applied_insert,
+	ENABLE ALWAYS TRIGGER signal_update,
+	ENABLE ALWAYS TRIGGER signal_delete,
+	ENABLE REPLICA TRIGGER signal_applied_delete;
+
+CREATE TRIGGER signal_insert AFTER INSERT ON cnap.workspace_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_membership();
+CREATE TRIGGER signal_applied_insert AFTER INSERT ON cnap.workspace_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_membership();
+CREATE TRIGGER signal_update AFTER UPDATE ON cnap.workspace_member
+	FOR EACH ROW WHEN ((OLD.workspace_id, OLD.user_id, OLD.role)
+		IS DISTINCT FROM (NEW.workspace_id, NEW.user_id, NEW.role))
+	EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_delete AFTER DELETE OR TRUNCATE ON cnap.workspace_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_applied_delete AFTER DELETE ON cnap.workspace_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+ALTER TABLE cnap.workspace_member
+	ENABLE ALWAYS TRIGGER signal_insert,
+	ENABLE REPLICA TRIGGER signal_applied_insert,
+	ENABLE ALWAYS TRIGGER signal_update,
+	ENABLE ALWAYS TRIGGER signal_delete,
+	ENABLE REPLICA TRIGGER signal_applied_delete;
+
+CREATE TRIGGER signal_insert AFTER INSERT ON cnap.workspace
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_workspace();
+CREATE TRIGGER signal_applied_insert AFTER INSERT ON cnap.workspace
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_workspace();
+CREATE TRIGGER signal_update AFTER UPDATE ON cnap.workspace
+	FOR EACH ROW WHEN ((OLD.id, OLD.owner_id, OLD.managed_by, OLD.managed_role, OLD.managed_until)
+		IS DISTINCT FROM (NEW.id, NEW.owner_id, NEW.managed_by, NEW.managed_role, NEW.managed_until))
+	EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_delete AFTER DELETE OR TRUNCATE ON cnap.workspace
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_applied_delete AFTER DELETE ON cnap.workspace
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+ALTER TABLE cnap.workspace
+	ENABLE ALWAYS TRIGGER signal_insert,
+	ENABLE REPLICA TRIGGER signal_applied_insert,
+	ENABLE ALWAYS TRIGGER signal_update,
+	ENABLE ALWAYS TRIGGER signal_delete,
+	ENABLE REPLICA TRIGGER signal_applied_delete;

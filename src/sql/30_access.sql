@@ -11,41 +11,48 @@ AS 'MODULE_PATHNAME', 'cnap_current_user';
 COMMENT ON FUNCTION @extschema@.cnap_current_user() IS
 'the id of the user in whose name statements are executed; null if there is none';
 
+CREATE FUNCTION cnap.check_support(internal) RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_check_support';
+COMMENT ON FUNCTION cnap.check_support(internal) IS
+'planner support for the checks: index condition, selectivity and cost';
+REVOKE ALL ON FUNCTION cnap.check_support(internal) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.cnap_can_access(workspace uuid) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 5
+LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_can_access';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(uuid) IS
 'whether the current user has access to the workspace, by any way in; false without a current user, for null and for an unknown workspace';
 
 CREATE FUNCTION @extschema@.cnap_can_access(user_id text, workspace uuid) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 5
+LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_can_access_user';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(text, uuid) IS
 'whether the user has access to the workspace, by any way in; false for null, for what cannot be a user id and for an unknown workspace';
 REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(text, uuid) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_can_access(user_id uuid, workspace uuid) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 5
+LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_can_access_uuid';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) IS
 'whether the user, whose id is the text form of a uuid, has access to the workspace; false for null and for an unknown workspace';
 REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_has_permission(workspace uuid, permission cnap.permission) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 5
+LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission';
 COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, cnap.permission) IS
 'whether any of the current user''s ways into the workspace gives the permission; false without a current user, for null and for an unknown workspace';
 
 CREATE FUNCTION @extschema@.cnap_has_permission(user_id text, workspace uuid, permission cnap.permission) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 5
+LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_user';
 COMMENT ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) IS
 'whether any of the user''s ways into the workspace gives the permission; false for null, for what cannot be a user id and for an unknown workspace';
 REVOKE ALL ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_has_permission(user_id uuid, workspace uuid, permission cnap.permission) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 5
+LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_uuid';
 COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, cnap.permission) IS
 'whether any of the ways into the workspace of the user, whose id is the text form of a uuid, gives the permission; false for null and for an unknown workspace';
@@ -77,6 +84,31 @@ COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces(text) IS
 'the ids of all workspaces that the user has access to, sorted; empty for null and for what cannot be a user id';
 REVOKE ALL ON FUNCTION @extschema@.cnap_accessible_workspaces(text) FROM PUBLIC;
 
+/*
+ * What planner support puts into an index condition in place of a check.
+ * Declared volatile, so that the planner does not call it while it estimates:
+ * it would weigh each element for each index.  It is executed once for a scan.
+ */
+CREATE FUNCTION cnap.reachable(permission cnap.permission) RETURNS uuid[]
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'cnap_reachable';
+COMMENT ON FUNCTION cnap.reachable(cnap.permission) IS
+'the ids of all workspaces on which the current user has the permission, sorted; empty without a current user';
+
+CREATE FUNCTION cnap.reachable(user_id text, permission cnap.permission) RETURNS uuid[]
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'cnap_reachable_user';
+COMMENT ON FUNCTION cnap.reachable(text, cnap.permission) IS
+'the ids of all workspaces on which the user has the permission, sorted';
+REVOKE ALL ON FUNCTION cnap.reachable(text, cnap.permission) FROM PUBLIC;
+
+CREATE FUNCTION cnap.reachable(user_id uuid, permission cnap.permission) RETURNS uuid[]
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'cnap_reachable_uuid';
+COMMENT ON FUNCTION cnap.reachable(uuid, cnap.permission) IS
+'the ids of all workspaces on which the user, whose id is the text form of a uuid, has the permission, sorted';
+REVOKE ALL ON FUNCTION cnap.reachable(uuid, cnap.permission) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.cnap_explain_access(user_id text, workspace uuid)
 RETURNS TABLE (path text, role cnap.role, granted boolean, until timestamptz, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 3
@@ -84,6 +116,14 @@ AS 'MODULE_PATHNAME', 'cnap_explain_access';
 COMMENT ON FUNCTION @extschema@.cnap_explain_access(text, uuid) IS
 'each way into the workspace (owner, member, organization), whether the user has it, with which role and until when, and why or why not; one row with path "none" for an unknown workspace. Errors: 22023 for an invalid user id and for null';
 REVOKE ALL ON FUNCTION @extschema@.cnap_explain_access(text, uuid) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.cnap_cache_stats(
+	OUT hits bigint, OUT misses bigint, OUT loads bigint, OUT flushes bigint,
+	OUT entries bigint, OUT bytes bigint) RETURNS record
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'cnap_cache_stats';
+COMMENT ON FUNCTION @extschema@.cnap_cache_stats() IS
+'what this session''s cache of access decisions did: questions answered from it (hits) and by lookups (misses), attempts to load a user''s whole set (loads), how often all was void (flushes); the decisions (entries) and the memory (bytes) that it holds now';
 
 CREATE FUNCTION @extschema@.cnap_trust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE

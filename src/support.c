@@ -1,0 +1,411 @@
+/*-------------------------------------------------------------------------
+ *
+ * support.c
+ *	  Planner support for the checks.
+ *
+ * The plain policy USING (cnap_can_access(workspace_id)) serves two plans.  A
+ * scan that tests each row pays a probe of the cache for it.  A query of a user
+ * who reaches few workspaces goes to the index on workspace_id: the check is
+ * answered with the index condition
+ *
+ *		workspace_id = ANY (cnap.reachable('access'))
+ *
+ * which is executed once for a scan, with the identity of that moment, so a
+ * plan that is kept stays right for whoever executes it.
+ *
+ * cnap.reachable() is volatile.  The planner calls a stable function while it
+ * estimates, and weighs each element of the array for each index path; planning
+ * would cost in proportion to the user's set.  Of a volatile one it assumes
+ * that the array has ten elements.  So the condition is offered as long as the
+ * set is not far larger than that, and not where a large part of the table
+ * belongs to the user.
+ *
+ * How many rows the user sees is estimated from the column's statistics.  For a
+ * small set: the frequencies of the most common values in it, and the average
+ * for the others.  For a large one, the statistics serve as a sample of the
+ * rows: the most common values stand for their frequencies, and the bounds of
+ * the histogram for an equal share of the rest each.  That takes some hundred
+ * checks at the most, and needs no knowledge of the set's size.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+
+#include "cache.h"
+#include "compat.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_check_support);
+
+/* The largest set for which the index condition is offered. */
+#define MAX_INDEXED 256
+
+/* The largest part of a table for which it is. */
+#define MAX_INDEXED_FRACTION 0.2
+
+/* What the planner assumes of an array whose size it does not know. */
+#define ASSUMED_SET 10
+
+/* At most so many values of each kind of statistics are looked at. */
+#define MAX_SAMPLE 100
+
+/* Cost of a check, in cpu_operator_cost: from the cache, and with its lookups. */
+#define CACHED_COST 2
+#define UNCACHED_COST 20
+
+/* A call of one of the checks. */
+typedef struct Check
+{
+	Node	   *user;			/* null: the current user */
+	Node	   *workspace;
+	int			workspace_arg;	/* its number among the arguments */
+	Node	   *permission;		/* null: 'access' */
+} Check;
+
+/* What is known about a check at planning. */
+typedef struct Known
+{
+	bool		is_known;		/* who the user is, and the permission */
+	CnapUser   *user;			/* null: nobody */
+	CnapWays	allowed;
+	int			set_size;		/* -1: larger than MAX_INDEXED */
+} Known;
+
+/* Takes the arguments apart.  The forms differ in their number and types. */
+static bool
+parse_check(List *args, Check *check)
+{
+	int			nargs = list_length(args);
+
+	memset(check, 0, sizeof(*check));
+	if (nargs > 1 && exprType(llast(args)) == CnapPermissionType())
+		check->permission = list_nth(args, --nargs);
+	if (nargs < 1 || nargs > 2)
+		return false;
+	check->workspace_arg = nargs - 1;
+	check->workspace = list_nth(args, check->workspace_arg);
+	if (nargs == 2)
+		check->user = linitial(args);
+	return exprType(check->workspace) == UUIDOID;
+}
+
+/* The user that an argument stands for, if that is known. */
+static bool
+know_user(PlannerInfo *root, Node *argument, CnapUser **user)
+{
+	Const	   *constant;
+
+	if (argument == NULL)
+	{
+		*user = CnapGetCurrentCachedUser();
+		return true;
+	}
+
+	constant = (Const *) estimate_expression_value(root, argument);
+	if (!IsA(constant, Const))
+		return false;
+	*user = NULL;
+	if (constant->constisnull)
+		return true;
+	if (constant->consttype == UUIDOID)
+	{
+		char	   *id = CnapUuidString(DatumGetUUIDP(constant->constvalue));
+
+		*user = CnapGetCachedUser(id, strlen(id));
+	}
+	else
+	{
+		text	   *id = DatumGetTextPP(constant->constvalue);
+
+		*user = CnapGetCachedUser(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+	}
+	return true;
+}
+
+/* Finds out what can be known about a check without much work. */
+static void
+know_check(PlannerInfo *root, const Check *check, Known *known)
+{
+	CnapPermission permission = CNAP_ACCESS;
+
+	memset(known, 0, sizeof(*known));
+	if (check->permission != NULL)
+	{
+		Const	   *constant = (Const *) check->permission;
+
+		if (!IsA(constant, Const) || constant->constisnull)
+			return;
+		permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
+	}
+	known->allowed = CnapWaysThatAllow(permission);
+	known->is_known = know_user(root, check->user, &known->user);
+	if (known->user != NULL)
+		known->set_size = CnapReachSize(known->user, MAX_INDEXED);
+}
+
+/*
+ * Goes through a sample of the column's values in its statistics.  Returns how
+ * much weight the values have that the check allows, and in *total that of all.
+ * Most common values weigh what their frequencies are, others one each.
+ */
+static double
+weigh_values(const Known *known, HeapTuple statistics, int kind,
+			 double *total, int *nvalues, int *nallowed)
+{
+	AttStatsSlot slot;
+	double		weight = 0;
+
+	*total = 0;
+	*nvalues = *nallowed = 0;
+	if (!get_attstatsslot(&slot, statistics, kind, InvalidOid,
+						  kind == STATISTIC_KIND_MCV ?
+						  ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS :
+						  ATTSTATSSLOT_VALUES))
+		return 0;
+	if (slot.valuetype == UUIDOID)
+	{
+		int			step = 1 + (slot.nvalues - 1) / MAX_SAMPLE;
+
+		for (int i = 0; i < slot.nvalues; i += step)
+		{
+			double		share = kind == STATISTIC_KIND_MCV ? slot.numbers[i] : 1;
+
+			(*nvalues)++;
+			*total += share;
+			if (CnapAllows(known->user, DatumGetUUIDP(slot.values[i]), known->allowed))
+			{
+				weight += share;
+				(*nallowed)++;
+			}
+		}
+		if (kind == STATISTIC_KIND_MCV && step > 1)
+		{
+			/* What was left out is like what was looked at. */
+			double		all = 0;
+
+			for (int i = 0; i < slot.nvalues; i++)
+				all += slot.numbers[i];
+			weight *= all / *total;
+			*total = all;
+			*nallowed *= step;
+			*nvalues = slot.nvalues;
+		}
+	}
+	free_attstatsslot(&slot);
+	return weight;
+}
+
+/* The part of a relation's rows that a check lets through. */
+static double
+estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int varrelid)
+{
+	VariableStatData column;
+	bool		is_default;
+	double		ndistinct;
+	double		fraction;
+	double		null_fraction = 0;
+
+	if (known->is_known && known->user == NULL)
+		return 0;
+
+	examine_variable(root, check->workspace, varrelid, &column);
+	ndistinct = get_variable_numdistinct(&column, &is_default);
+	if (HeapTupleIsValid(column.statsTuple))
+		null_fraction = ((Form_pg_statistic) GETSTRUCT(column.statsTuple))->stanullfrac;
+
+	if (!known->is_known || !HeapTupleIsValid(column.statsTuple))
+	{
+		int			size = known->is_known ? known->set_size : ASSUMED_SET;
+
+		fraction = size < 0 ? 0.5 : size / ndistinct;
+	}
+	else
+	{
+		int			nvalues;
+		int			nallowed;
+		double		common;
+		double		rest;
+
+		fraction = weigh_values(known, column.statsTuple, STATISTIC_KIND_MCV,
+								&common, &nvalues, &nallowed);
+		rest = Max(1.0 - null_fraction - common, 0);
+		if (known->set_size >= 0)
+			fraction += rest * Min(1.0, Max(known->set_size - nallowed, 0) /
+								   Max(ndistinct - nvalues, 1.0));
+		else
+		{
+			double		bounds;
+			double		allowed = weigh_values(known, column.statsTuple,
+											   STATISTIC_KIND_HISTOGRAM,
+											   &bounds, &nvalues, &nallowed);
+
+			if (bounds > 0)
+				fraction += rest * allowed / bounds;
+		}
+	}
+	ReleaseVariableStats(column);
+	CLAMP_PROBABILITY(fraction);
+	return Min(fraction, 1.0 - null_fraction);
+}
+
+/*
+ * Whether an index can take the condition.  It must be a btree or hash index on
+ * uuid, led by the column: a condition with an array on a later column of a
+ * btree would break the order that the planner expects of the index.
+ */
+static Oid
+find_operator(SupportRequestIndexCondition *req)
+{
+	Oid			operator;
+
+	if (req->indexcol != 0)
+		return InvalidOid;
+	if (req->index->relam == BTREE_AM_OID)
+		operator = get_opfamily_member(req->opfamily, UUIDOID, UUIDOID,
+									   BTEqualStrategyNumber);
+	else if (req->index->relam == HASH_AM_OID)
+		operator = get_opfamily_member(req->opfamily, UUIDOID, UUIDOID,
+									   HTEqualStrategyNumber);
+	else
+		return InvalidOid;
+	return OidIsValid(operator) && get_opcode(operator) == F_UUID_EQ ?
+		operator : InvalidOid;
+}
+
+/* Answers a check with the equivalent index condition, where that is worth it. */
+static List *
+make_index_condition(SupportRequestIndexCondition *req)
+{
+	FuncExpr   *call = (FuncExpr *) req->node;
+	Check		check;
+	Known		known;
+	Oid			operator;
+	Oid			function;
+	Node	   *permission;
+	FuncExpr   *array;
+	ScalarArrayOpExpr *condition;
+
+	if (!IsA(call, FuncExpr) || !parse_check(call->args, &check) ||
+		req->indexarg != check.workspace_arg)
+		return NIL;
+	if ((check.user != NULL &&
+		 !is_pseudo_constant_for_index(req->root, check.user, req->index)) ||
+		(check.permission != NULL &&
+		 !is_pseudo_constant_for_index(req->root, check.permission, req->index)))
+		return NIL;
+
+	operator = find_operator(req);
+	function = CnapReachableFunction(check.user != NULL ?
+									 exprType(check.user) : InvalidOid);
+	if (!OidIsValid(operator) || !CnapMayExecute(function, GetUserId()))
+		return NIL;
+
+	know_check(req->root, &check, &known);
+	if (known.is_known && known.user != NULL &&
+		(known.set_size < 0 || known.set_size > MAX_INDEXED ||
+		 estimate_fraction(req->root, &check, &known, 0) > MAX_INDEXED_FRACTION))
+		return NIL;
+
+	permission = check.permission;
+	if (permission == NULL)
+		permission = (Node *) makeConst(CnapPermissionType(), -1, InvalidOid,
+										sizeof(Oid),
+										ObjectIdGetDatum(CnapPermissionToOid(CNAP_ACCESS)),
+										false, true);
+	array = makeFuncExpr(function, UUIDARRAYOID,
+						 check.user != NULL ? list_make2(check.user, permission) :
+						 list_make1(permission),
+						 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+
+	condition = makeNode(ScalarArrayOpExpr);
+	condition->opno = operator;
+	condition->opfuncid = get_opcode(operator);
+	condition->useOr = true;
+	condition->args = list_make2(check.workspace, array);
+	condition->location = -1;
+
+	/*
+	 * Only bitmap scans of hash indexes take arrays.  The planner knows that,
+	 * but recognizes an array by the clause that the condition comes from, so
+	 * it has to be told in this way, which lasts as long as planning does.
+	 */
+	if (req->index->relam == HASH_AM_OID)
+		req->index->amhasgettuple = false;
+
+	req->lossy = false;
+	return list_make1(condition);
+}
+
+/* Answers what part of the rows a check lets through. */
+static bool
+estimate_selectivity(SupportRequestSelectivity *req)
+{
+	Check		check;
+	Known		known;
+
+	if (req->is_join || !parse_check(req->args, &check))
+		return false;
+	know_check(req->root, &check, &known);
+	req->selectivity = estimate_fraction(req->root, &check, &known, req->varRelid);
+	return true;
+}
+
+/*
+ * Answers what a check costs: a probe of the cache, or, for somebody who reaches
+ * so much that the set may not be loaded, that and a share of lookups.
+ */
+static bool
+estimate_cost(SupportRequestCost *req)
+{
+	FuncExpr   *call = (FuncExpr *) req->node;
+	Check		check;
+	Known		known;
+	double		operators = CACHED_COST;
+
+	if (call == NULL || !IsA(call, FuncExpr) || !parse_check(call->args, &check))
+		return false;
+	know_check(req->root, &check, &known);
+	if (known.is_known && known.user != NULL && known.set_size < 0)
+		operators += UNCACHED_COST;
+	req->startup = 0;
+	req->per_tuple = operators * cpu_operator_cost;
+	return true;
+}
+
+/* cnap.check_support(internal) -> internal */
+Datum
+cnap_check_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	Node	   *answer = NULL;
+
+	if (IsA(request, SupportRequestIndexCondition))
+		answer = (Node *) make_index_condition((SupportRequestIndexCondition *) request);
+	else if (IsA(request, SupportRequestSelectivity))
+	{
+		if (estimate_selectivity((SupportRequestSelectivity *) request))
+			answer = request;
+	}
+	else if (IsA(request, SupportRequestCost))
+	{
+		if (estimate_cost((SupportRequestCost *) request))
+			answer = request;
+	}
+	PG_RETURN_POINTER(answer);
+}
