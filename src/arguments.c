@@ -138,6 +138,16 @@ CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
 	return role;
 }
 
+/* An integer argument that limits the number of rows, or null. */
+void
+CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno)
+{
+	if (!PG_ARGISNULL(argno) && PG_GETARG_INT32(argno) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows must not be negative")));
+}
+
 /* The first arguments, as parameters of a statement. */
 void
 CnapArguments(FunctionCallInfo fcinfo, int nargs, Datum *values, char *nulls)

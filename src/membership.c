@@ -35,10 +35,10 @@ typedef struct Kind
 	CnapRole	highest;		/* role that a member can have */
 	CnapRole	(*role_of) (const pg_uuid_t *id, text *user);
 
-	/* Each raises the errors of authorize.h. */
-	void		(*authorize_leaving) (const pg_uuid_t *id, CnapAct *act);
-	void		(*authorize_members) (const pg_uuid_t *id, CnapAct *act);
-	void		(*authorize_roles) (const pg_uuid_t *id, CnapAct *act);
+	/* Raises the errors of authorize.h for those who do not even see it. */
+	void		(*authorize) (const pg_uuid_t *id, CnapAct *act);
+
+	/* Refuses those who may not add or remove somebody with that role. */
 	void		(*require_on_role) (const CnapAct *act, CnapRole role);
 
 	CnapStatement add;
@@ -49,21 +49,9 @@ typedef struct Kind
 /* ---- organizations ---- */
 
 static void
-authorize_leaving_organization(const pg_uuid_t *id, CnapAct *act)
+authorize_organization(const pg_uuid_t *id, CnapAct *act)
 {
-	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_LEAVE, CNAP_CHANGE, act);
-}
-
-static void
-authorize_organization_members(const pg_uuid_t *id, CnapAct *act)
-{
-	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_MANAGE_MEMBERS, CNAP_CHANGE, act);
-}
-
-static void
-authorize_organization_roles(const pg_uuid_t *id, CnapAct *act)
-{
-	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_MANAGE_ROLES, CNAP_CHANGE, act);
+	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_SEE, CNAP_CHANGE, act);
 }
 
 static void
@@ -76,9 +64,7 @@ static Kind organization = {
 	"organization",
 	CNAP_ROLE_OWNER,
 	CnapOrganizationRole,
-	authorize_leaving_organization,
-	authorize_organization_members,
-	authorize_organization_roles,
+	authorize_organization,
 	require_on_organization_role,
 	{
 		"INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by)"
@@ -99,21 +85,9 @@ static Kind organization = {
 /* ---- workspaces ---- */
 
 static void
-authorize_leaving_workspace(const pg_uuid_t *id, CnapAct *act)
+authorize_workspace(const pg_uuid_t *id, CnapAct *act)
 {
 	CnapAuthorizeWorkspace(id, CNAP_ACCESS, CNAP_CHANGE, act);
-}
-
-static void
-authorize_workspace_members(const pg_uuid_t *id, CnapAct *act)
-{
-	CnapAuthorizeWorkspace(id, CNAP_MANAGE_MEMBERS, CNAP_CHANGE, act);
-}
-
-static void
-authorize_workspace_roles(const pg_uuid_t *id, CnapAct *act)
-{
-	CnapAuthorizeWorkspace(id, CNAP_MANAGE_ROLES, CNAP_CHANGE, act);
 }
 
 static void
@@ -137,9 +111,7 @@ static Kind workspace = {
 	"workspace",
 	CNAP_ROLE_ADMIN,
 	workspace_role_of,
-	authorize_leaving_workspace,
-	authorize_workspace_members,
-	authorize_workspace_roles,
+	authorize_workspace,
 	require_on_workspace_role,
 	{
 		"INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by)"
@@ -199,7 +171,7 @@ add_member(FunctionCallInfo fcinfo, Kind *kind)
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 
-	kind->authorize_members(id, &act);
+	kind->authorize(id, &act);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
 	role = CnapRequiredRole(fcinfo, 2, kind->highest);
 	kind->require_on_role(&act, role);
@@ -228,7 +200,9 @@ set_role(FunctionCallInfo fcinfo, Kind *kind)
 	CnapRole	role;
 	Datum		values[3];
 
-	kind->authorize_roles(id, &act);
+	kind->authorize(id, &act);
+	/* To change any role takes what it takes to make an owner. */
+	kind->require_on_role(&act, CNAP_ROLE_OWNER);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
 	role = CnapRequiredRole(fcinfo, 2, kind->highest);
 	values[0] = UUIDPGetDatum(id);
@@ -246,11 +220,17 @@ remove_member(FunctionCallInfo fcinfo, Kind *kind)
 	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
 	CnapAct		act;
 	text	   *user;
+	CnapRole	role;
 	Datum		values[2];
 
-	kind->authorize_members(id, &act);
+	kind->authorize(id, &act);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
-	kind->require_on_role(&act, target_role(kind, id, user));
+	role = kind->role_of(id, user);
+	if (role == CNAP_ROLE_NONE || role > kind->highest)
+		kind->require_on_role(&act, CNAP_ROLE_MEMBER);
+	else
+		kind->require_on_role(&act, role);
+	target_role(kind, id, user);
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
@@ -268,7 +248,7 @@ leave(FunctionCallInfo fcinfo, Kind *kind)
 
 	CnapGetUser(&act.actor);
 	id = CnapRequiredUuid(fcinfo, 0, kind->name);
-	kind->authorize_leaving(id, &act);
+	kind->authorize(id, &act);
 	target_role(kind, id, act.actor.user);
 
 	values[0] = UUIDPGetDatum(id);

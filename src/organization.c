@@ -194,5 +194,6 @@ cnap_organization_audit(PG_FUNCTION_ARGS)
 		3, {UUIDOID, INT8OID, INT4OID}
 	};
 
+	CnapCheckMaxRows(fcinfo, 2);
 	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_READ_AUDIT, &query);
 }

@@ -32,7 +32,6 @@ static const struct
 }			organization_matrix[CNAP_ORGANIZATION_ACTS] = {
 	/* act									  owner admin member */
 	[CNAP_ORGANIZATION_SEE] =				{yes, yes, yes},
-	[CNAP_ORGANIZATION_LEAVE] =				{yes, yes, yes},
 	[CNAP_ORGANIZATION_UPDATE] =			{yes, yes, no},
 	[CNAP_ORGANIZATION_MANAGE_MEMBERS] =	{yes, yes, no},
 	[CNAP_ORGANIZATION_RELEASE] =			{yes, yes, no},

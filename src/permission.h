@@ -35,8 +35,7 @@ typedef enum CnapPermission
 /* What a person may do with an organization. */
 typedef enum CnapOrganizationAct
 {
-	CNAP_ORGANIZATION_SEE,
-	CNAP_ORGANIZATION_LEAVE,
+	CNAP_ORGANIZATION_SEE,		/* and leave */
 	CNAP_ORGANIZATION_UPDATE,
 	CNAP_ORGANIZATION_MANAGE_MEMBERS,
 	CNAP_ORGANIZATION_RELEASE,

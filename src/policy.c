@@ -3,11 +3,12 @@
  * policy.c
  *	  Protection of the application's tables by row-level security.
  *
- * The catalogs are the only record of what is protected.  A policy of ours is
- * known by its shape: it belongs to one command and to PUBLIC, and its
+ * The catalogs are the only record of what is protected.  A policy protects if
+ * it has our shape: it belongs to one command and to PUBLIC, and its
  * expressions are one of our checks, called on a column of the table.  So a
  * renamed table, column or policy is still known, a dump carries everything,
- * and what somebody has changed by hand no longer counts as ours.
+ * and what somebody has changed by hand no longer counts as protection.  What
+ * has our shape or one of our names is ours to replace and to drop.
  *
  * For each command there is one RESTRICTIVE policy, so that no other policy can
  * open what it closes, and, where the table has no permissive policy of its
@@ -96,7 +97,8 @@ typedef struct OwnPolicy
 /* What the policies of one table amount to. */
 typedef struct Protection
 {
-	List	   *own;			/* names of the policies in our shape */
+	List	   *own;			/* names of the policies that are ours */
+	bool		tests_column;	/* any of them is in our shape */
 	bool		others;			/* there are other policies */
 	bool		others_permissive;
 	bool		one_column;		/* all of ours test the same column */
@@ -172,6 +174,27 @@ is_for_public(HeapTuple tuple, TupleDesc desc)
 	return ARR_DIMS(roles)[0] == 1 && ((Oid *) ARR_DATA_PTR(roles))[0] == InvalidOid;
 }
 
+/* The name of a policy of ours. */
+static char *
+policy_name(int command, bool permissive)
+{
+	return psprintf("cnap_%s_%s", commands[command].name,
+					permissive ? "permissive" : "restrictive");
+}
+
+/* Whether a policy has one of our names. */
+static bool
+is_own_name(const char *name)
+{
+	for (int i = 0; i < NCOMMANDS; i++)
+	{
+		if (strcmp(name, policy_name(i, false)) == 0 ||
+			strcmp(name, policy_name(i, true)) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether a policy has the shape of ours. */
 static bool
 recognize_policy(const Checks *checks, HeapTuple tuple, TupleDesc desc, OwnPolicy *policy)
@@ -210,20 +233,24 @@ add_policy(Protection *protection, const Checks *checks, HeapTuple tuple, TupleD
 {
 	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
 	OwnPolicy	policy;
+	bool		is_own = recognize_policy(checks, tuple, desc, &policy);
 
-	if (!recognize_policy(checks, tuple, desc, &policy))
+	if (!is_own && !is_own_name(NameStr(form->polname)))
 	{
 		protection->others = true;
 		protection->others_permissive |= form->polpermissive;
 		return;
 	}
+	protection->own = lappend(protection->own, pstrdup(NameStr(form->polname)));
+	if (!is_own)
+		return;
 
-	if (protection->own == NIL)
+	if (!protection->tests_column)
 	{
 		protection->column = policy.column;
 		protection->one_column = true;
 	}
-	protection->own = lappend(protection->own, pstrdup(NameStr(form->polname)));
+	protection->tests_column = true;
 	protection->one_column &= policy.column == protection->column;
 	if (!policy.permissive)
 	{
@@ -418,7 +445,6 @@ static void
 create_policy(Oid relid, const Checks *checks, int command, bool permissive,
 			  const char *column, CnapPermission permission)
 {
-	const char *kind = permissive ? "permissive" : "restrictive";
 	StringInfoData check;
 	StringInfoData sql;
 
@@ -431,9 +457,9 @@ create_policy(Oid relid, const Checks *checks, int command, bool permissive,
 						 quote_identifier(column), CnapPermissionName(permission));
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE POLICY cnap_%s_%s ON %s AS %s FOR %s TO PUBLIC",
-					 commands[command].name, kind, qualified_name(relid), kind,
-					 commands[command].name);
+	appendStringInfo(&sql, "CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC",
+					 policy_name(command, permissive), qualified_name(relid),
+					 permissive ? "PERMISSIVE" : "RESTRICTIVE", commands[command].name);
 	if (commands[command].tests_old)
 		appendStringInfo(&sql, " USING %s", check.data);
 	if (commands[command].tests_new)
@@ -584,7 +610,7 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 		Protection	protection;
 
 		read_protection(lfirst_oid(lc), &checks, &protection);
-		if (protection.own != NIL)
+		if (protection.tests_column)
 			return_protection(rsinfo, lfirst_oid(lc), &protection);
 	}
 	return (Datum) 0;

@@ -3,9 +3,8 @@
  * trust.c
  *	  What an application server's role needs, given and taken in one step.
  *
- * The catalogs' own privileges are the only record of who is trusted.  The
- * statements are executed as the caller: PostgreSQL checks that the caller may
- * grant them, and lets only a superuser grant a setting.
+ * The catalogs' own privileges are the only record of who is trusted.  Only a
+ * superuser can change them, because only a superuser can grant a setting.
  *
  * Caveat: the right to set a parameter belongs to the role, in all databases
  * of the cluster.
@@ -59,6 +58,12 @@ change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
 	CnapAct		act = {0};
 	StringInfoData sql;
 	StringInfoData detail;
+
+	/* GRANT by somebody who may not would be no more than a warning. */
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to change whom the database trusts")));
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s SET ON PARAMETER cnap.user_id %s %s;",

@@ -217,5 +217,6 @@ cnap_workspace_audit(PG_FUNCTION_ARGS)
 		3, {UUIDOID, INT8OID, INT4OID}
 	};
 
+	CnapCheckMaxRows(fcinfo, 2);
 	return CnapWorkspaceRows(fcinfo, CNAP_MANAGE_MEMBERS, &query);
 }

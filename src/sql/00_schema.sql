@@ -18,7 +18,7 @@ DECLARE
 BEGIN
 	SELECT oid INTO planted
 	FROM pg_catalog.pg_proc
-	WHERE pronamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident('@extschema@'))
+	WHERE pronamespace = pg_catalog.to_regnamespace('@extschema@')
 		AND proname LIKE 'cnap\_%'
 	LIMIT 1;
 	IF FOUND THEN
