@@ -178,6 +178,14 @@ CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
 	return processed;
 }
 
+void
+CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
+					Datum *values, const char *nulls)
+{
+	if (CnapExecuteAct(act, statement, values, nulls) == 0)
+		CnapSerializationFailure();
+}
+
 /* ---- reading changed rows ---- */
 
 static Datum

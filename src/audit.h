@@ -35,6 +35,13 @@ typedef struct CnapAct
 extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
 							 Datum *values, const char *nulls);
 
+/*
+ * The same for a row that the act was decided on.  Raises 40001
+ * (serialization_failure) where the transaction's snapshot does not have it.
+ */
+extern void CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
+								Datum *values, const char *nulls);
+
 /* Records what changes none of the extension's tables.  detail is JSON. */
 extern void CnapRecord(const CnapAct *act, const char *action, const char *detail);
 

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
@@ -42,7 +43,10 @@ CnapNoWorkspace(const pg_uuid_t *id)
 			 errmsg("workspace \"%s\" does not exist", CnapUuidString(id))));
 }
 
-/* Locks the row of an object; true if there is one. */
+/*
+ * Locks the row of an object; true if there is one.  In REPEATABLE READ and
+ * above it may be hidden from the statement, and not from the decision before.
+ */
 static bool
 lock_row(CnapStatement *statement, const pg_uuid_t *id)
 {
@@ -62,7 +66,18 @@ CnapLockOrganization(const pg_uuid_t *id)
 	return lock_row(&lock, id);
 }
 
-static bool
+bool
+CnapKeepOrganization(const pg_uuid_t *id)
+{
+	static CnapStatement lock = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR KEY SHARE",
+		1, {UUIDOID}
+	};
+
+	return lock_row(&lock, id);
+}
+
+static void
 lock_workspace(const pg_uuid_t *id)
 {
 	static CnapStatement lock = {
@@ -70,7 +85,8 @@ lock_workspace(const pg_uuid_t *id)
 		1, {UUIDOID}
 	};
 
-	return lock_row(&lock, id);
+	if (!lock_row(&lock, id) && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
 }
 
 static void
@@ -100,8 +116,8 @@ CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 	check_organization(id, what, act);
 	if (lock == CNAP_CHANGE)
 	{
-		if (!CnapLockOrganization(id))
-			CnapNoOrganization(id);
+		if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
+			CnapSerializationFailure();
 		check_organization(id, what, act);
 	}
 }
@@ -169,8 +185,7 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 	check_workspace(id, permission, act);
 	if (lock == CNAP_CHANGE)
 	{
-		if (!lock_workspace(id))
-			CnapNoWorkspace(id);
+		lock_workspace(id);
 		check_workspace(id, permission, act);
 	}
 }
@@ -206,8 +221,7 @@ CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
 	check_revocation(workspace, act);
-	if (!lock_workspace(workspace))
-		CnapNoWorkspace(workspace);
+	lock_workspace(workspace);
 	check_revocation(workspace, act);
 }
 

@@ -46,6 +46,9 @@ extern Datum CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permissio
 /* Locks an organization's row against other changes; false: there is none. */
 extern bool CnapLockOrganization(const pg_uuid_t *id);
 
+/* Keeps an organization from being deleted; false: there is none. */
+extern bool CnapKeepOrganization(const pg_uuid_t *id);
+
 /* Raise 42704 (undefined_object). */
 extern void CnapNoOrganization(const pg_uuid_t *id);
 extern void CnapNoWorkspace(const pg_uuid_t *id);

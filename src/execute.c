@@ -126,6 +126,14 @@ CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
 	return (Datum) 0;
 }
 
+void
+CnapSerializationFailure(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
+}
+
 Datum
 CnapNewUuid(void)
 {

@@ -34,6 +34,12 @@ extern uint64 CnapExecute(CnapStatement *statement, Datum *values, const char *n
 extern Datum CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
 							Datum *values, const char *nulls);
 
+/*
+ * Raises 40001 (serialization_failure): decisions see what others have just
+ * committed, and in REPEATABLE READ and above the statements do not.
+ */
+extern void CnapSerializationFailure(void);
+
 /* A new id, for a row that a statement is about to insert. */
 extern Datum CnapNewUuid(void);
 

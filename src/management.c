@@ -57,7 +57,7 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("until must be in the future")));
-	if (!CnapOrganizationExists(organization))
+	if (!CnapKeepOrganization(organization))
 		CnapNoOrganization(organization);
 
 	if (CnapFindWorkspace(id, &workspace) && CnapManagedNow(&workspace) &&
@@ -73,7 +73,7 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 	values[2] = CStringGetTextDatum(CnapRoleName(role));
 	values[3] = TimestampTzGetDatum(until);
 	nulls[3] = until == DT_NOEND ? 'n' : ' ';
-	CnapExecuteAct(&act, &grant, values, nulls);
+	CnapExecuteActOnRow(&act, &grant, values, nulls);
 	PG_RETURN_VOID();
 }
 

@@ -209,7 +209,7 @@ set_role(FunctionCallInfo fcinfo, Kind *kind)
 	values[1] = PointerGetDatum(user);
 	values[2] = CStringGetTextDatum(CnapRoleName(role));
 	target_role(kind, id, user);
-	CnapExecuteAct(&act, &kind->set_role, values, NULL);
+	CnapExecuteActOnRow(&act, &kind->set_role, values, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -234,7 +234,7 @@ remove_member(FunctionCallInfo fcinfo, Kind *kind)
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
-	CnapExecuteAct(&act, &kind->remove, values, NULL);
+	CnapExecuteActOnRow(&act, &kind->remove, values, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -253,7 +253,7 @@ leave(FunctionCallInfo fcinfo, Kind *kind)
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(act.actor.user);
-	CnapExecuteAct(&act, &kind->remove, values, NULL);
+	CnapExecuteActOnRow(&act, &kind->remove, values, NULL);
 	PG_RETURN_VOID();
 }
 

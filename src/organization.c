@@ -110,7 +110,7 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 	CnapCheckMetadata(fcinfo, 5);
 
 	CnapArguments(fcinfo, 6, values, nulls);
-	CnapExecuteAct(&act, &update, values, nulls);
+	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
 }
 
@@ -133,7 +133,7 @@ cnap_delete_organization(PG_FUNCTION_ARGS)
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
 							  CNAP_ORGANIZATION_DELETE, CNAP_CHANGE, &act);
 	value = PG_GETARG_DATUM(0);
-	CnapExecuteAct(&act, &delete, &value, NULL);
+	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();
 }
 

@@ -70,7 +70,7 @@ cnap_update_workspace(PG_FUNCTION_ARGS)
 	CnapCheckMetadata(fcinfo, 2);
 
 	CnapArguments(fcinfo, 3, values, nulls);
-	CnapExecuteAct(&act, &update, values, nulls);
+	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
 }
 
@@ -101,7 +101,7 @@ cnap_set_workspace_billing(PG_FUNCTION_ARGS)
 		CnapCheckEmail(email, "billing_email");
 
 	CnapArguments(fcinfo, 3, values, nulls);
-	CnapExecuteAct(&act, &update, values, nulls);
+	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
 }
 
@@ -147,8 +147,8 @@ cnap_transfer_workspace(PG_FUNCTION_ARGS)
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(new_owner);
-	CnapExecuteAct(&act, &remove_member, values, NULL);
-	CnapExecuteAct(&act, &set_owner, values, NULL);
+	CnapExecuteActOnRow(&act, &remove_member, values, NULL);
+	CnapExecuteActOnRow(&act, &set_owner, values, NULL);
 
 	if (!CnapTextEqual(workspace.owner, new_owner))
 	{
@@ -174,7 +174,7 @@ cnap_delete_workspace(PG_FUNCTION_ARGS)
 	CnapAuthorizeWorkspace(CnapRequiredUuid(fcinfo, 0, "workspace"),
 						   CNAP_DELETE, CNAP_CHANGE, &act);
 	value = PG_GETARG_DATUM(0);
-	CnapExecuteAct(&act, &delete, &value, NULL);
+	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();
 }
 
