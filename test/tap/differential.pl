@@ -23,7 +23,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seed = $ENV{CNAP_SEED} // int(time) ^ ($$ << 8);
-my $steps = $ENV{CNAP_STEPS} // 500;
+my $steps = $ENV{CNAP_STEPS} // 2000;
 my $seconds = $ENV{CNAP_STEPS} ? undef : 35;
 
 # our own generator: Perl's differs from one platform to the next
@@ -176,7 +176,7 @@ sub statement
 		3 => 'DELETE FROM cnap.workspace WHERE id = ' . workspace(),
 		1 => 'DELETE FROM cnap.workspace WHERE ' . some_of('id'),
 		2 => 'DELETE FROM cnap.organization WHERE id = ' . organization(),
-		2 => 'TRUNCATE cnap.workspace_member',
+		4 => 'TRUNCATE cnap.workspace_member',
 		1 => 'TRUNCATE cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.organization',
 		1 => 'TRUNCATE cnap.workspace CASCADE');
 }
@@ -326,7 +326,7 @@ sub change
 	my $replica = $before eq '' && $sql =~ /cnap\.\w+_member|SET managed/
 	  && $sql !~ /TRUNCATE|cnap\.organization / && chance(10);
 
-	execute("SET test.peek = on") if $peek;
+	execute('SET test.peek = ' . one_of("'look'", "'look and fail'")) if $peek;
 	if (chance(15))
 	{
 		# a subtransaction of PL/pgSQL that comes to nothing
@@ -457,7 +457,7 @@ my $step = 0;
 
 while ($step < $steps && (!$seconds || time - $started < $seconds))
 {
-	foreach (0 .. random(8))
+	foreach (1 .. chance(60) ? 1 : random(9))
 	{
 		step();
 		committed() unless $in_transaction;

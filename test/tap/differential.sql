@@ -259,11 +259,14 @@ $$;
 CREATE FUNCTION test.peek() RETURNS trigger LANGUAGE plpgsql
 AS $$
 BEGIN
-	IF current_setting('test.peek', true) = 'on' THEN
+	IF current_setting('test.peek', true) LIKE 'look%' THEN
 		PERFORM public.cnap_can_access(p.user_id, w.workspace_id),
 			public.cnap_workspace_role(p.user_id, w.workspace_id),
 			public.cnap_accessible_workspaces(p.user_id)
 		FROM test.person p, test.place w;
+		IF TG_WHEN = 'AFTER' AND current_setting('test.peek') LIKE '%fail' THEN
+			RAISE 'looked';
+		END IF;
 	END IF;
 	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END

@@ -1,0 +1,230 @@
+#
+# revocation_stress.pl: no check is granted after a revocation, and none denied after a grant
+#
+# Two sessions revoke and grant without a pause, in all the ways that there are to lose access.
+# The others check and read protected rows all the time, in transactions that are left open in
+# each isolation level, by prepared statements, in parallel plans, in loops inside the server.
+# Before and after each check they look at what the writer has published about the state when its
+# COMMIT had returned (see revocation_stress.sql), so they know for most of the checks what the
+# answer has to be.
+#
+#   CNAP_CHECKS    at least so many checks whose answer is known; by default 20 seconds
+#
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $checks = $ENV{CNAP_CHECKS} // 0;
+my $seconds = 20;
+
+my $node = new_node('stress', "max_worker_processes = 16\nautovacuum_naptime = 5s");
+my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org',
+	"\\i $FindBin::Bin/revocation_stress.sql");
+my $force_parallel = $admin->query("SELECT name FROM pg_settings"
+	. " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+
+# ---- readers ----
+#
+# Each has a name, a session, and two functions: next() sends the next piece of work, tally()
+# gets its answer and returns denials, grants, stale grants, lost grants and unknown ones.
+
+my @names = ('known denials', 'known grants', 'stale grants', 'lost grants', 'unknown');
+
+# What stands before a piece of work: four of them share a transaction.
+sub transaction
+{
+	my ($begin, $pieces) = @_;
+
+	return '' if !$begin || $pieces % 4;
+	return ($pieces ? "COMMIT;\n" : '') . "$begin;\n";
+}
+
+# A loop in the server, in an open transaction where $begin says how one begins
+sub server_loop
+{
+	my ($name, $statement, $begin) = @_;
+	my $session = connect_to($node, 'app');
+	my $pieces = 0;
+
+	return {
+		name => $name,
+		session => $session,
+		next => sub {
+			$session->begin(transaction($begin, $pieces++) . $statement);
+		},
+		tally => sub { return $_[0] =~ /(\d+)\D(\d+)\D(\d+)\D(\d+)\D(\d+)/ },
+	};
+}
+
+# Statements of the client one by one: the state, an answer, the state, an answer, and so on
+sub client_loop
+{
+	my ($name, $kind, $begin, $count, @settings) = @_;
+	my ($person, $workspace) = split /\|/,
+	  $admin->query("SELECT person, workspace FROM test.kind WHERE name = '$kind'");
+	my $session = connect_to($node, 'app',
+		"PREPARE state AS SELECT 'state', last_value FROM test.state_$kind",
+		"PREPARE mine AS SELECT cnap_can_access('$workspace')",
+		"PREPARE anybody (text, uuid) AS SELECT cnap_can_access(\$1, \$2)",
+		"PREPARE rows (uuid) AS SELECT count(*) > 0 FROM test.doc WHERE workspace_id = \$1",
+		"PREPARE page AS SELECT count(*) FILTER (WHERE workspace_id = '$workspace') > 0 FROM test.doc",
+		"SET cnap.user_id = '$person'", @settings);
+	my $round = join ";\n", map { "EXECUTE state;\nEXECUTE $_" } 'mine',
+	  "anybody('$person', '$workspace')", "rows('$workspace')", 'page';
+	my $work = join ";\n", ($round) x $count, 'EXECUTE state';
+	my $pieces = 0;
+
+	return {
+		name => $name,
+		session => $session,
+		next => sub {
+			$session->begin(transaction($begin, $pieces++) . $work);
+		},
+		tally => sub {
+			my @tally = (0) x 5;
+			my ($before, $granted);
+			foreach (split /\n/, $_[0])
+			{
+				if (/^([tf])$/)
+				{
+					$granted = $1 eq 't';
+				}
+				elsif (/^state\|(\d+)$/)
+				{
+					if (defined $granted)
+					{
+						my $known = $before == $1 && $1 % 2 == 0;
+						my $revoked = $1 % 4 == 2;
+						$tally[4] += !$known;
+						$tally[0] += $known && $revoked;
+						$tally[1] += $known && !$revoked;
+						$tally[2] += $known && $revoked && $granted;
+						$tally[3] += $known && !$revoked && !$granted;
+					}
+					$before = $1;
+				}
+				else
+				{
+					die "$name: $_";
+				}
+			}
+			return @tally;
+		},
+	};
+}
+
+my $loop = "SELECT * FROM test.read('300 ms')";
+my @readers = (
+	server_loop('one statement', $loop),
+	server_loop('open transaction', $loop, 'BEGIN'),
+	server_loop('open REPEATABLE READ', $loop, 'BEGIN ISOLATION LEVEL REPEATABLE READ'),
+	server_loop('open SERIALIZABLE', $loop, 'BEGIN ISOLATION LEVEL SERIALIZABLE'),
+	server_loop('transactions', "CALL test.read_in_transactions('300 ms')"),
+	client_loop('prepared, autocommit', 'organization', undef, 50),
+	client_loop('prepared, open transaction', 'management', 'BEGIN', 50,
+		'SET plan_cache_mode = force_generic_plan'),
+	client_loop('prepared, open transaction, custom plans', 'expiry', 'BEGIN', 50,
+		'SET plan_cache_mode = force_custom_plan'),
+	client_loop('prepared, open REPEATABLE READ', 'member',
+		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50),
+	client_loop('prepared, open SERIALIZABLE', 'direct',
+		'BEGIN ISOLATION LEVEL SERIALIZABLE', 50),
+	client_loop('parallel', 'slow', 'BEGIN', 2, "SET $force_parallel = on",
+		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
+		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off'),
+	client_loop('parallel, open REPEATABLE READ', 'slow',
+		'BEGIN ISOLATION LEVEL REPEATABLE READ', 2, "SET $force_parallel = on"));
+
+# ---- writers ----
+
+# a writer's session, its work, and whether it is over
+my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.write($_->[1], '2 s')" } }
+  ([ 'app', "'{organization,management,member,expiry}', '4 ms'" ],
+	[ undef, "'{direct,owner}', '4 ms'" ],
+	[ 'app', "'{slow}', '400 ms'" ]);
+my $changes = 0;
+
+# ---- all at once ----
+
+my $started = time;
+my @total = (0) x 5;
+
+sub is_over
+{
+	return $checks ? $total[0] + $total[1] >= $checks : time - $started >= $seconds;
+}
+
+$_->{next}->() foreach @readers;
+$_->{session}->begin($_->{work}) foreach @writers;
+
+my $busy = @readers + @writers;
+while ($busy)
+{
+	my $idle = 1;
+
+	foreach my $writer (@writers)
+	{
+		my $session = $writer->{session};
+
+		next if $writer->{over} || !$session->is_done;
+		$idle = 0;
+		$changes += $session->finish;
+		die $session->{error} if $session->{error} ne '';
+		if (is_over())
+		{
+			$writer->{over} = 1;
+			$busy--;
+		}
+		else
+		{
+			$session->begin($writer->{work});
+		}
+	}
+	foreach my $reader (@readers)
+	{
+		next if $reader->{over} || !$reader->{session}->is_done;
+		$idle = 0;
+		my $output = $reader->{session}->finish;
+		die "$reader->{name}: $reader->{session}->{error}" if $reader->{session}->{error} ne '';
+		my @tally = $reader->{tally}->($output);
+		foreach (0 .. 4)
+		{
+			$reader->{total}->[$_] += $tally[$_];
+			$total[$_] += $tally[$_];
+		}
+		if (is_over())
+		{
+			$reader->{over} = 1;
+			$busy--;
+		}
+		else
+		{
+			$reader->{next}->();
+		}
+	}
+	select undef, undef, undef, 0.002 if $idle;
+}
+
+# ---- what they saw ----
+
+foreach my $reader (@readers)
+{
+	my @tally = @{ $reader->{total} };
+	my $all = join ', ', map { "$tally[$_] $names[$_]" } 0 .. 4;
+
+	note "$reader->{name}: $all";
+	is($tally[2], 0, "no stale grant: $reader->{name}");
+	is($tally[3], 0, "no lost grant: $reader->{name}");
+	ok($tally[0] > 0 && $tally[1] > 0, "the reader met both states: $reader->{name}") or diag $all;
+}
+note sprintf '%d checks of a known answer in %.1f s, %d revocations and grants', $total[0] + $total[1],
+  time - $started, $changes;
+cmp_ok($changes, '>', 200, 'the writers got through');
+done_testing();

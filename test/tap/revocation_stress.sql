@@ -1,0 +1,249 @@
+/*
+ * revocation_stress.sql: who writes and who reads in revocation_stress.pl
+ *
+ * Each kind of revocation has a workspace and a person of its own, and a
+ * sequence, whose value is always current, whatever a reader's snapshot. Modulo
+ * four it says what is known about the person's access:
+ *
+ *   0  granted, and the COMMIT has returned
+ *   1  about to be revoked
+ *   2  revoked, and the COMMIT has returned
+ *   3  about to be granted
+ */
+CREATE ROLE app LOGIN;
+SELECT cnap_trust('app');
+CREATE SCHEMA test;
+GRANT USAGE ON SCHEMA test TO app;
+
+CREATE TABLE test.kind (name text PRIMARY KEY, person text NOT NULL, owner text NOT NULL,
+	workspace uuid NOT NULL, organization uuid NOT NULL, state regclass NOT NULL);
+CREATE TABLE test.doc (id serial PRIMARY KEY, workspace_id uuid NOT NULL) WITH (parallel_workers = 2);
+
+DO $$
+DECLARE
+	name text;
+	workspace uuid;
+	organization uuid;
+BEGIN
+	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,slow,filler}'::text[] LOOP
+		organization := cnap_create_organization(name, owner => name || ' vendor');
+		workspace := cnap_create_workspace(name, name || ' owner');
+		PERFORM cnap_grant_management(workspace, organization);
+		INSERT INTO test.doc (workspace_id) SELECT workspace FROM generate_series(1, 5);
+		CONTINUE WHEN name = 'filler';
+		EXECUTE format('CREATE SEQUENCE test.%I', 'state_' || name);
+		PERFORM setval('test.state_' || name, 4);
+		INSERT INTO test.kind VALUES (name, name || ' person', name || ' owner', workspace, organization,
+			('test.state_' || name)::regclass);
+		IF name IN ('organization', 'slow', 'management', 'expiry') THEN
+			PERFORM cnap_add_organization_member(organization, name || ' person');
+		ELSIF name = 'owner' THEN
+			UPDATE cnap.workspace w SET owner_id = 'owner person' WHERE w.id = workspace;
+		ELSE
+			PERFORM cnap_add_workspace_member(workspace, name || ' person');
+		END IF;
+	END LOOP;
+END
+$$;
+CREATE INDEX doc_workspace_id_idx ON test.doc (workspace_id);
+ANALYZE test.doc;
+SELECT cnap_protect('test.doc');
+GRANT SELECT ON ALL TABLES IN SCHEMA test TO app;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA test TO app;
+
+/* Takes the access of a kind's person away; returns when that is in effect. */
+CREATE FUNCTION test.revoke(kind test.kind) RETURNS timestamptz LANGUAGE plpgsql
+AS $$
+DECLARE
+	effect timestamptz := clock_timestamp();
+BEGIN
+	PERFORM set_config('cnap.user_id',
+		CASE WHEN kind.name IN ('organization', 'slow') THEN kind.name || ' vendor' ELSE kind.owner END, true);
+	CASE kind.name
+		WHEN 'organization', 'slow' THEN
+			PERFORM cnap_remove_organization_member(kind.organization, kind.person);
+		WHEN 'management' THEN
+			PERFORM cnap_revoke_management(kind.workspace);
+		WHEN 'member' THEN
+			PERFORM cnap_remove_workspace_member(kind.workspace, kind.person);
+		WHEN 'direct' THEN
+			DELETE FROM cnap.workspace_member WHERE user_id = kind.person;
+		WHEN 'expiry' THEN
+			LOOP
+				effect := clock_timestamp() + interval '20 ms';
+				BEGIN
+					PERFORM cnap_grant_management(kind.workspace, kind.organization, until => effect);
+					EXIT;
+				EXCEPTION
+					-- too late on a busy machine
+					WHEN invalid_parameter_value THEN NULL;
+				END;
+			END LOOP;
+		WHEN 'owner' THEN
+			UPDATE cnap.workspace SET owner_id = kind.owner WHERE id = kind.workspace;
+	END CASE;
+	RETURN effect;
+END
+$$;
+
+CREATE FUNCTION test.grant(kind test.kind) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM set_config('cnap.user_id',
+		CASE WHEN kind.name IN ('organization', 'slow') THEN kind.name || ' vendor' ELSE kind.owner END, true);
+	CASE kind.name
+		WHEN 'organization', 'slow' THEN
+			PERFORM cnap_add_organization_member(kind.organization, kind.person);
+		WHEN 'management', 'expiry' THEN
+			PERFORM cnap_grant_management(kind.workspace, kind.organization);
+		WHEN 'member' THEN
+			PERFORM cnap_add_workspace_member(kind.workspace, kind.person);
+		WHEN 'direct' THEN
+			INSERT INTO cnap.workspace_member (workspace_id, user_id)
+			VALUES (kind.workspace, kind.person);
+		WHEN 'owner' THEN
+			UPDATE cnap.workspace SET owner_id = kind.person WHERE id = kind.workspace;
+	END CASE;
+END
+$$;
+
+/* A change that is undone: the writer looks at it, and nobody else may ever see it. */
+CREATE FUNCTION test.undone(kind test.kind, change text) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+	IF change = 'grant' THEN
+		PERFORM test.grant(kind);
+	ELSE
+		PERFORM test.revoke(kind);
+	END IF;
+	PERFORM cnap_can_access(kind.person, kind.workspace);
+	RAISE SQLSTATE 'UNDO1';
+EXCEPTION
+	WHEN SQLSTATE 'UNDO1' THEN NULL;
+END
+$$;
+
+/* Changes one kind after the other, from granted to revoked and back. */
+CREATE PROCEDURE test.write(kinds text[], pause interval, duration interval, INOUT changes bigint DEFAULT 0)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	kind test.kind;
+	granted boolean;
+	effect timestamptz;
+BEGIN
+	WHILE clock_timestamp() < finish LOOP
+		SELECT * INTO kind FROM test.kind WHERE name = kinds[1 + changes % cardinality(kinds)];
+		granted := pg_sequence_last_value(kind.state) % 4 = 0;
+		IF random() < 0.3 THEN
+			PERFORM test.undone(kind, CASE WHEN granted THEN 'revoke' ELSE 'grant' END);
+			COMMIT;
+		END IF;
+		PERFORM nextval(kind.state);
+		IF granted THEN
+			effect := test.revoke(kind);
+			COMMIT;
+			PERFORM pg_sleep(extract(epoch FROM effect - clock_timestamp()));
+		ELSE
+			PERFORM test.grant(kind);
+			COMMIT;
+		END IF;
+		PERFORM nextval(kind.state);
+		PERFORM pg_sleep(extract(epoch FROM pause) * random());
+		changes := changes + 1;
+	END LOOP;
+END
+$$;
+
+/* Whether a kind's person has access, by one of the ways to ask */
+CREATE FUNCTION test.observe(kind test.kind, way integer) RETURNS boolean LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+	IF way < 4 THEN
+		RETURN cnap_can_access(kind.person, kind.workspace);
+	ELSIF way = 4 THEN
+		RETURN cnap_has_permission(kind.person, kind.workspace, 'access');
+	ELSIF way = 5 THEN
+		RETURN cnap_workspace_role(kind.person, kind.workspace) IS NOT NULL;
+	ELSIF way = 6 THEN
+		RETURN kind.workspace = ANY (cnap_accessible_workspaces(kind.person));
+	ELSIF way = 7 THEN
+		RETURN bool_or(granted) FROM cnap_explain_access(kind.person, kind.workspace);
+	END IF;
+	PERFORM set_config('cnap.user_id', kind.person, true);
+	IF way < 11 THEN
+		RETURN cnap_can_access(kind.workspace);
+	ELSIF way = 11 THEN
+		RETURN EXISTS (SELECT FROM test.doc d WHERE d.workspace_id = kind.workspace);
+	END IF;
+	RETURN coalesce(bool_or(d.workspace_id = kind.workspace), false) FROM test.doc d;
+END
+$$;
+
+CREATE TYPE test.tally AS (denials bigint, grants bigint, stale bigint, lost bigint, unknown bigint);
+
+/* Adds one observation, made between two looks at the state. */
+CREATE FUNCTION test.add(tally test.tally, before bigint, granted boolean, after bigint)
+RETURNS test.tally LANGUAGE plpgsql
+AS $$
+BEGIN
+	IF before <> after OR before % 2 = 1 THEN
+		tally.unknown := tally.unknown + 1;
+	ELSIF before % 4 = 2 THEN
+		tally.denials := tally.denials + 1;
+		tally.stale := tally.stale + granted::integer;
+	ELSE
+		tally.grants := tally.grants + 1;
+		tally.lost := tally.lost + (NOT granted)::integer;
+	END IF;
+	RETURN tally;
+END
+$$;
+
+/* Checks in a loop, inside one statement of the client. */
+CREATE FUNCTION test.read(duration interval) RETURNS test.tally LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k);
+	kind test.kind;
+	tally test.tally := (0, 0, 0, 0, 0);
+	before bigint;
+	granted boolean;
+BEGIN
+	WHILE clock_timestamp() < finish LOOP
+		kind := kinds[1 + floor(random() * cardinality(kinds))];
+		FOR way IN 0 .. 12 LOOP
+			before := pg_sequence_last_value(kind.state);
+			granted := test.observe(kind, way);
+			tally := test.add(tally, before, granted, pg_sequence_last_value(kind.state));
+		END LOOP;
+	END LOOP;
+	RETURN tally;
+END
+$$;
+
+/* Checks in a loop, each in a transaction of its own. */
+CREATE PROCEDURE test.read_in_transactions(duration interval, INOUT tally test.tally DEFAULT '(0,0,0,0,0)')
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k);
+	kind test.kind;
+	before bigint;
+	granted boolean;
+BEGIN
+	WHILE clock_timestamp() < finish LOOP
+		kind := kinds[1 + floor(random() * cardinality(kinds))];
+		FOR way IN 0 .. 12 LOOP
+			before := pg_sequence_last_value(kind.state);
+			COMMIT;
+			granted := test.observe(kind, way);
+			COMMIT;
+			tally := test.add(tally, before, granted, pg_sequence_last_value(kind.state));
+		END LOOP;
+	END LOOP;
+END
+$$;
