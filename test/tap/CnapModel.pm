@@ -1,0 +1,112 @@
+#
+# CnapModel.pm: a database with people who act on it, and everything that it answers
+#
+# populate() creates the extension, an organization, workspaces, and an application with a
+# protected table. act_as(), refused_as() and seen_by() are what a person does; answers() and
+# table_rows() are for comparing databases.
+#
+package CnapModel;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+our @EXPORT = qw(populate act_as refused_as seen_by answers table_rows $ACME $W1 $W2 $W3);
+
+our $ACME = '00000000-0000-4000-8000-0000000000a1';
+our $W1 = '00000000-0000-4000-8000-000000000001';
+our $W2 = '00000000-0000-4000-8000-000000000002';
+our $W3 = '00000000-0000-4000-8000-000000000003';
+
+# The extension in a database, and the role cnap_app, which an application server uses.
+sub add_extension
+{
+	my ($node, $db) = @_;
+	$node->safe_psql($db, q{
+		CREATE EXTENSION cnap_org;
+		DO $$ BEGIN CREATE ROLE cnap_app; EXCEPTION WHEN duplicate_object THEN END $$;
+		SELECT cnap_trust('cnap_app');});
+}
+
+sub as_person
+{
+	my ($person, $sql) = @_;
+	$person =~ s/'/''/g;
+	return "SET ROLE cnap_app; SET cnap.user_id = '$person'; $sql";
+}
+
+# Executes statements in the name of a person, and returns what psql prints.
+sub act_as
+{
+	my ($node, $db, $person, $sql) = @_;
+	return $node->safe_psql($db, as_person($person, $sql));
+}
+
+# The SQLSTATE with which a statement in the name of a person is refused.
+sub refused_as
+{
+	my ($node, $db, $person, $sql) = @_;
+	my ($status, $stdout, $stderr) =
+	  $node->psql($db, "\\set VERBOSITY sqlstate\n" . as_person($person, $sql));
+	return $stderr =~ /ERROR:  (\w{5})/ ? $1 : "not at all";
+}
+
+# The rows of the table app.deployment that a person sees
+sub seen_by
+{
+	my ($node, $db, $person) = @_;
+	return act_as($node, $db, $person,
+		"SELECT coalesce(string_agg(note, ',' ORDER BY id), 'none') FROM app.deployment");
+}
+
+# Every answer about every person and workspace that there is
+sub answers
+{
+	my ($node, $db) = @_;
+	return $node->safe_psql($db, q{
+		SELECT p.user_id, w.id, cnap_can_access(p.user_id, w.id), cnap_workspace_role(p.user_id, w.id),
+			array(SELECT permission FROM unnest(enum_range(NULL::cnap.permission)) permission
+				WHERE cnap_has_permission(p.user_id, w.id, permission)),
+			cnap_accessible_workspaces(p.user_id),
+			array(SELECT e::text FROM cnap_explain_access(p.user_id, w.id) e)
+		FROM (SELECT owner_id AS user_id FROM cnap.workspace
+			UNION SELECT user_id FROM cnap.workspace_member
+			UNION SELECT user_id FROM cnap.organization_member) p, cnap.workspace w
+		ORDER BY p.user_id COLLATE "C", w.id});
+}
+
+# All rows of a table of the extension, with all their columns
+sub table_rows
+{
+	my ($node, $db, $table) = @_;
+	return $node->safe_psql($db,
+		qq{SET timezone = 'UTC'; SELECT t::text FROM cnap.$table t ORDER BY t::text COLLATE "C"});
+}
+
+# People, organizations, workspaces, their history, and an application with a protected table
+sub populate
+{
+	my ($node, $db) = @_;
+	add_extension($node, $db);
+	$node->safe_psql($db, qq{
+		INSERT INTO cnap.organization (id, name) VALUES ('$ACME', 'Acme');
+		INSERT INTO cnap.organization_member (organization_id, user_id, role)
+		VALUES ('$ACME', 'ann', 'owner');
+		INSERT INTO cnap.workspace (id, name, owner_id)
+		VALUES ('$W1', 'Globex', 'carol'), ('$W2', 'Initech', 'dave'), ('$W3', 'Hooli', 'erin');
+		CREATE SCHEMA app;
+		CREATE TABLE app.deployment (id int PRIMARY KEY,
+			workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE, note text);
+		CREATE INDEX ON app.deployment (workspace_id);
+		INSERT INTO app.deployment VALUES (1, '$W1', 'one'), (2, '$W2', 'two'), (3, '$W3', 'three');
+		SELECT cnap_protect('app.deployment', write_permission => 'administer');
+		GRANT USAGE ON SCHEMA app TO cnap_app;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON app.deployment TO cnap_app;});
+	act_as($node, $db, 'ann', qq{SELECT cnap_add_organization_member('$ACME', 'mia');});
+	act_as($node, $db, 'carol', qq{
+		SELECT cnap_grant_management('$W1', '$ACME');
+		SELECT cnap_add_workspace_member('$W1', 'gus', 'admin');});
+	act_as($node, $db, 'dave', qq{SELECT cnap_grant_management('$W2', '$ACME', 'member', '2999-01-01 12:34:56.789');});
+}
+
+1;

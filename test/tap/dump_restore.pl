@@ -1,0 +1,128 @@
+# A database that is dumped and restored gives the same answers, and has the same history.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapModel;
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', '');
+$node->safe_psql('postgres', 'CREATE DATABASE source TEMPLATE template0');
+populate($node, 'source');
+
+# more of everything: odd and long values, what has ended, what is gone
+my $odd = q{o'dd \\ "user" ⚙	tab};
+my $long = 'x' x 255;
+act_as($node, 'source', 'erin', qq{
+	SELECT cnap_add_workspace_member('$W3', '$long', 'admin');
+	SELECT cnap_update_workspace('$W3', 'Hooli \\ "quoted" ⚙', '{"a": [1, null, "\\u00e9"]}');
+	SELECT cnap_set_workspace_billing('$W3', 'bill\@hooli.example', 'cus_1');
+	SELECT cnap_grant_management('$W3', '$ACME');
+	SELECT cnap_transfer_workspace('$W3', '$long');});
+act_as($node, 'source', $odd, q{
+	SELECT cnap_create_organization('Gone', 'gone', 'https://gone.example/l.png', 'a@gone.example');
+	SELECT cnap_delete_organization(id) FROM cnap_organizations();
+	SELECT cnap_create_organization('Odd', 'odd');
+	SELECT cnap_create_workspace(repeat('é', 255)) FROM generate_series(1, 20);
+	SELECT cnap_delete_workspace(id) FROM (SELECT id FROM cnap_workspaces() LIMIT 3) w;});
+act_as($node, 'source', 'ann', qq{SELECT cnap_remove_organization_member('$ACME', 'mia');});
+$node->safe_psql('source', qq{
+	UPDATE cnap.workspace SET managed_until = '2020-01-01' WHERE id = '$W3';
+	UPDATE cnap.organization SET customer_id = 'cus_2', metadata = '{"k": "v"}' WHERE id = '$ACME';
+	DELETE FROM cnap.audit_log WHERE id = 2;});
+
+my @tables = qw(organization organization_member workspace workspace_member audit_log access_epoch);
+my %rows = map { $_ => table_rows($node, 'source', $_) } @tables;
+my $answers = answers($node, 'source');
+my $rights = q{SELECT p.oid::regprocedure::text, has_function_privilege('cnap_app', p.oid, 'EXECUTE')
+	FROM pg_proc p WHERE proname LIKE 'cnap\_%'
+	UNION ALL SELECT c.oid::regclass::text, has_table_privilege('cnap_app', c.oid, 'REFERENCES')
+	FROM pg_class c WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r' ORDER BY 1};
+my $policies = q{SELECT polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid),
+	pg_get_expr(polwithcheck, polrelid) FROM pg_policy ORDER BY polname};
+
+like($answers, qr/carol\|$W1\|t\|owner/, 'the answers are about something');
+cmp_ok(scalar(split(/\n/, $rows{audit_log})), '>', 30, 'and so is the audit log');
+
+# Compares texts line by line, and shows the first line that differs.
+sub same
+{
+	my ($got, $expected, $name) = @_;
+	my @got = split /\n/, $got;
+	my @expected = split /\n/, $expected;
+	my $n = 0;
+	$n++ while $n < @expected && $n < @got && $got[$n] eq $expected[$n];
+	is($got[$n], $expected[$n], $name);
+}
+
+# Restores the dump in a new database, and compares that with the source.
+sub compare
+{
+	my ($db, $restore) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0");
+	$restore->($db);
+
+	same(table_rows($node, $db, $_), $rows{$_}, "$db: same $_") foreach @tables;
+	same(answers($node, $db), $answers, "$db: same answers");
+	same($node->safe_psql($db, $_), $node->safe_psql('source', $_), "$db: same catalogs")
+	  foreach ($rights, $policies, 'SELECT * FROM cnap_protected_tables()',
+		'SELECT last_value, is_called FROM cnap.audit_log_id_seq');
+	is(seen_by($node, $db, $_), seen_by($node, 'source', $_), "$db: $_ sees the same")
+	  foreach ('ann', 'carol', 'erin', 'gus', 'nobody');
+
+	# it goes on from there
+	my $last = $node->safe_psql($db, 'SELECT max(id) FROM cnap.audit_log');
+	act_as($node, $db, 'carol', qq{SELECT cnap_revoke_management('$W1');});
+	is($node->safe_psql($db, 'SELECT id, action FROM cnap.audit_log ORDER BY id DESC LIMIT 1'),
+		$last + 1 . '|management.revoke', "$db: the audit log continues");
+	is(seen_by($node, $db, 'ann'), 'two', "$db: a revocation takes effect");
+	is(refused_as($node, $db, 'ann', qq{SELECT cnap_leave_organization('$ACME')}), '23001',
+		"$db: the rules hold");
+	$node->safe_psql($db, qq{DELETE FROM cnap.workspace WHERE id = '$W1'});
+	is($node->safe_psql($db, 'SELECT count(*) FROM app.deployment'), '2', "$db: foreign keys hold");
+}
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+
+$node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'source' ], 'pg_dump');
+compare('plain', sub {
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ],
+		'restore by psql');
+});
+compare('one_transaction', sub {
+	$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ],
+		'restore by psql in one transaction');
+});
+
+$node->command_ok([ 'pg_dump', '--inserts', '-f', "$dir/inserts.sql", 'source' ], 'pg_dump --inserts');
+compare('inserts', sub {
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/inserts.sql", $_[0] ],
+		'restore of INSERT statements');
+});
+
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'source' ], 'pg_dump -Fc');
+compare('custom', sub {
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dir/custom" ], 'restore by pg_restore');
+});
+compare('jobs', sub {
+	# pg_restore does not know which of an extension's tables come first, so their foreign keys
+	# must not be checked row by row
+	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
+	$node->command_ok([ 'pg_restore', '-j2', '--exit-on-error', '-d', $_[0], "$dir/custom" ],
+		'restore by pg_restore -j2');
+});
+
+# the dump of a restored database is the same again
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/again", 'source' ], 'pg_dump again');
+$node->safe_psql('postgres', 'CREATE DATABASE first TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '-d', 'first', "$dir/again" ], 'first restore');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/second", 'first' ], 'dump of the restored database');
+compare('second', sub {
+	$node->command_ok([ 'pg_restore', '-d', $_[0], "$dir/second" ], 'second restore');
+});
+
+$node->stop;
+done_testing();

@@ -1,0 +1,143 @@
+# The notifications of changes, on the channel cnap
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapModel;
+use CnapTest;
+use Encode qw(encode_utf8);
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', '');
+populate($node, 'postgres');
+
+# The payloads that a listener gets for a script, which is executed as a person, decoded
+sub heard
+{
+	my ($person, $sql) = @_;
+	my $out = act_as($node, 'postgres', $person, "LISTEN cnap;\n$sql");
+	return map { length($_) < 8000 or die "too long: $_"; decode_json($_) }
+	  $out =~ /notification "cnap" with payload "(.*)" received from/g;
+}
+
+sub actions
+{
+	return join(' ', map { $_->{action} } heard(@_));
+}
+
+# what it says
+my ($added) = heard('carol', qq{SELECT cnap_add_workspace_member('$W1', 'hal');});
+is_deeply($added,
+	{ action => 'workspace_member.add', workspace => $W1, subject => 'hal', actor => 'carol' },
+	'a payload names the change');
+my ($granted) = heard('erin', qq{SELECT cnap_grant_management('$W3', '$ACME');});
+is_deeply($granted,
+	{ action => 'management.grant', workspace => $W3, organization => $ACME, actor => 'erin' },
+	'a grant names both sides');
+my ($direct) = heard('erin', qq{RESET ROLE; RESET cnap.user_id; DELETE FROM cnap.workspace_member WHERE user_id = 'hal';});
+is_deeply($direct, { action => 'workspace_member.remove', workspace => $W1, subject => 'hal' },
+	'a direct statement is heard, with nobody as its actor');
+
+# another session hears it, as any role
+my $out = $node->safe_psql('postgres', qq{
+	CREATE ROLE listener;
+	SET ROLE listener;
+	LISTEN cnap;
+	RESET ROLE;
+	SET cnap.user_id = 'carol';
+	SELECT cnap_add_workspace_member('$W1', 'hal');});
+like($out, qr/"cnap" with payload ".*workspace_member\.add/, 'an ordinary role hears it');
+
+# one for each change, in order
+is(actions('carol', qq{
+	BEGIN;
+	SELECT cnap_remove_workspace_member('$W1', 'hal');
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	SELECT cnap_set_workspace_role('$W1', 'ivy', 'admin');
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');
+	COMMIT;}),
+	'workspace_member.remove workspace_member.add workspace_member.role workspace_member.remove',
+	'in the order of the changes');
+is(actions('carol', qq{
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');}),
+	'workspace_member.add workspace_member.remove', 'also from one transaction after the other');
+my @many = heard('ann', qq{SELECT cnap_add_organization_member('$ACME', 'person ' || n) FROM generate_series(1, 300) n;});
+is(join(' ', map { $_->{subject} } @many), join(' ', map { "person $_" } 1 .. 300), 'three hundred in one statement');
+
+# nothing of what is undone
+is(actions('carol', qq{BEGIN; SELECT cnap_add_workspace_member('$W1', 'ivy'); ROLLBACK;}), '', 'none after ROLLBACK');
+is(actions('carol', qq{
+	BEGIN;
+	SAVEPOINT a;
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	SAVEPOINT b;
+	SELECT cnap_set_workspace_role('$W1', 'ivy', 'admin');
+	ROLLBACK TO b;
+	SAVEPOINT c;
+	SELECT cnap_add_workspace_member('$W1', 'jon');
+	RELEASE c;
+	SELECT cnap_set_workspace_role('$W1', 'jon', 'admin');
+	ROLLBACK TO a;
+	SELECT cnap_add_workspace_member('$W1', 'kim');
+	SAVEPOINT d;
+	SELECT cnap_remove_workspace_member('$W1', 'kim');
+	RELEASE a;
+	COMMIT;}),
+	'workspace_member.add workspace_member.remove', 'none of what a savepoint takes back');
+is(actions('carol', qq{
+	DO \$\$ BEGIN
+		BEGIN
+			PERFORM cnap_add_workspace_member('$W1', 'ivy');
+			RAISE 'no';
+		EXCEPTION WHEN OTHERS THEN
+			PERFORM cnap_add_workspace_member('$W1', 'jon');
+		END;
+		PERFORM cnap_remove_workspace_member('$W1', 'jon');
+	END \$\$;}),
+	'workspace_member.add workspace_member.remove', 'nor of a block that fails');
+is(actions('carol', qq{SELECT cnap_add_workspace_member('$W1', 'ivy'), cnap_accessible_workspaces() FROM (SELECT 1) s WHERE 1 = 1; SELECT 1;
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');}),
+	'workspace_member.add workspace_member.remove', 'what went before leaves nothing behind');
+is(actions('carol', qq{SELECT cnap_update_workspace('$W1', 'Globex');}), '', 'none where nothing changed');
+
+# nor of a transaction that is prepared, in which NOTIFY is impossible
+is(actions('carol', qq{
+	BEGIN;
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	PREPARE TRANSACTION 'p';
+	COMMIT PREPARED 'p';
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');}),
+	'workspace_member.remove', 'none of a prepared transaction');
+
+# the longest values there can be
+my ($long) = heard('carol', "SELECT cnap_add_workspace_member('$W1', 'x' || repeat(E'\\x01', 253) || 'x');");
+is($long->{subject}, 'x' . "\x01" x 253 . 'x', 'the longest id, escaped to the longest payload');
+my $odd = q{"\\} . "\xc3\xa9" x 120 . q{'};
+my ($created) = heard($odd, "SELECT cnap_create_organization(repeat('n', 255));");
+is(encode_utf8($created->{actor}), $odd, 'an id that needs escapes arrives as it is');
+
+# switched off by a superuser, for all or in a session
+is(actions('carol', qq{
+	RESET ROLE; SET cnap.notify = off; SET ROLE cnap_app;
+	SELECT cnap_add_workspace_member('$W1', 'lea');
+	RESET ROLE; SET cnap.notify = on; SET ROLE cnap_app;
+	SELECT cnap_remove_workspace_member('$W1', 'lea');}),
+	'workspace_member.remove', 'none while cnap.notify is off');
+is(refused_as($node, 'postgres', 'carol', 'SELECT cnap_current_user(); SET cnap.notify = off;'), '42501',
+	'which is not for everybody');
+is(actions('carol', qq{
+	SET cnap.notify = off;
+	SELECT cnap_add_workspace_member('$W1', 'lea');
+	SELECT cnap_remove_workspace_member('$W1', 'lea');}),
+	'workspace_member.add workspace_member.remove', 'nor before the library is loaded');
+$node->append_conf('postgresql.conf', 'cnap.notify = off');
+$node->reload;
+is(actions('carol', qq{SELECT cnap_add_workspace_member('$W1', 'lea');}), '', 'none while the configuration has it off');
+like(table_rows($node, 'postgres', 'audit_log'), qr/workspace_member.add.*lea/, 'but the audit log has it all');
+
+$node->stop;
+done_testing();

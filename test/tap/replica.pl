@@ -1,0 +1,64 @@
+# Checks on a hot standby, where a revocation holds from its replay
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapModel;
+use CnapTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = new_node('primary', '', allows_streaming => 1);
+populate($primary, 'postgres');
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+sub replay
+{
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+}
+
+replay();
+is(answers($standby, 'postgres'), answers($primary, 'postgres'), 'the standby gives the same answers');
+is(seen_by($standby, 'postgres', 'mia'), 'one,two', 'policies let a manager in');
+is(seen_by($standby, 'postgres', 'nobody'), 'none', 'and nobody else');
+is(act_as($standby, 'postgres', 'carol', 'SELECT section, role, via FROM cnap_workspaces()'),
+	'own|owner|owner', 'listings work');
+is(act_as($standby, 'postgres', 'carol', "SELECT count(*) > 0 FROM cnap_workspace_audit('$W1')"), 't',
+	'and the audit log is there');
+is(refused_as($standby, 'postgres', 'carol', "SELECT cnap_revoke_management('$W1')"), '25006',
+	'changes are refused');
+
+# In a session that stays: check, change on the primary, replay, check.
+my $session = CnapTest::Session->new($standby);
+my $seen = q{SELECT coalesce(string_agg(note, ',' ORDER BY id), 'none') FROM app.deployment;};
+$session->query("SET ROLE cnap_app; SET cnap.user_id = 'mia'; PREPARE seen AS $seen");
+is($session->query("BEGIN ISOLATION LEVEL REPEATABLE READ; EXECUTE seen;"), 'one,two', 'an open transaction on the standby');
+act_as($primary, 'postgres', 'carol', "SELECT cnap_revoke_management('$W1')");
+replay();
+is($session->query('EXECUTE seen;'), 'two', 'sees a revocation after its replay, in its snapshot of before');
+act_as($primary, 'postgres', 'ann', "SELECT cnap_remove_organization_member('$ACME', 'mia')");
+replay();
+is($session->query('EXECUTE seen;'), 'none', 'and a removal');
+act_as($primary, 'postgres', 'ann', "SELECT cnap_add_organization_member('$ACME', 'mia')");
+replay();
+is($session->query('EXECUTE seen; COMMIT;'), 'two', 'and a grant');
+
+# a change that is rolled back on the primary is never seen
+act_as($primary, 'postgres', 'dave', "BEGIN; SELECT cnap_revoke_management('$W2'); ROLLBACK;");
+replay();
+is($session->query('EXECUTE seen;'), 'two', 'what was rolled back changes nothing');
+
+# promoted, it goes on
+$session->quit;
+$primary->stop;
+$standby->promote;
+act_as($standby, 'postgres', 'dave', "SELECT cnap_revoke_management('$W2')");
+is(seen_by($standby, 'postgres', 'mia'), 'none', 'a promoted standby takes changes');
+
+$standby->stop;
+done_testing();

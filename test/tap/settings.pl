@@ -1,0 +1,58 @@
+# The identity can come from no configuration file, where it would be everybody's
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapModel;
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $who = q{SELECT coalesce(cnap_current_user(), 'nobody');};
+my $node = new_node('main', '');
+populate($node, 'postgres');
+$node->safe_psql('postgres', 'CREATE ROLE plain LOGIN; CREATE ROLE anna LOGIN;');
+
+# in a session that has loaded the library, and in one that has not
+foreach my $first ($who, 'SELECT 1;')
+{
+	$node->psql('postgres', "$first ALTER SYSTEM SET cnap.user_id = 'ann';");
+	$node->reload;
+	is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'not by ALTER SYSTEM');
+}
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET ALL');
+
+$node->append_conf('postgresql.conf', "cnap.user_id = 'ann'");
+$node->reload;
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'not by postgresql.conf');
+is($node->safe_psql('postgres', $who), 'nobody', 'nor for a superuser');
+$node->restart;
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'nor after a restart');
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'cnap_org'");
+$node->reload;
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'nor with the library preloaded');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cnap_org'");
+ok(!$node->restart(fail_ok => 1) || $node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]) eq 'nobody',
+	'nor for the whole server');
+$node->adjust_conf('postgresql.conf', 'cnap.user_id', undef);
+$node->restart;
+
+# preloaded, nothing can be forged before the first call
+my ($status, $out, $err) = $node->psql('postgres', "SET cnap.user_id = 'ann'; $who",
+	extra_params => [ '-U', 'plain' ]);
+like($err, qr/permission denied to set parameter "cnap.user_id"/, 'preloaded, SET is refused at once');
+$node->connect_fails($node->connstr('postgres') . " user=plain options='-c cnap.user_id=ann'",
+	'as are the options of a connection', expected_stderr => qr/permission denied to set parameter/);
+
+# the ways that a DBA has
+$node->safe_psql('postgres', "ALTER ROLE anna SET cnap.user_id = 'anna'");
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'ALTER ROLE gives a person an identity at login');
+$node->adjust_conf('postgresql.conf', 'shared_preload_libraries', undef);
+$node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
+$node->restart;
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'preloaded or not');
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'and nobody else');
+
+$node->stop;
+done_testing();
