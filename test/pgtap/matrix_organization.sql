@@ -173,7 +173,7 @@ FROM (VALUES ('adam', 'owner'), ('mia', 'admin'), ('mia', 'owner')) t (who, role
 	LATERAL test.attempt('cnap_test_app', who,
 		format('SELECT cnap_set_organization_role({vendor}, %L, %L)', who, role)) o;
 SELECT is(test.line(o.state, o.message, o.changed),
-	test.line('42501', 'admin role required', false), 'a member does not add anybody, themselves included')
+	test.line('42501', 'owner role required', false), 'a member does not add anybody, themselves included')
 FROM test.attempt('cnap_test_app', 'mia', 'SELECT cnap_add_organization_member({vendor}, ''mia'', ''owner'')') o;
 
 -- the last owner

@@ -13,6 +13,7 @@ CREATE TABLE test.function (
 );
 INSERT INTO test.function VALUES
 	('cnap_current_user()', 'everybody', 'wanda'),
+	('cnap_cache_stats()', 'everybody', 'wanda'),
 	('cnap_can_access(uuid)', 'everybody', 'wanda'),
 	('cnap_can_access(text,uuid)', 'trusted', 'wanda'),
 	('cnap_can_access(uuid,uuid)', 'trusted', 'wanda'),
