@@ -41,6 +41,8 @@ SELECT count(*) FROM pg_proc WHERE proname LIKE 'cnap\_%';
 CREATE EXTENSION cnap_org;
 SELECT extnamespace::regnamespace AS schema, extrelocatable FROM pg_extension WHERE extname = 'cnap_org';
 
+-- a line for each thing, so that a change of one changes one line
+\pset format unaligned
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid
 FROM pg_depend d
@@ -104,6 +106,8 @@ FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.
 	JOIN pg_language l ON l.oid = p.prolang
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
+\pset format aligned
+
 -- ---- rules for all of it ----
 
 -- everything has a comment
@@ -122,7 +126,7 @@ WHERE c.relnamespace = 'cnap'::regnamespace AND c.relkind NOT IN ('i', 't')
 -- every public function's arguments have names
 SELECT p.oid::regprocedure FROM member m
 	JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-WHERE p.pronargs > 0 AND (p.proargnames IS NULL OR '' = ANY (p.proargnames[1:p.pronargs]));
+WHERE p.proname LIKE 'cnap\_%' AND p.pronargs > 0 AND (p.proargnames IS NULL OR '' = ANY (p.proargnames[1:p.pronargs]));
 
 -- nobody but the owner has any right on the tables
 SELECT c.oid::regclass, a.grantee, a.privilege_type
