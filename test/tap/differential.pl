@@ -78,7 +78,7 @@ sub ending
 		50 => 'NULL',
 		20 => "clock_timestamp() + interval '1 hour'",
 		15 => "clock_timestamp() - interval '1 second'",
-		15 => "clock_timestamp() + interval '" . random(100) . " ms'");
+		15 => "clock_timestamp() + interval '" . random(300) . " ms'");
 }
 
 # A condition that some of the rows fulfil, by a column of type text or uuid

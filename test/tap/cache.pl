@@ -1,0 +1,490 @@
+#
+# cache.pl: what could make a session answer from its memory what the tables no longer say
+#
+# Each test is named after a hazard. In each, a session has been given an answer, as often as it
+# takes to keep it: about one workspace, or about all of them. Then something changes in one of
+# the ways that are easily missed, and the session is asked again, within its transaction as a rule.
+#
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('cache', "max_worker_processes = 16\nlock_timeout = 20s");
+my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE app LOGIN',
+	"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql");
+
+my $force_parallel = $admin->query("SELECT name FROM pg_settings"
+	. " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+
+# The ways to ask about a workspace; each gives t or f. %s is the workspace.
+my %questions = (
+	check => 'SELECT cnap_can_access(%s)',
+	'check of anybody' => 'SELECT cnap_can_access(cnap_current_user(), %s)',
+	permission => "SELECT cnap_has_permission(%s, 'access')",
+	role => 'SELECT cnap_workspace_role(%s) IS NOT NULL',
+	list => 'SELECT %s = ANY (cnap_accessible_workspaces())',
+	explanation => 'SELECT bool_or(granted) FROM cnap_explain_access(cnap_current_user(), %s)',
+	'rows by index' => 'SELECT count(*) > 0 FROM test.doc WHERE workspace_id = %s',
+	'rows of the table' => 'SELECT count(*) FILTER (WHERE workspace_id = %s) > 0 FROM test.doc',
+	'rows of partitions' => 'SELECT count(*) FILTER (WHERE workspace_id = %s) > 0 FROM test.part');
+my @questions = sort keys %questions;
+
+# A session of a user, with all the questions about workspace $n prepared
+sub reader
+{
+	my ($user, $n, @statements) = @_;
+	my $session = connect_to($node, 'app', "SET cnap.user_id = '$user'", @statements);
+
+	foreach (0 .. $#questions)
+	{
+		$session->query("PREPARE q$_ AS " . sprintf($questions{ $questions[$_] }, "test.w($n)"));
+	}
+	return $session;
+}
+
+# Makes a session remember what it can.
+sub warm
+{
+	my ($session, $how) = @_;
+
+	foreach (1 .. 3)
+	{
+		$session->query("EXECUTE q$_") foreach 0 .. $#questions;
+		$session->query('SELECT count(*) FROM generate_series(1, 60) n WHERE cnap_can_access(test.w(n))')
+		  if $how eq 'all workspaces';
+	}
+	return;
+}
+
+# The answers: "t" or "f" where all the questions have the same
+sub answers
+{
+	my ($session) = @_;
+	my %given;
+
+	push @{ $given{ $session->query("EXECUTE q$_") } }, $questions[$_] foreach 0 .. $#questions;
+	return join ' ', keys %given if keys %given == 1;
+	return join '; ', map { "$_: " . join ', ', @{ $given{$_} } } sort keys %given;
+}
+
+my @warmths = ('one workspace', 'all workspaces');
+
+# ---- a prepared statement, executed again in one open transaction ----
+
+foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
+{
+	foreach my $plan ('custom', 'generic')
+	{
+		my $session = reader('ann', 1, "SET plan_cache_mode = force_${plan}_plan");
+
+		# each question alone, as another one might notice the change for it
+		foreach my $n (0 .. $#questions)
+		{
+			$session->query("BEGIN ISOLATION LEVEL $isolation");
+			my @answers = map { $session->query("EXECUTE q$n") } 1 .. 3;
+			$admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'ann'");
+			push @answers, $session->query("EXECUTE q$n");
+			$admin->query("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann')");
+			push @answers, $session->query("EXECUTE q$n");
+			$session->query('COMMIT');
+			is("@answers", 't t t f t',
+				"prepared statement in an open $isolation transaction, $plan plan: $questions[$n]");
+		}
+		$session->quit;
+	}
+}
+
+# ---- REPEATABLE READ: what an old snapshot would load ----
+
+foreach my $warmth (@warmths)
+{
+	my $session = reader('ann', 1);
+
+	$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$session->query('SELECT count(*) FROM test.doc WHERE false');
+	$admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'ann'");
+	is(answers($session), 'f', "snapshot of before a revocation, $warmth: the first question is after it");
+	warm($session, $warmth);
+	is(answers($session), 'f', "snapshot of before a revocation, $warmth: nothing is loaded by it");
+	$session->query('COMMIT');
+	is(answers($session), 'f', "snapshot of before a revocation, $warmth: nothing outlives it");
+
+	$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	warm($session, $warmth);
+	$admin->query("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann')");
+	is(answers($session), 't', "snapshot of before a grant, $warmth: a grant holds when it is committed");
+	$session->query('ROLLBACK');
+	is(answers($session), 't', "snapshot of before a grant, $warmth: and goes on");
+	$session->quit;
+}
+
+# ---- what a transaction does itself, and what of it is undone ----
+
+# change(SESSION, STATEMENT): in the name of the customer
+sub change
+{
+	my ($session, $sql) = @_;
+	my $user = $session->query('SELECT cnap_current_user()');
+
+	$session->query("SET LOCAL cnap.user_id = 'customer'");
+	$session->query($sql);
+	$session->query("SET LOCAL cnap.user_id = '$user'");
+	return;
+}
+
+my $grant = "SELECT cnap_add_workspace_member(test.w(30), 'ann')";
+my $revoke = "SELECT cnap_revoke_management(test.w(1))";
+
+foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
+{
+	foreach my $warmth (@warmths)
+	{
+		foreach ([ 'grant', 30, $grant, 'f', 't' ], [ 'revocation', 1, $revoke, 't', 'f' ])
+		{
+			my ($name, $n, $change, $before, $after) = @$_;
+			my $session = reader('ann', $n);
+			my $other = reader('ann', $n);
+			my $title = "own $name, $isolation, $warmth";
+
+			warm($_, $warmth) foreach $session, $other;
+			$session->query("BEGIN ISOLATION LEVEL $isolation");
+			warm($session, $warmth);
+			$session->query('SAVEPOINT a');
+			change($session, $change);
+			is(answers($session), $after, "$title: seen by the transaction");
+			is(answers($other), $before, "$title: not seen by others");
+			warm($session, $warmth);
+			$session->query('ROLLBACK TO a');
+			is(answers($session), $before, "$title: gone with the savepoint");
+
+			$session->query('SAVEPOINT b');
+			change($session, $change);
+			$session->query('SAVEPOINT c');
+			warm($session, $warmth);
+			$session->query('RELEASE c');
+			is(answers($session), $after, "$title: kept by a release");
+			$session->query('ROLLBACK TO b');
+			is(answers($session), $before, "$title: gone with the outer savepoint");
+
+			change($session, $change);
+			warm($session, $warmth);
+			$session->query('ROLLBACK');
+			is(answers($session), $before, "$title: gone with the transaction");
+			is(answers($other), $before, "$title: never seen by others");
+
+			$session->query("DO \$\$ BEGIN PERFORM set_config('cnap.user_id', 'customer', true); "
+				. $change =~ s/^SELECT/PERFORM/r
+				. "; PERFORM cnap_can_access('ann', test.w(n)), cnap_accessible_workspaces('ann')"
+				. " FROM generate_series(1, 60) n; RAISE 'undo'; EXCEPTION WHEN OTHERS THEN NULL; END \$\$");
+			is(answers($session), $before, "$title: gone with a block of PL/pgSQL");
+
+			$session->query("BEGIN ISOLATION LEVEL $isolation");
+			change($session, $change);
+			warm($session, $warmth);
+			$session->query('COMMIT');
+			is(answers($session), $after, "$title: there after the commit");
+			is(answers($other), $after, "$title: and for others");
+			$admin->query('CALL test.reset()');
+			$_->quit foreach $session, $other;
+		}
+	}
+}
+
+# ---- a trigger that asks before the triggers of the extension have fired ----
+
+$admin->query(<<'SQL');
+CREATE FUNCTION test.ask() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM public.cnap_can_access('ann', test.w(n)), public.cnap_workspace_role('dora', test.w(n)),
+		public.cnap_accessible_workspaces('ann'), public.cnap_accessible_workspaces('dora')
+	FROM generate_series(1, 60) n;
+	IF current_setting('test.fail', true) = 'on' THEN
+		RAISE 'failed';
+	END IF;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER "0" AFTER INSERT OR UPDATE OR DELETE ON cnap.workspace_member
+	FOR EACH ROW EXECUTE FUNCTION test.ask();
+CREATE TRIGGER "0" AFTER INSERT OR UPDATE OR DELETE ON cnap.workspace
+	FOR EACH ROW EXECUTE FUNCTION test.ask();
+SQL
+foreach ([ 'grant', 30, $grant, 'ann', 'f' ], [ 'revocation', 1, $revoke, 'ann', 't' ],
+	[ 'removal', 21, "SELECT cnap_remove_workspace_member(test.w(21), 'dora')", 'dora', 't' ])
+{
+	my ($name, $n, $change, $user, $before) = @$_;
+	my $session = reader($user, $n);
+	my $title = "early trigger, $name";
+
+	foreach my $fail ('off', 'on')
+	{
+		$session->query("SET test.fail = $fail");
+		$session->query('BEGIN');
+		$session->query("SET LOCAL cnap.user_id = 'customer'");
+		$session->query('SAVEPOINT a');
+		$session->attempt($change);
+		isnt($session->{error}, '', "$title: the statement fails") if $fail eq 'on';
+		$session->query('ROLLBACK TO a');
+		$session->query("SET LOCAL cnap.user_id = '$user'");
+		is(answers($session), $before, "$title, fail $fail: nothing is left after ROLLBACK TO");
+		$session->query("SET LOCAL cnap.user_id = 'customer'");
+		$session->attempt($change);
+		$session->query('ROLLBACK');
+		is(answers($session), $before, "$title, fail $fail: nothing is left after ROLLBACK");
+	}
+	$session->query("SET cnap.user_id = 'customer'");
+	$session->attempt($change);
+	$session->query("SET cnap.user_id = '$user'");
+	is(answers($session), $before, "$title: nothing is left after a failed statement");
+	$session->quit;
+}
+$admin->query('DROP TRIGGER "0" ON cnap.workspace; DROP TRIGGER "0" ON cnap.workspace_member');
+
+# ---- two-phase commit ----
+
+foreach my $end ('COMMIT', 'ROLLBACK')
+{
+	foreach my $warmth (@warmths)
+	{
+		my $session = reader('ann', 1);
+		my $other = reader('ann', 1);
+		my $title = "$end PREPARED, $warmth";
+
+		warm($other, $warmth);
+		$session->query('BEGIN');
+		change($session, $revoke);
+		warm($session, $warmth);
+		is(answers($session), 'f', "$title: the transaction sees its revocation");
+		$session->query("PREPARE TRANSACTION 'p'");
+		is(answers($session), 't', "$title: its session no longer does when it is prepared");
+		$other->query('BEGIN');
+		is(answers($other), 't', "$title: nor do others");
+		$admin->query("$end PREPARED 'p'");
+		my $expected = $end eq 'COMMIT' ? 'f' : 't';
+		is(answers($other), $expected, "$title: others see how it ends");
+		is(answers($session), $expected, "$title: and the session");
+		$admin->query('CALL test.reset()');
+		$_->quit foreach $session, $other;
+	}
+}
+
+# ---- direct statements, also of a session that takes itself for a replica ----
+
+my @statements = (
+	[ 'ann', 1, 't', "DELETE FROM cnap.organization_member WHERE user_id = 'ann'" ],
+	[ 'ann', 1, 't', 'UPDATE cnap.workspace SET managed_by = NULL, managed_role = NULL, managed_since = NULL' ],
+	[ 'ann', 1, 't', "UPDATE cnap.workspace SET managed_until = now() - interval '1 hour' WHERE managed_by IS NOT NULL" ],
+	[ 'ann', 30, 'f', 'UPDATE cnap.workspace SET managed_by = test.o(), managed_role = \'member\', managed_since = now()' ],
+	[ 'boss', 30, 'f', "UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)" ],
+	[ 'customer', 30, 't', "UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)" ],
+	[ 'customer', 50, 'f', "INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(50), 'new', 'customer')" ],
+	[ 'customer', 30, 't', 'DELETE FROM cnap.workspace WHERE id = test.w(30)' ],
+	[ 'dora', 21, 't', "DELETE FROM cnap.workspace_member WHERE user_id = 'dora'" ],
+	[ 'dora', 21, 't', 'MERGE INTO cnap.workspace_member m USING cnap.workspace w ON w.id = m.workspace_id WHEN MATCHED THEN DELETE' ],
+	[ 'dora', 21, 't', "WITH d AS (DELETE FROM cnap.workspace_member RETURNING *) SELECT count(*) FROM d" ],
+	[ 'dora', 30, 'f', "INSERT INTO cnap.workspace_member (workspace_id, user_id) SELECT id, 'dora' FROM cnap.workspace ON CONFLICT DO NOTHING" ],
+	[ 'eve', 21, 'f', "COPY cnap.workspace_member (workspace_id, user_id) FROM stdin;\n10000000-0000-4000-8000-000000000021\teve\n\\.\n" ]);
+my @not_replicas = (
+	[ 'ann', 1, 't', 'DELETE FROM cnap.organization' ],
+	[ 'dora', 21, 't', 'DELETE FROM cnap.workspace WHERE id = test.w(21)' ]);
+
+foreach my $role ('origin', 'local', 'replica')
+{
+	foreach ($role eq 'replica' ? () : @not_replicas, @statements)
+	{
+		my ($user, $n, $before, $statement) = @$_;
+		my $session = reader($user, $n);
+
+		$session->query('BEGIN');
+		warm($session, 'all workspaces');
+		my $answer = answers($session);
+		$admin->query("SET session_replication_role = $role");
+		$admin->query($statement);
+		$admin->query('RESET session_replication_role');
+		is("$answer, " . answers($session), $before eq 't' ? 't, f' : 'f, t',
+			"direct statement, $role: " . substr $statement, 0, 60);
+		$admin->query('CALL test.reset()');
+		$session->quit;
+	}
+}
+
+# ---- TRUNCATE ----
+
+foreach ([ 'dora', 21, 'TRUNCATE cnap.workspace_member' ],
+	[ 'ann', 1, 'TRUNCATE cnap.organization CASCADE' ], [ 'customer', 1, 'TRUNCATE cnap.workspace CASCADE' ])
+{
+	my ($user, $n, $statement) = @$_;
+
+	foreach my $warmth (@warmths)
+	{
+		my $session = reader($user, $n);
+
+		warm($session, $warmth);
+		$admin->query("BEGIN; $statement; ROLLBACK");
+		is(answers($session), 't', "$statement, $warmth: rolled back");
+		$session->query('BEGIN');
+		warm($session, $warmth);
+		$admin->query($statement);
+		is(answers($session), 'f', "$statement, $warmth");
+		$admin->query('CALL test.reset()');
+		is(answers($session), 't', "$statement, $warmth: filled again");
+		$session->quit;
+	}
+}
+
+# ---- a workspace that is new, or new under an id that was asked about before ----
+
+foreach my $warmth (@warmths)
+{
+	my $owner = reader('customer', 55);
+	my $stranger = reader('nobody', 55);
+
+	$_->query('BEGIN') foreach $owner, $stranger;
+	warm($_, $warmth) foreach $owner, $stranger;
+	$admin->query("INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(55), 'new', 'customer')");
+	is(answers($owner), 't', "new workspace, $warmth: its owner has it");
+	is(answers($stranger), 'f', "new workspace, $warmth: and nobody else");
+	$admin->query('DELETE FROM cnap.workspace WHERE id = test.w(55)');
+	$admin->query("INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(55), 'again', 'nobody')");
+	is(answers($owner), 'f', "same id, another owner, $warmth: not the former one's");
+	is(answers($stranger), 't', "same id, another owner, $warmth: the new one's");
+	my $id = $admin->query("SELECT cnap_create_workspace('by function', 'customer')");
+	is($owner->query("SELECT cnap_can_access('$id'), '$id' = ANY (cnap_accessible_workspaces())"), 't|t',
+		"new workspace, $warmth: by the function");
+	$admin->query('CALL test.reset()');
+	$_->quit foreach $owner, $stranger;
+}
+
+# ---- indexes and tables that get new OIDs and files while a session remembers them ----
+
+foreach my $statement ('REINDEX SCHEMA cnap', 'REINDEX TABLE CONCURRENTLY cnap.workspace',
+	'REINDEX TABLE CONCURRENTLY cnap.organization_member',
+	'REINDEX TABLE CONCURRENTLY cnap.workspace_member', 'VACUUM FULL cnap.workspace',
+	'CLUSTER cnap.organization_member USING organization_member_pkey',
+	'DROP INDEX cnap.workspace_owner_id_idx; DROP INDEX cnap.organization_member_user_id_idx')
+{
+	my $session = reader('ann', 1);
+
+	warm($session, 'all workspaces');
+	$session->query('BEGIN');
+	warm($session, 'all workspaces');
+	$admin->query($statement);
+	my $answer = answers($session);
+	$admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'ann'");
+	$answer .= answers($session);
+	$admin->query("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann')");
+	is($answer . answers($session), 'tft', $statement);
+	$session->quit;
+}
+$admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);'
+	. ' CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id)');
+
+# ---- the end of a management, in a transaction that is left open ----
+
+{
+	my %sessions;
+
+	foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
+	{
+		foreach my $warmth (@warmths)
+		{
+			my $session = $sessions{"$isolation, $warmth"} = reader('ann', 1);
+			$session->query("BEGIN ISOLATION LEVEL $isolation");
+		}
+	}
+	$admin->query("UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '4 s'"
+		. ' WHERE managed_by IS NOT NULL AND id < test.w(20)');
+	foreach (sort keys %sessions)
+	{
+		warm($sessions{$_}, $_ =~ /, (.*)/);
+		is(answers($sessions{$_}), 't', "end of a management, $_: granted before");
+	}
+	$admin->query("SELECT pg_sleep(extract(epoch FROM max(managed_until) - clock_timestamp()) + 0.01) FROM cnap.workspace");
+	foreach (sort keys %sessions)
+	{
+		is(answers($sessions{$_}), 'f', "end of a management, $_: not afterwards");
+		is($sessions{$_}->query('SELECT cnap_can_access(test.w(20)), array_length(cnap_accessible_workspaces(), 1)'),
+			't|1', "end of a management, $_: the one without an end goes on");
+		$sessions{$_}->query('COMMIT');
+		is(answers($sessions{$_}), 'f', "end of a management, $_: nor in the next transaction");
+		$sessions{$_}->quit;
+	}
+	$admin->query('CALL test.reset()');
+}
+
+# ---- parallel workers ----
+
+{
+	my @settings = ("SET $force_parallel = on", 'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
+		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off',
+		'SET enable_indexscan = off', 'SET enable_bitmapscan = off', 'SET enable_indexonlyscan = off');
+	my $session = reader('ann', 1, @settings);
+
+	like($session->query('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT count(*) FROM test.doc'),
+		qr/Workers Launched: [12]/, 'parallel workers: there are some');
+	foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ')
+	{
+		$session->query("BEGIN ISOLATION LEVEL $isolation");
+		is(answers($session), 't', "parallel workers, $isolation: granted");
+		$admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'ann'");
+		is(answers($session), 'f', "parallel workers, $isolation: revoked by another session");
+		$admin->query("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann')");
+		is(answers($session), 't', "parallel workers, $isolation: granted again");
+		$session->query('SAVEPOINT a');
+		change($session, $revoke);
+		is(answers($session), 'f', "parallel workers, $isolation: revoked by the own transaction");
+		$session->query('ROLLBACK TO a');
+		is(answers($session), 't', "parallel workers, $isolation: as before after the savepoint");
+		$session->query("SET LOCAL cnap.user_id = 'nobody'");
+		is(answers($session), 'f', "parallel workers, $isolation: another user");
+		$session->query('ROLLBACK');
+	}
+	$session->quit;
+}
+
+# ---- the cache itself, where it can be looked into ----
+
+SKIP:
+{
+	skip 'no cnap_cache_stats()', 5
+	  if $admin->query("SELECT to_regprocedure('cnap_cache_stats()') IS NULL") eq 't';
+
+	my $session = reader('ann', 1);
+	my $stats = sub { return $session->query("SELECT $_[0] FROM cnap_cache_stats()") };
+
+	warm($session, 'all workspaces');
+	my ($flushes, $loads, $hits) = map { $stats->($_) } 'flushes', 'loads', 'hits';
+	$admin->query("SELECT cnap_create_workspace('w', 'somebody')");
+	warm($session, 'all workspaces');
+	is($stats->('flushes'), $flushes, 'creation of a workspace by another session: no flush');
+	is($stats->('loads'), $loads, 'creation of a workspace by another session: nothing is loaded again');
+	cmp_ok($stats->('hits'), '>', $hits, 'what is remembered is used');
+	$admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'ann'");
+	is(answers($session), 'f', 'a removal is noticed');
+	cmp_ok($stats->('flushes'), '>', $flushes, 'by a flush');
+	$admin->query('CALL test.reset()');
+	$session->quit;
+}
+
+SKIP:
+{
+	my ($least) = $admin->query("SELECT min_val FROM pg_settings WHERE name = 'cnap.cache_size'");
+	skip 'no cnap.cache_size', 2 if $least eq '';
+
+	my $session = reader('customer', 1, "SET cnap.cache_size = $least");
+	my $count = 'SELECT count(*) FILTER (WHERE cnap_can_access(id)) FROM generate_series(1, 100000) n,'
+	  . " LATERAL (SELECT ('10000000-0000-4000-8000-' || lpad((n % 50000)::text, 12, '0'))::uuid) w (id)";
+	is($session->query($count), 80, 'a cache at its bound is right');
+	cmp_ok($session->query('SELECT bytes FROM cnap_cache_stats()'), '<=', 1024 * $least,
+		'and no larger than that');
+	$session->quit;
+}
+
+done_testing();
