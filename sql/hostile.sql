@@ -50,6 +50,10 @@ BEGIN
 	END LOOP;
 END $$;
 CREATE TYPE pg_temp.role AS ENUM ('owner');
+-- in the schema that the extension goes to, what fits better than PostgreSQL's own
+CREATE FUNCTION evil.compare(oid, regnamespace) RETURNS boolean LANGUAGE plpgsql
+	AS $$BEGIN PERFORM evil.trap(); END$$;
+CREATE OPERATOR public.= (FUNCTION = evil.compare, LEFTARG = oid, RIGHTARG = regnamespace);
 GRANT USAGE ON SCHEMA evil TO PUBLIC;
 
 SET search_path = evil, pg_temp, pg_catalog, public;

@@ -227,6 +227,7 @@ RESET ROLE;
 SET trap.armed = 'yes';
 REINDEX TABLE trap;
 RESET trap.armed;
+CREATE MATERIALIZED VIEW trap_view AS SELECT cnap_create_workspace('By maintenance', owner => 'zoe');
 SELECT count(*) FROM cnap.workspace WHERE id = :'w1';
 DROP TABLE trap;
 DROP FUNCTION trap_function(int), as_definer(uuid), of_somebody(uuid);
