@@ -180,7 +180,8 @@ SELECT test.leaves_nothing('cnap_test_app', 'wanda', $$
 
 /*
  * Who reads what.  The rest of the file works on the entries of these changes:
- * of the vendor in its customer's workspace, of the customer, and of others.
+ * of the vendor in its customer's workspace, of the customer there and in one
+ * that the vendor goes on managing, and of others.
  */
 DELETE FROM cnap.audit_log;
 SET LOCAL ROLE cnap_test_app;
@@ -193,6 +194,7 @@ SELECT cnap_add_workspace_member('00000000-0000-4000-8000-0000000000b1', 'walter
 SELECT cnap_grant_management('00000000-0000-4000-8000-0000000000b4', '00000000-0000-4000-8000-0000000000a2') \g /dev/null
 SELECT cnap_revoke_management('00000000-0000-4000-8000-0000000000b1') \g /dev/null
 SELECT cnap_update_workspace('00000000-0000-4000-8000-0000000000b1', 'After the revocation') \g /dev/null
+SELECT cnap_add_workspace_member('00000000-0000-4000-8000-0000000000b2', 'walter') \g /dev/null
 SET LOCAL cnap.user_id = 'fred';
 SELECT cnap_update_workspace('00000000-0000-4000-8000-0000000000b5', 'Somebody else''s') \g /dev/null
 RESET ROLE;
@@ -245,7 +247,7 @@ BEGIN
 	LOOP
 		EXECUTE format('SELECT array_agg(id) FROM %s', listing) INTO page USING before, page_size;
 		EXIT WHEN page IS NULL;
-		ASSERT cardinality(page) <= page_size;
+		ASSERT cardinality(page) <= page_size AND (before IS NULL OR page[1] < before);
 		RETURN QUERY SELECT unnest(page);
 		before := page[cardinality(page)];
 	END LOOP;

@@ -200,7 +200,7 @@ SELECT is(test.direct(format('COPY cnap.%s FROM PROGRAM %L WITH (DELIMITER '',''
 	expected, format('COPY cnap.%s: %s', target, line))
 FROM (VALUES
 	('organization (name, slug)', 'New,new', test.line('00000', NULL, true)),
-	('organization (name, slug)', ' ,new', test.violates('organization', 'organization_name_format')),
+	('organization (name, slug)', ',new', test.violates('organization', 'organization_name_format')),
 	('organization (name, slug)', 'New,NEW', test.violates('organization', 'organization_slug_format')),
 	('organization (name, slug)', 'New,vendor',
 		test.line('23505', 'duplicate key value violates unique constraint "organization_slug_key"', false)),

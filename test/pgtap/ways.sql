@@ -53,7 +53,7 @@ CREATE FUNCTION test.expected(VARIADIC ways text[]) RETURNS text STABLE
 RETURN format('%s; %s %3$s %3$s %3$s %3$s', test.permissions(VARIADIC ways),
 	test.role_of(VARIADIC ways), test.role_of(VARIADIC ways) IS NOT NULL);
 
-SELECT plan(24 + 12 + 8 + 18 * 2 + 2 + 2);
+SELECT plan(24 + 12 + 8 + 18 * 2 + 2 + 2 + 2);
 
 SELECT is(test.answers(c.id), test.expected(c.ownership, c.membership, c.management),
 	coalesce(nullif(test.label(c), ''), 'none'))
@@ -111,6 +111,27 @@ FROM test.combination c,
 		('the management is set to end', format('UPDATE cnap.workspace SET managed_until = now() WHERE id = %L', c.id))
 	) ending (what, statement)
 WHERE (c.ownership, c.management) IS NOT DISTINCT FROM (NULL, 'manager') AND c.membership = 'member';
+
+-- a management that ends by itself does so at that moment, also within one statement
+
+CREATE FUNCTION test.outlast(workspace uuid) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	former timestamptz := (SELECT managed_until FROM cnap.workspace WHERE id = workspace);
+	look text := format('cnap_can_access(%1$L), cnap_workspace_role(%1$L), %1$L = ANY (cnap_accessible_workspaces())', workspace);
+	seen text;
+BEGIN
+	UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '0.3 s' WHERE id = workspace;
+	seen := (test.attempt('cnap_test_app', 'una', format(
+		'SELECT concat(concat_ws('' '', %1$s), '' '', pg_sleep(0.4), ''; '', concat_ws('' '', %1$s))', look))).result;
+	UPDATE cnap.workspace SET managed_until = former WHERE id = workspace;
+	RETURN seen;
+END
+$$;
+SELECT is(test.outlast(c.id), expected, label || ', whose management ends while they look')
+FROM (VALUES ('manager', 't admin t ; f f'), ('member and manager', 't admin t ; t member t')) t (label, expected)
+	JOIN test.combination c ON test.label(c) = label
+ORDER BY label;
 
 -- the preview of a revocation knows the other ways
 
