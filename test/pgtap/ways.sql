@@ -114,17 +114,17 @@ WHERE (c.ownership, c.management) IS NOT DISTINCT FROM (NULL, 'manager') AND c.m
 
 -- a management that ends by itself does so at that moment, also within one statement
 
-CREATE FUNCTION test.outlast(workspace uuid) RETURNS text
+CREATE FUNCTION test.outlast(place uuid) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
-	former timestamptz := (SELECT managed_until FROM cnap.workspace WHERE id = workspace);
-	look text := format('cnap_can_access(%1$L), cnap_workspace_role(%1$L), %1$L = ANY (cnap_accessible_workspaces())', workspace);
+	former timestamptz := (SELECT managed_until FROM cnap.workspace WHERE id = place);
+	look text := format('cnap_can_access(%1$L), cnap_workspace_role(%1$L), %1$L = ANY (cnap_accessible_workspaces())', place);
 	seen text;
 BEGIN
-	UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '0.3 s' WHERE id = workspace;
+	UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '0.3 s' WHERE id = place;
 	seen := (test.attempt('cnap_test_app', 'una', format(
 		'SELECT concat(concat_ws('' '', %1$s), '' '', pg_sleep(0.4), ''; '', concat_ws('' '', %1$s))', look))).result;
-	UPDATE cnap.workspace SET managed_until = former WHERE id = workspace;
+	UPDATE cnap.workspace SET managed_until = former WHERE id = place;
 	RETURN seen;
 END
 $$;
