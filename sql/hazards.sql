@@ -81,7 +81,13 @@ SELECT id, note FROM app.deployment ORDER BY id;
 
 -- COPY
 COPY (SELECT id FROM app.deployment ORDER BY id) TO STDOUT;
-COPY app.deployment FROM STDIN;
+RESET ROLE;
+GRANT pg_read_server_files TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+COPY app.deployment FROM '/dev/null';
+RESET ROLE;
+REVOKE pg_read_server_files FROM regress_cnap_app;
+SET ROLE regress_cnap_app;
 
 -- locks
 SELECT id FROM app.deployment ORDER BY id FOR UPDATE;
