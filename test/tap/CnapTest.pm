@@ -27,7 +27,7 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(%init);
-	$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\n$configuration");
+	$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nmax_connections = 50\n$configuration");
 	$node->start;
 	return $node;
 }

@@ -457,7 +457,7 @@ my $step = 0;
 
 while ($step < $steps && (!$seconds || time - $started < $seconds))
 {
-	foreach (1 .. chance(60) ? 1 : random(9))
+	foreach (1 .. (chance(60) ? 1 : random(9)))
 	{
 		step();
 		committed() unless $in_transaction;

@@ -1,0 +1,185 @@
+#
+# cache_identity.pl: answers are the current user's, whoever was it before
+#
+# One session, as a connection pool hands it from one user to the next, with what outlives the
+# change: prepared statements, generic plans, plans of functions, open cursors, settings that a
+# savepoint or the end of a transaction brings back.
+#
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('identity', "max_worker_processes = 16\n");
+my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE app LOGIN',
+	"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql", <<'SQL');
+CREATE VIEW test.view WITH (security_barrier) AS
+	SELECT count(*) AS n, min(workspace_id::text) AS first FROM test.doc;
+ALTER VIEW test.view OWNER TO app;
+CREATE FUNCTION test.kept() RETURNS text LANGUAGE plpgsql
+AS $$
+BEGIN
+	RETURN (SELECT count(*) || '|' || coalesce(min(workspace_id::text), '') FROM test.doc);
+END
+$$;
+CREATE FUNCTION test.sql_kept() RETURNS SETOF text LANGUAGE sql STABLE
+AS $$ SELECT count(*) || '|' || coalesce(min(workspace_id::text), '') FROM test.doc $$;
+SQL
+
+# What each user sees: rows, and the first workspace. ann has 20 of 3 rows each, dora 2, the
+# customer all 40.
+my $first = '10000000-0000-4000-8000-0000000000';
+my %seen = (ann => "60|${first}01", dora => "6|${first}01", customer => "120|${first}01",
+	boss => "60|${first}01", nobody => '0|', '' => '0|');
+my @users = (qw(ann dora nobody customer ann boss), '', 'ann', 'dora', '', 'customer', '', 'ann');
+
+my %statements = (
+	'sequential scan' => 'SELECT count(*), min(workspace_id::text) FROM test.doc',
+	'partitions' => 'SELECT count(*), min(workspace_id::text) FROM test.part',
+	'join' => 'SELECT count(*), min(d.workspace_id::text) FROM test.doc d JOIN test.part p USING (workspace_id, id)',
+	'semi-join' => 'SELECT count(*), min(workspace_id::text) FROM test.doc'
+	  . ' WHERE workspace_id IN (SELECT workspace_id FROM test.part)',
+	'lateral' => 'SELECT count(*), min(d.workspace_id::text) FROM generate_series(1, 99) n,'
+	  . ' LATERAL (SELECT * FROM test.doc WHERE workspace_id = test.w(n)) d',
+	'view' => 'SELECT n, first FROM test.view',
+	'PL/pgSQL' => 'SELECT test.kept()',
+	'SQL function' => 'SELECT * FROM test.sql_kept()',
+	'check' => 'SELECT 3 * count(*), min(test.w(n)::text) FROM generate_series(1, 99) n WHERE cnap_can_access(test.w(n))',
+	'list' => 'SELECT 3 * count(*), min(w::text) FROM unnest(cnap_accessible_workspaces()) w',
+	'subquery evaluated once' => 'SELECT 3 * count(*), min(w::text) FROM unnest((SELECT cnap_accessible_workspaces())) w');
+
+foreach my $mode ('auto', 'force_generic_plan', 'force_custom_plan')
+{
+	foreach my $scan ('any', 'enable_seqscan', 'enable_indexscan')
+	{
+		my $session = connect_to($node, 'app', "SET plan_cache_mode = $mode");
+		my @wrong;
+
+		$session->query("SET $scan = off") if $scan ne 'any';
+		foreach my $name (sort keys %statements)
+		{
+			(my $prepared = "p_$name") =~ s/\W/_/g;
+			$session->query("SET cnap.user_id = 'ann'");
+			$session->query("PREPARE $prepared AS $statements{$name}");
+			$session->query("EXECUTE $prepared") foreach 1 .. 6;
+			foreach my $user (@users)
+			{
+				$session->query("SET cnap.user_id = '$user'");
+				my $got = $session->query("EXECUTE $prepared");
+				push @wrong, "$name as '$user': $got" if $got ne $seen{$user};
+			}
+			$session->query('BEGIN');
+			foreach my $user (@users)
+			{
+				$session->query("SET LOCAL cnap.user_id = '$user'");
+				my $got = $session->query("EXECUTE $prepared");
+				push @wrong, "$name as '$user' in a transaction: $got" if $got ne $seen{$user};
+			}
+			$session->query('COMMIT');
+		}
+		is("@wrong", '', "another user between two executions, plan_cache_mode $mode, off: $scan");
+		$session->quit;
+	}
+}
+
+# ---- settings that come back ----
+
+{
+	my $session = connect_to($node, 'app', "SET cnap.user_id = 'dora'",
+		"PREPARE p AS $statements{'sequential scan'}", 'EXECUTE p');
+	my $expect = sub {
+		my ($user, $when) = @_;
+		is($session->query('EXECUTE p'), $seen{$user}, "$when: rows");
+		is($session->query("SELECT cnap_can_access(test.w(2)), cnap_can_access(test.w(21)), cnap_can_access(test.w(40))"),
+			{ ann => 't|f|f', dora => 'f|t|f', customer => 't|t|t', '' => 'f|f|f' }->{$user}, "$when: checks");
+	};
+
+	$expect->('dora', 'SET');
+	$session->query("BEGIN; SET LOCAL cnap.user_id = 'ann'");
+	$expect->('ann', 'SET LOCAL');
+	$session->query("SAVEPOINT a; SET LOCAL cnap.user_id = 'customer'");
+	$expect->('customer', 'SET LOCAL in a savepoint');
+	$session->query('ROLLBACK TO a');
+	$expect->('ann', 'ROLLBACK TO');
+	$session->query("SET LOCAL cnap.user_id = 'customer'; RELEASE a");
+	$expect->('customer', 'RELEASE');
+	$session->query("ROLLBACK");
+	$expect->('dora', 'ROLLBACK');
+	$session->query("BEGIN; SELECT set_config('cnap.user_id', 'customer', true); COMMIT");
+	$expect->('dora', 'COMMIT');
+	$session->query("BEGIN; SET cnap.user_id = 'customer'; ROLLBACK");
+	$expect->('dora', 'SET that is rolled back');
+	$session->attempt("BEGIN; SET LOCAL cnap.user_id = 'customer'; SELECT 1/0");
+	$session->query('ROLLBACK');
+	$expect->('dora', 'an error');
+	$session->query("DO \$\$ BEGIN SET LOCAL cnap.user_id = 'ann'; PERFORM count(*) FROM test.doc; RAISE 'x'; EXCEPTION WHEN OTHERS THEN NULL; END \$\$");
+	$expect->('dora', 'an exception in PL/pgSQL');
+	$session->query('RESET cnap.user_id');
+	$expect->('', 'RESET');
+	$session->query("SET cnap.user_id = 'ann'");
+	$expect->('ann', 'SET again');
+	$session->query("DISCARD ALL");
+	$session->query("PREPARE p AS $statements{'sequential scan'}");
+	$expect->('', 'DISCARD ALL');
+	$session->quit;
+}
+
+# ---- cursors ----
+#
+# What a cursor returns after the user has changed is the opener's or the current user's, and
+# never anybody else's; the scan may have begun or not.
+
+foreach my $scan ('enable_seqscan', 'enable_indexscan')
+{
+	foreach my $fetched (0, 1, 7)
+	{
+		my $session = connect_to($node, 'app', "SET $scan = off", 'BEGIN', "SET LOCAL cnap.user_id = 'dora'",
+			'DECLARE c CURSOR FOR SELECT workspace_id FROM test.doc',
+			'DECLARE s SCROLL CURSOR FOR SELECT workspace_id FROM test.part ORDER BY workspace_id');
+		my $title = "cursor of which $fetched rows were fetched, $scan off";
+
+		$session->query("MOVE $fetched FROM $_") foreach 'c', 's';
+		$session->query("SET LOCAL cnap.user_id = 'ann'");
+		foreach my $cursor ('c', 's')
+		{
+			my @numbers = map { substr $_, -2 } split /\n/, $session->query("FETCH ALL FROM $cursor");
+			is(scalar(grep { $_ > 20 && $_ != 21 } @numbers), 0, "$title, $cursor: nothing that is neither's");
+		}
+		$session->query("SET LOCAL cnap.user_id = 'dora'");
+		is($session->query('SELECT count(*) FROM test.doc'), 6, "$title: a new statement is the current user's");
+		$session->quit;
+	}
+}
+
+# A cursor WITH HOLD is read to its end by the COMMIT, in the name of whoever is the user then.
+{
+	my $session = connect_to($node, 'app', 'BEGIN', "SET LOCAL cnap.user_id = 'dora'",
+		'DECLARE h CURSOR WITH HOLD FOR SELECT workspace_id FROM test.doc', 'COMMIT');
+	is(() = $session->query('FETCH ALL FROM h') =~ /^1/mg, 6, 'cursor WITH HOLD: the rows of its transaction');
+	$session->quit;
+}
+
+# ---- roles ----
+
+{
+	$admin->query('CREATE ROLE plain LOGIN; GRANT USAGE ON SCHEMA test TO plain; GRANT SELECT ON test.doc TO plain');
+	my $session = connect_to($node, undef, 'SET ROLE app', "SET cnap.user_id = 'ann'",
+		"PREPARE p AS $statements{'sequential scan'}", 'EXECUTE p');
+
+	is($session->query('EXECUTE p'), $seen{ann}, 'SET ROLE: a role that is subject to the policies');
+	$session->query('RESET ROLE');
+	is($session->query('EXECUTE p'), "297|${first}01", 'RESET ROLE: the superuser is not');
+	$session->query('SET ROLE plain');
+	is($session->query('EXECUTE p'), $seen{ann}, 'SET ROLE: another role, the same user');
+	isnt($session->attempt("SET cnap.user_id = 'customer'") . $session->{sqlstate}, '00000',
+		'which cannot change the user');
+	is($session->query('EXECUTE p'), $seen{ann}, 'and has not');
+	$session->quit;
+}
+
+done_testing();
