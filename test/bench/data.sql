@@ -1,7 +1,8 @@
 -- data.sql: the data of one scale, always the same
 --
 -- The access data is made in the schema alt, for the alternatives, and copied from there into the
--- tables of the extension by load.sql. Variables: users, organizations, workspaces, rows, huge
+-- tables of the extension by load.sql. It is stored in the order of the primary keys, which is a
+-- random one. Variables: users, organizations, workspaces, rows, huge
 -- (whether there is a user "huge").
 --
 -- Everything follows from numbers. The workspaces are
@@ -38,7 +39,8 @@ RETURN 'auth0|' || (n + 1);
 
 CREATE TABLE alt.organization AS
 SELECT bench.organization(n) AS id
-FROM generate_series(1, :organizations) n;
+FROM generate_series(1, :organizations) n
+ORDER BY id;
 
 CREATE TABLE alt.organization_member AS
 SELECT bench.organization(n) AS organization_id, user_id COLLATE "C" AS user_id
@@ -56,7 +58,8 @@ FROM (
 				% (:organizations - 22)
 		FROM generate_series(0, :users - 1) u
 	) ordinary
-) AS members (n, user_id);
+) AS members (n, user_id)
+ORDER BY organization_id, user_id;
 
 CREATE TABLE alt.workspace AS
 SELECT bench.workspace(n) AS id,
@@ -67,6 +70,7 @@ SELECT bench.workspace(n) AS id,
 	END) COLLATE "C" AS owner_id,
 	bench.organization(manager) AS managed_by,
 	CASE
+		WHEN manager IS NULL THEN NULL
 		WHEN n <= 12140 AND n % 100 = 0 THEN timestamptz '2099-01-01 00:00+00'
 		WHEN n BETWEEN 12141 AND 1000000 AND n % 20 = 1 THEN '2020-01-01 00:00+00'
 	END AS managed_until
@@ -78,8 +82,8 @@ FROM (
 		WHEN n > 12140 AND n % 2 = 1 THEN 23 + bench.pick(n, 3, :organizations - 22)
 	END AS manager
 	FROM (SELECT n, (n - 12001) % 7 AS few FROM generate_series(1, :workspaces) n) numbers
-) managers;
-UPDATE alt.workspace SET managed_until = NULL WHERE managed_by IS NULL AND managed_until IS NOT NULL;
+) managers
+ORDER BY id;
 
 CREATE TABLE alt.workspace_member AS
 SELECT bench.workspace(n) AS workspace_id, (CASE
@@ -87,7 +91,8 @@ SELECT bench.workspace(n) AS workspace_id, (CASE
 		THEN 'few-' || 1 + (n - 12001) / 7
 		ELSE bench.user_id((bench.pick(n, 4, :users) + k * (:users / 5 + 1)) % :users)
 	END) COLLATE "C" AS user_id
-FROM generate_series(1, :workspaces) n, generate_series(0, 3) k;
+FROM generate_series(1, :workspaces) n, generate_series(0, 3) k
+ORDER BY workspace_id, user_id;
 
 ALTER TABLE alt.organization ADD PRIMARY KEY (id);
 ALTER TABLE alt.organization_member ADD PRIMARY KEY (organization_id, user_id);
