@@ -9,12 +9,12 @@
  * workspaces loaded; from then on a workspace that is not in the table is one
  * that the user cannot reach, and costs no lookup.
  *
- * What is kept is stamped with the epochs (epoch.h) of the moment before its
- * snapshot was taken, and published only if these are still the same after it
- * was read.  A stamp that is behind makes it
- * - void, if access_epoch moved;
- * - good for granting and not for denying, if membership_epoch moved;
- * - for a set: incomplete, if membership_epoch or workspace_epoch moved.
+ * What is kept is stamped with the number of events (epoch.h) of the moment
+ * before its snapshot was taken, and published only if there was none while it
+ * was read.  A later event makes it
+ * - void, if it is a change;
+ * - good for granting and not for denying, if somebody was added;
+ * - for a set: incomplete, whatever it is.
  * That a workspace does not exist is not kept, so its creation contradicts
  * nothing but sets.  Void entries are overwritten when the same question comes
  * again, or go with the table.
@@ -40,6 +40,7 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "decisions.h"
 #include "epoch.h"
 #include "identity.h"
 #include "validate.h"
@@ -59,11 +60,12 @@ struct CnapUser
 {
 	uint32		number;			/* stands for the user in decisions */
 	int			id_len;
-	CnapEpoch	epoch;			/* of the fields below */
+	uint32		stamp;			/* of the fields below */
 	uint32		lookups;		/* needed in this epoch */
 	uint32		load_at;		/* number of lookups at which to load the set */
 	bool		loaded;			/* the set is complete */
 	int			set_size;
+	int			set_allocated;
 	int			at_least;		/* the set is known to have more rows than this */
 	pg_uuid_t  *set;			/* sorted */
 	char		id[FLEXIBLE_ARRAY_MEMBER];
@@ -83,61 +85,11 @@ typedef struct UserEntry
 	char		status;
 } UserEntry;
 
-typedef struct DecisionKey
-{
-	pg_uuid_t	workspace;
-	uint32		user;
-} DecisionKey;
-
-typedef struct Decision
-{
-	DecisionKey key;
-	uint32		change;			/* epochs at which it was read */
-	uint32		membership;
-	CnapWays	ways;
-	char		status;
-	TimestampTz managed_until;
-} Decision;
-
-/*
- * A multiplicative hash.  Its upper half depends on all bits of the key; random
- * ids would need no more than an xor, but time-ordered and hand-made ones do.
- */
-static inline uint32
-hash_decision(DecisionKey key)
-{
-	uint64		words[2];
-
-	memcpy(words, &key.workspace, sizeof(words));
-	words[0] ^= words[1] * UINT64CONST(0x9E3779B97F4A7C15);
-	words[0] ^= key.user;
-	words[0] ^= words[0] >> 32;
-	return (uint32) ((words[0] * UINT64CONST(0xD6E8FEB86659FD93)) >> 32);
-}
-
-static inline bool
-equal_decisions(DecisionKey a, DecisionKey b)
-{
-	return a.user == b.user &&
-		memcmp(&a.workspace, &b.workspace, sizeof(pg_uuid_t)) == 0;
-}
-
 static inline bool
 equal_users(UserKey a, UserKey b)
 {
 	return a.hash == b.hash && a.len == b.len && memcmp(a.id, b.id, a.len) == 0;
 }
-
-#define SH_PREFIX decisions
-#define SH_ELEMENT_TYPE Decision
-#define SH_KEY_TYPE DecisionKey
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) hash_decision(key)
-#define SH_EQUAL(table, a, b) equal_decisions(a, b)
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
 
 #define SH_PREFIX users
 #define SH_ELEMENT_TYPE UserEntry
@@ -150,22 +102,18 @@ equal_users(UserKey a, UserKey b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* How full simplehash.h lets a table become before it doubles it. */
-#define FILL_FACTOR 0.9
-
-#define INITIAL_DECISIONS 256
 #define INITIAL_USERS 16
 
 static int	cache_size;			/* setting, in kB */
 
 /* Everything that follows is emptied together. */
 static MemoryContext cache_context = NULL;
-static decisions_hash *decisions = NULL;
+static MemoryContext user_context = NULL;	/* below it: users and their sets */
+static CnapDecisions *decisions = NULL;
 static users_hash *users = NULL;
 static uint32 next_user = 0;
 static CnapUser *current_user_entry = NULL;
 static CnapUser *last_user = NULL;
-static uint64 first_event = 0;	/* CnapCurrentEpoch.events at that moment */
 
 /* There is no room left; not done at once, since a user may be in use. */
 static bool empty_cache_next = false;
@@ -187,40 +135,28 @@ empty_cache(void)
 	if (cache_context == NULL)
 		cache_context = AllocSetContextCreate(TopMemoryContext,
 											  "cnap_org access decisions",
-											  ALLOCSET_DEFAULT_SIZES);
+											  ALLOCSET_SMALL_SIZES);
 	else
-		MemoryContextReset(cache_context);
-	decisions = decisions_create(cache_context, INITIAL_DECISIONS, NULL);
+		MemoryContextReset(cache_context);	/* deletes user_context */
+	user_context = GenerationContextCreate(cache_context, "cnap_org users",
+										   ALLOCSET_SMALL_MINSIZE,
+										   ALLOCSET_SMALL_INITSIZE,
+										   64 * 1024);
+	decisions = CnapDecisionsCreate(cache_context);
 	users = users_create(cache_context, INITIAL_USERS, NULL);
 	next_user = 0;
 	current_user_entry = NULL;
 	last_user = NULL;
-	first_event = CnapCurrentEpoch.events;
+	CnapEpochRestart();
 	empty_cache_next = false;
 }
 
-/* The memory that a hash table of decisions takes once it has more members. */
-static Size
-decisions_space(uint64 members)
-{
-	return pg_nextpower2_64(Max((uint64) (members / FILL_FACTOR) + 1,
-								INITIAL_DECISIONS)) * sizeof(Decision);
-}
-
-/*
- * Whether there is room for more decisions and other bytes.  While the table
- * grows, the former one is still there.
- */
+/* Whether there is room for more decisions and other bytes. */
 static bool
 has_room(uint64 more, Size bytes)
 {
-	Size		table = decisions->size * sizeof(Decision);
-	Size		grown = decisions_space(decisions->members + more);
-
-	if (grown > table)
-		bytes += grown;
-	return MemoryContextMemAllocated(cache_context, true) + bytes <=
-		(Size) cache_size * 1024;
+	return MemoryContextMemAllocated(cache_context, true) +
+		CnapDecisionsGrowth(decisions, more) + bytes <= (Size) cache_size * 1024;
 }
 
 /* Gives room, with the next question, to something that fits into an empty cache. */
@@ -247,9 +183,9 @@ begin_question(void)
 {
 	AcceptInvalidationMessages();
 
-	/* Stamps are shorter than the count of events that they come from. */
+	/* Stamps are short; what arrives during a question must fit as well. */
 	if (unlikely(decisions == NULL || empty_cache_next ||
-				 CnapCurrentEpoch.events - first_event >= PG_UINT32_MAX))
+				 CnapCurrentEpoch.events >= CNAP_MAX_STAMP / 2))
 		empty_cache();
 }
 
@@ -272,11 +208,11 @@ get_user(const char *id, int len)
 		if (next_user > 0)
 			empty_cache();
 	}
-	user = MemoryContextAllocZero(cache_context, offsetof(CnapUser, id) + len);
+	user = MemoryContextAllocZero(user_context, offsetof(CnapUser, id) + len);
 	user->number = next_user++;
 	user->id_len = len;
 	memcpy(user->id, id, len);
-	user->epoch = CnapCurrentEpoch;
+	user->stamp = CnapCurrentEpoch.events;
 	user->load_at = FIRST_LOAD;
 
 	key.id = user->id;
@@ -317,43 +253,32 @@ CnapCurrentUserChanged(void)
 
 /* ---- decisions ---- */
 
-static bool
-is_current(const CnapEpoch *epoch)
-{
-	return epoch->change == CnapCurrentEpoch.change &&
-		epoch->membership == CnapCurrentEpoch.membership;
-}
-
 /* Whether the user's set can be relied on for what is not in it. */
 static inline bool
 is_complete(const CnapUser *user)
 {
-	return user->loaded && is_current(&user->epoch) &&
-		user->epoch.workspace == CnapCurrentEpoch.workspace;
+	return user->loaded && user->stamp == CnapCurrentEpoch.events;
 }
 
-static inline Decision *
+/* A decision that is good for granting at least, or a null pointer. */
+static inline CnapDecision *
 find_decision(const CnapUser *user, const pg_uuid_t *workspace)
 {
-	DecisionKey key = {*workspace, user->number};
-	Decision   *decision = decisions_lookup(decisions, key);
+	CnapDecision *decision = CnapDecisionsFind(decisions, workspace, user->number);
 
-	if (decision != NULL && decision->change == CnapCurrentEpoch.change)
+	if (decision != NULL && decision->stamp >= CnapCurrentEpoch.change)
 		return decision;
 	return NULL;
 }
 
-/* Keeps a decision that was read when the epoch was this; there is room. */
+/* Keeps a decision that was read at the stamp; there is room. */
 static void
 keep_decision(const CnapUser *user, const pg_uuid_t *workspace,
-			  CnapWays ways, TimestampTz managed_until, const CnapEpoch *epoch)
+			  CnapWays ways, TimestampTz managed_until, uint32 stamp)
 {
-	DecisionKey key = {*workspace, user->number};
-	bool		found;
-	Decision   *decision = decisions_insert(decisions, key, &found);
+	CnapDecision *decision = CnapDecisionsInsert(decisions, workspace, user->number);
 
-	decision->change = epoch->change;
-	decision->membership = epoch->membership;
+	decision->stamp = stamp;
 	decision->ways = ways;
 	decision->managed_until = managed_until;
 }
@@ -373,20 +298,20 @@ user_text(const CnapUser *user)
 static void
 refresh_user(CnapUser *user)
 {
-	if (user->epoch.change != CnapCurrentEpoch.change)
+	if (user->stamp < CnapCurrentEpoch.change)
 	{
 		user->loaded = false;
 		user->at_least = 0;
 		user->lookups = 0;
 		user->load_at = FIRST_LOAD;
-		user->epoch = CnapCurrentEpoch;
+		user->stamp = CnapCurrentEpoch.events;
 	}
 	else if (user->loaded && !is_complete(user))
 	{
 		user->loaded = false;
 		user->lookups = 0;
 		user->load_at = 1 + user->set_size / LOAD_ROWS;
-		user->epoch = CnapCurrentEpoch;
+		user->stamp = CnapCurrentEpoch.events;
 	}
 }
 
@@ -397,7 +322,7 @@ refresh_user(CnapUser *user)
 static bool
 load_set(CnapUser *user, uint64 max_rows)
 {
-	CnapEpoch	epoch = CnapCurrentEpoch;
+	uint32		stamp = CnapCurrentEpoch.events;
 	text	   *id = user_text(user);
 	int			count = 0;
 	CnapReach  *items = CnapFindReach(id, max_rows, &count);
@@ -411,7 +336,7 @@ load_set(CnapUser *user, uint64 max_rows)
 	}
 	if (!has_room(count, count * sizeof(pg_uuid_t)))
 	{
-		if (decisions_space(count) + count * sizeof(pg_uuid_t) <
+		if (CnapDecisionsSpace(count) + count * sizeof(pg_uuid_t) <
 			(Size) cache_size * 1024 / 2 && decisions->members > 0)
 			run_out_of_room();
 		else
@@ -421,21 +346,23 @@ load_set(CnapUser *user, uint64 max_rows)
 	}
 
 	CnapEpochNoteLoad();
-	if (memcmp(&epoch, &CnapCurrentEpoch, sizeof(epoch)) == 0)
+	if (stamp == CnapCurrentEpoch.events)
 	{
-		if (user->set != NULL)
-			pfree(user->set);
-		user->set = NULL;
+		if (user->set_allocated < count)
+		{
+			if (user->set != NULL)
+				pfree(user->set);
+			user->set = MemoryContextAllocHuge(user_context, count * sizeof(pg_uuid_t));
+			user->set_allocated = count;
+		}
 		user->set_size = count;
-		if (count > 0)
-			user->set = MemoryContextAllocHuge(cache_context, count * sizeof(pg_uuid_t));
 		for (int i = 0; i < count; i++)
 		{
 			user->set[i] = items[i].workspace;
 			keep_decision(user, &items[i].workspace, items[i].ways,
-						  items[i].managed_until, &epoch);
+						  items[i].managed_until, stamp);
 		}
-		user->epoch = epoch;
+		user->stamp = stamp;
 		user->loaded = true;
 	}
 	pfree(items);
@@ -446,7 +373,7 @@ load_set(CnapUser *user, uint64 max_rows)
 static CnapWays
 look_up(CnapUser *user, const pg_uuid_t *workspace)
 {
-	CnapEpoch	epoch;
+	uint32		stamp;
 	CnapAccess	access;
 	text	   *id;
 
@@ -456,7 +383,7 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	{
 		if (load_set(user, (uint64) user->lookups * LOAD_ROWS))
 		{
-			Decision   *decision = find_decision(user, workspace);
+			CnapDecision *decision = find_decision(user, workspace);
 
 			return decision == NULL ? 0 :
 				CnapWaysNow(decision->ways, decision->managed_until);
@@ -464,17 +391,17 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 		user->load_at = user->lookups * 2;
 	}
 
-	epoch = CnapCurrentEpoch;
+	stamp = CnapCurrentEpoch.events;
 	id = user_text(user);
 	access = CnapFindAccess(id, workspace);
 	pfree(id);
 	if (access.exists)
 	{
 		CnapEpochNoteLoad();
-		if (!is_current(&epoch))
+		if (stamp != CnapCurrentEpoch.events)
 			 /* what was read may be older than what changed meanwhile */ ;
 		else if (has_room(1, 0))
-			keep_decision(user, workspace, access.ways, access.managed_until, &epoch);
+			keep_decision(user, workspace, access.ways, access.managed_until, stamp);
 		else
 			run_out_of_room();
 	}
@@ -484,7 +411,7 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 bool
 CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed)
 {
-	Decision   *decision = find_decision(user, workspace);
+	CnapDecision *decision = find_decision(user, workspace);
 
 	if (likely(decision != NULL))
 	{
@@ -493,7 +420,7 @@ CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed)
 			stats.hits++;
 			return true;
 		}
-		if (decision->membership == CnapCurrentEpoch.membership)
+		if (decision->stamp >= CnapCurrentEpoch.membership)
 		{
 			stats.hits++;
 			return false;
@@ -510,9 +437,9 @@ CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed)
 CnapWays
 CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
 {
-	Decision   *decision = find_decision(user, workspace);
+	CnapDecision *decision = find_decision(user, workspace);
 
-	if (decision != NULL && decision->membership == CnapCurrentEpoch.membership)
+	if (decision != NULL && decision->stamp >= CnapCurrentEpoch.membership)
 	{
 		stats.hits++;
 		return CnapWaysNow(decision->ways, decision->managed_until);
@@ -530,7 +457,7 @@ CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
 int
 CnapReachSize(CnapUser *user, int max_rows)
 {
-	if (user->epoch.change == CnapCurrentEpoch.change)
+	if (user->stamp >= CnapCurrentEpoch.change)
 	{
 		if (user->loaded)
 			return user->set_size;
@@ -554,7 +481,7 @@ CnapReachable(CnapUser *user, CnapWays allowed, int *count)
 										Max(user->set_size, 1) * sizeof(pg_uuid_t));
 		for (int i = 0; i < user->set_size; i++)
 		{
-			Decision   *decision = find_decision(user, &user->set[i]);
+			CnapDecision *decision = find_decision(user, &user->set[i]);
 
 			if (CnapWaysNow(decision->ways, decision->managed_until) & allowed)
 				result[found++] = user->set[i];
@@ -604,8 +531,6 @@ Datum
 cnap_cache_stats(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	decisions_iterator iterator;
-	Decision   *decision;
 	int64		entries = 0;
 	Datum		values[6];
 	bool		nulls[6] = {false};
@@ -614,14 +539,14 @@ cnap_cache_stats(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 
 	begin_question();
-	decisions_start_iterate(decisions, &iterator);
-	while ((decision = decisions_iterate(decisions, &iterator)) != NULL)
-		entries += decision->change == CnapCurrentEpoch.change;
+	for (uint64 i = 0; i <= decisions->mask; i++)
+		entries += decisions->tags[i] != 0 &&
+			decisions->slots[i].stamp >= CnapCurrentEpoch.change;
 
 	values[0] = Int64GetDatum(stats.hits);
 	values[1] = Int64GetDatum(stats.misses);
 	values[2] = Int64GetDatum(stats.loads);
-	values[3] = Int64GetDatum(CnapCurrentEpoch.change + stats.overflows);
+	values[3] = Int64GetDatum(CnapCurrentEpoch.changes + stats.overflows);
 	values[4] = Int64GetDatum(entries);
 	values[5] = Int64GetDatum((int64) MemoryContextMemAllocated(cache_context, true));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));

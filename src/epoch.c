@@ -46,7 +46,7 @@ PG_FUNCTION_INFO_V1(cnap_signal_change);
 PG_FUNCTION_INFO_V1(cnap_signal_membership);
 PG_FUNCTION_INFO_V1(cnap_signal_workspace);
 
-CnapEpoch	CnapCurrentEpoch = {0, 0, 0, 0};
+CnapEpoch	CnapCurrentEpoch = {0, 0, 0, 0, 0};
 
 /* Something was kept that this transaction's own changes may show in. */
 static bool kept_uncommitted = false;
@@ -61,22 +61,25 @@ epoch_invalidated(Datum arg, Oid relid)
 	if (!OidIsValid(relid) || relid == CnapKnownTableOid(CNAP_ACCESS_EPOCH))
 		CnapEpochAdvance();
 	else if (relid == CnapKnownTableOid(CNAP_MEMBERSHIP_EPOCH))
-	{
-		CnapCurrentEpoch.membership++;
-		CnapCurrentEpoch.events++;
-	}
+		CnapCurrentEpoch.membership = ++CnapCurrentEpoch.events;
 	else if (relid == CnapKnownTableOid(CNAP_WORKSPACE_EPOCH))
-	{
-		CnapCurrentEpoch.workspace++;
-		CnapCurrentEpoch.events++;
-	}
+		CnapCurrentEpoch.workspace = ++CnapCurrentEpoch.events;
 }
 
 void
 CnapEpochAdvance(void)
 {
-	CnapCurrentEpoch.change++;
-	CnapCurrentEpoch.events++;
+	CnapCurrentEpoch.change = ++CnapCurrentEpoch.events;
+	CnapCurrentEpoch.changes++;
+}
+
+void
+CnapEpochRestart(void)
+{
+	CnapCurrentEpoch.events = 0;
+	CnapCurrentEpoch.change = 0;
+	CnapCurrentEpoch.membership = 0;
+	CnapCurrentEpoch.workspace = 0;
 }
 
 void

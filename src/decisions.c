@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * decisions.c
+ *	  The hash table of access decisions: what makes it and lets it grow.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "port/pg_bitutils.h"
+#include "utils/memutils.h"
+
+#include "decisions.h"
+
+#define MIN_SLOTS 256
+
+/* The table doubles when this part of its slots is taken. */
+#define MAX_FILL 0.8
+
+#define SLOT_SPACE (sizeof(uint16) + sizeof(CnapDecision))
+
+static uint64
+slots_for(uint64 members)
+{
+	return pg_nextpower2_64(Max((uint64) (members / MAX_FILL) + 1, MIN_SLOTS));
+}
+
+static void
+allocate_slots(CnapDecisions *table, uint64 slots)
+{
+	Assert(slots <= (uint64) PG_UINT32_MAX + 1);
+	table->mask = (uint32) (slots - 1);
+	table->tags = MemoryContextAllocExtended(table->context, slots * sizeof(uint16),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	table->slots = MemoryContextAllocHuge(table->context,
+										  slots * sizeof(CnapDecision));
+}
+
+CnapDecisions *
+CnapDecisionsCreate(MemoryContext context)
+{
+	CnapDecisions *table = MemoryContextAlloc(context, sizeof(CnapDecisions));
+
+	table->context = context;
+	table->members = 0;
+	allocate_slots(table, MIN_SLOTS);
+	return table;
+}
+
+/* Puts all entries into a table of twice as many slots. */
+static void
+grow(CnapDecisions *table)
+{
+	CnapDecisions former = *table;
+
+	allocate_slots(table, 2 * ((uint64) former.mask + 1));
+	for (uint64 i = 0; i <= former.mask; i++)
+	{
+		if (former.tags[i] != 0)
+		{
+			CnapDecision *decision = &former.slots[i];
+			uint64		hash = CnapDecisionHash(&decision->workspace, decision->user);
+			uint32		slot = CnapDecisionsSlot(table, &decision->workspace,
+												 decision->user, hash);
+
+			table->tags[slot] = CnapDecisionTag(hash);
+			table->slots[slot] = *decision;
+		}
+	}
+	pfree(former.tags);
+	pfree(former.slots);
+}
+
+CnapDecision *
+CnapDecisionsInsert(CnapDecisions *table, const pg_uuid_t *workspace, uint32 user)
+{
+	uint64		hash = CnapDecisionHash(workspace, user);
+	uint32		slot = CnapDecisionsSlot(table, workspace, user, hash);
+
+	if (table->tags[slot] == 0)
+	{
+		if (slots_for((uint64) table->members + 1) > (uint64) table->mask + 1)
+		{
+			grow(table);
+			slot = CnapDecisionsSlot(table, workspace, user, hash);
+		}
+		table->tags[slot] = CnapDecisionTag(hash);
+		table->slots[slot].workspace = *workspace;
+		table->slots[slot].user = user;
+		table->members++;
+	}
+	return &table->slots[slot];
+}
+
+/* While the table grows, the former one is still there. */
+Size
+CnapDecisionsGrowth(const CnapDecisions *table, uint64 more)
+{
+	uint64		slots = slots_for(table->members + more);
+
+	return slots > (uint64) table->mask + 1 ? slots * SLOT_SPACE : 0;
+}
+
+Size
+CnapDecisionsSpace(uint64 members)
+{
+	return slots_for(members) * SLOT_SPACE;
+}

@@ -1,0 +1,120 @@
+/*-------------------------------------------------------------------------
+ *
+ * decisions.h
+ *	  The hash table of access decisions.
+ *
+ * Open addressing with linear probing (Knuth, The Art of Computer Programming,
+ * volume 3, section 6.4, algorithm L).  Beside the entries stands an array with
+ * a tag of 16 bits of each entry's hash.  A search goes through the tags, and
+ * touches an entry only where the tag is the same.  That matters for what is
+ * not in the table, which is what a scan over other tenants' rows asks for most
+ * of the time: its search ends in one or two cache lines of tags, also in a
+ * table that is rather full.
+ *
+ * Nothing is ever removed; the memory goes with its context.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_DECISIONS_H
+#define CNAP_DECISIONS_H
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "permission.h"
+
+typedef struct CnapDecision
+{
+	pg_uuid_t	workspace;
+	uint32		user;
+	uint32		stamp:27;		/* CnapCurrentEpoch.events before it was read */
+	uint32		ways:5;			/* CnapWays */
+	TimestampTz managed_until;	/* DT_NOEND: without end */
+} CnapDecision;
+
+/* The first stamp that does not fit. */
+#define CNAP_MAX_STAMP (1 << 27)
+
+typedef struct CnapDecisions
+{
+	MemoryContext context;
+	uint32		mask;			/* number of slots - 1 */
+	uint32		members;
+	uint16	   *tags;			/* 0: the slot is free */
+	CnapDecision *slots;
+} CnapDecisions;
+
+/* All of the table's memory is allocated in the context. */
+extern CnapDecisions *CnapDecisionsCreate(MemoryContext context);
+
+/*
+ * The entry of a workspace and a user, which is made, with the rest of it
+ * undefined, if there is none.
+ */
+extern CnapDecision *CnapDecisionsInsert(CnapDecisions *table,
+										 const pg_uuid_t *workspace, uint32 user);
+
+/* How many bytes the table needs beside those it has, to take more entries. */
+extern Size CnapDecisionsGrowth(const CnapDecisions *table, uint64 more);
+
+/* How many bytes a table of so many entries takes. */
+extern Size CnapDecisionsSpace(uint64 members);
+
+/*
+ * A multiplicative hash.  Random ids would need no more than an xor, but
+ * time-ordered and hand-made ones do.
+ */
+static inline uint64
+CnapDecisionHash(const pg_uuid_t *workspace, uint32 user)
+{
+	uint64		words[2];
+
+	memcpy(words, workspace, sizeof(words));
+	words[0] ^= words[1] * UINT64CONST(0x9E3779B97F4A7C15);
+	words[0] ^= words[0] >> 32;
+	words[0] = (words[0] ^ user) * UINT64CONST(0xD6E8FEB86659FD93);
+	return words[0] ^ (words[0] >> 32);
+}
+
+static inline uint16
+CnapDecisionTag(uint64 hash)
+{
+	return (uint16) (hash >> 48) | 1;
+}
+
+/*
+ * The slot of a workspace and a user, or the free one where the search ended.
+ */
+static inline uint32
+CnapDecisionsSlot(const CnapDecisions *table, const pg_uuid_t *workspace,
+				  uint32 user, uint64 hash)
+{
+	uint16		tag = CnapDecisionTag(hash);
+	uint32		slot = (uint32) hash & table->mask;
+
+	while (table->tags[slot] != 0)
+	{
+		if (unlikely(table->tags[slot] == tag))
+		{
+			const CnapDecision *decision = &table->slots[slot];
+
+			if (decision->user == user &&
+				memcmp(&decision->workspace, workspace, sizeof(pg_uuid_t)) == 0)
+				break;
+		}
+		slot = (slot + 1) & table->mask;
+	}
+	return slot;
+}
+
+/* The entry of a workspace and a user, or a null pointer. */
+static inline CnapDecision *
+CnapDecisionsFind(const CnapDecisions *table, const pg_uuid_t *workspace, uint32 user)
+{
+	uint32		slot = CnapDecisionsSlot(table, workspace, user,
+										 CnapDecisionHash(workspace, user));
+
+	return table->tags[slot] != 0 ? &table->slots[slot] : NULL;
+}
+
+#endif							/* CNAP_DECISIONS_H */
