@@ -525,19 +525,17 @@ CnapCacheInit(void)
 }
 
 /*
- * cnap_cache_stats() -> (hits, misses, loads, flushes, entries, bytes)
+ * cnap_cache_stats() -> one row (hits, misses, loads, flushes, entries, bytes)
  */
 Datum
 cnap_cache_stats(PG_FUNCTION_ARGS)
 {
-	TupleDesc	desc;
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		entries = 0;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-
+	InitMaterializedSRF(fcinfo, 0);
 	begin_question();
 	for (uint64 i = 0; i <= decisions->mask; i++)
 		entries += decisions->tags[i] != 0 &&
@@ -549,5 +547,6 @@ cnap_cache_stats(PG_FUNCTION_ARGS)
 	values[3] = Int64GetDatum(CnapCurrentEpoch.changes + stats.overflows);
 	values[4] = Int64GetDatum(entries);
 	values[5] = Int64GetDatum((int64) MemoryContextMemAllocated(cache_context, true));
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	return (Datum) 0;
 }

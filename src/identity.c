@@ -39,7 +39,10 @@ static char *user_id_setting = NULL;
 
 PG_FUNCTION_INFO_V1(cnap_current_user);
 
-/* check_hook of cnap.user_id: empty, or a user id. */
+/*
+ * check_hook of cnap.user_id: empty, or a user id.  GUC_DISALLOW_IN_FILE stops
+ * ALTER SYSTEM alone, and that only while the setting is defined.
+ */
 static bool
 check_user_id(char **newval, void **extra, GucSource source)
 {
@@ -47,6 +50,12 @@ check_user_id(char **newval, void **extra, GucSource source)
 
 	if (*newval == NULL || **newval == '\0')
 		return true;
+
+	if (source == PGC_S_FILE)
+	{
+		GUC_check_errdetail("A configuration file would make everybody the same user.");
+		return false;
+	}
 
 	len = strlen(*newval);
 	if (!CnapIsUserId(*newval, len) ||
@@ -66,10 +75,6 @@ assign_user_id(const char *newval, void *extra)
 	CnapCurrentUserChanged();
 }
 
-/*
- * Defines the settings.  GUC_DISALLOW_IN_FILE: a configuration file would make
- * everybody who connects the same user.
- */
 void
 CnapIdentityInit(void)
 {

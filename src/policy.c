@@ -545,29 +545,61 @@ cnap_unprotect(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Adds a table to the result of cnap_protected_tables(). */
-static void
-return_protection(ReturnSetInfo *rsinfo, Oid relid, const Protection *protection)
+/* Whether row-level security is enabled on a table, and forced on its owner. */
+static bool
+is_forced(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class form;
+	bool		forced = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		forced = form->relrowsecurity && form->relforcerowsecurity;
+		ReleaseSysCache(tuple);
+	}
+	return forced;
+}
+
+/* Whether a table and all that inherit from it are protected completely. */
+static bool
+is_enforced(Oid relid, const Checks *checks)
+{
+	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Protection	protection;
+		CnapPermission write;
+
+		read_protection(lfirst_oid(lc), checks, &protection);
+		if (!is_complete(&protection, &write) || !is_forced(lfirst_oid(lc)))
+			return false;
+	}
+	return true;
+}
+
+/* Adds a table to the result of cnap_protected_tables(). */
+static void
+return_protection(ReturnSetInfo *rsinfo, Oid relid, const Checks *checks,
+				  const Protection *protection)
+{
+	char	   *column = get_attname(relid, protection->column, true);
 	CnapPermission write;
-	bool		complete = is_complete(protection, &write);
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	if (!HeapTupleIsValid(tuple))
+	if (column == NULL)
 		return;					/* dropped in the meantime */
-	form = (Form_pg_class) GETSTRUCT(tuple);
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = DirectFunctionCall1(namein,
-									CStringGetDatum(get_attname(relid, protection->column, false)));
+									CStringGetDatum(column));
+	nulls[2] = !is_complete(protection, &write);
 	values[2] = ObjectIdGetDatum(CnapPermissionToOid(write));
-	nulls[2] = !complete;
-	values[3] = BoolGetDatum(complete && form->relrowsecurity &&
-							 form->relforcerowsecurity);
+	values[3] = BoolGetDatum(is_enforced(relid, checks));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	ReleaseSysCache(tuple);
 }
 
 /*
@@ -611,7 +643,7 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 
 		read_protection(lfirst_oid(lc), &checks, &protection);
 		if (protection.tests_column)
-			return_protection(rsinfo, lfirst_oid(lc), &protection);
+			return_protection(rsinfo, lfirst_oid(lc), &checks, &protection);
 	}
 	return (Datum) 0;
 }

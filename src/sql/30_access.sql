@@ -117,10 +117,10 @@ COMMENT ON FUNCTION @extschema@.cnap_explain_access(text, uuid) IS
 'each way into the workspace (owner, member, organization), whether the user has it, with which role and until when, and why or why not; one row with path "none" for an unknown workspace. Errors: 22023 for an invalid user id and for null';
 REVOKE ALL ON FUNCTION @extschema@.cnap_explain_access(text, uuid) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.cnap_cache_stats(
-	OUT hits bigint, OUT misses bigint, OUT loads bigint, OUT flushes bigint,
-	OUT entries bigint, OUT bytes bigint) RETURNS record
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+CREATE FUNCTION @extschema@.cnap_cache_stats()
+RETURNS TABLE (hits bigint, misses bigint, loads bigint, flushes bigint, entries bigint,
+	bytes bigint)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 1
 AS 'MODULE_PATHNAME', 'cnap_cache_stats';
 COMMENT ON FUNCTION @extschema@.cnap_cache_stats() IS
 'what this session''s cache of access decisions did: questions answered from it (hits) and by lookups (misses), attempts to load a user''s whole set (loads), how often all was void (flushes); the decisions (entries) and the memory (bytes) that it holds now';

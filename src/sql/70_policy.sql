@@ -26,4 +26,4 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_protected_tables';
 COMMENT ON FUNCTION @extschema@.cnap_protected_tables() IS
-'the tables with policies of cnap_protect(), read from the catalogs; enforced: every command has its restrictive policy, and row-level security is enabled and forced';
+'the tables with policies of cnap_protect(), read from the catalogs; enforced: every command has its restrictive policy, and row-level security is enabled and forced, in the table and in its partitions and inheritance children';
