@@ -74,5 +74,11 @@ BEGIN
 END
 $$;
 
+-- all data in memory
+CREATE EXTENSION IF NOT EXISTS pg_prewarm;
+SELECT sum(pg_prewarm(oid::regclass)) FROM pg_class
+WHERE relkind IN ('r', 'i')
+	AND relnamespace::regnamespace::text IN ('alt', 'app', 'bench', 'cnap');
+
 GRANT USAGE ON SCHEMA alt, app, bench TO bench_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA alt, app, bench TO bench_app;

@@ -34,3 +34,6 @@ RESET session_replication_role;
 SELECT definition FROM secondary \gexec
 
 SELECT cnap_trust('bench_app');
+
+VACUUM (ANALYZE);
+CHECKPOINT;

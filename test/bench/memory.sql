@@ -34,4 +34,4 @@ SELECT :'variant' || '_context', max(context) FROM seen HAVING max(context) IS N
 UNION ALL
 SELECT :'variant' || '_entries', max(entries) FROM seen
 UNION ALL
-SELECT 'bound', 1024 * current_setting('cnap.cache_size')::int WHERE :'variant' = 'bounded';
+SELECT 'bound', pg_size_bytes(current_setting('cnap.cache_size')) WHERE :'variant' = 'bounded';
