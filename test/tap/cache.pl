@@ -154,6 +154,12 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 
 			warm($_, $warmth) foreach $session, $other;
 			$session->query("BEGIN ISOLATION LEVEL $isolation");
+			change($session, $change);
+			warm($session, $warmth);
+			$session->query('ROLLBACK');
+			is(answers($session), $before, "$title: gone with a transaction without savepoints");
+
+			$session->query("BEGIN ISOLATION LEVEL $isolation");
 			warm($session, $warmth);
 			$session->query('SAVEPOINT a');
 			change($session, $change);
@@ -220,30 +226,26 @@ foreach ([ 'grant', 30, $grant, 'ann', 'f' ], [ 'revocation', 1, $revoke, 'ann',
 	[ 'removal', 21, "SELECT cnap_remove_workspace_member(test.w(21), 'dora')", 'dora', 't' ])
 {
 	my ($name, $n, $change, $user, $before) = @$_;
-	my $session = reader($user, $n);
-	my $title = "early trigger, $name";
 
 	foreach my $fail ('off', 'on')
 	{
-		$session->query("SET test.fail = $fail");
-		$session->query('BEGIN');
-		$session->query("SET LOCAL cnap.user_id = 'customer'");
-		$session->query('SAVEPOINT a');
-		$session->attempt($change);
-		isnt($session->{error}, '', "$title: the statement fails") if $fail eq 'on';
-		$session->query('ROLLBACK TO a');
-		$session->query("SET LOCAL cnap.user_id = '$user'");
-		is(answers($session), $before, "$title, fail $fail: nothing is left after ROLLBACK TO");
-		$session->query("SET LOCAL cnap.user_id = 'customer'");
-		$session->attempt($change);
-		$session->query('ROLLBACK');
-		is(answers($session), $before, "$title, fail $fail: nothing is left after ROLLBACK");
+		foreach my $end ('ROLLBACK TO a', 'ROLLBACK', $fail eq 'on' ? 'the statement' : ())
+		{
+			# a session that remembers nothing yet
+			my $session = reader($user, $n, "SET test.fail = $fail");
+
+			$session->query("SET cnap.user_id = 'customer'");
+			$session->query('BEGIN') if $end ne 'the statement';
+			$session->query('SAVEPOINT a') if $end eq 'ROLLBACK TO a';
+			$session->attempt($change);
+			my $sqlstate = $session->{sqlstate};
+			$session->query($end) if $end ne 'the statement';
+			$session->query("SET cnap.user_id = '$user'");
+			is("$sqlstate " . answers($session), ($fail eq 'on' ? 'P0001 ' : '00000 ') . $before,
+				"early trigger, fail $fail, $name: nothing is left after $end");
+			$session->quit;
+		}
 	}
-	$session->query("SET cnap.user_id = 'customer'");
-	$session->attempt($change);
-	$session->query("SET cnap.user_id = '$user'");
-	is(answers($session), $before, "$title: nothing is left after a failed statement");
-	$session->quit;
 }
 $admin->query('DROP TRIGGER "0" ON cnap.workspace; DROP TRIGGER "0" ON cnap.workspace_member');
 

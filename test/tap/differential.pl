@@ -208,7 +208,7 @@ my $writer = $writers[0];
 my @readers = map {
 	my ($name, $begin) = @$_;
 	my $session = connect_to($node, 'app',
-		'PREPARE compare (jsonb, boolean) AS SELECT * FROM test.differences($1, $2)');
+		'PREPARE compare (jsonb, text[], boolean) AS SELECT * FROM test.differences($1, $2, $3)');
 	$session->query('SET plan_cache_mode = force_generic_plan') if chance(50);
 	{ name => $name, session => $session, begin => $begin, open => 0 }
 } ([ 'autocommit' ], [ 'read committed', 'BEGIN' ],
@@ -267,16 +267,20 @@ sub compare
 	return 1;
 }
 
-sub parallel
+# What to compare: as a rule the answers about three people, or else about all of them, and
+# sometimes with parallel scans
+sub scope
 {
-	return chance(4) ? 'true' : 'false';
+	my $people = chance(20) ? 'test.everybody()' : 'test.three_people(' . random(7) . ')';
+
+	return "$people, " . (chance(4) ? 'true' : 'false');
 }
 
 # The session that changes sees its own changes.
 sub compare_writer
 {
 	compare($writer, "the writer $writer->{name}",
-		"SET ROLE app;\nSELECT * FROM test.differences(test.rules(), " . parallel() . ')');
+		"SET ROLE app;\nSELECT * FROM test.differences(test.rules(), " . scope() . ')');
 	$writer->query('RESET ROLE');
 	return;
 }
@@ -297,7 +301,7 @@ sub compare_reader
 		$session->query($reader->{begin});
 		$reader->{open} = 1;
 	}
-	my $arguments = "'" . ($rules =~ s/'/''/gr) . "', " . parallel();
+	my $arguments = "'" . ($rules =~ s/'/''/gr) . "', " . scope();
 	my $compared = compare($session, $reader->{name}, $reader->{open} && chance(20)
 		? "SAVEPOINT s;\nEXECUTE compare($arguments);\nROLLBACK TO s"
 		: "EXECUTE compare($arguments)");
@@ -382,7 +386,7 @@ sub two_phase
 sub compare_writer_outside
 {
 	compare($writer, "$writer->{name} after PREPARE TRANSACTION",
-		"SET ROLE app;\nSELECT * FROM test.differences('" . ($rules =~ s/'/''/gr) . "')");
+		"SET ROLE app;\nSELECT * FROM test.differences('" . ($rules =~ s/'/''/gr) . "', " . scope() . ')');
 	$writer->query('RESET ROLE');
 	return;
 }
@@ -457,13 +461,13 @@ my $step = 0;
 
 while ($step < $steps && (!$seconds || time - $started < $seconds))
 {
-	foreach (1 .. (chance(60) ? 1 : random(9)))
+	foreach (1 .. (chance(50) ? 1 : random(12)))
 	{
 		step();
 		committed() unless $in_transaction;
 	}
 	$step++;
-	compare_writer() unless $aborted || chance(30);
+	compare_writer() unless $aborted || chance(40);
 	compare_reader() unless $locked;
 }
 end_transaction('ROLLBACK') if $in_transaction;

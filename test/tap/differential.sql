@@ -83,8 +83,8 @@ $$;
 
 CREATE TYPE test.answer AS (question text, user_id text, workspace_id uuid, answer text);
 
-/* What the engine says about all pairs; about the current user, in a session of that user. */
-CREATE FUNCTION test.engine(workspaces uuid[], parallel boolean) RETURNS SETOF test.answer
+/* What the engine says about people and workspaces; in the name of each of them, too. */
+CREATE FUNCTION test.engine(people text[], workspaces uuid[], parallel boolean) RETURNS SETOF test.answer
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -94,35 +94,35 @@ DECLARE
 BEGIN
 	RETURN QUERY
 	SELECT 'check', p.user_id, w.id, cnap_can_access(p.user_id, w.id)::text
-	FROM test.person p, unnest(workspaces) w (id);
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id);
 	RETURN QUERY
 	SELECT 'check', p.user_id, w.id, cnap_can_access(p.user_id::uuid, w.id)::text
-	FROM test.person p, unnest(workspaces) w (id)
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id)
 	WHERE p.user_id ~ is_uuid;
 	RETURN QUERY
 	SELECT 'permissions', p.user_id, w.id,
 		string_agg(i::text, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(p.user_id, w.id, i))
-	FROM test.person p, unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
 	GROUP BY p.user_id, w.id;
 	RETURN QUERY
 	SELECT 'permissions', p.user_id, w.id,
 		string_agg(i::text, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(p.user_id::uuid, w.id, i))
-	FROM test.person p, unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id), unnest(enum_range(NULL::cnap.permission)) i
 	WHERE p.user_id ~ is_uuid
 	GROUP BY p.user_id, w.id;
 	RETURN QUERY
 	SELECT 'role', p.user_id, w.id, cnap_workspace_role(p.user_id, w.id)::text
-	FROM test.person p, unnest(workspaces) w (id);
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id);
 	RETURN QUERY
 	SELECT 'explanation', p.user_id, w.id,
 		(SELECT string_agg(concat_ws(' ', path, e.role, extract(epoch FROM until)), ', ' ORDER BY path)
 			FROM cnap_explain_access(p.user_id, w.id) e WHERE granted)
-	FROM test.person p, unnest(workspaces) w (id);
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id);
 	RETURN QUERY
 	SELECT 'list', p.user_id, NULL::uuid, cnap_accessible_workspaces(p.user_id)::text
-	FROM test.person p;
+	FROM unnest(people) p (user_id);
 
-	FOR person IN SELECT p.user_id FROM test.person p LOOP
+	FOREACH person IN ARRAY people LOOP
 		PERFORM set_config('cnap.user_id', person, true);
 		RETURN QUERY
 		SELECT 'check', person, w.id, cnap_can_access(w.id)::text FROM unnest(workspaces) w (id);
@@ -146,7 +146,7 @@ END
 $$;
 
 /* What the rules say at a moment, as answers to the same questions */
-CREATE FUNCTION test.expected(rules jsonb, workspaces uuid[], moment timestamptz)
+CREATE FUNCTION test.expected(rules jsonb, people text[], workspaces uuid[], moment timestamptz)
 RETURNS SETOF test.answer LANGUAGE sql STABLE
 AS $$
 	WITH way AS (
@@ -162,7 +162,7 @@ AS $$
 				WHERE EXISTS (SELECT FROM way z JOIN test.allowed a USING (path, role)
 					WHERE z.user_id = p.user_id AND z.workspace_id = w.id
 						AND i = ANY (a.permissions))) AS permissions
-		FROM test.person p
+		FROM unnest(people) p (user_id)
 			CROSS JOIN unnest(workspaces) w (id)
 			LEFT JOIN way y ON y.user_id = p.user_id AND y.workspace_id = w.id
 		GROUP BY p.user_id, w.id
@@ -184,14 +184,14 @@ AS $$
 		FROM test.content c, unnest(c.ids) n
 		WHERE EXISTS (SELECT FROM way y
 			WHERE y.user_id = p.user_id AND y.workspace_id = c.workspace_id))
-	FROM test.person p
+	FROM unnest(people) p (user_id)
 $$;
 
 /*
  * The differences between the engine and the rules.  Where the end of a
  * management falls into the comparison, what is said about the user is left out.
  */
-CREATE FUNCTION test.differences(rules jsonb, parallel boolean DEFAULT false)
+CREATE FUNCTION test.differences(rules jsonb, people text[], parallel boolean)
 RETURNS TABLE (question text, user_id text, workspace_id uuid, expected text, answer text)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -203,12 +203,12 @@ DECLARE
 BEGIN
 	workspaces := ARRAY(SELECT p.workspace_id FROM test.place p
 		UNION SELECT (r->>'workspace_id')::uuid FROM jsonb_array_elements(rules) r);
-	answers := ARRAY(SELECT e FROM test.engine(workspaces, parallel) e);
+	answers := ARRAY(SELECT e FROM test.engine(people, workspaces, parallel) e);
 	finished := clock_timestamp();
 	RETURN QUERY
 	SELECT e.question, e.user_id, e.workspace_id, x.answer, e.answer
 	FROM unnest(answers) e
-		JOIN test.expected(rules, workspaces, started) x
+		JOIN test.expected(rules, people, workspaces, started) x
 			ON x.question = e.question AND x.user_id = e.user_id
 				AND x.workspace_id IS NOT DISTINCT FROM e.workspace_id
 	WHERE e.answer IS DISTINCT FROM x.answer
@@ -231,6 +231,10 @@ AS $$
 $$;
 CREATE FUNCTION test.person(n integer) RETURNS text LANGUAGE sql STABLE
 AS $$ SELECT user_id FROM test.person WHERE user_id <> 'nobody' ORDER BY user_id LIMIT 1 OFFSET n % 7 $$;
+CREATE FUNCTION test.three_people(n integer) RETURNS text[] LANGUAGE sql STABLE
+AS $$ SELECT ARRAY[test.person(n), test.person(n + 1), test.person(n + 2)] $$;
+CREATE FUNCTION test.everybody() RETURNS text[] LANGUAGE sql STABLE
+AS $$ SELECT array_agg(user_id) FROM test.person $$;
 CREATE FUNCTION test.workspace_member(which uuid, n integer) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 AS $$
