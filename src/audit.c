@@ -81,14 +81,18 @@ append_pair(StringInfo json, const char *key, const char *value)
 	escape_json(json, value);
 }
 
-/* Writes an entry, and queues its notification. */
+/*
+ * Writes an entry, and queues its notification.  The trigger has no fixed
+ * search_path, which would cost as much as the rest of it, so the statement
+ * names nothing without its schema.
+ */
 static void
 write_entry(const CnapAct *act, Entry *entry)
 {
 	static CnapStatement insert = {
 		"INSERT INTO cnap.audit_log (actor, database_role, action, organization_id,"
 		" workspace_id, subject, path, detail)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)",
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::pg_catalog.jsonb)",
 		8, {TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	const pg_uuid_t *organization = entry->organization;

@@ -59,6 +59,7 @@ PG_FUNCTION_INFO_V1(cnap_cache_stats);
 struct CnapUser
 {
 	uint32		number;			/* stands for the user in decisions */
+	uint64		serial;			/* never used again */
 	int			id_len;
 	uint32		stamp;			/* of the fields below */
 	uint32		lookups;		/* needed in this epoch */
@@ -114,6 +115,8 @@ static users_hash *users = NULL;
 static uint32 next_user = 0;
 static CnapUser *current_user_entry = NULL;
 static CnapUser *last_user = NULL;
+
+static uint64 last_serial = 0;	/* of users; not emptied */
 
 /* There is no room left; not done at once, since a user may be in use. */
 static bool empty_cache_next = false;
@@ -210,6 +213,7 @@ get_user(const char *id, int len)
 	}
 	user = MemoryContextAllocZero(user_context, offsetof(CnapUser, id) + len);
 	user->number = next_user++;
+	user->serial = ++last_serial;
 	user->id_len = len;
 	memcpy(user->id, id, len);
 	user->stamp = CnapCurrentEpoch.events;
@@ -243,6 +247,12 @@ CnapGetCurrentCachedUser(void)
 			current_user_entry = get_user(id, strlen(id));
 	}
 	return current_user_entry;
+}
+
+uint64
+CnapUserSerial(const CnapUser *user)
+{
+	return user->serial;
 }
 
 void

@@ -23,6 +23,9 @@ extern void CnapCacheInit(void);
 extern CnapUser *CnapGetCachedUser(const char *id, int len);
 extern CnapUser *CnapGetCurrentCachedUser(void);
 
+/* A number that no other user in this session has, or has had. */
+extern uint64 CnapUserSerial(const CnapUser *user);
+
 /* The current user has become another one. */
 extern void CnapCurrentUserChanged(void);
 

@@ -46,10 +46,17 @@ PG_FUNCTION_INFO_V1(cnap_signal_change);
 PG_FUNCTION_INFO_V1(cnap_signal_membership);
 PG_FUNCTION_INFO_V1(cnap_signal_workspace);
 
-CnapEpoch	CnapCurrentEpoch = {0, 0, 0, 0, 0};
+CnapEpoch	CnapCurrentEpoch = {0};
 
 /* Something was kept that this transaction's own changes may show in. */
 static bool kept_uncommitted = false;
+
+static uint32
+count_event(void)
+{
+	CnapCurrentEpoch.total++;
+	return ++CnapCurrentEpoch.events;
+}
 
 /*
  * Relation cache callback.  It must not read catalogs, so it compares with the
@@ -61,15 +68,15 @@ epoch_invalidated(Datum arg, Oid relid)
 	if (!OidIsValid(relid) || relid == CnapKnownTableOid(CNAP_ACCESS_EPOCH))
 		CnapEpochAdvance();
 	else if (relid == CnapKnownTableOid(CNAP_MEMBERSHIP_EPOCH))
-		CnapCurrentEpoch.membership = ++CnapCurrentEpoch.events;
+		CnapCurrentEpoch.membership = count_event();
 	else if (relid == CnapKnownTableOid(CNAP_WORKSPACE_EPOCH))
-		CnapCurrentEpoch.workspace = ++CnapCurrentEpoch.events;
+		CnapCurrentEpoch.workspace = count_event();
 }
 
 void
 CnapEpochAdvance(void)
 {
-	CnapCurrentEpoch.change = ++CnapCurrentEpoch.events;
+	CnapCurrentEpoch.change = count_event();
 	CnapCurrentEpoch.changes++;
 }
 

@@ -21,6 +21,7 @@ typedef struct CnapEpoch
 	uint32		membership;		/* somebody got another way into something */
 	uint32		workspace;		/* a workspace was created */
 	int64		changes;		/* of the session, for its statistics */
+	uint64		total;			/* events of the session */
 } CnapEpoch;
 
 extern CnapEpoch CnapCurrentEpoch;

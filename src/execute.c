@@ -9,8 +9,8 @@
  * integrity triggers do.  The functions are not SECURITY DEFINER, because the
  * decision has to know who called.
  *
- * Hazard: every function that gets here must have a fixed search_path in its
- * CREATE FUNCTION, since operators in the statements are not qualified.
+ * Hazard: a function that gets here must have a fixed search_path in its CREATE
+ * FUNCTION, unless its statements qualify every name and operator.
  *
  * Plans are kept for the life of the session, in SPI's own memory.
  *

@@ -31,6 +31,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_statistic.h"
@@ -49,6 +50,7 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "epoch.h"
 #include "relations.h"
 
 PG_FUNCTION_INFO_V1(cnap_check_support);
@@ -211,6 +213,83 @@ weigh_values(const Known *known, HeapTuple statistics, int kind,
 	return weight;
 }
 
+/*
+ * The part of a column's rows that a check lets through, from the column's
+ * statistics.
+ */
+static double
+weigh_column(const Known *known, HeapTuple statistics, double ndistinct)
+{
+	double		null_fraction = ((Form_pg_statistic) GETSTRUCT(statistics))->stanullfrac;
+	int			nvalues;
+	int			nallowed;
+	double		common;
+	double		rest;
+	double		fraction;
+
+	fraction = weigh_values(known, statistics, STATISTIC_KIND_MCV,
+							&common, &nvalues, &nallowed);
+	rest = Max(1.0 - null_fraction - common, 0);
+	if (known->set_size >= 0)
+		fraction += rest * Min(1.0, Max(known->set_size - nallowed, 0) /
+							   Max(ndistinct - nvalues, 1.0));
+	else
+	{
+		double		bounds;
+		double		allowed = weigh_values(known, statistics, STATISTIC_KIND_HISTOGRAM,
+										   &bounds, &nvalues, &nallowed);
+
+		if (bounds > 0)
+			fraction += rest * allowed / bounds;
+	}
+	return Min(fraction, 1.0 - null_fraction);
+}
+
+/* What an estimate was made from.  Compared bytewise, so padding is zeroed. */
+typedef struct EstimateKey
+{
+	ItemPointerData statistics; /* version of the statistics' row */
+	TransactionId xmin;
+	Oid			relid;
+	AttrNumber	attno;
+	uint64		user;
+	uint64		events;
+	CnapWays	allowed;
+} EstimateKey;
+
+/*
+ * weigh_column(), remembered: planning asks several times for a query, and the
+ * same user's next query asks again.  One estimate is kept for each of a few
+ * columns, in static memory.
+ */
+static double
+weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
+{
+	static struct
+	{
+		EstimateKey key;
+		double		fraction;
+	}			kept[16];
+	Form_pg_statistic form = (Form_pg_statistic) GETSTRUCT(statistics);
+	EstimateKey key;
+	int			i = (form->starelid + form->staattnum) % lengthof(kept);
+
+	memset(&key, 0, sizeof(key));
+	key.statistics = statistics->t_self;
+	key.xmin = HeapTupleHeaderGetRawXmin(statistics->t_data);
+	key.relid = form->starelid;
+	key.attno = form->staattnum;
+	key.user = CnapUserSerial(known->user);
+	key.events = CnapCurrentEpoch.total;
+	key.allowed = known->allowed;
+	if (memcmp(&kept[i].key, &key, sizeof(key)) != 0)
+	{
+		kept[i].fraction = weigh_column(known, statistics, ndistinct);
+		kept[i].key = key;
+	}
+	return kept[i].fraction;
+}
+
 /* The part of a relation's rows that a check lets through. */
 static double
 estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int varrelid)
@@ -219,49 +298,23 @@ estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int
 	bool		is_default;
 	double		ndistinct;
 	double		fraction;
-	double		null_fraction = 0;
 
 	if (known->is_known && known->user == NULL)
 		return 0;
 
 	examine_variable(root, check->workspace, varrelid, &column);
 	ndistinct = get_variable_numdistinct(&column, &is_default);
-	if (HeapTupleIsValid(column.statsTuple))
-		null_fraction = ((Form_pg_statistic) GETSTRUCT(column.statsTuple))->stanullfrac;
-
-	if (!known->is_known || !HeapTupleIsValid(column.statsTuple))
+	if (known->is_known && HeapTupleIsValid(column.statsTuple))
+		fraction = weigh_column_once(known, column.statsTuple, ndistinct);
+	else
 	{
 		int			size = known->is_known ? known->set_size : ASSUMED_SET;
 
 		fraction = size < 0 ? 0.5 : size / ndistinct;
 	}
-	else
-	{
-		int			nvalues;
-		int			nallowed;
-		double		common;
-		double		rest;
-
-		fraction = weigh_values(known, column.statsTuple, STATISTIC_KIND_MCV,
-								&common, &nvalues, &nallowed);
-		rest = Max(1.0 - null_fraction - common, 0);
-		if (known->set_size >= 0)
-			fraction += rest * Min(1.0, Max(known->set_size - nallowed, 0) /
-								   Max(ndistinct - nvalues, 1.0));
-		else
-		{
-			double		bounds;
-			double		allowed = weigh_values(known, column.statsTuple,
-											   STATISTIC_KIND_HISTOGRAM,
-											   &bounds, &nvalues, &nallowed);
-
-			if (bounds > 0)
-				fraction += rest * allowed / bounds;
-		}
-	}
 	ReleaseVariableStats(column);
 	CLAMP_PROBABILITY(fraction);
-	return Min(fraction, 1.0 - null_fraction);
+	return fraction;
 }
 
 /*

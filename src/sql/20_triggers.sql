@@ -40,7 +40,6 @@ REVOKE ALL ON FUNCTION cnap.last_owner() FROM PUBLIC;
 
 CREATE FUNCTION cnap.record_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_record_change';
 COMMENT ON FUNCTION cnap.record_change() IS
 'writes the audit entries of a changed row and queues their notifications';
