@@ -235,7 +235,10 @@ build() {
 
 # ---- the cluster ----
 
+# The settings stand in a file of their own, which the clusters of the TAP tests read as well.
 start_cluster() {
+	tr ';' '\n' <<<"${SETTINGS-}" | as_user tee "$WORK/settings.conf" >/dev/null
+	export TEMP_CONFIG=$WORK/settings.conf
 	as_user "$BINDIR/initdb" -D "$WORK/data" -U "$PGUSER" --auth=trust --no-sync \
 		--encoding=UTF8 --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 ||
 		{ cat "$WORK/initdb.log" >&2; die "initdb failed"; }
@@ -245,6 +248,7 @@ start_cluster() {
 		port = $PGPORT
 		fsync = off
 		max_prepared_transactions = 20
+		include '$WORK/settings.conf'
 	END
 	as_user "$BINDIR/pg_ctl" -s -w -D "$WORK/data" -l "$WORK/log" start </dev/null ||
 		{ tail -n 20 "$WORK/log" >&2; die "the cluster does not start"; }
