@@ -18,7 +18,10 @@
  * would cost in proportion to the user's set.  Of a volatile one it assumes
  * that the array has ten elements.  So the condition is offered as long as the
  * set is not far larger than that, and not where a large part of the table
- * belongs to the user.
+ * belongs to the user.  For a larger set it is offered only where nothing but
+ * the whole of it is asked for, and the index alone can answer that, as in
+ * count(*): then there is no better index that the wrong estimate could win
+ * against, and it is faster than a scan of the table.
  *
  * How many rows the user sees is estimated from the column's statistics.  For a
  * small set: the frequencies of the most common values in it, and the average
@@ -32,6 +35,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_statistic.h"
@@ -61,6 +65,12 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 /* The largest part of a table for which it is. */
 #define MAX_INDEXED_FRACTION 0.2
 
+/* The same for an index that can answer the whole query. */
+#define MAX_COVERED_FRACTION 0.6
+
+/* An index-only scan reads at least so many rows for each element of the array. */
+#define MIN_ROWS_PER_ELEMENT 16
+
 /* What the planner assumes of an array whose size it does not know. */
 #define ASSUMED_SET 10
 
@@ -86,7 +96,7 @@ typedef struct Known
 	bool		is_known;		/* who the user is, and the permission */
 	CnapUser   *user;			/* null: nobody */
 	CnapWays	allowed;
-	int			set_size;		/* -1: larger than MAX_INDEXED */
+	int			set_size;		/* -1: not known, and larger than MAX_INDEXED */
 } Known;
 
 /* Takes the arguments apart.  The forms differ in their number and types. */
@@ -230,7 +240,7 @@ weigh_column(const Known *known, HeapTuple statistics, double ndistinct)
 	fraction = weigh_values(known, statistics, STATISTIC_KIND_MCV,
 							&common, &nvalues, &nallowed);
 	rest = Max(1.0 - null_fraction - common, 0);
-	if (known->set_size >= 0)
+	if (known->set_size >= 0 && known->set_size <= MAX_INDEXED)
 		fraction += rest * Min(1.0, Max(known->set_size - nallowed, 0) /
 							   Max(ndistinct - nvalues, 1.0));
 	else
@@ -341,6 +351,53 @@ find_operator(SupportRequestIndexCondition *req)
 		operator : InvalidOid;
 }
 
+/*
+ * Whether a query asks for all that the check lets through of one relation, and
+ * for nothing that is not in the index.
+ */
+static bool
+is_covered(const SupportRequestIndexCondition *req)
+{
+	IndexOptInfo *index = req->index;
+	RelOptInfo *rel = index->rel;
+	Bitmapset  *used = NULL;
+	Bitmapset  *stored = NULL;
+
+	if (req->root->tuple_fraction > 0 ||
+		bms_membership(req->root->all_baserels) != BMS_SINGLETON ||
+		list_length(rel->baserestrictinfo) != 1 || rel->allvisfrac < 0.9)
+		return false;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
+	pull_varattnos((Node *) ((RestrictInfo *) linitial(rel->baserestrictinfo))->clause,
+				   rel->relid, &used);
+	for (int i = 0; i < index->ncolumns; i++)
+	{
+		if (index->canreturn[i] && index->indexkeys[i] != 0)
+			stored = bms_add_member(stored, index->indexkeys[i] -
+									FirstLowInvalidHeapAttributeNumber);
+	}
+	return bms_is_subset(used, stored);
+}
+
+/* Whether the index condition is worth it for the user's set, as far as known. */
+static bool
+is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const Known *known)
+{
+	double		fraction;
+
+	if (!known->is_known || known->user == NULL)
+		return true;
+	if (known->set_size < 0)
+		return false;
+	fraction = estimate_fraction(req->root, check, known, 0);
+	if (known->set_size <= MAX_INDEXED && fraction <= MAX_INDEXED_FRACTION)
+		return true;
+	return fraction <= MAX_COVERED_FRACTION &&
+		known->set_size <= req->index->rel->tuples / MIN_ROWS_PER_ELEMENT &&
+		is_covered(req);
+}
+
 /* Answers a check with the equivalent index condition, where that is worth it. */
 static List *
 make_index_condition(SupportRequestIndexCondition *req)
@@ -370,9 +427,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 		return NIL;
 
 	know_check(req->root, &check, &known);
-	if (known.is_known && known.user != NULL &&
-		(known.set_size < 0 || known.set_size > MAX_INDEXED ||
-		 estimate_fraction(req->root, &check, &known, 0) > MAX_INDEXED_FRACTION))
+	if (!is_worth_it(req, &check, &known))
 		return NIL;
 
 	permission = check.permission;
