@@ -10,12 +10,9 @@
  * that the user cannot reach, and costs no lookup.
  *
  * What is kept is stamped with the number of events (epoch.h) of the moment
- * before its snapshot was taken, and published only if there was none while it
- * was read.  A later event makes it
- * - void, if it is a change;
- * - good for granting and not for denying, if somebody was added;
- * - for a set: incomplete, whatever it is.
- * That a workspace does not exist is not kept, so its creation contradicts
+ * before its snapshot was taken.  An event with a higher number, which may have
+ * come while it was read, makes it void if it is a change or concerns the user.
+ * The creation of a workspace makes a set incomplete, and nothing else: that a workspace does not exist is not kept, so its creation contradicts
  * nothing but sets.  Void entries are overwritten when the same question comes
  * again, or go with the table.
  *
@@ -58,7 +55,7 @@ PG_FUNCTION_INFO_V1(cnap_cache_stats);
 
 struct CnapUser
 {
-	uint32		number;			/* stands for the user in decisions */
+	uint32		number;			/* in decisions; its lowest part is the channel */
 	uint64		serial;			/* never used again */
 	int			id_len;
 	uint32		stamp;			/* of the fields below */
@@ -212,7 +209,7 @@ get_user(const char *id, int len)
 			empty_cache();
 	}
 	user = MemoryContextAllocZero(user_context, offsetof(CnapUser, id) + len);
-	user->number = next_user++;
+	user->number = next_user++ * CNAP_USER_CHANNELS + CnapUserChannel(id, len);
 	user->serial = ++last_serial;
 	user->id_len = len;
 	memcpy(user->id, id, len);
@@ -263,25 +260,37 @@ CnapCurrentUserChanged(void)
 
 /* ---- decisions ---- */
 
+/* The last event that made what was known about a user of that number void. */
+static inline uint32
+last_change(uint32 number)
+{
+	return Max(CnapCurrentEpoch.change,
+			   CnapCurrentEpoch.user[number % CNAP_USER_CHANNELS]);
+}
+
 /* Whether the user's set can be relied on for what is not in it. */
 static inline bool
 is_complete(const CnapUser *user)
 {
-	return user->loaded && user->stamp == CnapCurrentEpoch.events;
+	return user->loaded && user->stamp >= last_change(user->number) &&
+		user->stamp >= CnapCurrentEpoch.workspace;
 }
 
-/* A decision that is good for granting at least, or a null pointer. */
+/* A decision that is good, or a null pointer. */
 static inline CnapDecision *
 find_decision(const CnapUser *user, const pg_uuid_t *workspace)
 {
 	CnapDecision *decision = CnapDecisionsFind(decisions, workspace, user->number);
 
-	if (decision != NULL && decision->stamp >= CnapCurrentEpoch.change)
+	if (decision != NULL && decision->stamp >= last_change(user->number))
 		return decision;
 	return NULL;
 }
 
-/* Keeps a decision that was read at the stamp; there is room. */
+/*
+ * Keeps a decision that was read at the stamp; there is room.  If something
+ * changed while it was read, the stamp makes it void from the beginning.
+ */
 static void
 keep_decision(const CnapUser *user, const pg_uuid_t *workspace,
 			  CnapWays ways, TimestampTz managed_until, uint32 stamp)
@@ -308,7 +317,7 @@ user_text(const CnapUser *user)
 static void
 refresh_user(CnapUser *user)
 {
-	if (user->stamp < CnapCurrentEpoch.change)
+	if (user->stamp < last_change(user->number))
 	{
 		user->loaded = false;
 		user->at_least = 0;
@@ -356,25 +365,22 @@ load_set(CnapUser *user, uint64 max_rows)
 	}
 
 	CnapEpochNoteLoad();
-	if (stamp == CnapCurrentEpoch.events)
+	if (user->set_allocated < count)
 	{
-		if (user->set_allocated < count)
-		{
-			if (user->set != NULL)
-				pfree(user->set);
-			user->set = MemoryContextAllocHuge(user_context, count * sizeof(pg_uuid_t));
-			user->set_allocated = count;
-		}
-		user->set_size = count;
-		for (int i = 0; i < count; i++)
-		{
-			user->set[i] = items[i].workspace;
-			keep_decision(user, &items[i].workspace, items[i].ways,
-						  items[i].managed_until, stamp);
-		}
-		user->stamp = stamp;
-		user->loaded = true;
+		if (user->set != NULL)
+			pfree(user->set);
+		user->set = MemoryContextAllocHuge(user_context, count * sizeof(pg_uuid_t));
+		user->set_allocated = count;
 	}
+	user->set_size = count;
+	for (int i = 0; i < count; i++)
+	{
+		user->set[i] = items[i].workspace;
+		keep_decision(user, &items[i].workspace, items[i].ways,
+					  items[i].managed_until, stamp);
+	}
+	user->stamp = stamp;
+	user->loaded = true;
 	pfree(items);
 	return is_complete(user);
 }
@@ -408,9 +414,7 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	if (access.exists)
 	{
 		CnapEpochNoteLoad();
-		if (stamp != CnapCurrentEpoch.events)
-			 /* what was read may be older than what changed meanwhile */ ;
-		else if (has_room(1, 0))
+		if (has_room(1, 0))
 			keep_decision(user, workspace, access.ways, access.managed_until, stamp);
 		else
 			run_out_of_room();
@@ -418,38 +422,12 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	return CnapWaysNow(access.ways, access.managed_until);
 }
 
-bool
-CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed)
-{
-	CnapDecision *decision = find_decision(user, workspace);
-
-	if (likely(decision != NULL))
-	{
-		if (CnapWaysNow(decision->ways, decision->managed_until) & allowed)
-		{
-			stats.hits++;
-			return true;
-		}
-		if (decision->stamp >= CnapCurrentEpoch.membership)
-		{
-			stats.hits++;
-			return false;
-		}
-	}
-	if (is_complete(user))
-	{
-		stats.hits++;
-		return false;
-	}
-	return (look_up(user, workspace) & allowed) != 0;
-}
-
 CnapWays
 CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
 {
 	CnapDecision *decision = find_decision(user, workspace);
 
-	if (decision != NULL && decision->stamp >= CnapCurrentEpoch.membership)
+	if (likely(decision != NULL))
 	{
 		stats.hits++;
 		return CnapWaysNow(decision->ways, decision->managed_until);
@@ -462,12 +440,18 @@ CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
 	return look_up(user, workspace);
 }
 
+bool
+CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed)
+{
+	return (CnapAllWays(user, workspace) & allowed) != 0;
+}
+
 /* ---- sets ---- */
 
 int
 CnapReachSize(CnapUser *user, int max_rows)
 {
-	if (user->stamp >= CnapCurrentEpoch.change)
+	if (user->stamp >= last_change(user->number))
 	{
 		if (user->loaded)
 			return user->set_size;
@@ -549,7 +533,7 @@ cnap_cache_stats(PG_FUNCTION_ARGS)
 	begin_question();
 	for (uint64 i = 0; i <= decisions->mask; i++)
 		entries += decisions->tags[i] != 0 &&
-			decisions->slots[i].stamp >= CnapCurrentEpoch.change;
+			decisions->slots[i].stamp >= last_change(decisions->slots[i].user);
 
 	values[0] = Int64GetDatum(stats.hits);
 	values[1] = Int64GetDatum(stats.misses);

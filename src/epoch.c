@@ -5,7 +5,7 @@
  *
  * PostgreSQL's shared invalidation messages carry the news.  Triggers on the
  * tables of members and workspaces send a relation cache invalidation for one
- * of three empty tables, the epochs; a callback counts them.  Nobody reads the
+ * of some empty tables, the epochs; a callback counts them.  Nobody reads the
  * epochs, so their messages cost nobody a plan or a catalog lookup, which
  * messages about the data tables themselves would.
  *
@@ -15,11 +15,10 @@
  * with a transaction or subtransaction that aborts; keeps them with a prepared
  * transaction; and replays them on a standby.
  *
- * There are three epochs, because additions are harmless to most of what a
- * session has cached:
- * - access_epoch: somebody may have lost access, or anything else changed.
- * - membership_epoch: somebody was added to an organization or a workspace.
- *	 What was granted stays granted; what was denied may be granted now.
+ * There are three kinds of epochs, so that what is still true stays cached:
+ * - access_epoch: anything may have changed; a workspace did.
+ * - user_epoch_0 to user_epoch_15: the memberships of a user changed whose id
+ *	 has that hash.
  * - workspace_epoch: a workspace was created.  What was found out about the
  *	 workspaces that existed stays as it is; a list of all workspaces of
  *	 somebody may be incomplete now.
@@ -34,16 +33,20 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/inval.h"
+#include "utils/rel.h"
 
+#include "compat.h"
 #include "epoch.h"
 #include "relations.h"
 
 PG_FUNCTION_INFO_V1(cnap_signal_change);
-PG_FUNCTION_INFO_V1(cnap_signal_membership);
+PG_FUNCTION_INFO_V1(cnap_signal_user);
 PG_FUNCTION_INFO_V1(cnap_signal_workspace);
 
 CnapEpoch	CnapCurrentEpoch = {0};
@@ -67,10 +70,26 @@ epoch_invalidated(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid) || relid == CnapKnownTableOid(CNAP_ACCESS_EPOCH))
 		CnapEpochAdvance();
-	else if (relid == CnapKnownTableOid(CNAP_MEMBERSHIP_EPOCH))
-		CnapCurrentEpoch.membership = count_event();
 	else if (relid == CnapKnownTableOid(CNAP_WORKSPACE_EPOCH))
 		CnapCurrentEpoch.workspace = count_event();
+	else
+	{
+		for (int i = 0; i < CNAP_USER_CHANNELS; i++)
+		{
+			if (relid == CnapKnownTableOid(CNAP_USER_EPOCH + i))
+			{
+				CnapCurrentEpoch.user[i] = count_event();
+				CnapCurrentEpoch.changes++;
+				break;
+			}
+		}
+	}
+}
+
+int
+CnapUserChannel(const char *id, int len)
+{
+	return hash_bytes((const unsigned char *) id, len) % CNAP_USER_CHANNELS;
 }
 
 void
@@ -85,7 +104,7 @@ CnapEpochRestart(void)
 {
 	CnapCurrentEpoch.events = 0;
 	CnapCurrentEpoch.change = 0;
-	CnapCurrentEpoch.membership = 0;
+	memset(CnapCurrentEpoch.user, 0, sizeof(CnapCurrentEpoch.user));
 	CnapCurrentEpoch.workspace = 0;
 }
 
@@ -134,33 +153,49 @@ CnapEpochInit(void)
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }
 
-/* Queues the message about one of the epochs. */
-static Datum
-signal_epoch(FunctionCallInfo fcinfo, CnapTable epoch)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "signal function was not called as a trigger");
-	CacheInvalidateRelcacheByRelid(CnapTableOid(epoch));
-	return PointerGetDatum(NULL);
-}
-
-/* cnap.signal_change(): trigger, after what may take access from somebody */
+/* cnap.signal_change(): trigger, after what may concern anybody */
 Datum
 cnap_signal_change(PG_FUNCTION_ARGS)
 {
-	return signal_epoch(fcinfo, CNAP_ACCESS_EPOCH);
-}
-
-/* cnap.signal_membership(): trigger, after somebody was added */
-Datum
-cnap_signal_membership(PG_FUNCTION_ARGS)
-{
-	return signal_epoch(fcinfo, CNAP_MEMBERSHIP_EPOCH);
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "cnap.signal_change() was not called as a trigger");
+	CacheInvalidateRelcacheByRelid(CnapTableOid(CNAP_ACCESS_EPOCH));
+	return PointerGetDatum(NULL);
 }
 
 /* cnap.signal_workspace(): trigger, after a workspace was created */
 Datum
 cnap_signal_workspace(PG_FUNCTION_ARGS)
 {
-	return signal_epoch(fcinfo, CNAP_WORKSPACE_EPOCH);
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "cnap.signal_workspace() was not called as a trigger");
+	CacheInvalidateRelcacheByRelid(CnapTableOid(CNAP_WORKSPACE_EPOCH));
+	return PointerGetDatum(NULL);
+}
+
+/* Queues the message about the user of a member's row. */
+static void
+signal_user_of(TriggerData *trigdata, HeapTuple tuple)
+{
+	bool		isnull;
+	text	   *user = DatumGetTextPP(heap_getattr(tuple, Anum_organization_member_user_id,
+												   RelationGetDescr(trigdata->tg_relation),
+												   &isnull));
+	int			channel = CnapUserChannel(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user));
+
+	CacheInvalidateRelcacheByRelid(CnapTableOid(CNAP_USER_EPOCH + channel));
+}
+
+/* cnap.signal_user(): row trigger, after a change of somebody's membership */
+Datum
+cnap_signal_user(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "cnap.signal_user() was not called as a row trigger");
+	signal_user_of(trigdata, trigdata->tg_trigtuple);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		signal_user_of(trigdata, trigdata->tg_newtuple);
+	return PointerGetDatum(NULL);
 }

@@ -34,7 +34,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "epoch.h"
 #include "relations.h"
 
 #define EXTENSION_NAME "cnap_org"
@@ -43,22 +42,22 @@
 /* The highest column that a lookup starts from. */
 #define MAX_LEADING Anum_workspace_managed_by
 
-static const char *const table_names[CNAP_TABLES] = {
+static const char *const table_names[CNAP_USER_EPOCH + 1] = {
 	[CNAP_ORGANIZATION] = "organization",
 	[CNAP_ORGANIZATION_MEMBER] = "organization_member",
 	[CNAP_WORKSPACE] = "workspace",
 	[CNAP_WORKSPACE_MEMBER] = "workspace_member",
 	[CNAP_AUDIT_LOG] = "audit_log",
 	[CNAP_ACCESS_EPOCH] = "access_epoch",
-	[CNAP_MEMBERSHIP_EPOCH] = "membership_epoch",
 	[CNAP_WORKSPACE_EPOCH] = "workspace_epoch",
+	[CNAP_USER_EPOCH] = "user_epoch_%d",
 };
 
 typedef struct OwnOids
 {
 	Oid			owner;			/* of the tables */
 	Oid			table[CNAP_TABLES];
-	Oid			index[CNAP_TABLES][MAX_LEADING + 1];	/* by leading column */
+	Oid			index[CNAP_ACCESS_EPOCH][MAX_LEADING + 1];	/* by leading column */
 	Oid			role[CNAP_ROLE_OWNER + 1];
 	Oid			permission_type;
 	Oid			permission[CNAP_PERMISSIONS];
@@ -224,10 +223,17 @@ load_oids(void)
 		schema = lookup_schema();
 		for (int i = 0; i < CNAP_TABLES; i++)
 		{
-			fresh.table[i] = get_relname_relid(table_names[i], schema);
+			char		name[NAMEDATALEN];
+
+			strlcpy(name, table_names[Min(i, CNAP_USER_EPOCH)], sizeof(name));
+			if (i >= CNAP_USER_EPOCH)
+				snprintf(name, sizeof(name), table_names[CNAP_USER_EPOCH],
+						 i - CNAP_USER_EPOCH);
+			fresh.table[i] = get_relname_relid(name, schema);
 			if (!OidIsValid(fresh.table[i]))
 				not_installed();
-			lookup_indexes(fresh.table[i], fresh.index[i]);
+			if (i < CNAP_ACCESS_EPOCH)
+				lookup_indexes(fresh.table[i], fresh.index[i]);
 		}
 
 		role_type = lookup_type(schema, "role");

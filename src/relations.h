@@ -12,6 +12,7 @@
 #include "access/tupdesc.h"
 #include "utils/relcache.h"
 
+#include "epoch.h"
 #include "permission.h"
 
 typedef enum CnapTable
@@ -22,11 +23,11 @@ typedef enum CnapTable
 	CNAP_WORKSPACE_MEMBER,
 	CNAP_AUDIT_LOG,
 	CNAP_ACCESS_EPOCH,
-	CNAP_MEMBERSHIP_EPOCH,
-	CNAP_WORKSPACE_EPOCH
+	CNAP_WORKSPACE_EPOCH,
+	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_WORKSPACE_EPOCH + 1)
+#define CNAP_TABLES (CNAP_USER_EPOCH + CNAP_USER_CHANNELS)
 
 /* Columns that C reads, in the order of the CREATE TABLE. */
 #define Anum_organization_id 1

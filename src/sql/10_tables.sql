@@ -111,13 +111,22 @@ CREATE TABLE cnap.access_epoch (
 	nothing integer CONSTRAINT access_epoch_empty CHECK (false)
 );
 COMMENT ON TABLE cnap.access_epoch IS
-'empty: the channel on which caches are told that somebody may have lost access';
+'empty: the channel on which caches are told that anything may have changed';
 
-CREATE TABLE cnap.membership_epoch (
-	nothing integer CONSTRAINT membership_epoch_empty CHECK (false)
-);
-COMMENT ON TABLE cnap.membership_epoch IS
-'empty: the channel on which caches are told that somebody was added';
+CREATE TABLE cnap.user_epoch (
+	nothing integer CONSTRAINT user_epoch_empty CHECK (false)
+) PARTITION BY LIST (nothing);
+COMMENT ON TABLE cnap.user_epoch IS
+'empty: its partitions are the channels on which caches are told that memberships of some users changed';
+
+DO $$
+BEGIN
+	FOR channel IN 0 .. 15 LOOP
+		EXECUTE format('CREATE TABLE cnap.user_epoch_%s PARTITION OF cnap.user_epoch FOR VALUES IN (%s)',
+			channel, channel);
+	END LOOP;
+END
+$$;
 
 CREATE TABLE cnap.workspace_epoch (
 	nothing integer CONSTRAINT workspace_epoch_empty CHECK (false)

@@ -98,24 +98,25 @@ CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.audit_log_before_write();
 
 /*
- * What tells the sessions' caches.  Statement triggers tell of ordinary writers
- * with one message a statement.  Logical replication's apply fires row triggers
- * only, so there are row triggers beside them that nobody else pays for.  An
- * UPDATE is told of if it changes what access depends on.
+ * What tells the sessions' caches.  An UPDATE is told of if it changes what
+ * access depends on.  Row triggers tell of members, since they know whom it
+ * concerns.  Of workspaces, statement triggers tell with one message for all
+ * rows; logical replication's apply fires row triggers only, so there are row
+ * triggers beside them that nobody else pays for.
  */
 CREATE FUNCTION cnap.signal_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_change';
 COMMENT ON FUNCTION cnap.signal_change() IS
-'tells every session that somebody may have lost access';
+'tells every session that anything may have changed';
 REVOKE ALL ON FUNCTION cnap.signal_change() FROM PUBLIC;
 
-CREATE FUNCTION cnap.signal_membership() RETURNS trigger
+CREATE FUNCTION cnap.signal_user() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'cnap_signal_membership';
-COMMENT ON FUNCTION cnap.signal_membership() IS
-'tells every session that somebody was added';
-REVOKE ALL ON FUNCTION cnap.signal_membership() FROM PUBLIC;
+AS 'MODULE_PATHNAME', 'cnap_signal_user';
+COMMENT ON FUNCTION cnap.signal_user() IS
+'tells every session that memberships of the row''s user changed';
+REVOKE ALL ON FUNCTION cnap.signal_user() FROM PUBLIC;
 
 CREATE FUNCTION cnap.signal_workspace() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -124,42 +125,30 @@ COMMENT ON FUNCTION cnap.signal_workspace() IS
 'tells every session that a workspace was created';
 REVOKE ALL ON FUNCTION cnap.signal_workspace() FROM PUBLIC;
 
-CREATE TRIGGER signal_insert AFTER INSERT ON cnap.organization_member
-	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_membership();
-CREATE TRIGGER signal_applied_insert AFTER INSERT ON cnap.organization_member
-	FOR EACH ROW EXECUTE FUNCTION cnap.signal_membership();
+CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.organization_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.organization_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.organization_member
 	FOR EACH ROW WHEN ((OLD.organization_id, OLD.user_id) IS DISTINCT FROM (NEW.organization_id, NEW.user_id))
-	EXECUTE FUNCTION cnap.signal_change();
-CREATE TRIGGER signal_delete AFTER DELETE OR TRUNCATE ON cnap.organization_member
-	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
-CREATE TRIGGER signal_applied_delete AFTER DELETE ON cnap.organization_member
-	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+	EXECUTE FUNCTION cnap.signal_user();
 ALTER TABLE cnap.organization_member
-	ENABLE ALWAYS TRIGGER signal_insert,
-	ENABLE REPLICA TRIGGER signal_applied_insert,
-	ENABLE ALWAYS TRIGGER signal_update,
-	ENABLE ALWAYS TRIGGER signal_delete,
-	ENABLE REPLICA TRIGGER signal_applied_delete;
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate,
+	ENABLE ALWAYS TRIGGER signal_update;
 
-CREATE TRIGGER signal_insert AFTER INSERT ON cnap.workspace_member
-	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_membership();
-CREATE TRIGGER signal_applied_insert AFTER INSERT ON cnap.workspace_member
-	FOR EACH ROW EXECUTE FUNCTION cnap.signal_membership();
+CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.workspace_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.workspace_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.workspace_member
 	FOR EACH ROW WHEN ((OLD.workspace_id, OLD.user_id, OLD.role)
 		IS DISTINCT FROM (NEW.workspace_id, NEW.user_id, NEW.role))
-	EXECUTE FUNCTION cnap.signal_change();
-CREATE TRIGGER signal_delete AFTER DELETE OR TRUNCATE ON cnap.workspace_member
-	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
-CREATE TRIGGER signal_applied_delete AFTER DELETE ON cnap.workspace_member
-	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+	EXECUTE FUNCTION cnap.signal_user();
 ALTER TABLE cnap.workspace_member
-	ENABLE ALWAYS TRIGGER signal_insert,
-	ENABLE REPLICA TRIGGER signal_applied_insert,
-	ENABLE ALWAYS TRIGGER signal_update,
-	ENABLE ALWAYS TRIGGER signal_delete,
-	ENABLE REPLICA TRIGGER signal_applied_delete;
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate,
+	ENABLE ALWAYS TRIGGER signal_update;
 
 CREATE TRIGGER signal_insert AFTER INSERT ON cnap.workspace
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_workspace();
