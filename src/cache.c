@@ -12,9 +12,9 @@
  * What is kept is stamped with the number of events (epoch.h) of the moment
  * before its snapshot was taken.  An event with a higher number, which may have
  * come while it was read, makes it void if it is a change or concerns the user.
- * The creation of a workspace makes a set incomplete, and nothing else: that a workspace does not exist is not kept, so its creation contradicts
- * nothing but sets.  Void entries are overwritten when the same question comes
- * again, or go with the table.
+ * The creation of a workspace makes sets incomplete, and nothing else: that a
+ * workspace does not exist is not kept.  Void entries are overwritten when the
+ * same question comes again, or go with the table.
  *
  * Every question first absorbs the invalidation messages that are waiting.  A
  * prepared statement that is executed again inside a transaction takes no new
@@ -52,6 +52,9 @@ PG_FUNCTION_INFO_V1(cnap_cache_stats);
  */
 #define FIRST_LOAD 8
 #define LOAD_ROWS 8
+
+/* In place of a number of rows: the set does not fit into the cache. */
+#define TOO_LARGE PG_INT32_MAX
 
 struct CnapUser
 {
@@ -311,8 +314,8 @@ user_text(const CnapUser *user)
 
 /*
  * Brings the user's own account of lookups up to date.  After a change it
- * begins anew.  A set that additions have made incomplete is loaded again as
- * soon as that costs no more than the lookups in place of it.
+ * begins anew.  A set that a new workspace has made incomplete is loaded again
+ * as soon as that costs no more than the lookups in place of it.
  */
 static void
 refresh_user(CnapUser *user)
@@ -341,16 +344,17 @@ refresh_user(CnapUser *user)
 static bool
 load_set(CnapUser *user, uint64 max_rows)
 {
+	uint64		fitting = (uint64) cache_size * 1024 / sizeof(CnapDecision);
 	uint32		stamp = CnapCurrentEpoch.events;
 	text	   *id = user_text(user);
 	int			count = 0;
-	CnapReach  *items = CnapFindReach(id, max_rows, &count);
+	CnapReach  *items = CnapFindReach(id, Min(max_rows, fitting), &count);
 
 	pfree(id);
 	stats.loads++;
 	if (items == NULL)
 	{
-		user->at_least = (int) Min(max_rows, PG_INT32_MAX);
+		user->at_least = max_rows < fitting ? (int) max_rows : TOO_LARGE;
 		return false;
 	}
 	if (!has_room(count, count * sizeof(pg_uuid_t)))
@@ -359,7 +363,7 @@ load_set(CnapUser *user, uint64 max_rows)
 			(Size) cache_size * 1024 / 2 && decisions->members > 0)
 			run_out_of_room();
 		else
-			user->at_least = PG_INT32_MAX;
+			user->at_least = TOO_LARGE;
 		pfree(items);
 		return false;
 	}
@@ -373,6 +377,7 @@ load_set(CnapUser *user, uint64 max_rows)
 		user->set_allocated = count;
 	}
 	user->set_size = count;
+	CnapDecisionsReserve(decisions, count);
 	for (int i = 0; i < count; i++)
 	{
 		user->set[i] = items[i].workspace;
@@ -395,7 +400,7 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 
 	stats.misses++;
 	refresh_user(user);
-	if (++user->lookups >= user->load_at && user->at_least < PG_INT32_MAX)
+	if (++user->lookups >= user->load_at && user->at_least < TOO_LARGE)
 	{
 		if (load_set(user, (uint64) user->lookups * LOAD_ROWS))
 		{

@@ -47,13 +47,15 @@ CnapDecisionsCreate(MemoryContext context)
 	return table;
 }
 
-/* Puts all entries into a table of twice as many slots. */
-static void
-grow(CnapDecisions *table)
+void
+CnapDecisionsReserve(CnapDecisions *table, uint64 more)
 {
 	CnapDecisions former = *table;
+	uint64		slots = slots_for(table->members + more);
 
-	allocate_slots(table, 2 * ((uint64) former.mask + 1));
+	if (slots <= (uint64) former.mask + 1)
+		return;
+	allocate_slots(table, slots);
 	for (uint64 i = 0; i <= former.mask; i++)
 	{
 		if (former.tags[i] != 0)
@@ -79,11 +81,8 @@ CnapDecisionsInsert(CnapDecisions *table, const pg_uuid_t *workspace, uint32 use
 
 	if (table->tags[slot] == 0)
 	{
-		if (slots_for((uint64) table->members + 1) > (uint64) table->mask + 1)
-		{
-			grow(table);
-			slot = CnapDecisionsSlot(table, workspace, user, hash);
-		}
+		CnapDecisionsReserve(table, 1);
+		slot = CnapDecisionsSlot(table, workspace, user, hash);
 		table->tags[slot] = CnapDecisionTag(hash);
 		table->slots[slot].workspace = *workspace;
 		table->slots[slot].user = user;

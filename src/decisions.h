@@ -54,6 +54,9 @@ extern CnapDecisions *CnapDecisionsCreate(MemoryContext context);
 extern CnapDecision *CnapDecisionsInsert(CnapDecisions *table,
 										 const pg_uuid_t *workspace, uint32 user);
 
+/* Makes room for more entries at once. */
+extern void CnapDecisionsReserve(CnapDecisions *table, uint64 more);
+
 /* How many bytes the table needs beside those it has, to take more entries. */
 extern Size CnapDecisionsGrowth(const CnapDecisions *table, uint64 more);
 

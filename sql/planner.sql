@@ -1,0 +1,149 @@
+-- planner: what planner support makes of the checks
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set model :abs_srcdir '/sql/include/model.sql'
+\i :model
+
+-- 1000 workspaces of 20 rows: few owns 5 of them, some 300, most 900 (a few of them twice)
+SET ROLE NONE;
+INSERT INTO cnap.workspace (id, name, owner_id, created_at)
+SELECT ('00000000-0000-4000-9000-' || lpad(n::text, 12, '0'))::uuid, 'w' || n,
+	CASE WHEN n <= 5 THEN 'few' WHEN n <= 305 THEN 'some' ELSE 'rest' END, '2020-01-01'
+FROM generate_series(1, 1000) n;
+INSERT INTO cnap.workspace_member (workspace_id, user_id, created_at)
+SELECT id, 'most', '2020-01-01' FROM cnap.workspace WHERE name LIKE 'w%' AND substr(name, 2)::int <= 900;
+CREATE SCHEMA app;
+CREATE TABLE app.item (id integer PRIMARY KEY, workspace_id uuid NOT NULL, note text NOT NULL);
+INSERT INTO app.item
+SELECT n, ('00000000-0000-4000-9000-' || lpad((1 + (n * 7919) % 1000)::text, 12, '0'))::uuid, repeat('x', 50)
+FROM generate_series(1, 20000) n;
+CREATE INDEX item_workspace_id_idx ON app.item (workspace_id);
+CREATE TABLE app.hashed AS TABLE app.item;
+CREATE INDEX hashed_workspace_id_idx ON app.hashed USING hash (workspace_id);
+CREATE TABLE app.second AS TABLE app.item;
+CREATE INDEX second_idx ON app.second (note, workspace_id);
+CREATE TABLE app.partial AS TABLE app.item;
+CREATE INDEX partial_idx ON app.partial (workspace_id) WHERE id > 10000;
+GRANT USAGE ON SCHEMA app TO regress_cnap_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+VACUUM ANALYZE app.item, app.hashed, app.second, app.partial;
+SELECT cnap_protect(t) FROM unnest('{app.item, app.hashed}'::regclass[]) t;
+
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+SET ROLE regress_cnap_app;
+
+-- how many rows the planner expects, and finds
+CREATE FUNCTION pg_temp.estimate(query text, OUT expected float8, OUT actual float8)
+LANGUAGE plpgsql AS $$
+DECLARE
+	plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, TIMING off, COSTS on, FORMAT json) ' || query INTO plan;
+	expected := plan -> 0 -> 'Plan' -> 'Plan Rows';
+	actual := plan -> 0 -> 'Plan' -> 'Actual Rows';
+END
+$$;
+
+-- ---- the index, for those who reach little ----
+
+SET cnap.user_id = 'few';
+EXPLAIN (COSTS off) SELECT note FROM app.item;
+SELECT count(*) FROM app.item;
+EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE id = 17;
+-- for nobody as well
+SET cnap.user_id = '';
+EXPLAIN (COSTS off) SELECT note FROM app.item;
+SELECT count(*) FROM app.item;
+
+-- ---- the table, for those who reach much ----
+
+SET cnap.user_id = 'most';
+EXPLAIN (COSTS off) SELECT note FROM app.item;
+EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
+SELECT count(*) FROM app.item;
+EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
+EXPLAIN (COSTS off) SELECT note FROM app.item ORDER BY id DESC LIMIT 10;
+-- the index alone, where it answers everything, once the set is known
+SET cnap.user_id = 'some';
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE note > 'w';
+SELECT count(*) FROM app.item WHERE note > 'w';
+EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
+SELECT count(*) FROM app.item;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE id BETWEEN 100 AND 200;
+
+-- ---- estimates ----
+
+SELECT who, actual, expected BETWEEN actual * 0.8 AND actual * 1.25 AS near
+FROM unnest('{few, some, most}'::text[]) who,
+	LATERAL (SELECT set_config('cnap.user_id', who, false)) s (setting),
+	LATERAL pg_temp.estimate('SELECT * FROM app.item WHERE ' || quote_literal(setting) || ' <> ''''') e
+ORDER BY actual;
+
+-- ---- other kinds of indexes ----
+
+SET cnap.user_id = 'few';
+-- a hash index takes an array in a bitmap scan only
+EXPLAIN (COSTS off) SELECT note FROM app.hashed;
+SET enable_bitmapscan = off;
+EXPLAIN (COSTS off) SELECT note FROM app.hashed;
+RESET enable_bitmapscan;
+SELECT count(*) FROM app.hashed;
+-- not a later column of an index, which would break the order of its rows
+SET enable_seqscan = off;
+EXPLAIN (COSTS off) SELECT note, workspace_id FROM app.second WHERE cnap_can_access(workspace_id) ORDER BY note, workspace_id;
+-- a partial index, if the query implies its condition
+EXPLAIN (COSTS off) SELECT note FROM app.partial WHERE cnap_can_access(workspace_id) AND id > 15000;
+EXPLAIN (COSTS off) SELECT note FROM app.partial WHERE cnap_can_access(workspace_id) AND id > 5000;
+RESET enable_seqscan;
+SELECT count(*) FROM app.partial WHERE cnap_can_access(workspace_id) AND id > 15000;
+
+-- ---- other forms of the check ----
+
+EXPLAIN (COSTS off) SELECT note FROM app.second s JOIN app.item i USING (note) WHERE s.id = 17 AND cnap_has_permission(i.workspace_id, 'billing');
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_has_permission(workspace_id, 'billing');
+RESET ROLE;
+ALTER TABLE app.item DISABLE ROW LEVEL SECURITY;
+SET ROLE regress_cnap_app;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('few', workspace_id);
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('most', workspace_id);
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('00000000-0000-4000-8000-000000000001'::uuid, workspace_id);
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_has_permission('few', workspace_id, 'delete');
+-- not what is not a condition on one column, or depends on the row
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access(note, workspace_id);
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE NOT cnap_can_access(workspace_id);
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access(workspace_id) OR id = 17;
+SELECT count(*) FROM app.item WHERE cnap_can_access(workspace_id) OR id = 17;
+
+-- ---- a generic plan is right for everybody ----
+
+SET plan_cache_mode = force_generic_plan;
+PREPARE rows AS SELECT count(*) FROM app.item WHERE cnap_can_access(workspace_id);
+PREPARE rows_of (text) AS SELECT count(*) FROM app.item WHERE cnap_can_access($1, workspace_id);
+EXPLAIN (COSTS off) EXECUTE rows;
+EXECUTE rows;
+SET cnap.user_id = 'most';
+EXECUTE rows;
+SET cnap.user_id = '';
+EXECUTE rows;
+EXPLAIN (COSTS off) EXECUTE rows_of ('few');
+EXECUTE rows_of ('few');
+EXECUTE rows_of ('most');
+EXECUTE rows_of (NULL);
+DEALLOCATE ALL;
+RESET plan_cache_mode;
+
+-- who may not execute what the condition is made of gets none, and no error
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION cnap_can_access(text, uuid) TO regress_cnap_plain;
+GRANT USAGE ON SCHEMA app TO regress_cnap_plain;
+GRANT SELECT ON app.item TO regress_cnap_plain;
+SET ROLE regress_cnap_plain;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('few', workspace_id);
+SELECT count(*) FROM app.item WHERE cnap_can_access('few', workspace_id);
+
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA app CASCADE;
+\set drop_model :abs_srcdir '/sql/include/drop_model.sql'
+\i :drop_model
