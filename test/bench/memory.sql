@@ -1,6 +1,6 @@
 -- memory.sql: what the cache takes, as it says itself and as PostgreSQL counts it
 --
--- Where loading whole sets has brought more than 100 thousand decisions, it is the part of as many.
+-- Looked at are the moments at which it holds 100 thousand decisions at the most.
 --
 -- Variable: variant, "same" (1 thousand users, 100 workspaces each), "other" (pairs that have
 -- little in common) or "bounded" (the same pairs with a cache of 1 MB; its greatest size).
@@ -30,11 +30,10 @@ BEGIN
 END
 $$;
 
-SELECT :'variant', max(bytes * 100000 / greatest(entries, 100000)) FROM seen
+SELECT :'variant', max(bytes) FROM seen WHERE entries <= 100000
 UNION ALL
-SELECT :'variant' || '_context', max(context * 100000 / greatest(entries, 100000))
-FROM seen HAVING max(context) IS NOT NULL
+SELECT :'variant' || '_context', max(context) FROM seen WHERE entries <= 100000 HAVING max(context) IS NOT NULL
 UNION ALL
-SELECT :'variant' || '_entries', max(entries) FROM seen
+SELECT :'variant' || '_entries', max(entries) FROM seen WHERE entries <= 100000
 UNION ALL
 SELECT 'bound', pg_size_bytes(current_setting('cnap.cache_size')) WHERE :'variant' = 'bounded';
