@@ -292,7 +292,7 @@ my @statements = (
 	[ 'dora', 21, 't', 'MERGE INTO cnap.workspace_member m USING cnap.workspace w ON w.id = m.workspace_id WHEN MATCHED THEN DELETE' ],
 	[ 'dora', 21, 't', "WITH d AS (DELETE FROM cnap.workspace_member RETURNING *) SELECT count(*) FROM d" ],
 	[ 'dora', 30, 'f', "INSERT INTO cnap.workspace_member (workspace_id, user_id) SELECT id, 'dora' FROM cnap.workspace ON CONFLICT DO NOTHING" ],
-	[ 'eve', 21, 'f', "COPY cnap.workspace_member (workspace_id, user_id) FROM stdin;\n10000000-0000-4000-8000-000000000021\teve\n\\.\n" ]);
+	[ 'eve', 21, 'f', "COPY cnap.workspace_member (workspace_id, user_id) FROM PROGRAM 'echo 10000000-0000-4000-8000-000000000021,eve' (FORMAT csv)" ]);
 my @not_replicas = (
 	[ 'ann', 1, 't', 'DELETE FROM cnap.organization' ],
 	[ 'dora', 21, 't', 'DELETE FROM cnap.workspace WHERE id = test.w(21)' ]);
