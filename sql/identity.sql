@@ -63,7 +63,10 @@ SET cnap.user_id = 'ann';
 SELECT cnap_create_workspace('Space', owner => 'bea');
 SELECT cnap_delete_workspace(:'w1');
 SET cnap.notify = off;
+-- (the text differs between versions)
+\set VERBOSITY sqlstate
 ALTER ROLE regress_cnap_plain SET cnap.user_id = 'ann';
+\set VERBOSITY default
 
 -- a name of ours that there is not
 SET cnap.userid = 'ann';

@@ -78,35 +78,11 @@ CnapRoleName(CnapRole role)
 	return role_names[role];
 }
 
-/* The role of that name. */
-CnapRole
-CnapRoleByName(const char *name)
-{
-	for (int role = CNAP_ROLE_MEMBER; role <= CNAP_ROLE_OWNER; role++)
-	{
-		if (strcmp(role_names[role], name) == 0)
-			return role;
-	}
-	elog(ERROR, "unknown role \"%s\"", name);
-}
-
 /* The name of a permission. */
 const char *
 CnapPermissionName(CnapPermission permission)
 {
 	return workspace_matrix[permission].name;
-}
-
-/* The permission of that name. */
-CnapPermission
-CnapPermissionByName(const char *name)
-{
-	for (int i = 0; i < CNAP_PERMISSIONS; i++)
-	{
-		if (strcmp(workspace_matrix[i].name, name) == 0)
-			return i;
-	}
-	elog(ERROR, "unknown permission \"%s\"", name);
 }
 
 /* The ways of which any one allows the permission. */

@@ -61,9 +61,7 @@ typedef uint8 CnapWays;
 #define CNAP_WAYS_MANAGED (CNAP_WAY_MANAGER | CNAP_WAY_MANAGER_MEMBER)
 
 extern const char *CnapRoleName(CnapRole role);
-extern CnapRole CnapRoleByName(const char *name);
 extern const char *CnapPermissionName(CnapPermission permission);
-extern CnapPermission CnapPermissionByName(const char *name);
 
 /* The sets of ways that allow a permission, and that give a role. */
 extern CnapWays CnapWaysThatAllow(CnapPermission permission);

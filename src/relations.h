@@ -37,14 +37,11 @@ typedef enum CnapTable
 #define Anum_organization_management_email 5
 #define Anum_organization_customer_id 6
 #define Anum_organization_metadata 7
-#define Anum_organization_created_at 9
 #define Anum_organization_updated_at 10
 
 #define Anum_organization_member_organization_id 1
 #define Anum_organization_member_user_id 2
 #define Anum_organization_member_role 3
-#define Anum_organization_member_added_by 4
-#define Anum_organization_member_created_at 5
 #define Anum_organization_member_updated_at 6
 
 #define Anum_workspace_id 1
@@ -57,7 +54,6 @@ typedef enum CnapTable
 #define Anum_workspace_billing_email 8
 #define Anum_workspace_customer_id 9
 #define Anum_workspace_metadata 10
-#define Anum_workspace_created_at 11
 #define Anum_workspace_updated_at 12
 
 /* The two tables of members are alike. */
