@@ -202,64 +202,62 @@ lookup_reachable(int nargs, const Oid *types)
 /*
  * Fills the OIDs in, if an invalidation has emptied them.  The former ones stay
  * in place until all of the new ones are known: the callbacks compare with them.
+ * An invalidation in between does not void what was looked up for this call, but
+ * makes the next one look again.
  */
 static void
 load_oids(void)
 {
 	OwnOids		fresh;
 	uint64		before;
+	Oid			schema;
+	Oid			role_type;
+	Relation	rel;
 
 	if (likely(own_valid))
 		return;
 
-	do
+	before = own_invalidations;
+	memset(&fresh, 0, sizeof(fresh));
+	schema = lookup_schema();
+	for (int i = 0; i < CNAP_TABLES; i++)
 	{
-		Oid			schema;
-		Oid			role_type;
-		Relation	rel;
+		char		name[NAMEDATALEN];
 
-		before = own_invalidations;
-		memset(&fresh, 0, sizeof(fresh));
-		schema = lookup_schema();
-		for (int i = 0; i < CNAP_TABLES; i++)
-		{
-			char		name[NAMEDATALEN];
+		strlcpy(name, table_names[Min(i, CNAP_USER_EPOCH)], sizeof(name));
+		if (i >= CNAP_USER_EPOCH)
+			snprintf(name, sizeof(name), table_names[CNAP_USER_EPOCH],
+					 i - CNAP_USER_EPOCH);
+		fresh.table[i] = get_relname_relid(name, schema);
+		if (!OidIsValid(fresh.table[i]))
+			not_installed();
+		if (i < CNAP_ACCESS_EPOCH)
+			lookup_indexes(fresh.table[i], fresh.index[i]);
+	}
 
-			strlcpy(name, table_names[Min(i, CNAP_USER_EPOCH)], sizeof(name));
-			if (i >= CNAP_USER_EPOCH)
-				snprintf(name, sizeof(name), table_names[CNAP_USER_EPOCH],
-						 i - CNAP_USER_EPOCH);
-			fresh.table[i] = get_relname_relid(name, schema);
-			if (!OidIsValid(fresh.table[i]))
-				not_installed();
-			if (i < CNAP_ACCESS_EPOCH)
-				lookup_indexes(fresh.table[i], fresh.index[i]);
-		}
+	role_type = lookup_type(schema, "role");
+	for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
+		fresh.role[i] = lookup_value(role_type, CnapRoleName(i));
+	fresh.permission_type = lookup_type(schema, "permission");
+	for (int i = 0; i < CNAP_PERMISSIONS; i++)
+		fresh.permission[i] = lookup_value(fresh.permission_type,
+										   CnapPermissionName(i));
 
-		role_type = lookup_type(schema, "role");
-		for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
-			fresh.role[i] = lookup_value(role_type, CnapRoleName(i));
-		fresh.permission_type = lookup_type(schema, "permission");
-		for (int i = 0; i < CNAP_PERMISSIONS; i++)
-			fresh.permission[i] = lookup_value(fresh.permission_type,
-											   CnapPermissionName(i));
+	fresh.reachable = lookup_reachable(1, &fresh.permission_type);
+	fresh.reachable_text = lookup_reachable(2, (Oid[])
+											{
+												TEXTOID, fresh.permission_type
+											});
+	fresh.reachable_uuid = lookup_reachable(2, (Oid[])
+											{
+												UUIDOID, fresh.permission_type
+											});
 
-		fresh.reachable = lookup_reachable(1, &fresh.permission_type);
-		fresh.reachable_text = lookup_reachable(2, (Oid[])
-												{
-													TEXTOID, fresh.permission_type
-												});
-		fresh.reachable_uuid = lookup_reachable(2, (Oid[])
-												{
-													UUIDOID, fresh.permission_type
-												});
-
-		rel = table_open(fresh.table[CNAP_ORGANIZATION], AccessShareLock);
-		fresh.owner = rel->rd_rel->relowner;
-		table_close(rel, AccessShareLock);
-	} while (before != own_invalidations);
+	rel = table_open(fresh.table[CNAP_ORGANIZATION], AccessShareLock);
+	fresh.owner = rel->rd_rel->relowner;
+	table_close(rel, AccessShareLock);
 	own = fresh;
-	own_valid = true;
+	own_valid = before == own_invalidations;
 }
 
 Oid
