@@ -124,56 +124,51 @@ CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 
 /* Says that the actor acts through the organization that manages the workspace. */
 static void
-act_as_manager(const CnapWorkspace *workspace, CnapRole role, CnapAct *act)
+act_as_manager(const CnapAccess *access, CnapAct *act)
 {
 	act->as_manager = true;
-	act->manager = workspace->managed_by;
+	act->manager = access->manager;
 	act->path = psprintf("as %s of organization %s, which manages the workspace",
-						 CnapRoleName(role), CnapUuidString(&act->manager));
+						 CnapRoleName(access->manager_role),
+						 CnapUuidString(&act->manager));
 }
 
 /*
- * Finds the actor's ways into a workspace, at this moment.  False: there are
- * none, or no such workspace.  The system has the owner's.
+ * Finds the actor's ways into a workspace, at this moment and with one
+ * snapshot.  The system has the owner's.
  */
-static bool
-find_ways(const pg_uuid_t *id, CnapWorkspace *workspace, CnapAct *act)
+static CnapAccess
+find_access(const pg_uuid_t *id, CnapAct *act)
 {
-	CnapAccess	access;
+	CnapAccess	access = {0};
+	CnapWorkspace workspace;
 
-	if (!CnapFindWorkspace(id, workspace))
-		return false;
-	if (act->actor.user == NULL)
-		act->ways = CNAP_WAY_OWNER;
-	else
-	{
+	if (act->actor.user != NULL)
 		access = CnapFindAccess(act->actor.user, id);
-		act->ways = access.ways;
-	}
-	return (act->ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
+	else if (CnapFindWorkspace(id, &workspace))
+		access.ways = CNAP_WAY_OWNER;
+	if ((access.ways & CnapWaysThatAllow(CNAP_ACCESS)) == 0)
+		CnapNoWorkspace(id);
+	act->ways = access.ways;
+	return access;
 }
 
 static void
 check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 {
-	CnapWorkspace workspace;
-	CnapWays	allowing;
+	CnapAccess	access = find_access(id, act);
+	CnapWays	allowing = act->ways & CnapWaysThatAllow(permission);
 
-	if (!find_ways(id, &workspace, act))
-		CnapNoWorkspace(id);
 	CnapRequirePermission(act->ways, permission);
 
 	/* The path is the highest of the actor's own ways that allow it. */
-	allowing = act->ways & CnapWaysThatAllow(permission);
 	if (act->actor.user == NULL)
 		act->path = AS_SYSTEM;
 	else if (allowing & ~CNAP_WAYS_MANAGED)
 		act->path = psprintf("as %s of the workspace",
 							 CnapRoleName(CnapWaysRole(allowing & ~CNAP_WAYS_MANAGED)));
 	else
-		act_as_manager(&workspace,
-					   CnapOrganizationRole(&workspace.managed_by, act->actor.user),
-					   act);
+		act_as_manager(&access, act);
 }
 
 void
@@ -197,19 +192,13 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 static void
 check_revocation(const pg_uuid_t *id, CnapAct *act)
 {
-	CnapWorkspace workspace;
-	CnapRole	role = CNAP_ROLE_NONE;
-
-	if (!find_ways(id, &workspace, act))
-		CnapNoWorkspace(id);
-	if (act->actor.user != NULL && (act->ways & CNAP_WAYS_MANAGED))
-		role = CnapOrganizationRole(&workspace.managed_by, act->actor.user);
+	CnapAccess	access = find_access(id, act);
 
 	if ((act->ways & CnapWaysThatAllow(CNAP_MANAGE_DELEGATION)) == 0 &&
-		role != CNAP_ROLE_NONE)
+		access.manager_role != CNAP_ROLE_NONE)
 	{
-		CnapRequireOrganizationAct(role, CNAP_ORGANIZATION_RELEASE);
-		act_as_manager(&workspace, role, act);
+		CnapRequireOrganizationAct(access.manager_role, CNAP_ORGANIZATION_RELEASE);
+		act_as_manager(&access, act);
 	}
 	else
 		check_workspace(id, CNAP_MANAGE_DELEGATION, act);

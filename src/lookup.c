@@ -231,7 +231,7 @@ CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace)
 CnapAccess
 CnapFindAccess(text *user, const pg_uuid_t *workspace)
 {
-	CnapAccess	access = {0, DT_NOEND, false};
+	CnapAccess	access = {.managed_until = DT_NOEND};
 	Snapshot	snapshot = begin_snapshot();
 	CnapWorkspace row;
 	ScanKeyData key;
@@ -251,9 +251,13 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace)
 	{
 		access.ways = CnapWayOfMember(member_role(CNAP_WORKSPACE_MEMBER, snapshot,
 												  workspace, user));
-		if (CnapManagedNow(&row) &&
-			member_role(CNAP_ORGANIZATION_MEMBER, snapshot, &row.managed_by,
-						user) != CNAP_ROLE_NONE)
+		if (CnapManagedNow(&row))
+		{
+			access.manager = row.managed_by;
+			access.manager_role = member_role(CNAP_ORGANIZATION_MEMBER, snapshot,
+											  &row.managed_by, user);
+		}
+		if (access.manager_role != CNAP_ROLE_NONE)
 		{
 			access.ways |= CnapWayOfManager(row.managed_role);
 			access.managed_until = row.managed_until;

@@ -36,6 +36,10 @@ typedef struct CnapAccess
 	CnapWays	ways;
 	TimestampTz managed_until;	/* DT_NOEND: without end */
 	bool		exists;			/* there is such a workspace */
+
+	/* Of the managed ways: the organization, and the user's role in it. */
+	pg_uuid_t	manager;
+	CnapRole	manager_role;
 } CnapAccess;
 
 /* A user's ways into one of all the workspaces that there are ways into. */
