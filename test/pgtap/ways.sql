@@ -121,9 +121,9 @@ DECLARE
 	look text := format('cnap_can_access(%1$L), cnap_workspace_role(%1$L), %1$L = ANY (cnap_accessible_workspaces())', place);
 	seen text;
 BEGIN
-	UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '0.3 s' WHERE id = place;
+	UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '2 s' WHERE id = place;
 	seen := (test.attempt('cnap_test_app', 'una', format(
-		'SELECT concat(concat_ws('' '', %1$s), '' '', pg_sleep(0.4), ''; '', concat_ws('' '', %1$s))', look))).result;
+		'SELECT concat(concat_ws('' '', %1$s), '' '', pg_sleep(2.1), ''; '', concat_ws('' '', %1$s))', look))).result;
 	UPDATE cnap.workspace SET managed_until = former WHERE id = place;
 	RETURN seen;
 END
