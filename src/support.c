@@ -84,6 +84,7 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 /* A call of one of the checks. */
 typedef struct Check
 {
+	Oid			function;
 	Node	   *user;			/* null: the current user */
 	Node	   *workspace;
 	int			workspace_arg;	/* its number among the arguments */
@@ -101,11 +102,12 @@ typedef struct Known
 
 /* Takes the arguments apart.  The forms differ in their number and types. */
 static bool
-parse_check(List *args, Check *check)
+parse_check(Oid function, List *args, Check *check)
 {
 	int			nargs = list_length(args);
 
 	memset(check, 0, sizeof(*check));
+	check->function = function;
 	if (nargs > 1 && exprType(llast(args)) == CnapPermissionType())
 		check->permission = list_nth(args, --nargs);
 	if (nargs < 1 || nargs > 2)
@@ -150,13 +152,19 @@ know_user(PlannerInfo *root, Node *argument, CnapUser **user)
 	return true;
 }
 
-/* Finds out what can be known about a check without much work. */
+/*
+ * Finds out what can be known about a check without much work.  Who may not ask
+ * about anybody would be refused by the executor only after planning, and could
+ * count the user's workspaces by what is in the cache then.
+ */
 static void
 know_check(PlannerInfo *root, const Check *check, Known *known)
 {
 	CnapPermission permission = CNAP_ACCESS;
 
 	memset(known, 0, sizeof(*known));
+	if (check->user != NULL && !CnapMayExecute(check->function, GetUserId()))
+		return;
 	if (check->permission != NULL)
 	{
 		Const	   *constant = (Const *) check->permission;
@@ -411,7 +419,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 	FuncExpr   *array;
 	ScalarArrayOpExpr *condition;
 
-	if (!IsA(call, FuncExpr) || !parse_check(call->args, &check) ||
+	if (!IsA(call, FuncExpr) || !parse_check(req->funcid, call->args, &check) ||
 		req->indexarg != check.workspace_arg)
 		return NIL;
 	if ((check.user != NULL &&
@@ -467,7 +475,7 @@ estimate_selectivity(SupportRequestSelectivity *req)
 	Check		check;
 	Known		known;
 
-	if (req->is_join || !parse_check(req->args, &check))
+	if (req->is_join || !parse_check(req->funcid, req->args, &check))
 		return false;
 	know_check(req->root, &check, &known);
 	req->selectivity = estimate_fraction(req->root, &check, &known, req->varRelid);
@@ -486,7 +494,8 @@ estimate_cost(SupportRequestCost *req)
 	Known		known;
 	double		operators = CACHED_COST;
 
-	if (call == NULL || !IsA(call, FuncExpr) || !parse_check(call->args, &check))
+	if (call == NULL || !IsA(call, FuncExpr) ||
+		!parse_check(req->funcid, call->args, &check))
 		return false;
 	know_check(req->root, &check, &known);
 	if (known.is_known && known.user != NULL && known.set_size < 0)
