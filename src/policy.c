@@ -440,7 +440,10 @@ drop_policies(Oid relid, const Protection *protection)
 						 qualified_name(relid)));
 }
 
-/* Creates the policy for one command. */
+/*
+ * Creates the policy for one command.  The arguments have exactly the types of
+ * our checks, so that no overload which somebody has put beside these is taken.
+ */
 static void
 create_policy(Oid relid, const Checks *checks, int command, bool permissive,
 			  const char *column, CnapPermission permission)
@@ -453,8 +456,9 @@ create_policy(Oid relid, const Checks *checks, int command, bool permissive,
 		appendStringInfo(&check, "(%s.cnap_can_access(%s))", checks->schema,
 						 quote_identifier(column));
 	else
-		appendStringInfo(&check, "(%s.cnap_has_permission(%s, '%s'))", checks->schema,
-						 quote_identifier(column), CnapPermissionName(permission));
+		appendStringInfo(&check, "(%s.cnap_has_permission(%s, '%s'::cnap.permission))",
+						 checks->schema, quote_identifier(column),
+						 CnapPermissionName(permission));
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC",
