@@ -59,6 +59,7 @@
 PG_FUNCTION_INFO_V1(cnap_protect);
 PG_FUNCTION_INFO_V1(cnap_unprotect);
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
+PG_FUNCTION_INFO_V1(cnap_policies);
 
 /* The commands that policies are for. */
 static const struct
@@ -109,11 +110,10 @@ typedef struct Protection
 
 /* ---- recognizing policies ---- */
 
-/* Finds the checks beside the function that is being executed. */
+/* Finds the checks in the schema of the public functions. */
 static void
-find_checks(FunctionCallInfo fcinfo, Checks *checks)
+find_checks_in(char *schema, Checks *checks)
 {
-	char	   *schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
 	Oid			types[] = {UUIDOID, CnapPermissionType()};
 
 	checks->schema = quote_identifier(schema);
@@ -123,6 +123,14 @@ find_checks(FunctionCallInfo fcinfo, Checks *checks)
 	checks->has_permission = LookupFuncName(list_make2(makeString(schema),
 													   makeString("cnap_has_permission")),
 											2, types, false);
+}
+
+/* Finds the checks beside the public function that is being executed. */
+static void
+find_checks(FunctionCallInfo fcinfo, Checks *checks)
+{
+	find_checks_in(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
+				   checks);
 }
 
 /*
@@ -649,5 +657,66 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 		if (protection.tests_column)
 			return_protection(rsinfo, lfirst_oid(lc), &checks, &protection);
 	}
+	return (Datum) 0;
+}
+
+/*
+ * cnap.policies(checks regnamespace)
+ *	 -> setof (relation, policy, command, permissive, own, workspace_column,
+ *			   permission)
+ *
+ * Every policy of the database, as it is recognized; "checks" is the schema of
+ * the public functions.  "own" are those that cnap_protect() would replace.
+ * The last two are null for what is not in the shape of ours.
+ */
+Datum
+cnap_policies(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *schema = get_namespace_name(PG_GETARG_OID(0));
+	Checks		checks;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	MemoryContext row_context;
+	MemoryContext former;
+
+	if (schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema with OID %u does not exist", PG_GETARG_OID(0))));
+	InitMaterializedSRF(fcinfo, 0);
+	find_checks_in(schema, &checks);
+	row_context = AllocSetContextCreate(CurrentMemoryContext, "cnap_org policy",
+										ALLOCSET_DEFAULT_SIZES);
+
+	rel = table_open(PolicyRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	former = MemoryContextSwitchTo(row_context);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
+		OwnPolicy	policy;
+		bool		in_shape = recognize_policy(&checks, tuple, RelationGetDescr(rel), &policy);
+		Datum		values[7];
+		bool		nulls[7] = {false};
+
+		values[0] = ObjectIdGetDatum(form->polrelid);
+		values[1] = NameGetDatum(&form->polname);
+		values[2] = CharGetDatum(form->polcmd);
+		values[3] = BoolGetDatum(form->polpermissive);
+		values[4] = BoolGetDatum(in_shape || is_own_name(NameStr(form->polname)));
+		nulls[5] = nulls[6] = !in_shape;
+		if (in_shape)
+		{
+			values[5] = Int16GetDatum(policy.column);
+			values[6] = ObjectIdGetDatum(CnapPermissionToOid(policy.permission));
+		}
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		MemoryContextReset(row_context);
+	}
+	MemoryContextSwitchTo(former);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 	return (Datum) 0;
 }
