@@ -59,11 +59,12 @@ sub new
 	my ($class, $node, %options) = @_;
 	my $user = $options{user} // getpwuid($<);
 	my $dbname = $options{dbname} // 'postgres';
+	my $more = $options{connection} // '';
 	my ($in, $out);
 
 	# psql's errors come by the same pipe as its results, in the right order
 	my $pid = open3($in, $out, undef, $node->installed_command('psql'), '-XqAt',
-		'-v', 'VERBOSITY=verbose', '-d', $node->connstr($dbname) . " user='$user'");
+		'-v', 'VERBOSITY=verbose', '-d', $node->connstr($dbname) . " user='$user' $more");
 	my $self = bless {
 		pid => $pid, in => $in, out => $out, select => IO::Select->new($out),
 		buffer => '', count => 0, sqlstate => '00000', name => $options{name} // $user,
