@@ -40,6 +40,9 @@ PGTAP_DB = contrib_regression_pgtap
 PGTAP_TESTS = $(sort $(wildcard $(SOURCE)test/pgtap/*.sql))
 PG_PROVE = pg_prove
 
+CLIENTS_DIR = $(SOURCE)test/clients
+CLIENTS_TESTS = $(sort $(wildcard $(CLIENTS_DIR)/*.js))
+
 EXTRA_CLEAN = $(EXTENSION)-*.zip
 
 # These bring what they need themselves, so must work where no pg_config exists yet.
@@ -73,13 +76,23 @@ pgtap:
 	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d $(PGTAP_DB) \
 		-c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION $(EXTENSION)'
 	$(PG_PROVE) --psql-bin '$(bindir)/psql' --dbname $(PGTAP_DB) $(PGTAP_TESTS)
+
+# The tests of real clients against a running server, in databases of their own
+.PHONY: clients
+clients: $(CLIENTS_DIR)/node_modules
+	prove --exec node $(CLIENTS_TESTS)
+
+# npm install --package-lock-only --omit-lockfile-registry-resolved makes the lock file.
+$(CLIENTS_DIR)/node_modules: $(addprefix $(CLIENTS_DIR)/,package.json package-lock.json)
+	npm ci --prefix $(CLIENTS_DIR) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	touch $@
 endif
 
 .DELETE_ON_ERROR:
 
 .PHONY: $(SETUP_GOALS)
 
-# SUITES="regress pgtap isolation tap" selects some of the suites.
+# SUITES="regress pgtap isolation tap clients" selects some of the suites.
 test:
 	$(SOURCE)test/run $(SUITES)
 

@@ -81,8 +81,20 @@ have_pg_prove() {
 	command -v pg_prove >/dev/null
 }
 
+have_prove() {
+	command -v prove >/dev/null
+}
+
 have_tap() {
-	command -v prove >/dev/null && perl -MTest::More -MIPC::Run -e 1 2>/dev/null
+	have_prove && perl -MTest::More -MIPC::Run -e 1 2>/dev/null
+}
+
+have_pgbouncer() {
+	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null
+}
+
+have_npm() {
+	command -v node >/dev/null && command -v npm >/dev/null
 }
 
 # The major version of the server found, else of the one that the distribution has
@@ -111,7 +123,10 @@ packages_for() {
 				fi
 				;;
 			pg_prove) echo libtap-parser-sourcehandler-pgtap-perl ;;
+			prove) echo perl ;;
 			tap) echo perl libipc-run-perl ;;
+			pgbouncer) echo pgbouncer ;;
+			npm) echo nodejs npm ca-certificates ;;
 		esac
 	done
 }
@@ -125,19 +140,28 @@ as_root() {
 	fi
 }
 
-# Installs packages, but keeps the server's package from making and starting a cluster.
+# Installs packages, but keeps the server's package from making and starting a cluster, and the
+# pooler's from running one, now and when the machine starts.
 apt_install() {
 	as_root sh -eu -s -- "$@" <<-'END'
 		dir=/etc/postgresql-common/createcluster.d
 		conf=$dir/cnap_org.conf
-		trap 'rm -f $conf; rmdir $dir 2>/dev/null || :' EXIT
+		policy=/usr/sbin/policy-rc.d
+		[ ! -e $policy ] || policy=
+		trap 'rm -f $conf $policy; rmdir $dir 2>/dev/null || :' EXIT
 		mkdir -p $dir
 		echo 'create_main_cluster = false' >$conf
+		[ -z "$policy" ] || printf '#!/bin/sh\nexit 101\n' >$policy
+		[ -z "$policy" ] || chmod 755 $policy
 		apt-get install -y -q --no-install-recommends "$@" </dev/null
+		for package; do
+			[ "$package" != pgbouncer ] || update-rc.d pgbouncer disable
+		done
 	END
 }
 
-# need THING...: makes sure that these are there: server, compiler, pgtap, pg_prove, tap
+# need THING...: makes sure that these are there: server, compiler, pgtap, pg_prove, prove, tap,
+# pgbouncer, npm
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then
@@ -215,10 +239,11 @@ use_private_tree() {
 # Brings $WORK/src up to date with the checkout, keeping what is built already.
 copy_source() {
 	as_user mkdir -p "$WORK/src" &&
-		as_user find "$WORK/src" -type f ! -name '*.o' ! -name '*.bc' ! -name '*.so' -delete
+		as_user find "$WORK/src" -type f ! -name '*.o' ! -name '*.bc' ! -name '*.so' \
+			! -path '*/node_modules/*' -delete
 	tar -C "$REPO" -c --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
 		--exclude='./cnap_org--*[0-9].sql' --exclude=./results --exclude=./output_iso \
-		--exclude=./tmp_check . |
+		--exclude=./tmp_check --exclude=node_modules . |
 		as_user tar -C "$WORK/src" -x
 }
 

@@ -1,0 +1,414 @@
+/*
+ * pooler.js: a transaction pooler between the clients and the server
+ *
+ * pgbouncer hands few server connections to many clients, each for one transaction at a time.
+ *
+ * - Many clients, in whose transactions users take turns, share few connections, while some of
+ *   them fail, hang up and are killed. Each transaction must see the rows of its user, all of
+ *   them and no others, and those that name no user must see none.
+ * - With one connection, what a transaction leaves behind it is what the next one finds: after
+ *   each way in which a transaction can end, one without a user must see nothing.
+ */
+'use strict';
+
+const { fork, spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const { USERS, connect, connection, createDatabase, everybody, itemsOf, user, value } =
+	require('./lib/database.js');
+const { atExit, diag, is, ok, refused, test } = require('./lib/tap.js');
+
+const TRANSACTIONS = 10_000;
+const CLIENTS = 50;
+const CONNECTIONS = 4;
+const KILLED = 6;
+
+const IDS = 'SELECT coalesce(array_agg(id ORDER BY id), ARRAY[]::integer[]) FROM app.item';
+
+// A sequence of numbers below a limit, the same in each run
+function numbers(seed) {
+	let state = seed;
+
+	return (limit) => {
+		state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+		return (state >>> 8) % limit;
+	};
+}
+
+// Starts a pgbouncer that listens on a socket, and stops it at the end. pools has for each name
+// the role that it connects as, and how many connections it may have.
+async function startPooler(database, pools) {
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pooler.'));
+	const target = connection(database);
+	const config = path.join(dir, 'pgbouncer.ini');
+
+	fs.writeFileSync(config, [
+		'[databases]',
+		...Object.entries(pools).map(([name, { role, size }]) =>
+			`${name} = host=${target.host} port=${target.port} dbname=${database} user=${role} pool_size=${size}`),
+		'[pgbouncer]',
+		'pool_mode = transaction',
+		'listen_addr =',
+		'listen_port = 6432',
+		`unix_socket_dir = ${dir}`,
+		'auth_type = any',
+		'max_client_conn = 200',
+		'',
+	].join('\n'));
+
+	const log = fs.openSync(path.join(dir, 'log'), 'w');
+	const pooler = spawn('pgbouncer', [config], {
+		stdio: ['ignore', log, log],
+		env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
+	});
+	let failure;
+
+	pooler.on('error', (error) => failure = error);
+	pooler.on('exit', () => failure ??= new Error(fs.readFileSync(path.join(dir, 'log'), 'utf8')));
+	atExit(() => {
+		pooler.kill('SIGKILL');
+		fs.rmSync(dir, { recursive: true });
+	});
+	while (!fs.existsSync(path.join(dir, '.s.PGSQL.6432'))) {
+		if (failure)
+			throw failure;
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+	return (pool) => ({ host: dir, port: 6432, database: pool, user: 'somebody' });
+}
+
+// ---- many clients ----
+
+// The ways in which a client says for whom a transaction is
+const identities = [
+	(client, id) => client.query(`BEGIN; SET LOCAL cnap.user_id = ${client.escapeLiteral(id)}`),
+	async (client, id) => {
+		await client.query('BEGIN');
+		await client.query("SELECT set_config('cnap.user_id', $1, true)", [id]);
+	},
+];
+
+// A client: it takes transactions until there are none left, and writes down what was wrong.
+class Client {
+	constructor(options, shared) {
+		Object.assign(this, { options, shared, number: numbers(shared.clients++) });
+	}
+
+	async run() {
+		this.client = await connect(this.options);
+		while (this.shared.left-- > 0) {
+			const n = this.number(USERS) + 1;
+
+			try {
+				await this.transaction(n);
+			} catch (error) {
+				this.wrong(n, error.stack);
+			}
+		}
+		await this.client.end();
+	}
+
+	wrong(n, what) {
+		this.shared.wrong.push(`${n ? user(n) : 'nobody'}: ${what}`);
+	}
+
+	async expect(n, what) {
+		const { rows: [{ pid, ids }] } =
+			await this.client.query(`SELECT pg_backend_pid() AS pid, (${IDS}) AS ids`);
+		const expected = n ? itemsOf(n) : [];
+
+		if (ids.join() !== expected.join())
+			this.wrong(n, `${what} sees ${ids.join()}, expected ${expected.join()}`);
+		this.shared.served(pid, n);
+	}
+
+	async fail() {
+		const error = await this.client.query('SELECT 1 / 0').then(() => undefined, (reason) => reason);
+
+		if (error?.code !== '22012')
+			throw error ?? new Error('no error');
+	}
+
+	// What happens to a transaction is chosen by chance, mostly a commit.
+	async transaction(n) {
+		const chance = this.number(100);
+
+		if (chance < 10)
+			await this.expect(0, 'no transaction block');
+		await identities[this.number(identities.length)](this.client, user(n));
+		await this.expect(n, 'a transaction');
+		if (chance < 80)
+			return this.client.query('COMMIT');
+		if (chance < 88) {
+			await this.fail();
+			return this.client.query(chance < 84 ? 'ROLLBACK' : 'COMMIT');
+		}
+		if (chance < 93) {
+			await this.write(n);
+			return this.client.query('ROLLBACK');
+		}
+		if (chance < 98) {
+			await this.client.query('SAVEPOINT a');
+			await this.fail();
+			await this.client.query('ROLLBACK TO a');
+			await this.expect(n, 'a transaction after a savepoint');
+			return this.client.query('COMMIT');
+		}
+		// hangs up, in every other case while a statement is running
+		if (chance < 99)
+			this.client.query('SELECT pg_sleep(0.05)').catch(() => {});
+		this.client.connection.stream.destroy();
+		this.client = await connect(this.options);
+		this.shared.hangups++;
+	}
+
+	// The user changes the own rows, and nobody else's.
+	async write(n) {
+		const { rows } = await this.client.query(
+			'UPDATE app.item SET version = version + 1 WHERE id <> $1 RETURNING id', [0]);
+
+		if (rows.map(({ id }) => id).sort((a, b) => a - b).join() !== itemsOf(n).join())
+			this.wrong(n, 'has changed other rows');
+	}
+}
+
+// A process of its own, which is killed by its parent when it has begun a transaction
+async function victim(options, n) {
+	const client = await connect(options);
+
+	await identities[0](client, user(n));
+	process.send(await value(client, IDS));
+	await new Promise(() => setInterval(() => {}, 1000));
+}
+
+async function kill(options, n, shared) {
+	const child = fork(__filename, ['victim', JSON.stringify(options), n]);
+	const seen = await new Promise((resolve, reject) => {
+		child.on('message', resolve);
+		child.on('exit', () => reject(new Error('the process to be killed has ended')));
+	});
+
+	if (seen.join() !== itemsOf(n).join())
+		shared.wrong.push(`${user(n)}: the process to be killed sees ${seen.join()}`);
+	child.removeAllListeners('exit');
+	const gone = new Promise((resolve) => child.on('exit', resolve));
+	child.kill('SIGKILL');
+	await gone;
+}
+
+async function manyClients(options, system) {
+	const usersOf = new Map();
+	const shared = {
+		left: TRANSACTIONS,
+		clients: 0,
+		hangups: 0,
+		wrong: [],
+		served(pid, n) {
+			if (!usersOf.has(pid))
+				usersOf.set(pid, { users: new Set(), changes: 0, last: n });
+			const connection = usersOf.get(pid);
+
+			connection.users.add(n);
+			connection.changes += connection.last !== n;
+			connection.last = n;
+		},
+	};
+	const work = Array.from({ length: CLIENTS }, () => new Client(options, shared).run());
+	const killing = (async () => {
+		for (let i = 1; i <= KILLED; i++)
+			await kill(options, i, shared);
+	})();
+	const atMost = await value(system,
+		"SELECT count(*)::integer FROM pg_stat_activity WHERE usename = 'pooler_app'");
+
+	await Promise.all([...work, killing]);
+	is(shared.wrong.slice(0, 10), [], `${TRANSACTIONS} transactions see the rows of their users`);
+	ok(atMost > 0 && atMost <= CONNECTIONS, `${CLIENTS} clients share ${CONNECTIONS} connections`);
+	ok(shared.hangups > TRANSACTIONS / 100, 'of which many hang up');
+	const changes = [...usersOf.values()].reduce((sum, connection) => sum + connection.changes, 0);
+	ok(changes > TRANSACTIONS / 2, 'the users take turns on the connections')
+		|| diag(`${changes} changes of the user, ${usersOf.size} connections`);
+}
+
+// ---- one connection ----
+
+// What a transaction without a user finds on the pool's only connection
+async function left(options) {
+	const client = await connect(options);
+
+	try {
+		const { rows: [{ pid, who, setting, ids }] } = await client.query(
+			`SELECT pg_backend_pid() AS pid, cnap_current_user() AS who,
+				current_setting('cnap.user_id') AS setting, (${IDS}) AS ids`);
+		return { pid, found: { who, setting, ids } };
+	} finally {
+		await client.end();
+	}
+}
+
+const NOTHING = { who: null, setting: '', ids: [] };
+
+// Each of these gets a client in whose transaction user(1) has been named, and has seen rows.
+const endings = {
+	'COMMIT': { same: true, end: (client) => client.query('COMMIT') },
+	'ROLLBACK': { same: true, end: (client) => client.query('ROLLBACK') },
+	'an error and ROLLBACK': {
+		same: true,
+		async end(client) {
+			await refused(client.query('SELECT 1 / 0'), '22012', 'an error in the middle');
+			await client.query('ROLLBACK');
+		},
+	},
+	'an error and COMMIT': {
+		same: true,
+		async end(client) {
+			await refused(client.query('SELECT 1 / 0'), '22012', 'an error in the middle');
+			await client.query('COMMIT');
+		},
+	},
+	'an error at COMMIT': {
+		same: true,
+		async end(client) {
+			await client.query(`CREATE TEMPORARY TABLE once (
+				id integer UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP`);
+			await client.query('INSERT INTO once VALUES (1), (1)');
+			await refused(client.query('COMMIT'), '23505', 'an error at COMMIT');
+		},
+	},
+	'a savepoint that was rolled back': {
+		same: true,
+		async end(client) {
+			await client.query("SAVEPOINT a; SET LOCAL cnap.user_id = 'auth0|2'; ROLLBACK TO a");
+			is(await value(client, IDS), itemsOf(1), 'the user of before the savepoint is back');
+			await client.query('COMMIT');
+		},
+	},
+	'a second user in the same transaction': {
+		same: true,
+		async end(client) {
+			await client.query("SET LOCAL cnap.user_id = 'auth0|7'");
+			is(await value(client, IDS), itemsOf(7), 'the second user sees the own rows');
+			await client.query('COMMIT');
+		},
+	},
+	'a client that says goodbye': { end: (client) => client.end() },
+	'a client that hangs up': { end: (client) => client.connection.stream.destroy() },
+	'a client that hangs up after an error': {
+		async end(client) {
+			await refused(client.query('SELECT 1 / 0'), '22012', 'an error in the middle');
+			client.connection.stream.destroy();
+		},
+	},
+	'a client that hangs up during a statement': {
+		async end(client) {
+			client.query('SELECT pg_sleep(1)').catch(() => {});
+			await new Promise((resolve) => setTimeout(resolve, 100));
+			client.connection.stream.destroy();
+		},
+	},
+	'a server process that was terminated': {
+		async end(client, system) {
+			const pid = await value(client, 'SELECT pg_backend_pid()');
+			const broken = client.query('SELECT pg_sleep(10)').then(() => false, () => true);
+
+			await system.query('SELECT pg_terminate_backend($1, 10000)', [pid]);
+			ok(await broken, 'the client learns of it');
+		},
+	},
+};
+
+async function oneConnection(options, system) {
+	for (const [name, { same, end }] of Object.entries(endings)) {
+		const client = await connect(options);
+
+		await identities[0](client, user(1));
+		is(await value(client, IDS), itemsOf(1), `before ${name}: the rows of the user`);
+		const pid = await value(client, 'SELECT pg_backend_pid()');
+		await end(client, system);
+
+		const after = await left(options);
+		is(after.found, NOTHING, `after ${name}: nothing`);
+		if (same)
+			is(after.pid, pid, `after ${name}: the same connection`);
+		client.connection.stream.destroy();
+	}
+}
+
+// What is prepared by one user's client stays on the connection, and may be found by another.
+async function preparedStatements(options) {
+	const named = { name: 'a name', text: `SELECT (${IDS}) AS ids` };
+	const first = await connect(options);
+	const second = await connect(options);
+
+	for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+		await identities[0](first, user(1));
+		await first.query(`SET LOCAL plan_cache_mode = ${mode}; PREPARE mine AS ${IDS}`);
+		is(await value(first, 'EXECUTE mine'), itemsOf(1), `${mode}: the rows of who prepared it`);
+		await first.query('COMMIT');
+
+		await second.query(`BEGIN; SET LOCAL plan_cache_mode = ${mode}`);
+		is(await value(second, 'EXECUTE mine'), [], `${mode}: somebody else's statement shows nobody nothing`);
+		for (const n of [7, 30]) {
+			await second.query(`SET LOCAL cnap.user_id = ${second.escapeLiteral(user(n))}`);
+			is(await value(second, 'EXECUTE mine'), itemsOf(n), `${mode}: and each user their own`);
+		}
+		await second.query('COMMIT; DEALLOCATE mine');
+	}
+
+	// By the protocol: pgbouncer before 1.21 does not tell the names of two clients apart.
+	await identities[0](first, user(1));
+	is((await first.query(named)).rows[0].ids, itemsOf(1), 'a named statement: the rows of the user');
+	await first.query('COMMIT');
+	await identities[0](second, user(7));
+	const answer = await second.query(named).then(({ rows }) => rows[0].ids, (error) => error.code);
+	is(answer === '42P05' ? itemsOf(7) : answer, itemsOf(7),
+		'the same one of another client: an error, or the rows of that one');
+	await second.query('ROLLBACK');
+	await first.end();
+	await second.end();
+}
+
+// Such are the mistakes that the README warns of.
+async function mistakes(options) {
+	let client = await connect(options);
+	await client.query("SET LOCAL cnap.user_id = 'auth0|1'");
+	is((await left(options)).found, NOTHING, 'SET LOCAL outside of a transaction does nothing');
+
+	await client.query("SET cnap.user_id = 'auth0|1'");
+	await client.end();
+	is((await left(options)).found.ids, itemsOf(1), 'a plain SET is found by whoever comes next');
+	client = await connect(options);
+	await client.query('RESET cnap.user_id');
+
+	await client.query("BEGIN; SET LOCAL cnap.user_id = 'auth0|1'");
+	await client.query(`DECLARE held CURSOR WITH HOLD FOR ${IDS}`);
+	await client.query('COMMIT');
+	await client.end();
+	client = await connect(options);
+	is(await value(client, 'FETCH held'), itemsOf(1), 'and so is a cursor that is held');
+	await client.query('CLOSE held');
+	await client.end();
+	is((await left(options)).found, NOTHING, 'nothing is left of the mistakes');
+}
+
+async function main() {
+	const { database, system } = await createDatabase('pooler');
+	const pool = await startPooler(database, {
+		many: { role: 'pooler_app', size: CONNECTIONS },
+		one: { role: 'pooler_app', size: 1 },
+	});
+
+	is(everybody.filter((n) => itemsOf(n).length === 0), [], 'everybody has rows to see');
+	await oneConnection(pool('one'), system);
+	await preparedStatements(pool('one'));
+	await mistakes(pool('one'));
+	await manyClients(pool('many'), system);
+	await system.end();
+}
+
+if (process.argv[2] === 'victim')
+	victim(JSON.parse(process.argv[3]), Number(process.argv[4]));
+else
+	test(main);
