@@ -43,6 +43,7 @@ SELECT extnamespace::regnamespace AS schema, extrelocatable FROM pg_extension WH
 
 -- a line for each thing, so that a change of one changes one line
 \pset format unaligned
+\pset footer off
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid
 FROM pg_depend d
@@ -80,7 +81,7 @@ SELECT conname, CASE WHEN conrelid <> 0 THEN conrelid::regclass::text ELSE conty
 	pg_get_constraintdef(oid) AS definition
 FROM pg_constraint
 WHERE connamespace = 'cnap'::regnamespace AND contype <> 'n'
-ORDER BY conname COLLATE "C";
+ORDER BY conname COLLATE "C", conrelid::regclass::text COLLATE "C";
 
 SELECT pg_get_indexdef(i.indexrelid) AS index
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -107,6 +108,7 @@ FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 \pset format aligned
+\pset footer on
 
 -- ---- rules for all of it ----
 

@@ -13,6 +13,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #include "arguments.h"
 #include "compat.h"
@@ -136,6 +137,16 @@ CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
 				 errmsg("invalid role"),
 				 errdetail("The role here is \"%s\" at most.", CnapRoleName(highest))));
 	return role;
+}
+
+/* A timestamptz argument at which something is to end, or null. */
+void
+CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	if (!PG_ARGISNULL(argno) && PG_GETARG_TIMESTAMPTZ(argno) <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be in the future", argname)));
 }
 
 /* An integer argument that limits the number of rows, or null. */

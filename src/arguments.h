@@ -31,6 +31,7 @@ extern void CnapCheckSlug(const text *slug);
 extern void CnapCheckUrl(const text *url, const char *argname);
 extern void CnapCheckEmail(const text *email, const char *argname);
 extern void CnapCheckMetadata(FunctionCallInfo fcinfo, int argno);
+extern void CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern void CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno);
 
 /* Copies the first arguments to the parameters of a statement. */

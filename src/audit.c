@@ -436,6 +436,23 @@ record_workspace(const Change *change)
 	record_management(change);
 }
 
+/* An access token is created, revoked, or deleted. */
+static void
+record_access_token(const Change *change)
+{
+	Entry		entry;
+
+	begin_entry(&entry, change->after == NULL ? "access_token.delete" :
+				change->before == NULL ? "access_token.create" :
+				"access_token.revoke");
+	entry.subject = DatumGetTextPP(get_current(change, Anum_access_token_user_id));
+	append_pair(&entry.detail, "id",
+				CnapUuidString(DatumGetUUIDP(get_current(change, Anum_access_token_id))));
+	append_pair(&entry.detail, "name",
+				TextDatumGetCString(get_current(change, Anum_access_token_name)));
+	record(&entry);
+}
+
 /*
  * cnap.record_change(): trigger, after the change of a row
  *
@@ -473,6 +490,9 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_WORKSPACE:
 			record_workspace(&change);
+			break;
+		case CNAP_ACCESS_TOKEN:
+			record_access_token(&change);
 			break;
 		default:
 			elog(ERROR, "table \"%s\" is not audited",

@@ -25,8 +25,6 @@
 #include "authorize.h"
 #include "lookup.h"
 
-#define AS_SYSTEM "as the system"
-
 void
 CnapNoOrganization(const pg_uuid_t *id)
 {
@@ -41,6 +39,14 @@ CnapNoWorkspace(const pg_uuid_t *id)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("workspace \"%s\" does not exist", CnapUuidString(id))));
+}
+
+void
+CnapEndedAlready(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s has ended already", what)));
 }
 
 /*
@@ -97,7 +103,7 @@ check_organization(const pg_uuid_t *id, CnapOrganizationAct what, CnapAct *act)
 		if (!CnapOrganizationExists(id))
 			CnapNoOrganization(id);
 		act->role = CNAP_ROLE_OWNER;
-		act->path = AS_SYSTEM;
+		act->path = CNAP_AS_SYSTEM;
 		return;
 	}
 	act->role = CnapOrganizationRole(id, act->actor.user);
@@ -163,7 +169,7 @@ check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 
 	/* The path is the highest of the actor's own ways that allow it. */
 	if (act->actor.user == NULL)
-		act->path = AS_SYSTEM;
+		act->path = CNAP_AS_SYSTEM;
 	else if (allowing & ~CNAP_WAYS_MANAGED)
 		act->path = psprintf("as %s of the workspace",
 							 CnapRoleName(CnapWaysRole(allowing & ~CNAP_WAYS_MANAGED)));
@@ -223,7 +229,7 @@ CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act)
 	CnapGetActor(&act->actor);
 	if (act->actor.user == NULL)
 	{
-		act->path = AS_SYSTEM;
+		act->path = CNAP_AS_SYSTEM;
 		return CnapRequiredUserId(fcinfo, argno, "owner");
 	}
 

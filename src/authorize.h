@@ -10,6 +10,9 @@
 
 #include "audit.h"
 
+/* The path of what the system does. */
+#define CNAP_AS_SYSTEM "as the system"
+
 /* Whether the object's row is locked against other changes of it. */
 typedef enum CnapLock
 {
@@ -52,5 +55,8 @@ extern bool CnapKeepOrganization(const pg_uuid_t *id);
 /* Raise 42704 (undefined_object). */
 extern void CnapNoOrganization(const pg_uuid_t *id);
 extern void CnapNoWorkspace(const pg_uuid_t *id);
+
+/* Raises 55000 (object_not_in_prerequisite_state) for a token, a link ... */
+extern void CnapEndedAlready(const char *what);
 
 #endif							/* CNAP_AUTHORIZE_H */

@@ -239,11 +239,14 @@ CnapUser *
 CnapGetCurrentCachedUser(void)
 {
 	begin_question();
-	if (unlikely(current_user_entry == NULL))
+	if (unlikely(current_user_entry == NULL || !CnapIdentityIsFixed))
 	{
+		/* If that has become another one, there is no entry left. */
 		const char *id = CnapCurrentUser();
 
-		if (id != NULL)
+		if (id == NULL)
+			current_user_entry = NULL;
+		else if (current_user_entry == NULL)
 			current_user_entry = get_user(id, strlen(id));
 	}
 	return current_user_entry;

@@ -20,6 +20,7 @@
 #include "utils/guc.h"
 
 #include "cache.h"
+#include "claims.h"
 #include "epoch.h"
 #include "identity.h"
 #include "notify.h"
@@ -33,6 +34,7 @@ void
 _PG_init(void)
 {
 	CnapIdentityInit();
+	CnapClaimsInit();
 	CnapRelationsInit();
 	CnapEpochInit();
 	CnapCacheInit();

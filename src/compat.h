@@ -12,6 +12,8 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
@@ -47,6 +49,25 @@
 #define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel)
 #else
 #define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel, false)
+#endif
+
+/*
+ * PostgreSQL 16 let the actions of the JSON parser return a result
+ * (c60c9badba9), and 17 let its state be allocated by the caller (1c99cde2f34).
+ */
+#if PG_VERSION_NUM < 160000
+typedef void CnapJsonResult;
+#define CnapJsonContinue() return
+#else
+typedef JsonParseErrorType CnapJsonResult;
+#define CnapJsonContinue() return JSON_SUCCESS
+#endif
+#if PG_VERSION_NUM < 170000
+#define CnapJsonLexContext(json, len) \
+	makeJsonLexContextCstringLen(unconstify(char *, json), len, GetDatabaseEncoding(), true)
+#else
+#define CnapJsonLexContext(json, len) \
+	makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true)
 #endif
 
 #endif							/* CNAP_COMPAT_H */

@@ -276,6 +276,56 @@ CnapManagedNow(const CnapWorkspace *workspace)
 		 workspace->managed_until > GetCurrentTimestamp());
 }
 
+/* Fetches the access token that a key finds.  False: there is none. */
+static bool
+find_access_token(ScanKey key, CnapAccessToken *token)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		found;
+
+	begin_lookup(&lookup, CNAP_ACCESS_TOKEN, NULL, 1, key);
+	tuple = systable_getnext(lookup.scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+		Datum		value;
+
+		value = column(&lookup, tuple, Anum_access_token_id, &isnull);
+		token->id = *DatumGetUUIDP(value);
+		value = column(&lookup, tuple, Anum_access_token_user_id, &isnull);
+		token->user = DatumGetTextPCopy(value);
+		value = column(&lookup, tuple, Anum_access_token_expires_at, &isnull);
+		token->expires_at = isnull ? DT_NOEND : DatumGetTimestampTz(value);
+		column(&lookup, tuple, Anum_access_token_revoked_at, &isnull);
+		token->revoked = !isnull;
+		value = column(&lookup, tuple, Anum_access_token_last_used_at, &isnull);
+		token->last_used_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	}
+	end_lookup(&lookup);
+	return found;
+}
+
+bool
+CnapFindAccessToken(const pg_uuid_t *id, CnapAccessToken *token)
+{
+	ScanKeyData key;
+
+	key_uuid(&key, Anum_access_token_id, id);
+	return find_access_token(&key, token);
+}
+
+bool
+CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, Anum_access_token_token_hash, BTEqualStrategyNumber,
+				F_BYTEAEQ, hash);
+	return find_access_token(&key, token);
+}
+
 /* What CnapFindReach() is collecting. */
 typedef struct ReachList
 {

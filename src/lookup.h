@@ -50,6 +50,16 @@ typedef struct CnapReach
 	CnapWays	ways;
 } CnapReach;
 
+/* Who an access token signs in. */
+typedef struct CnapAccessToken
+{
+	pg_uuid_t	id;
+	text	   *user;
+	TimestampTz expires_at;		/* DT_NOEND: without end */
+	bool		revoked;
+	TimestampTz last_used_at;	/* DT_NOBEGIN: never */
+} CnapAccessToken;
+
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
 extern bool CnapHasOwner(const pg_uuid_t *organization);
@@ -58,6 +68,8 @@ extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
 extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace);
 extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count);
+extern bool CnapFindAccessToken(const pg_uuid_t *id, CnapAccessToken *token);
+extern bool CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
 
 /* The ways that hold at this moment, by the clock. */

@@ -53,10 +53,7 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 	CnapAuthorizeWorkspace(id, CNAP_MANAGE_DELEGATION, CNAP_CHANGE, &act);
 	organization = CnapRequiredUuid(fcinfo, 1, "organization");
 	role = CnapRequiredRole(fcinfo, 2, CNAP_ROLE_ADMIN);
-	if (until <= GetCurrentTimestamp())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("until must be in the future")));
+	CnapCheckFuture(fcinfo, 3, "until");
 	if (!CnapKeepOrganization(organization))
 		CnapNoOrganization(organization);
 

@@ -22,6 +22,7 @@ typedef enum CnapTable
 	CNAP_WORKSPACE,
 	CNAP_WORKSPACE_MEMBER,
 	CNAP_AUDIT_LOG,
+	CNAP_ACCESS_TOKEN,
 	CNAP_ACCESS_EPOCH,
 	CNAP_WORKSPACE_EPOCH,
 	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
@@ -56,7 +57,15 @@ typedef enum CnapTable
 #define Anum_workspace_metadata 10
 #define Anum_workspace_updated_at 12
 
-/* The two tables of members are alike. */
+#define Anum_access_token_id 1
+#define Anum_access_token_user_id 2
+#define Anum_access_token_name 3
+#define Anum_access_token_token_hash 4
+#define Anum_access_token_expires_at 5
+#define Anum_access_token_revoked_at 6
+#define Anum_access_token_last_used_at 7
+
+/* The two tables of members are alike, and access tokens have the same user_id. */
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id
 #define Anum_workspace_member_user_id Anum_organization_member_user_id
 #define Anum_workspace_member_role Anum_organization_member_role

@@ -261,6 +261,7 @@ build() {
 # ---- the cluster ----
 
 # The settings stand in a file of their own, which the clusters of the TAP tests read as well.
+# Autovacuum would take part in the locking, and at some moment change the statistics.
 start_cluster() {
 	tr ';' '\n' <<<"${SETTINGS-}" | as_user tee "$WORK/settings.conf" >/dev/null
 	export TEMP_CONFIG=$WORK/settings.conf
@@ -272,6 +273,7 @@ start_cluster() {
 		unix_socket_directories = '$WORK'
 		port = $PGPORT
 		fsync = off
+		autovacuum = off
 		max_prepared_transactions = 20
 		include '$WORK/settings.conf'
 	END

@@ -82,6 +82,23 @@ CREATE TABLE cnap.workspace_member (
 COMMENT ON TABLE cnap.workspace_member IS 'the direct members of a workspace; its owner is workspace.owner_id';
 CREATE INDEX workspace_member_user_id_idx ON cnap.workspace_member (user_id, workspace_id);
 
+CREATE TABLE cnap.access_token (
+	id uuid CONSTRAINT access_token_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
+	user_id cnap.user_id NOT NULL,
+	name text NOT NULL
+		CONSTRAINT access_token_name_format CHECK (cnap.is_name(name)),
+	token_hash bytea NOT NULL
+		CONSTRAINT access_token_token_hash_key UNIQUE
+		CONSTRAINT access_token_token_hash_format CHECK (octet_length(token_hash) = 32),
+	expires_at timestamptz,
+	revoked_at timestamptz,
+	last_used_at timestamptz,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE cnap.access_token IS 'personal access tokens: who a token signs in; of the token itself there is the SHA-256';
+COMMENT ON COLUMN cnap.access_token.last_used_at IS 'when the token was last used to sign in, give or take a minute';
+CREATE INDEX access_token_user_id_idx ON cnap.access_token (user_id);
+
 CREATE TABLE cnap.audit_log (
 	id bigint GENERATED ALWAYS AS IDENTITY
 		CONSTRAINT audit_log_pkey PRIMARY KEY,
@@ -138,5 +155,6 @@ SELECT pg_extension_config_dump('cnap.organization', '');
 SELECT pg_extension_config_dump('cnap.organization_member', '');
 SELECT pg_extension_config_dump('cnap.workspace', '');
 SELECT pg_extension_config_dump('cnap.workspace_member', '');
+SELECT pg_extension_config_dump('cnap.access_token', '');
 SELECT pg_extension_config_dump('cnap.audit_log', '');
 SELECT pg_extension_config_dump('cnap.audit_log_id_seq', '');

@@ -92,6 +92,15 @@ CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace_member
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
 
+CREATE TRIGGER record_change AFTER DELETE ON cnap.access_token
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.access_token
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_revocation AFTER UPDATE ON cnap.access_token
+	FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
+	EXECUTE FUNCTION cnap.record_change();
+
 CREATE TRIGGER before_write BEFORE UPDATE OR DELETE ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log
@@ -115,7 +124,7 @@ CREATE FUNCTION cnap.signal_user() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_user';
 COMMENT ON FUNCTION cnap.signal_user() IS
-'tells every session that memberships of the row''s user changed';
+'tells every session that a membership or an access token of the row''s user changed';
 REVOKE ALL ON FUNCTION cnap.signal_user() FROM PUBLIC;
 
 CREATE FUNCTION cnap.signal_workspace() RETURNS trigger
@@ -168,3 +177,17 @@ ALTER TABLE cnap.workspace
 	ENABLE ALWAYS TRIGGER signal_update,
 	ENABLE ALWAYS TRIGGER signal_delete,
 	ENABLE REPLICA TRIGGER signal_applied_delete;
+
+-- A session that a token has signed in looks at it again after these.
+CREATE TRIGGER signal_delete AFTER DELETE ON cnap.access_token
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.access_token
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_update AFTER UPDATE ON cnap.access_token
+	FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.expires_at, OLD.revoked_at)
+		IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.expires_at, NEW.revoked_at))
+	EXECUTE FUNCTION cnap.signal_user();
+ALTER TABLE cnap.access_token
+	ENABLE ALWAYS TRIGGER signal_delete,
+	ENABLE ALWAYS TRIGGER signal_truncate,
+	ENABLE ALWAYS TRIGGER signal_update;

@@ -156,3 +156,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.list_revocation(uuid) IS 'rows of cnap_preview_revocation()';
 REVOKE ALL ON FUNCTION cnap.list_revocation(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_access_tokens(person text)
+RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
+	last_used_at timestamptz, revoked_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT t.id, t.name, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
+	FROM cnap.access_token t
+	WHERE t.user_id = person
+	ORDER BY t.created_at DESC, t.id
+$$;
+COMMENT ON FUNCTION cnap.list_access_tokens(text) IS 'rows of cnap_access_tokens()';
+REVOKE ALL ON FUNCTION cnap.list_access_tokens(text) FROM PUBLIC;

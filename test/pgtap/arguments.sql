@@ -82,7 +82,8 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
-		'database role', 'relation', 'column', 'permission']) kind;
+		'database role', 'relation', 'column', 'permission', 'access token', 'access token id',
+		'required boolean']) kind;
 -- null, and empty, where they are; and what is as long as it can be
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'
@@ -109,9 +110,9 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('until', 'infinity', '''infinity''')) good (kind, what, literal);
 INSERT INTO test.probe VALUES
 	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
-	('until', 'now', 'now()', '22023', 'until must be in the future'),
-	('until', 'the past', '''2000-01-01''', '22023', 'until must be in the future'),
-	('until', '-infinity', '''-infinity''', '22023', 'until must be in the future'),
+	('until', 'now', 'now()', '22023', '{argument} must be in the future'),
+	('until', 'the past', '''2000-01-01''', '22023', '{argument} must be in the future'),
+	('until', '-infinity', '''-infinity''', '22023', '{argument} must be in the future'),
 	('workspace role', 'owner', '''owner''', '22023', 'invalid role'),
 	('owner', 'somebody else', '''nina''', '42501', 'only the system can name another owner'),
 	('owner', '255 bytes of somebody else', 'repeat(''x'', 255)', '42501', 'only the system can name another owner');
@@ -133,6 +134,14 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('workspace member', 'unknown id', '''nina''', '42704', 'user "{id}" is not a member of the workspace'),
 	('workspace member', 'a manager', '''olga''', '42704', 'user "{id}" is not a member of the workspace'),
 	('workspace member', '255 bytes', 'repeat(''x'', 255)', '42704', 'user "{id}" is not a member of the workspace');
+-- tokens
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT 'access token', what, literal, '28000', 'invalid API key'
+	FROM test.bad_token('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q');
+INSERT INTO test.probe (kind, what, literal, state, message) VALUES
+	('access token id', 'unknown id', '{unknown}', '42704', 'access token "{id}" does not exist'),
+	('access token id', 'somebody else''s', '{foreign_token}', '42704', 'access token "{id}" does not exist'),
+	('access token id', 'id of a workspace', '{ws}', '42704', 'access token "{id}" does not exist');
 -- the checks answer
 INSERT INTO test.probe (kind, what, literal, state, result) VALUES
 	('asked workspace', 'null', 'null', '00000', 'denied'),
@@ -166,14 +175,14 @@ INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, bad.what, bad.literal, t.state
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
-			('bigint', '22P02'), ('integer', '22P02'), ('timestamp with time zone', '22007'),
+			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
 			('regrole', '42602'), ('regclass', '42602')) t (type, state) ON t.type = test.type_of(a),
 		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
-			('bigint', '22P02'), ('integer', '22P02'), ('timestamp with time zone', '22007'),
+			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
 			('regrole', '42704'), ('regclass', '42P01')) t (type, state) ON t.type = test.type_of(a);
 
 SELECT is_empty($$

@@ -71,7 +71,7 @@ CREATE TABLE test.user_column AS
 SELECT set_eq('SELECT relname::text, attname::text FROM test.user_column', $$ VALUES
 	('organization', 'created_by'), ('organization_member', 'user_id'), ('organization_member', 'added_by'),
 	('workspace', 'owner_id'), ('workspace_member', 'user_id'), ('workspace_member', 'added_by'),
-	('audit_log', 'actor'), ('audit_log', 'subject')
+	('access_token', 'user_id'), ('audit_log', 'actor'), ('audit_log', 'subject')
 	$$, 'the columns that hold user ids have the domain');
 SELECT is(test.direct(format(statement, value)),
 	test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false),

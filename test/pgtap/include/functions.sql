@@ -25,6 +25,10 @@ INSERT INTO test.function VALUES
 	('cnap_accessible_workspaces()', 'everybody', 'wanda'),
 	('cnap_accessible_workspaces(text)', 'trusted', 'wanda'),
 	('cnap_explain_access(text,uuid)', 'trusted', 'wanda'),
+	('cnap_authenticate(text,boolean)', 'everybody', 'wanda'),
+	('cnap_create_access_token(text,timestamp with time zone)', 'everybody', 'wanda'),
+	('cnap_access_tokens()', 'everybody', 'wanda'),
+	('cnap_revoke_access_token(uuid)', 'everybody', 'wanda'),
 	('cnap_trust(regrole)', 'superuser', 'wanda'),
 	('cnap_distrust(regrole)', 'superuser', 'wanda'),
 	('cnap_create_organization(text,text,text,text,text)', 'everybody', 'wanda'),
@@ -91,6 +95,11 @@ INSERT INTO test.argument VALUES
 	('cnap_accessible_workspaces(text)', 1, 'user_id', false, 'asked user', '''wanda'''),
 	('cnap_explain_access(text,uuid)', 1, 'user_id', false, 'user', '''wanda'''),
 	('cnap_explain_access(text,uuid)', 2, 'workspace', false, 'explained workspace', '{ws}'),
+	('cnap_authenticate(text,boolean)', 1, 'token', false, 'access token', '''cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q'''),
+	('cnap_authenticate(text,boolean)', 2, 'is_local', true, 'required boolean', 'true'),
+	('cnap_create_access_token(text,timestamp with time zone)', 1, 'name', false, 'name', '''Script'''),
+	('cnap_create_access_token(text,timestamp with time zone)', 2, 'expires_at', true, 'until', '''2999-12-31'''),
+	('cnap_revoke_access_token(uuid)', 1, 'token_id', false, 'access token id', '{token}'),
 	('cnap_trust(regrole)', 1, 'role', false, 'database role', '''cnap_test_visitor'''),
 	('cnap_distrust(regrole)', 1, 'role', false, 'database role', '''cnap_test_app'''),
 	('cnap_create_organization(text,text,text,text,text)', 1, 'name', false, 'name', '''New'''),
@@ -187,3 +196,20 @@ RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
 /* The database role to whom the call is open. */
 CREATE FUNCTION test.caller(function test.function) RETURNS text IMMUTABLE
 RETURN CASE WHEN function.open_to = 'superuser' THEN 'none' ELSE 'cnap_test_app' END;
+
+/* What is not a token, in every way in which that can be, from one that is. */
+CREATE FUNCTION test.bad_token(good text) RETURNS TABLE (what text, literal text)
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT bad.what, quote_literal(bad.value)
+	FROM (VALUES
+		('empty', ''), ('blank', ' '), ('256 bytes', repeat('x', 256)),
+		('a typing error', translate(good, 'a3', '3a')),
+		('two characters exchanged', regexp_replace(good, '(.)(.)$', '\2\1')),
+		('truncated', left(good, -1)),
+		('the prefix alone', regexp_replace(good, '_[^_]*$', '_')),
+		('without the prefix', regexp_replace(good, '^.*_', '')),
+		('in upper case', upper(good)),
+		('a blank at the end', good || ' '),
+		('twice', good || good),
+		('1 MB', rpad(good, 1024 * 1024, good))) bad (what, value)
+$$;

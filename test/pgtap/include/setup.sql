@@ -29,6 +29,8 @@ INSERT INTO test.named VALUES
 	('ended', '00000000-0000-4000-8000-0000000000b3'),
 	('free', '00000000-0000-4000-8000-0000000000b4'),
 	('foreign', '00000000-0000-4000-8000-0000000000b5'),
+	('token', '00000000-0000-4000-8000-0000000000c1'),
+	('foreign_token', '00000000-0000-4000-8000-0000000000c2'),
 	('unknown', '00000000-0000-4000-8000-0000000000ff');
 
 CREATE FUNCTION test.id(name text) RETURNS uuid STABLE
@@ -56,6 +58,11 @@ INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
 	FROM unnest(ARRAY['ws', 'capped', 'ended', 'free']) w,
 		(VALUES ('dora', 'admin'), ('dirk', 'admin'),
 			('dave', 'member'), ('dina', 'member')) member (person, role);
+
+-- What they were made from is known to the tests, and has the right checksums.
+INSERT INTO cnap.access_token (id, user_id, name, token_hash) VALUES
+	(test.id('token'), 'wanda', 'Script', sha256('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q')),
+	(test.id('foreign_token'), 'fred', 'Script', sha256('another'));
 
 /* Puts the ids of the fixture in the place of {name}, as untyped literals. */
 CREATE FUNCTION test.expand(statement text) RETURNS text

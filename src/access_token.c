@@ -1,0 +1,254 @@
+/*-------------------------------------------------------------------------
+ *
+ * access_token.c
+ *	  Personal access tokens.
+ *
+ * A user creates a token and gives it to a script, which signs in with it.
+ * The database stores its hash, so nothing that can be read here, or in a
+ * dump, signs anybody in.
+ *
+ * A session keeps the id of its token (identity.c) and looks the token up when
+ * it needs the current user.  What it found is good until an invalidation
+ * message of any kind arrives (epoch.h; every change of a token sends one), or
+ * the token expires by the clock.  So a session ends to be signed in with the
+ * first statement after the token's revocation, also in the middle of a
+ * transaction, and on a standby from replay.
+ *
+ * Hazard: cnap_authenticate() must not have a SET clause of its own, such as
+ * for the search path.  PostgreSQL would undo what it sets for the transaction
+ * at the function's end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/timestamp.h"
+
+#include "access_token.h"
+#include "arguments.h"
+#include "audit.h"
+#include "authorize.h"
+#include "epoch.h"
+#include "identity.h"
+#include "lookup.h"
+#include "token.h"
+#include "validate.h"
+
+PG_FUNCTION_INFO_V1(cnap_authenticate);
+PG_FUNCTION_INFO_V1(cnap_create_access_token);
+PG_FUNCTION_INFO_V1(cnap_access_tokens);
+PG_FUNCTION_INFO_V1(cnap_revoke_access_token);
+
+/* The last use of a token is written at most once in so many milliseconds. */
+#define LAST_USE_PRECISION (60 * 1000)
+
+/* The token of this session, as it was looked up last. */
+static struct
+{
+	char		id[UUID_LEN * 2 + 5];	/* in text form; empty: none yet */
+	uint64		events;			/* had been counted before the lookup */
+	bool		valid;			/* but for its expiry */
+	TimestampTz expires_at;
+	char		user[CNAP_MAX_USER_ID + 1];
+}			session;
+
+/* Whether a token signs in at this moment. */
+static bool
+is_valid(const CnapAccessToken *token)
+{
+	return !token->revoked &&
+		(token->expires_at == DT_NOEND || token->expires_at > GetCurrentTimestamp());
+}
+
+/* Looks the token of this session up. */
+static void
+look_up_session(const char *token_id)
+{
+	Datum		id = DirectFunctionCall1(uuid_in, CStringGetDatum(token_id));
+	CnapAccessToken token;
+
+	session.id[0] = '\0';
+	session.events = CnapCurrentEpoch.total;
+	session.valid = CnapFindAccessToken(DatumGetUUIDP(id), &token) && !token.revoked;
+	if (session.valid)
+	{
+		session.expires_at = token.expires_at;
+		text_to_cstring_buffer(token.user, session.user, sizeof(session.user));
+		pfree(token.user);
+	}
+	strlcpy(session.id, token_id, sizeof(session.id));
+	pfree(DatumGetUUIDP(id));
+	CnapEpochNoteLoad();
+}
+
+const char *
+CnapTokenUser(const char *token_id)
+{
+	AcceptInvalidationMessages();
+	if (session.events != CnapCurrentEpoch.total ||
+		strcmp(session.id, token_id) != 0)
+	{
+		look_up_session(token_id);
+		CnapIdentityChanged();
+	}
+	if (!session.valid || (session.expires_at != DT_NOEND &&
+						   session.expires_at <= GetCurrentTimestamp()))
+		return NULL;
+	return session.user;
+}
+
+/*
+ * Writes down that a token is used now.  Somebody else who is doing the same is
+ * not waited for, nor is a row touched that the snapshot does not have as it is
+ * now.
+ */
+static void
+record_use(const CnapAccessToken *token)
+{
+	static CnapStatement update = {
+		"UPDATE cnap.access_token SET last_used_at = clock_timestamp()"
+		" WHERE id = (SELECT id FROM cnap.access_token WHERE id = $1"
+		" AND coalesce(last_used_at, '-infinity') = $2"
+		" FOR NO KEY UPDATE SKIP LOCKED)",
+		2, {UUIDOID, TIMESTAMPTZOID}
+	};
+	Datum		values[2];
+	int			nest_level;
+
+	if (RecoveryInProgress() || XactReadOnly ||
+		(token->last_used_at != DT_NOBEGIN &&
+		 !TimestampDifferenceExceeds(token->last_used_at, GetCurrentTimestamp(),
+									 LAST_USE_PRECISION)))
+		return;
+
+	values[0] = UUIDPGetDatum(&token->id);
+	values[1] = TimestampTzGetDatum(token->last_used_at);
+	nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	CnapExecute(&update, values, NULL);
+	AtEOXact_GUC(true, nest_level);
+}
+
+/*
+ * cnap_authenticate(token, is_local) -> text
+ *
+ * Unknown, expired, revoked and malformed tokens meet one error.  The first
+ * three take the same work; that a token has a typing error is told by its
+ * checksum, which says nothing about what the database has.
+ */
+Datum
+cnap_authenticate(PG_FUNCTION_ARGS)
+{
+	text	   *given = DatumGetTextPP(CnapRequiredArg(fcinfo, 0, "token"));
+	bool		is_local = DatumGetBool(CnapRequiredArg(fcinfo, 1, "is_local"));
+	Datum		hash;
+	CnapAccessToken token;
+
+	if (!CnapHashToken(CNAP_ACCESS_TOKEN_PREFIX, given, &hash) ||
+		!CnapFindAccessTokenByHash(hash, &token) || !is_valid(&token))
+		CnapInvalidToken();
+
+	record_use(&token);
+	CnapSignIn(&token.id, is_local);
+	PG_RETURN_TEXT_P(token.user);
+}
+
+/*
+ * cnap_create_access_token(name, expires_at) -> text
+ *
+ * A token cannot make another one, which would live on after its revocation.
+ */
+Datum
+cnap_create_access_token(PG_FUNCTION_ARGS)
+{
+	static CnapStatement insert = {
+		"INSERT INTO cnap.access_token (user_id, name, token_hash, expires_at)"
+		" VALUES ($1, $2, $3, $4)",
+		4, {TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID}
+	};
+	CnapAct		act = {0};
+	text	   *token;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	CnapGetUser(&act.actor);
+	if (CnapSignedInByToken())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("an access token cannot create another one"),
+				 errdetail("The new one would live on after the end of this one.")));
+	act.path = "as its creator";
+
+	values[0] = PointerGetDatum(act.actor.user);
+	values[1] = PointerGetDatum(CnapRequiredName(fcinfo, 0));
+	CnapCheckFuture(fcinfo, 1, "expires_at");
+	token = CnapNewToken(CNAP_ACCESS_TOKEN_PREFIX, &values[2]);
+	values[3] = PG_GETARG_DATUM(1);
+	nulls[3] = PG_ARGISNULL(1) ? 'n' : ' ';
+	CnapExecuteAct(&act, &insert, values, nulls);
+	PG_RETURN_TEXT_P(token);
+}
+
+/* cnap_access_tokens() -> the current user's, the newest first */
+Datum
+cnap_access_tokens(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_access_tokens($1)", 1, {TEXTOID}
+	};
+	CnapActor	actor;
+	Datum		value;
+
+	CnapGetUser(&actor);
+	value = PointerGetDatum(actor.user);
+	return CnapReturnRows(fcinfo, &query, &value, NULL);
+}
+
+/*
+ * cnap_revoke_access_token(token_id) -> void
+ *
+ * Users revoke their own, the system anybody's.
+ */
+Datum
+cnap_revoke_access_token(PG_FUNCTION_ARGS)
+{
+	static CnapStatement revoke = {
+		"UPDATE cnap.access_token SET revoked_at = now()"
+		" WHERE id = $1 AND revoked_at IS NULL",
+		1, {UUIDOID}
+	};
+	const pg_uuid_t *id;
+	CnapAct		act = {0};
+	CnapAccessToken token;
+	Datum		value;
+
+	CnapGetActor(&act.actor);
+	id = CnapRequiredUuid(fcinfo, 0, "token_id");
+	if (!CnapFindAccessToken(id, &token) ||
+		(act.actor.user != NULL && !CnapTextEqual(token.user, act.actor.user)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("access token \"%s\" does not exist", CnapUuidString(id))));
+	act.path = act.actor.user != NULL ? "as its owner" : CNAP_AS_SYSTEM;
+
+	value = UUIDPGetDatum(id);
+	if (!token.revoked)
+	{
+		if (CnapExecuteAct(&act, &revoke, &value, NULL) > 0)
+			PG_RETURN_VOID();
+		if (IsolationUsesXactSnapshot())
+			CnapSerializationFailure();
+	}
+	CnapEndedAlready("access token");
+	PG_RETURN_VOID();
+}
