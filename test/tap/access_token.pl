@@ -1,0 +1,246 @@
+# Signing in with an access token: for how long it lasts, when it is cut off, and what is written
+#
+# The roles are those of CnapAttack.pm: the sessions that sign in are of the role plain, which can
+# do nothing else to be somebody. Attacks on tokens are in attack_*.pl.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapAttack;
+use CnapModel;
+use CnapTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $MIA = "mia sees one,two, reaches $W1,$W2";
+
+my $primary = new_world('primary', '', allows_streaming => 1);
+my $admin = connect_to($primary, undef);
+my $token = act_as($primary, 'postgres', 'mia', q{SELECT cnap_create_access_token('script')});
+my $id = $admin->query('SELECT id FROM cnap.access_token');
+my $session = connect_to($primary, 'plain');
+
+sub sign_in
+{
+	my ($who, $is_local, $which) = @_;
+	return $who->query(sprintf q{SELECT cnap_authenticate('%s', %s)}, $which // $token, $is_local ? 'true' : 'false');
+}
+
+# What only a superuser can do to a token is done behind the functions' back.
+sub set_token
+{
+	my ($assignment, $which) = @_;
+	return $admin->query(sprintf 'UPDATE cnap.access_token SET %s WHERE id = %s', $assignment, "'" . ($which // $id) . "'");
+}
+
+# ---- what the database keeps ----
+
+like($token, qr/^cnap_pat_[a-z2-7]{39}$/, 'a token has its format');
+is($admin->query("SELECT token_hash = sha256('$token') FROM cnap.access_token"), 't', 'its hash is kept');
+is($admin->query(qq{SELECT count(*) FROM cnap.access_token t, cnap.audit_log a
+	WHERE t::text || a::text LIKE '%' || substr('$token', 10) || '%'}), '0', 'and nowhere the token');
+my @tokens = map { act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('another')}) } 1 .. 3;
+is(scalar(keys %{ { map { $_ => 1 } @tokens } }), 3, 'no token is like another');
+
+# ---- for how long ----
+
+is(state($session), $NOBODY, 'nobody has signed in');
+is($session->query("BEGIN; SELECT cnap_authenticate('$token')"), 'mia', 'signing in for the transaction');
+is(state($session), $MIA, 'is for its rest');
+$session->query('COMMIT');
+is(state($session), $NOBODY, 'and over with it');
+
+$session->query("BEGIN; SELECT cnap_authenticate('$token')");
+$session->attempt('SELECT 1/0');
+$session->query('ROLLBACK');
+is(state($session), $NOBODY, 'and with an error');
+
+sign_in($session, 1);
+is(state($session), $NOBODY, 'outside of a transaction block it is for one statement');
+
+$session->query('BEGIN; SAVEPOINT s');
+sign_in($session, 1);
+$session->query('ROLLBACK TO s');
+is(state($session), $NOBODY, 'a savepoint takes it back');
+$session->query('COMMIT');
+
+is(sign_in($session, 0), 'mia', 'signing in for the session');
+is(state($session), $MIA, 'outlasts the transaction');
+$session->query('BEGIN');
+$session->attempt('SELECT 1/0');
+$session->query('ROLLBACK');
+is(state($session), $MIA, 'and an error');
+$session->query("BEGIN; SELECT cnap_authenticate('$tokens[0]')");
+is(state($session), "gus sees one, reaches $W1", 'somebody else signs in for the transaction');
+$session->query('COMMIT');
+is(state($session), $MIA, 'and the session is the former one\'s again');
+$session->attempt(q{SELECT cnap_authenticate('cnap_pat_no', false)});
+is("$session->{sqlstate} " . state($session), "28000 $MIA", 'who fails to sign in stays who it was');
+$session->query('DISCARD ALL');
+is(state($session), $NOBODY, 'DISCARD ALL ends it');
+
+$session->query(q{BEGIN});
+sign_in($session, 0);
+$session->query('ROLLBACK');
+is(state($session), $NOBODY, 'signing in for the session is undone with its transaction');
+
+is($session->query(qq{DO \$\$ BEGIN PERFORM cnap_authenticate('$token', false); END \$\$; SELECT cnap_current_user()}),
+	'mia', 'signing in within a function');
+$session->query('DISCARD ALL');
+
+# a token is before the setting
+my $trusted = connect_to($primary, 'cnap_app', q{SET cnap.user_id = 'dave'});
+is(state($trusted), "dave sees two, reaches $W2", 'a trusted role sets who it is');
+sign_in($trusted, 0);
+is(state($trusted), $MIA, 'and a token is before that');
+$trusted->query(q{SET cnap.user_id = 'erin'});
+is(state($trusted), $MIA, 'whatever it sets then');
+
+# ---- the cut ----
+
+my %kinds = (
+	'between transactions' => [ '', 'SELECT note FROM app.deployment ORDER BY id' ],
+	'in an open transaction' => [ 'BEGIN', 'SELECT note FROM app.deployment ORDER BY id' ],
+	'in REPEATABLE READ' => [ 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT note FROM app.deployment ORDER BY id' ],
+	'in SERIALIZABLE' => [ 'BEGIN ISOLATION LEVEL SERIALIZABLE', 'SELECT note FROM app.deployment ORDER BY id' ],
+	'in a prepared statement' => [ 'BEGIN; PREPARE q AS SELECT note FROM app.deployment ORDER BY id', 'EXECUTE q' ],
+	'in a parallel worker' => [
+		'BEGIN; SET LOCAL force_parallel_mode = on', 'SELECT note FROM app.deployment ORDER BY id' ]);
+my %cuts = (
+	'a revocation' => [ 'revoked_at = now()', 'revoked_at = NULL' ],
+	'an expiry' => [ q{expires_at = now() - interval '1 s'}, 'expires_at = NULL' ],
+	'another user' => [ q{user_id = 'erin'}, q{user_id = 'mia'} ]);
+if ($admin->query(q{SELECT count(*) FROM pg_settings WHERE name = 'force_parallel_mode'}) eq '0')
+{
+	$kinds{'in a parallel worker'}[0] =~ s/force_parallel_mode/debug_parallel_query/;
+}
+
+foreach my $kind (sort keys %kinds)
+{
+	foreach my $cut (sort keys %cuts)
+	{
+		my ($before, $query) = @{ $kinds{$kind} };
+		my ($end, $again) = @{ $cuts{$cut} };
+
+		sign_in($session, 0);
+		$session->query($before) if $before ne '';
+		is($session->query($query), "one\ntwo", "signed in, $kind");
+		set_token($end);
+		is($session->query($query), $cut eq 'another user' ? 'three' : '', "$cut shows in the next statement, $kind");
+		set_token($again);
+		is($session->query($query), "one\ntwo", "and its end, $kind");
+		$session->query($before =~ /BEGIN/ ? 'COMMIT; DISCARD ALL' : 'DISCARD ALL');
+	}
+}
+
+# the functions
+sign_in($session, 0);
+act_as($primary, 'postgres', 'mia', "SELECT cnap_revoke_access_token('$id')");
+is(state($session), $NOBODY, 'a revoked token\'s session is nobody\'s');
+$session->attempt('SELECT * FROM cnap_workspaces()');
+like($session->{error}, qr/28000: invalid API key/, 'functions that need a user say why');
+$session->attempt("SELECT cnap_authenticate('$token')");
+like($session->{error}, qr/28000: invalid API key/, 'and it does not sign in again');
+sign_in($trusted, 0, $tokens[1]);
+is(state($trusted), "gus sees one, reaches $W1", 'another token signs a trusted role in');
+$admin->query("DELETE FROM cnap.access_token WHERE token_hash = sha256('$tokens[1]')");
+is(state($trusted), $NOBODY, 'whose setting counts for nothing once that has ended');
+$trusted->query('DISCARD ALL');
+is(state($trusted), $NOBODY, 'DISCARD ALL lets it begin anew');
+
+# a superuser's session is not the system's while it is signed in, nor after that
+my $superuser = connect_to($primary, undef);
+sign_in($superuser, 0, $tokens[2]);
+$superuser->attempt(q{SELECT cnap_create_workspace('W', 'mia')});
+is($superuser->{sqlstate}, '42501', 'a superuser who is signed in is not the system');
+$admin->query("DELETE FROM cnap.access_token WHERE token_hash = sha256('$tokens[2]')");
+$superuser->attempt(q{SELECT cnap_create_workspace('W', 'mia')});
+is($superuser->{sqlstate}, '28000', 'nor when the token has ended');
+$superuser->quit;
+
+# the clock ends it, with nobody to tell; the token of a minute comes from the past
+$session->query('DISCARD ALL');
+set_token('revoked_at = NULL');
+set_token(q{expires_at = clock_timestamp() + interval '2 s'});
+sign_in($session, 0);
+my $until_then = $session->query(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT cnap_current_user()});
+is($until_then, 'mia', 'until a token expires');
+$admin->query('SELECT pg_sleep(2.1)');
+is(state($session), $NOBODY, 'the clock ends its session, in an open transaction');
+$session->query('COMMIT; DISCARD ALL');
+set_token('expires_at = NULL');
+
+# a rolled back revocation is none
+sign_in($session, 0);
+$session->query("BEGIN; SELECT cnap_revoke_access_token('$id')");
+is(state($session), $NOBODY, 'a session sees the revocation that it has not committed');
+$session->query('ROLLBACK');
+is(state($session), $MIA, 'and nothing of it after a rollback');
+$session->query("BEGIN; SAVEPOINT s; SELECT cnap_revoke_access_token('$id'); ROLLBACK TO s");
+is(state($session), $MIA, 'to a savepoint as well');
+$session->query('COMMIT; DISCARD ALL');
+
+# ---- the last use ----
+
+my $used = "SELECT last_used_at FROM cnap.access_token WHERE id = '$id'";
+my $long_ago = q{last_used_at = now() - interval '61 s'};
+
+set_token('last_used_at = NULL');
+sign_in($session, 1);
+my $first = $admin->query($used);
+isnt($first, '', 'the first use is written');
+sign_in($session, 1);
+is($admin->query($used), $first, 'a second one in the same minute is not');
+set_token($long_ago);
+my $before = $admin->query($used);
+sign_in($session, 1);
+isnt($admin->query($used), $before, 'after a minute it is');
+
+set_token($long_ago);
+$before = $admin->query($used);
+$session->query('BEGIN READ ONLY');
+sign_in($session, 1);
+is(state($session), $MIA, 'signing in works in a read-only transaction');
+$session->query('COMMIT');
+is($admin->query($used), $before, 'which writes nothing');
+
+my $other = connect_to($primary, 'plain');
+$other->query('BEGIN');
+sign_in($other, 1);
+$session->begin("SELECT cnap_authenticate('$token')");
+ok($session->is_done(30), 'who signs in at the same moment does not wait');
+is($session->finish, 'mia', 'and is signed in');
+$other->query('COMMIT');
+
+# A snapshot from before somebody else's use
+set_token($long_ago);
+$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+sign_in($other, 1);
+is(sign_in($session, 1), 'mia', 'an old snapshot is not in the way');
+$session->query('COMMIT');
+
+# ---- a standby ----
+
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+set_token($long_ago);
+$before = $admin->query($used);
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+my $reader = connect_to($standby, 'plain');
+sign_in($reader, 0);
+is(state($reader), $MIA, 'signing in works on a standby');
+is($admin->query($used), $before, 'and writes nothing');
+$reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+is(state($reader), $MIA, 'in an open transaction');
+act_as($primary, 'postgres', 'mia', "SELECT cnap_revoke_access_token('$id')");
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+is(state($reader), $NOBODY, 'a revocation cuts it off from its replay');
+
+$standby->stop;
+$primary->stop;
+done_testing();
