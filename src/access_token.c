@@ -14,10 +14,6 @@
  * first statement after the token's revocation, also in the middle of a
  * transaction, and on a standby from replay.
  *
- * Hazard: cnap_authenticate() must not have a SET clause of its own, such as
- * for the search path.  PostgreSQL would undo what it sets for the transaction
- * at the function's end.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,7 +24,6 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/timestamp.h"
 
@@ -121,7 +116,6 @@ record_use(const CnapAccessToken *token)
 		2, {UUIDOID, TIMESTAMPTZOID}
 	};
 	Datum		values[2];
-	int			nest_level;
 
 	if (RecoveryInProgress() || XactReadOnly ||
 		(token->last_used_at != DT_NOBEGIN &&
@@ -131,12 +125,7 @@ record_use(const CnapAccessToken *token)
 
 	values[0] = UUIDPGetDatum(&token->id);
 	values[1] = TimestampTzGetDatum(token->last_used_at);
-	nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	CnapExecute(&update, values, NULL);
-	AtEOXact_GUC(true, nest_level);
 }
 
 /*

@@ -170,6 +170,12 @@ CnapClaimsUser(bool *turned_on)
 	return known_user[0] != '\0' ? known_user : NULL;
 }
 
+bool
+CnapClaimsGiven(void)
+{
+	return known_claims != NULL && known_claims[0] != '\0';
+}
+
 /* assign_hook of both settings */
 static void
 assign_claims(const char *newval, void *extra)

@@ -17,4 +17,7 @@ extern void CnapClaimsInit(void);
  */
 extern const char *CnapClaimsUser(bool *turned_on);
 
+/* Whether CnapClaimsUser() has just seen claims, whatever they said. */
+extern bool CnapClaimsGiven(void);
+
 #endif							/* CNAP_CLAIMS_H */

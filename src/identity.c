@@ -191,12 +191,16 @@ CnapInvalidToken(void)
 			 errmsg("invalid API key")));
 }
 
-/* Whether, in the absence of a current user, the caller is the system. */
+/*
+ * Whether, in the absence of a current user, the caller is the system.  A token
+ * that has ended, and claims that name nobody, do not make anybody that.
+ */
 static bool
 is_system(void)
 {
 	return superuser_arg(GetUserId()) && superuser_arg(GetOuterUserId()) &&
-		!InSecurityRestrictedOperation() && !CnapSignedInByToken();
+		!InSecurityRestrictedOperation() &&
+		!CnapSignedInByToken() && !CnapClaimsGiven();
 }
 
 static void

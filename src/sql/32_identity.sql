@@ -1,12 +1,10 @@
 /*
  * Access tokens, one of the answers to the question who is asking.
- *
- * cnap_authenticate() sets a setting for the transaction, which a SET clause of
- * its own would undo at its end.
  */
 CREATE FUNCTION @extschema@.cnap_authenticate(token text, is_local boolean DEFAULT true)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_authenticate';
 COMMENT ON FUNCTION @extschema@.cnap_authenticate(text, boolean) IS
 'makes the user who created an access token the current user, until the end of the transaction, or with is_local false of the session, and as long as the token is valid; returns the user''s id. Errors: 22023 for null, 28000 for a token that is unknown, expired, revoked or malformed';
