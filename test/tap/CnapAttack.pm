@@ -28,7 +28,7 @@ use CnapModel;
 use CnapTest;
 use Test::More;
 
-our @EXPORT = qw(new_world state fails refused attempt_all $NOBODY $ERIN);
+our @EXPORT = qw(new_world settle state fails refused attempt_all calls $NOBODY $ERIN);
 
 our $NOBODY = 'nobody sees none, reaches nothing';
 our $ERIN = "erin sees three, reaches $W3";
@@ -47,6 +47,15 @@ sub new_world
 	my ($name, $configuration, %init) = @_;
 	my $node = new_node($name, $configuration, %init);
 
+	settle($node);
+	return $node;
+}
+
+# The people and the roles, in a cluster that is there
+sub settle
+{
+	my ($node) = @_;
+
 	populate($node, 'postgres');
 	$node->safe_psql('postgres', q{
 		ALTER ROLE cnap_app LOGIN;
@@ -54,7 +63,7 @@ sub new_world
 		CREATE ROLE bare LOGIN;
 		GRANT USAGE ON SCHEMA app TO plain;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON app.deployment TO plain;});
-	return $node;
+	return;
 }
 
 # state(SESSION): as above, of a session which may be in a failed transaction
@@ -115,6 +124,41 @@ sub attempt_all
 		$session->quit if ref $given eq 'CODE';
 	}
 	return;
+}
+
+# calls(NODE, NAME => VALUE...): pairs of the signature of a public function and a call with all of
+# its arguments, in order. The values are SQL, by the arguments' names, or else by their types.
+my %values = (
+	user_id => "'gus'", new_owner => "'gus'", owner => 'NULL', successor => "'carol'",
+	organization => "'$ACME'", slug => "'a-slug'", logo => "'https://logo.example'",
+	management_email => "'m\@example.org'", billing_email => "'b\@example.org'", email => "'e\@example.org'",
+	uuid => "'$W1'", text => "'text'", name => "'workspace_id'", role => "'member'", permission => "'access'",
+	jsonb => "'{}'", bool => 'true', timestamptz => "'2999-01-01'", interval => "'1 day'", int8 => 'NULL',
+	int4 => '10', regclass => "'app.deployment'", regrole => "'plain'");
+
+sub calls
+{
+	my ($node, %given) = @_;
+	my %value = (%values, %given);
+	my (%call, @signatures);
+
+	foreach my $line (split /\n/, $node->safe_psql('postgres', q{
+		SELECT p.oid::regprocedure, format('%I.%I', p.pronamespace::regnamespace, p.proname),
+			p.proargnames[n], t.typname, t.typnamespace::regnamespace
+		FROM pg_proc p LEFT JOIN LATERAL unnest(p.proargtypes) WITH ORDINALITY a (type, n) ON true
+			LEFT JOIN pg_type t ON t.oid = a.type
+		WHERE p.proname LIKE 'cnap\_%' ORDER BY p.oid::regprocedure::text COLLATE "C", n}))
+	{
+		my ($signature, $function, $name, $type, $schema) = split /\|/, $line, -1;
+
+		push @signatures, $signature if !$call{$signature};
+		$call{$signature}{function} = $function;
+		next if $type eq '';
+		my $value = $type eq 'uuid' && $name eq 'user_id' ? $value{uuid}
+		  : $name ne 'name' || $type eq 'name' ? $value{$name} // $value{$type} : $value{$type};
+		push @{ $call{$signature}{arguments} }, "$name => CAST($value AS $schema.$type)";
+	}
+	return map { ($_, "SELECT * FROM $call{$_}{function}(" . join(', ', @{ $call{$_}{arguments} // [] }) . ')') } @signatures;
 }
 
 package CnapAttack::Wire;
