@@ -1,25 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * policy.c
- *	  Protection of the application's tables by row-level security.
+ *	  The policies that protect the application's tables, as they are recognized.
  *
  * The catalogs are the only record of what is protected.  A policy protects if
  * it has our shape: it belongs to one command and to PUBLIC, and its
- * expressions are one of our checks, called on a column of the table.  So a
- * renamed table, column or policy is still known, a dump carries everything,
- * and what somebody has changed by hand no longer counts as protection.  What
- * has our shape or one of our names is ours to replace and to drop.
+ * expressions are one of our tests:
  *
- * For each command there is one RESTRICTIVE policy, so that no other policy can
- * open what it closes, and, where the table has no permissive policy of its
- * own, a PERMISSIVE one with the same expression, which PostgreSQL folds into
- * the other.  Reading takes the permission 'access'; writing takes the given
- * one, on the old row and on the new one.
+ *		cnap_can_access(column)
+ *		cnap_has_permission(column, 'permission')
+ *		cnap.parent_visible(EXISTS (SELECT FROM parent
+ *									WHERE parent.key = table.key
+ *									AND <test of the parent>), ...)
  *
- * A policy on a parent says nothing about a query of its child, so partitions
- * and inheritance children get the same policies.
- *
- * The statements are executed as the caller, who must own the tables.
+ * where the test of the parent is there if a permission is asked for, and else
+ * left to the parent's own policies.  So a renamed table, column or policy is
+ * still known, a dump carries everything, and what somebody has changed by hand
+ * no longer counts as protection.  What has our shape or one of our names is
+ * ours to replace and to drop.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,24 +25,23 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
-#include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/primnodes.h"
+#include "nodes/parsenodes.h"
 #include "nodes/readfuncs.h"
 #include "parser/parse_func.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -52,123 +49,247 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "arguments.h"
 #include "compat.h"
+#include "policy.h"
 #include "relations.h"
 
-PG_FUNCTION_INFO_V1(cnap_protect);
-PG_FUNCTION_INFO_V1(cnap_unprotect);
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
 PG_FUNCTION_INFO_V1(cnap_policies);
 
-/* The commands that policies are for. */
-static const struct
-{
-	char		code;			/* pg_policy.polcmd */
-	const char *name;
-	bool		writes;
-	bool		tests_old;		/* USING */
-	bool		tests_new;		/* WITH CHECK */
-}			commands[] = {
+const CnapCommand CnapCommands[CNAP_COMMANDS] = {
 	{ACL_SELECT_CHR, "select", false, true, false},
 	{ACL_INSERT_CHR, "insert", true, false, true},
 	{ACL_UPDATE_CHR, "update", true, true, true},
 	{ACL_DELETE_CHR, "delete", true, true, false},
 };
 
-#define NCOMMANDS ((int) lengthof(commands))
-
-/* Our checks, as they stand in policies. */
-typedef struct Checks
-{
-	const char *schema;			/* of the public functions, quoted */
-	Oid			can_access;
-	Oid			has_permission;
-} Checks;
-
 /* A policy in the shape of ours. */
 typedef struct OwnPolicy
 {
-	int			command;		/* index into commands */
+	int			command;		/* index into CnapCommands */
 	bool		permissive;
-	AttrNumber	column;
-	CnapPermission permission;
+	CnapTest	test;
 } OwnPolicy;
 
-/* What the policies of one table amount to. */
-typedef struct Protection
-{
-	List	   *own;			/* names of the policies that are ours */
-	bool		tests_column;	/* any of them is in our shape */
-	bool		others;			/* there are other policies */
-	bool		others_permissive;
-	bool		one_column;		/* all of ours test the same column */
-	AttrNumber	column;
-	bool		restricted[NCOMMANDS];	/* by a restrictive policy of ours */
-	CnapPermission permission[NCOMMANDS];	/* which that policy takes */
-} Protection;
+static bool recognize_test(const CnapChecks *checks, Node *node, CnapTest *test);
 
 /* ---- recognizing policies ---- */
 
-/* Finds the checks in the schema of the public functions. */
-static void
-find_checks_in(char *schema, Checks *checks)
+static Oid
+find_function(const char *schema, const char *name, int nargs, const Oid *types)
 {
-	Oid			types[] = {UUIDOID, CnapPermissionType()};
+	return LookupFuncName(list_make2(makeString(pstrdup(schema)),
+									 makeString(pstrdup(name))),
+						  nargs, types, false);
+}
+
+/* Finds the checks; the schema is that of the public functions. */
+static void
+find_checks_in(const char *schema, CnapChecks *checks)
+{
+	Oid			uuid[] = {UUIDOID, CnapPermissionType()};
+	Oid			boolean[] = {BOOLOID, ANYOID};
 
 	checks->schema = quote_identifier(schema);
-	checks->can_access = LookupFuncName(list_make2(makeString(schema),
-												   makeString("cnap_can_access")),
-										1, types, false);
-	checks->has_permission = LookupFuncName(list_make2(makeString(schema),
-													   makeString("cnap_has_permission")),
-											2, types, false);
+	checks->can_access = find_function(schema, "cnap_can_access", 1, uuid);
+	checks->has_permission = find_function(schema, "cnap_has_permission", 2, uuid);
+	checks->parent_visible = find_function("cnap", "parent_visible", 1, boolean);
+	checks->parent_visible_keys = find_function("cnap", "parent_visible", 2, boolean);
 }
 
 /* Finds the checks beside the public function that is being executed. */
-static void
-find_checks(FunctionCallInfo fcinfo, Checks *checks)
+void
+CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 {
 	find_checks_in(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
 				   checks);
 }
 
+/* The column of a table that a node is; 0 if it is none. */
+static AttrNumber
+column_of(Node *node, Index levels)
+{
+	Var		   *var = (Var *) node;
+
+	return IsA(var, Var) && var->varlevelsup == levels && var->varattno > 0 ?
+		var->varattno : 0;
+}
+
+/* A node without the conversions around it that comparing two keys may take. */
+static Node *
+strip_conversions(Node *node)
+{
+	for (;;)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CollateExpr))
+			node = (Node *) ((CollateExpr *) node)->arg;
+		else if (IsA(node, FuncExpr) &&
+				 ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			return node;
+	}
+}
+
 /*
- * Whether an expression is one of our checks on a column of the table.  A null
- * expression is none.
+ * Recognizes what a row has to have in common with its parent: the equality of
+ * two of their columns.
  */
 static bool
-recognize_check(const Checks *checks, Datum expression, bool isnull,
-				AttrNumber *column, CnapPermission *permission)
+recognize_key(Node *node, CnapLink *link)
 {
-	FuncExpr   *call;
-	Var		   *var;
+	OpExpr	   *comparison = (OpExpr *) node;
+	AttrNumber	parent;
+	AttrNumber	child;
 
-	if (isnull)
+	if (!IsA(comparison, OpExpr) || list_length(comparison->args) != 2 ||
+		link->nkeys == INDEX_MAX_KEYS ||
+		get_mergejoin_opfamilies(comparison->opno) == NIL)
 		return false;
-	call = stringToNode(TextDatumGetCString(expression));
-	if (!IsA(call, FuncExpr) || list_length(call->args) < 1)
+	parent = column_of(strip_conversions(linitial(comparison->args)), 0);
+	child = column_of(strip_conversions(lsecond(comparison->args)), 1);
+	if (parent == 0 || child == 0)
 		return false;
-	var = linitial(call->args);
-	if (!IsA(var, Var) || var->varattno <= 0)
-		return false;
-	*column = var->varattno;
+	link->parent_keys[link->nkeys] = parent;
+	link->child_keys[link->nkeys] = child;
+	link->operators[link->nkeys++] = comparison->opno;
+	return true;
+}
 
-	if (call->funcid == checks->can_access)
+/* Whether columns are all those of a unique index, so name one row at most. */
+static bool
+is_key(Oid relid, const AttrNumber *columns, int ncolumns)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	List	   *indexes;
+	Bitmapset  *wanted = NULL;
+	ListCell   *lc;
+	bool		found = false;
+
+	if (rel == NULL)
+		return false;			/* dropped in the meantime */
+	indexes = RelationGetIndexList(rel);
+	for (int i = 0; i < ncolumns; i++)
+		wanted = bms_add_member(wanted, columns[i]);
+	foreach(lc, indexes)
 	{
-		*permission = CNAP_ACCESS;
-		return true;
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index form;
+		Bitmapset  *used = NULL;
+		bool		has_expression = false;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		for (int i = 0; i < form->indnkeyatts; i++)
+		{
+			if (form->indkey.values[i] > 0)
+				used = bms_add_member(used, form->indkey.values[i]);
+			else
+				has_expression = true;
+		}
+		found |= form->indisunique && form->indisvalid && !has_expression &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			bms_is_subset(used, wanted);
+		ReleaseSysCache(tuple);
 	}
+	list_free(indexes);
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Whether a query does nothing but to look for rows of one table. */
+static bool
+is_plain_lookup(const Query *query)
+{
+	return query->commandType == CMD_SELECT &&
+		list_length(query->rtable) == 1 &&
+		linitial_node(RangeTblEntry, query->rtable)->rtekind == RTE_RELATION &&
+		linitial_node(RangeTblEntry, query->rtable)->tablesample == NULL &&
+		!query->hasAggs && !query->hasTargetSRFs && query->cteList == NIL &&
+		query->groupClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL && query->limitCount == NULL &&
+		query->limitOffset == NULL && query->setOperations == NULL &&
+		query->jointree->quals != NULL;
+}
+
+/* Recognizes the search for a row's parent. */
+static bool
+recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
+{
+	SubLink    *exists = (SubLink *) node;
+	Query	   *query;
+	List	   *conditions;
+	ListCell   *lc;
+	bool		tests_parent = false;
+
+	if (!IsA(exists, SubLink) || exists->subLinkType != EXISTS_SUBLINK)
+		return false;
+	query = castNode(Query, exists->subselect);
+	if (!is_plain_lookup(query))
+		return false;
+	test->link.parent = linitial_node(RangeTblEntry, query->rtable)->relid;
+
+	conditions = make_ands_implicit((Expr *) query->jointree->quals);
+	foreach(lc, conditions)
+	{
+		CnapTest	of_parent;
+
+		if (recognize_key(lfirst(lc), &test->link))
+			continue;
+		memset(&of_parent, 0, sizeof(of_parent));
+		if (tests_parent || !recognize_test(checks, lfirst(lc), &of_parent))
+			return false;
+		tests_parent = true;
+		test->permission = of_parent.permission;
+	}
+	return test->link.nkeys > 0;
+}
+
+/* Recognizes one of our tests; *test is zero before. */
+static bool
+recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+
+	check_stack_depth();
+	test->permission = CNAP_ACCESS;
+	if (!IsA(call, FuncExpr) || call->args == NIL)
+		return false;
+	if (call->funcid == checks->parent_visible || call->funcid == checks->parent_visible_keys)
+		return recognize_parent(checks, linitial(call->args), test);
+
+	test->column = column_of(linitial(call->args), 0);
+	if (test->column == 0)
+		return false;
 	if (call->funcid == checks->has_permission)
 	{
 		Const	   *constant = lsecond(call->args);
 
 		if (!IsA(constant, Const) || constant->constisnull)
 			return false;
-		*permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
+		test->permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
 		return true;
 	}
-	return false;
+	return call->funcid == checks->can_access;
+}
+
+/* The same for what is in the catalog.  A null expression is none. */
+static bool
+recognize_expression(const CnapChecks *checks, Datum expression, bool isnull, CnapTest *test)
+{
+	memset(test, 0, sizeof(*test));
+	return !isnull &&
+		recognize_test(checks, stringToNode(TextDatumGetCString(expression)), test);
+}
+
+/* Whether two tests are of the same column, or of the same parent by the same key. */
+bool
+CnapIsSameWay(const CnapTest *a, const CnapTest *b)
+{
+	return a->column == b->column && memcmp(&a->link, &b->link, sizeof(CnapLink)) == 0;
 }
 
 /* Whether a policy is for PUBLIC, and nobody else. */
@@ -183,10 +304,10 @@ is_for_public(HeapTuple tuple, TupleDesc desc)
 }
 
 /* The name of a policy of ours. */
-static char *
-policy_name(int command, bool permissive)
+char *
+CnapPolicyName(int command, bool permissive)
 {
-	return psprintf("cnap_%s_%s", commands[command].name,
+	return psprintf("cnap_%s_%s", CnapCommands[command].name,
 					permissive ? "permissive" : "restrictive");
 }
 
@@ -194,10 +315,10 @@ policy_name(int command, bool permissive)
 static bool
 is_own_name(const char *name)
 {
-	for (int i = 0; i < NCOMMANDS; i++)
+	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
-		if (strcmp(name, policy_name(i, false)) == 0 ||
-			strcmp(name, policy_name(i, true)) == 0)
+		if (strcmp(name, CnapPolicyName(i, false)) == 0 ||
+			strcmp(name, CnapPolicyName(i, true)) == 0)
 			return true;
 	}
 	return false;
@@ -205,39 +326,39 @@ is_own_name(const char *name)
 
 /* Whether a policy has the shape of ours. */
 static bool
-recognize_policy(const Checks *checks, HeapTuple tuple, TupleDesc desc, OwnPolicy *policy)
+recognize_policy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc, OwnPolicy *policy)
 {
 	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
 	bool		qual_null;
 	bool		check_null;
 	Datum		qual = heap_getattr(tuple, Anum_pg_policy_polqual, desc, &qual_null);
 	Datum		check = heap_getattr(tuple, Anum_pg_policy_polwithcheck, desc, &check_null);
-	AttrNumber	column;
-	CnapPermission permission;
+	CnapTest	of_new;
 
-	for (int i = 0; i < NCOMMANDS; i++)
+	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
-		if (commands[i].code != form->polcmd)
+		if (CnapCommands[i].code != form->polcmd)
 			continue;
-		if (commands[i].tests_old == qual_null || commands[i].tests_new == check_null ||
-			!is_for_public(tuple, desc))
+		if (CnapCommands[i].tests_old == qual_null ||
+			CnapCommands[i].tests_new == check_null || !is_for_public(tuple, desc))
 			return false;
 
 		policy->command = i;
 		policy->permissive = form->polpermissive;
-		if (!recognize_check(checks, qual_null ? check : qual, false,
-							 &policy->column, &policy->permission))
+		if (!recognize_expression(checks, qual_null ? check : qual, false, &policy->test))
 			return false;
 		return qual_null || check_null ||
-			(recognize_check(checks, check, false, &column, &permission) &&
-			 column == policy->column && permission == policy->permission);
+			(recognize_expression(checks, check, false, &of_new) &&
+			 CnapIsSameWay(&of_new, &policy->test) &&
+			 of_new.permission == policy->test.permission);
 	}
 	return false;
 }
 
 /* Adds a policy to what is known of its table. */
 static void
-add_policy(Protection *protection, const Checks *checks, HeapTuple tuple, TupleDesc desc)
+add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple,
+		   TupleDesc desc)
 {
 	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
 	OwnPolicy	policy;
@@ -253,23 +374,23 @@ add_policy(Protection *protection, const Checks *checks, HeapTuple tuple, TupleD
 	if (!is_own)
 		return;
 
-	if (!protection->tests_column)
+	if (!protection->is_protected)
 	{
-		protection->column = policy.column;
-		protection->one_column = true;
+		protection->test = policy.test;
+		protection->agrees = true;
 	}
-	protection->tests_column = true;
-	protection->one_column &= policy.column == protection->column;
+	protection->is_protected = true;
+	protection->agrees &= CnapIsSameWay(&policy.test, &protection->test);
 	if (!policy.permissive)
 	{
 		protection->restricted[policy.command] = true;
-		protection->permission[policy.command] = policy.permission;
+		protection->permission[policy.command] = policy.test.permission;
 	}
 }
 
 /* Reads what the policies of a table amount to. */
-static void
-read_protection(Oid relid, const Checks *checks, Protection *protection)
+void
+CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 {
 	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -290,272 +411,28 @@ read_protection(Oid relid, const Checks *checks, Protection *protection)
  * Whether every command takes a permission: reading 'access', writing one and
  * the same, which is stored where the caller wants it.
  */
-static bool
-is_complete(const Protection *protection, CnapPermission *write)
+bool
+CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
 {
 	*write = CNAP_ACCESS;
-	for (int i = 0; i < NCOMMANDS; i++)
+	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
 		if (!protection->restricted[i])
 			return false;
-		if (commands[i].writes)
+		if (CnapCommands[i].writes)
 			*write = protection->permission[i];
 		else if (protection->permission[i] != CNAP_ACCESS)
 			return false;
 	}
-	for (int i = 0; i < NCOMMANDS; i++)
+	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
-		if (commands[i].writes && protection->permission[i] != *write)
+		if (CnapCommands[i].writes && protection->permission[i] != *write)
 			return false;
 	}
-	return protection->one_column;
+	return protection->agrees;
 }
 
-/* ---- changing policies ---- */
-
-static char *
-qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
-static void
-execute(const char *sql)
-{
-	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not execute: %s", sql);
-}
-
-/* Refuses what cannot be protected, or not by the caller. */
-static void
-check_table(Oid relid)
-{
-	char		relkind = get_rel_relkind(relid);
-
-	if (relkind == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
-				 errdetail_relkind_not_supported(relkind),
-				 relkind == RELKIND_VIEW ?
-				 errhint("Protect the tables below it, and set the view's option security_invoker.") : 0));
-	if (relid < FirstNormalObjectId)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("\"%s\" is a system table", get_rel_name(relid))));
-	for (int i = 0; i < CNAP_TABLES; i++)
-	{
-		if (relid == CnapTableOid(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("\"%s\" is a table of the extension itself",
-							get_rel_name(relid))));
-	}
-	if (!CnapOwnsRelation(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
-					   get_rel_name(relid));
-}
-
-/* The table and all that inherit from it, locked as ALTER TABLE would. */
-static List *
-lock_tables(Oid relid)
-{
-	List	   *tables;
-	ListCell   *lc;
-
-	check_table(relid);
-	tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-	foreach(lc, tables)
-		check_table(lfirst_oid(lc));
-	return tables;
-}
-
-/* Refuses a column that is missing, or is no uuid. */
-static void
-check_column(Oid relid, const char *column)
-{
-	AttrNumber	attno = get_attnum(relid, column);
-
-	if (attno <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						column, get_rel_name(relid))));
-	if (get_atttype(relid, attno) != UUIDOID)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not uuid",
-						column, get_rel_name(relid),
-						format_type_be(get_atttype(relid, attno)))));
-}
-
-/* Tells the owner of a table without an index that leads with the column. */
-static void
-advise_index(Oid relid, const char *column)
-{
-	AttrNumber	attno = get_attnum(relid, column);
-	Relation	rel;
-	List	   *indexes;
-	ListCell   *lc;
-	bool		found = false;
-
-	/* An index on a partitioned table is one on each of its partitions. */
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
-		return;
-
-	rel = table_open(relid, NoLock);
-	indexes = RelationGetIndexList(rel);
-	foreach(lc, indexes)
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-											ObjectIdGetDatum(lfirst_oid(lc)));
-		Form_pg_index form;
-		Oid			am;
-
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
-		form = (Form_pg_index) GETSTRUCT(tuple);
-		am = CnapIndexMethod(form->indexrelid);
-		found |= form->indisvalid && form->indkey.values[0] == attno &&
-			(am == BTREE_AM_OID || am == HASH_AM_OID) &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-		ReleaseSysCache(tuple);
-	}
-	list_free(indexes);
-	table_close(rel, NoLock);
-
-	if (!found)
-		ereport(NOTICE,
-				(errmsg("no index of \"%s\" leads with column \"%s\"",
-						get_rel_name(relid), column),
-				 errhint("CREATE INDEX CONCURRENTLY ON %s (%s);",
-						 qualified_name(relid), quote_identifier(column))));
-}
-
-/* Drops the policies of ours. */
-static void
-drop_policies(Oid relid, const Protection *protection)
-{
-	ListCell   *lc;
-
-	foreach(lc, protection->own)
-		execute(psprintf("DROP POLICY %s ON %s", quote_identifier(lfirst(lc)),
-						 qualified_name(relid)));
-}
-
-/*
- * Creates the policy for one command.  The arguments have exactly the types of
- * our checks, so that no overload which somebody has put beside these is taken.
- */
-static void
-create_policy(Oid relid, const Checks *checks, int command, bool permissive,
-			  const char *column, CnapPermission permission)
-{
-	StringInfoData check;
-	StringInfoData sql;
-
-	initStringInfo(&check);
-	if (permission == CNAP_ACCESS)
-		appendStringInfo(&check, "(%s.cnap_can_access(%s))", checks->schema,
-						 quote_identifier(column));
-	else
-		appendStringInfo(&check, "(%s.cnap_has_permission(%s, '%s'::cnap.permission))",
-						 checks->schema, quote_identifier(column),
-						 CnapPermissionName(permission));
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC",
-					 policy_name(command, permissive), qualified_name(relid),
-					 permissive ? "PERMISSIVE" : "RESTRICTIVE", commands[command].name);
-	if (commands[command].tests_old)
-		appendStringInfo(&sql, " USING %s", check.data);
-	if (commands[command].tests_new)
-		appendStringInfo(&sql, " WITH CHECK %s", check.data);
-	execute(sql.data);
-}
-
-/* Protects one table, in place of whatever protection of ours it has. */
-static void
-protect_table(Oid relid, const Checks *checks, const char *column, CnapPermission write)
-{
-	Protection	former;
-
-	read_protection(relid, checks, &former);
-	drop_policies(relid, &former);
-	for (int i = 0; i < NCOMMANDS; i++)
-	{
-		CnapPermission permission = commands[i].writes ? write : CNAP_ACCESS;
-
-		create_policy(relid, checks, i, false, column, permission);
-		if (!former.others_permissive)
-			create_policy(relid, checks, i, true, column, permission);
-	}
-	execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
-					 qualified_name(relid)));
-	advise_index(relid, column);
-}
-
-/* cnap_protect(relation, workspace_column, write_permission) -> void */
-Datum
-cnap_protect(PG_FUNCTION_ARGS)
-{
-	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
-	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "workspace_column")));
-	Datum		write = CnapRequiredArg(fcinfo, 2, "write_permission");
-	Checks		checks;
-	List	   *tables;
-	ListCell   *lc;
-
-	find_checks(fcinfo, &checks);
-	tables = lock_tables(relid);
-	foreach(lc, tables)
-		check_column(lfirst_oid(lc), column);
-
-	SPI_connect();
-	foreach(lc, tables)
-		protect_table(lfirst_oid(lc), &checks, column,
-					  CnapPermissionFromOid(DatumGetObjectId(write)));
-	SPI_finish();
-	PG_RETURN_VOID();
-}
-
-/*
- * cnap_unprotect(relation) -> void
- *
- * Row-level security stays on where the table has policies of its own.
- */
-Datum
-cnap_unprotect(PG_FUNCTION_ARGS)
-{
-	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
-	Checks		checks;
-	List	   *tables;
-	ListCell   *lc;
-
-	find_checks(fcinfo, &checks);
-	tables = lock_tables(relid);
-
-	SPI_connect();
-	foreach(lc, tables)
-	{
-		Protection	former;
-
-		read_protection(lfirst_oid(lc), &checks, &former);
-		if (former.own == NIL)
-			continue;
-		drop_policies(lfirst_oid(lc), &former);
-		if (!former.others)
-			execute(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
-							 qualified_name(lfirst_oid(lc))));
-	}
-	SPI_finish();
-	PG_RETURN_VOID();
-}
+/* ---- what is enforced ---- */
 
 /* Whether row-level security is enabled on a table, and forced on its owner. */
 static bool
@@ -574,49 +451,159 @@ is_forced(Oid relid)
 	return forced;
 }
 
-/* Whether a table and all that inherit from it are protected completely. */
+/*
+ * Whether a table is protected completely, its partitions and inheritance
+ * children are, and the parents through which it is protected are, with the
+ * same permission for writing.  "below" are the tables that lead here.
+ */
 static bool
-is_enforced(Oid relid, const Checks *checks)
+is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *below)
 {
 	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
 	ListCell   *lc;
 
+	if (list_member_oid(below, relid))
+		return false;
+	below = lcons_oid(relid, list_copy(below));
 	foreach(lc, tables)
 	{
-		Protection	protection;
-		CnapPermission write;
+		CnapProtection protection;
+		const CnapLink *link = &protection.test.link;
+		CnapPermission of_parent;
 
-		read_protection(lfirst_oid(lc), checks, &protection);
-		if (!is_complete(&protection, &write) || !is_forced(lfirst_oid(lc)))
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (!CnapIsComplete(&protection, write) || !is_forced(lfirst_oid(lc)))
+			return false;
+		if (protection.test.column == 0 &&
+			(!is_key(link->parent, link->parent_keys, link->nkeys) ||
+			 !is_enforced(link->parent, checks, &of_parent, below) ||
+			 of_parent != *write))
 			return false;
 	}
+	list_free(tables);
 	return true;
+}
+
+bool
+CnapIsEnforced(Oid relid, const CnapChecks *checks)
+{
+	CnapPermission write;
+
+	return is_enforced(relid, checks, &write, NIL);
+}
+
+/*
+ * The tables that are protected through a parent directly, found by what their
+ * policies depend on, in the order of their OIDs.
+ */
+List *
+CnapProtectedChildren(Oid parent, const CnapChecks *checks)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *policies = NIL;
+	List	   *children = NIL;
+	ListCell   *lc;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(parent));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == PolicyRelationId)
+			policies = list_append_unique_oid(policies, form->objid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	rel = table_open(PolicyRelationId, AccessShareLock);
+	foreach(lc, policies)
+	{
+		ScanKeyInit(&keys[0], Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(lfirst_oid(lc)));
+		scan = systable_beginscan(rel, PolicyOidIndexId, true, NULL, 1, keys);
+		tuple = systable_getnext(scan);
+		if (HeapTupleIsValid(tuple))
+		{
+			Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
+			OwnPolicy	policy;
+
+			if (recognize_policy(checks, tuple, RelationGetDescr(rel), &policy) &&
+				policy.test.link.parent == parent)
+				children = list_append_unique_oid(children, relid);
+		}
+		systable_endscan(scan);
+	}
+	table_close(rel, AccessShareLock);
+	list_sort(children, list_oid_cmp);
+	return children;
+}
+
+/* ---- listings ---- */
+
+/* The names of a table's columns; null if one has been dropped in the meantime. */
+static ArrayType *
+column_names(Oid relid, const AttrNumber *columns, int ncolumns)
+{
+	Datum	   *names = palloc(ncolumns * sizeof(Datum));
+
+	for (int i = 0; i < ncolumns; i++)
+	{
+		char	   *name = get_attname(relid, columns[i], true);
+
+		if (name == NULL)
+			return NULL;
+		names[i] = DirectFunctionCall1(namein, CStringGetDatum(name));
+	}
+	return construct_array(names, ncolumns, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
 }
 
 /* Adds a table to the result of cnap_protected_tables(). */
 static void
-return_protection(ReturnSetInfo *rsinfo, Oid relid, const Checks *checks,
-				  const Protection *protection)
+return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
+				  const CnapProtection *protection)
 {
-	char	   *column = get_attname(relid, protection->column, true);
+	const CnapTest *test = &protection->test;
 	CnapPermission write;
-	Datum		values[4];
-	bool		nulls[4] = {false};
+	Datum		values[6];
+	bool		nulls[6] = {false};
 
-	if (column == NULL)
-		return;					/* dropped in the meantime */
+	nulls[1] = test->column == 0;
+	nulls[4] = nulls[5] = !nulls[1];
+	if (test->column != 0)
+	{
+		char	   *column = get_attname(relid, test->column, true);
+
+		if (column == NULL)
+			return;				/* dropped in the meantime */
+		values[1] = DirectFunctionCall1(namein, CStringGetDatum(column));
+	}
+	else
+	{
+		ArrayType  *columns = column_names(relid, test->link.child_keys, test->link.nkeys);
+
+		if (columns == NULL)
+			return;
+		values[4] = ObjectIdGetDatum(test->link.parent);
+		values[5] = PointerGetDatum(columns);
+	}
 	values[0] = ObjectIdGetDatum(relid);
-	values[1] = DirectFunctionCall1(namein,
-									CStringGetDatum(column));
-	nulls[2] = !is_complete(protection, &write);
+	nulls[2] = !CnapIsComplete(protection, &write);
 	values[2] = ObjectIdGetDatum(CnapPermissionToOid(write));
-	values[3] = BoolGetDatum(is_enforced(relid, checks));
+	values[3] = BoolGetDatum(CnapIsEnforced(relid, checks));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
 /*
  * cnap_protected_tables()
- *	 -> setof (relation, workspace_column, write_permission, enforced)
+ *	 -> setof (relation, workspace_column, write_permission, enforced, parent,
+ *			   parent_columns)
  *
  * Every table with a policy of ours.  The policies come in the order of their
  * tables.
@@ -625,7 +612,7 @@ Datum
 cnap_protected_tables(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Checks		checks;
+	CnapChecks	checks;
 	Relation	rel;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -634,7 +621,7 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	find_checks(fcinfo, &checks);
+	CnapFindChecks(fcinfo, &checks);
 
 	rel = table_open(PolicyRelationId, AccessShareLock);
 	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);
@@ -651,10 +638,10 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 
 	foreach(lc, tables)
 	{
-		Protection	protection;
+		CnapProtection protection;
 
-		read_protection(lfirst_oid(lc), &checks, &protection);
-		if (protection.tests_column)
+		CnapReadProtection(lfirst_oid(lc), &checks, &protection);
+		if (protection.is_protected)
 			return_protection(rsinfo, lfirst_oid(lc), &checks, &protection);
 	}
 	return (Datum) 0;
@@ -663,18 +650,19 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 /*
  * cnap.policies(checks regnamespace)
  *	 -> setof (relation, policy, command, permissive, own, workspace_column,
- *			   permission)
+ *			   permission, parent)
  *
  * Every policy of the database, as it is recognized; "checks" is the schema of
  * the public functions.  "own" are those that cnap_protect() would replace.
- * The last two are null for what is not in the shape of ours.
+ * The last three are null for what is not in the shape of ours, and else there
+ * is either a column or a parent.
  */
 Datum
 cnap_policies(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *schema = get_namespace_name(PG_GETARG_OID(0));
-	Checks		checks;
+	CnapChecks	checks;
 	Relation	rel;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -698,19 +686,22 @@ cnap_policies(PG_FUNCTION_ARGS)
 		Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
 		OwnPolicy	policy;
 		bool		in_shape = recognize_policy(&checks, tuple, RelationGetDescr(rel), &policy);
-		Datum		values[7];
-		bool		nulls[7] = {false};
+		Datum		values[8];
+		bool		nulls[8] = {false};
 
 		values[0] = ObjectIdGetDatum(form->polrelid);
 		values[1] = NameGetDatum(&form->polname);
 		values[2] = CharGetDatum(form->polcmd);
 		values[3] = BoolGetDatum(form->polpermissive);
 		values[4] = BoolGetDatum(in_shape || is_own_name(NameStr(form->polname)));
-		nulls[5] = nulls[6] = !in_shape;
+		nulls[5] = !in_shape || policy.test.column == 0;
+		nulls[6] = !in_shape;
+		nulls[7] = !in_shape || policy.test.column != 0;
 		if (in_shape)
 		{
-			values[5] = Int16GetDatum(policy.column);
-			values[6] = ObjectIdGetDatum(CnapPermissionToOid(policy.permission));
+			values[5] = Int16GetDatum(policy.test.column);
+			values[6] = ObjectIdGetDatum(CnapPermissionToOid(policy.test.permission));
+			values[7] = ObjectIdGetDatum(policy.test.link.parent);
 		}
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 		MemoryContextReset(row_context);

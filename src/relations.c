@@ -65,6 +65,7 @@ typedef struct OwnOids
 	Oid			reachable;		/* cnap.reachable(permission) */
 	Oid			reachable_text; /* ... (text, permission) */
 	Oid			reachable_uuid; /* ... (uuid, permission) */
+	Oid			never;			/* cnap.never() */
 } OwnOids;
 
 static OwnOids own;
@@ -191,13 +192,12 @@ lookup_type(Oid schema, const char *name)
 	return type;
 }
 
-/* One of the functions cnap.reachable(). */
+/* One of our internal functions. */
 static Oid
-lookup_reachable(int nargs, const Oid *types)
+lookup_function(char *name, int nargs, const Oid *types)
 {
-	List	   *name = list_make2(makeString(SCHEMA_NAME), makeString("reachable"));
-
-	return LookupFuncName(name, nargs, types, false);
+	return LookupFuncName(list_make2(makeString(SCHEMA_NAME), makeString(name)),
+						  nargs, types, false);
 }
 
 /*
@@ -244,15 +244,17 @@ load_oids(void)
 		fresh.permission[i] = lookup_value(fresh.permission_type,
 										   CnapPermissionName(i));
 
-	fresh.reachable = lookup_reachable(1, &fresh.permission_type);
-	fresh.reachable_text = lookup_reachable(2, (Oid[])
+	fresh.reachable = lookup_function("reachable", 1, &fresh.permission_type);
+	fresh.reachable_text = lookup_function("reachable", 2, (Oid[])
 											{
 												TEXTOID, fresh.permission_type
 											});
-	fresh.reachable_uuid = lookup_reachable(2, (Oid[])
+	fresh.reachable_uuid = lookup_function("reachable", 2, (Oid[])
 											{
 												UUIDOID, fresh.permission_type
 											});
+
+	fresh.never = lookup_function("never", 0, NULL);
 
 	rel = table_open(fresh.table[CNAP_ORGANIZATION], AccessShareLock);
 	fresh.owner = rel->rd_rel->relowner;
@@ -284,6 +286,14 @@ CnapReachableFunction(Oid user_type)
 		default:
 			return own.reachable;
 	}
+}
+
+/* The function that is always false, without the planner knowing. */
+Oid
+CnapNeverFunction(void)
+{
+	load_oids();
+	return own.never;
 }
 
 /* The OID of a table. */

@@ -17,13 +17,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_unprotect';
 COMMENT ON FUNCTION @extschema@.cnap_unprotect(regclass) IS
-'takes the policies of cnap_protect() from a table, and row-level security where no other policy needs it. For the table''s owner. Errors: 22023 for null, 42501, 42809 for what is not a table';
+'takes the policies of cnap_protect() or cnap_protect_child() from a table, and row-level security where no other policy needs it. For the table''s owner. Errors: 22023 for null, 2BP01 while other tables are protected through it, 42501, 42809 for what is not a table';
 
 CREATE FUNCTION @extschema@.cnap_protected_tables()
 RETURNS TABLE (relation regclass, workspace_column name, write_permission cnap.permission,
-	enforced boolean)
+	enforced boolean, parent regclass, parent_columns name[])
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_protected_tables';
 COMMENT ON FUNCTION @extschema@.cnap_protected_tables() IS
-'the tables with policies of cnap_protect(), read from the catalogs; enforced: every command has its restrictive policy, and row-level security is enabled and forced, in the table and in its partitions and inheritance children';
+'the tables with policies of cnap_protect() and cnap_protect_child(), read from the catalogs: those of the latter have no workspace_column, but a parent and the columns that refer to it; enforced: every command has its restrictive policy, and row-level security is enabled and forced, in the table, in its partitions and inheritance children, and in its parents, whose write_permission is the same';

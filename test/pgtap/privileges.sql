@@ -20,13 +20,14 @@ SELECT is(test.line(o.state, o.message, NULL),
 	END, format('%s by %s', f.signature, db_role))
 FROM test.function f, unnest(ARRAY['cnap_test_app', 'cnap_test_visitor']) db_role,
 	LATERAL test.attempt(db_role, f.actor, test.call(f)) o
-WHERE f.signature !~ 'protect\(' OR db_role = 'cnap_test_app'
+WHERE f.signature !~ 'protect(_child)?\(' OR db_role = 'cnap_test_app'
 ORDER BY f.signature, db_role;
-SELECT is(test.line(o.state, o.message, NULL), test.line('42501', 'must be owner of table document', NULL),
+SELECT is(test.line(o.state, o.message, NULL), test.line('42501', 'must be owner of table '
+		|| CASE WHEN f.signature ~ 'child' THEN 'entry' ELSE 'document' END, NULL),
 	format('%s of another role''s table', f.signature))
 FROM test.function f,
 	LATERAL test.attempt('cnap_test_visitor', f.actor, test.call(f)) o
-WHERE f.signature ~ 'protect\('
+WHERE f.signature ~ 'protect(_child)?\('
 ORDER BY f.signature;
 
 -- cnap_trust() granted by mistake gives nothing that its caller could not give
@@ -42,6 +43,7 @@ REVOKE EXECUTE ON FUNCTION cnap_trust(regrole) FROM cnap_test_visitor;
 SELECT is(o.state || coalesce(' ' || nullif(coalesce(o.message, o.result), ''), ''),
 	CASE
 		WHEN f.signature ~ '_can_access|_has_permission' THEN '00000 false'
+		WHEN f.signature ~ 'protected_tables' THEN '00000 test.folder'
 		WHEN f.signature ~ '_current_user|cnap_workspace_role|protect' THEN '00000'
 		WHEN f.signature ~ '_accessible_workspaces' THEN '00000 {}'
 		WHEN f.signature ~ '_authenticate' THEN '00000 wanda'
@@ -80,11 +82,16 @@ SELECT set_eq($$
 	WHERE p.pronamespace = 'cnap'::regnamespace
 		AND p.oid::regprocedure::text !~ '^cnap\.is_'
 		AND has_function_privilege(db_role, p.oid, 'EXECUTE')
-	$$, $$ VALUES ('cnap.reachable(cnap.permission)', 'cnap_test_app'),
+	$$, $$ VALUES ('cnap.never()', 'cnap_test_app'), ('cnap.never()', 'cnap_test_visitor'),
+		('cnap.parent_visible(boolean)', 'cnap_test_app'),
+		('cnap.parent_visible(boolean)', 'cnap_test_visitor'),
+		('cnap.parent_visible(boolean,"any")', 'cnap_test_app'),
+		('cnap.parent_visible(boolean,"any")', 'cnap_test_visitor'),
+		('cnap.reachable(cnap.permission)', 'cnap_test_app'),
 		('cnap.reachable(cnap.permission)', 'cnap_test_visitor'),
 		('cnap.reachable(text,cnap.permission)', 'cnap_test_app'),
 		('cnap.reachable(uuid,cnap.permission)', 'cnap_test_app')
-	$$, 'of the internal functions, only index conditions are open to whom the checks are');
+	$$, 'of the internal functions, only what policies and index conditions are made of is open to whom the checks are');
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p, test.public_function f
 	WHERE p.oid = f.oid AND p.prosecdef

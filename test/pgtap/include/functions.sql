@@ -59,6 +59,7 @@ INSERT INTO test.function VALUES
 	('cnap_revoke_management(uuid)', 'everybody', 'wanda'),
 	('cnap_preview_revocation(uuid)', 'everybody', 'wanda'),
 	('cnap_protect(regclass,name,cnap.permission)', 'everybody', 'wanda'),
+	('cnap_protect_child(regclass,name)', 'everybody', 'wanda'),
 	('cnap_unprotect(regclass)', 'everybody', 'wanda'),
 	('cnap_protected_tables()', 'everybody', 'wanda');
 
@@ -162,6 +163,8 @@ INSERT INTO test.argument VALUES
 	('cnap_protect(regclass,name,cnap.permission)', 1, 'relation', false, 'relation', '''test.document'''),
 	('cnap_protect(regclass,name,cnap.permission)', 2, 'workspace_column', true, 'column', '''workspace_id'''),
 	('cnap_protect(regclass,name,cnap.permission)', 3, 'write_permission', true, 'permission', '''administer'''),
+	('cnap_protect_child(regclass,name)', 1, 'relation', false, 'relation', '''test.entry'''),
+	('cnap_protect_child(regclass,name)', 2, 'parent_column', false, 'parent column', '''folder_id'''),
 	('cnap_unprotect(regclass)', 1, 'relation', false, 'relation', '''test.document''');
 
 -- a table of the application, and somebody else's
@@ -169,6 +172,11 @@ GRANT USAGE, CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
 CREATE TABLE test.document (workspace_id uuid PRIMARY KEY);
 ALTER TABLE test.document OWNER TO cnap_test_app;
 CREATE TABLE test.somebodys (workspace_id uuid PRIMARY KEY);
+CREATE TABLE test.folder (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+ALTER TABLE test.folder OWNER TO cnap_test_app;
+SELECT cnap_protect('test.folder');
+CREATE TABLE test.entry (folder_id int PRIMARY KEY REFERENCES test.folder);
+ALTER TABLE test.entry OWNER TO cnap_test_app;
 
 /* The type of an argument, from the catalog. */
 CREATE FUNCTION test.type_of(argument test.argument) RETURNS text STABLE

@@ -1,0 +1,480 @@
+-- protect_child: cnap_protect_child on tables that reach their workspace through a parent
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set model :abs_srcdir '/sql/include/model.sql'
+\i :model
+
+CREATE ROLE regress_cnap_dev;
+CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
+CREATE SCHEMA elsewhere AUTHORIZATION regress_cnap_dev;
+GRANT USAGE ON SCHEMA app, elsewhere TO PUBLIC;
+
+CREATE VIEW policies AS
+SELECT polrelid::regclass AS relation, polname, polcmd AS cmd, polpermissive AS permissive,
+	pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS check
+FROM pg_policy
+ORDER BY polrelid::regclass::text COLLATE "C", polname COLLATE "C";
+GRANT SELECT ON policies TO PUBLIC;
+
+-- three levels: w1's project 1 with tasks 11, 12; w2's project 2 with task 21; w4's project 4
+SET ROLE regress_cnap_dev;
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL, name text);
+CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project ON DELETE CASCADE, name text);
+CREATE TABLE app.comment (id int PRIMARY KEY, task_id int REFERENCES app.task ON DELETE CASCADE, body text);
+CREATE INDEX ON app.project (workspace_id);
+CREATE INDEX ON app.comment (task_id);
+INSERT INTO app.project VALUES (1, :'w1', 'p1'), (2, :'w2', 'p2'), (4, :'w4', 'p4');
+INSERT INTO app.task VALUES (11, 1, 't11'), (12, 1, 't12'), (21, 2, 't21'), (41, 4, 't41');
+INSERT INTO app.comment VALUES (111, 11, 'c'), (121, 12, 'c'), (211, 21, 'c'), (411, 41, 'c'), (999, NULL, 'c');
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+
+-- ---- the shape ----
+
+-- the parent comes first
+SELECT cnap_protect_child('app.task', 'project_id');
+SELECT cnap_protect('app.project', write_permission => 'administer');
+SELECT cnap_protect_child('app.task', 'project_id');
+CREATE INDEX ON app.task (project_id);
+SELECT cnap_protect_child(relation => 'app.task', parent_column => 'project_id');
+SELECT cnap_protect_child('app.comment', 'task_id');
+SELECT relation, cmd, "using", "check" FROM policies WHERE permissive AND relation <> 'app.project'::regclass;
+SELECT count(*) FROM policies GROUP BY relation;
+SELECT * FROM cnap_protected_tables();
+
+-- ---- every command, as the application's role ----
+
+SET ROLE regress_cnap_app;
+-- carol owns w1; hal is a member of w1, so may read; mia is admin of w2, and of Acme, which manages w1
+SET cnap.user_id = 'carol';
+SELECT * FROM app.task ORDER BY id;
+SELECT * FROM app.comment ORDER BY id;
+COPY app.task TO STDOUT;
+INSERT INTO app.task VALUES (13, 1, 'new') RETURNING *;
+INSERT INTO app.task VALUES (22, 2, 'other workspace');
+INSERT INTO app.task VALUES (51, 5, 'no such parent');
+INSERT INTO app.comment VALUES (131, 13, 'new') RETURNING *;
+INSERT INTO app.comment VALUES (212, 21, 'other workspace');
+INSERT INTO app.comment VALUES (998, NULL, 'no parent');
+UPDATE app.task SET name = name || '!' RETURNING *;
+UPDATE app.task SET project_id = 2 WHERE id = 13;
+UPDATE app.comment SET task_id = 21 WHERE id = 131;
+UPDATE app.comment SET task_id = NULL WHERE id = 131;
+UPDATE app.comment SET task_id = 12 WHERE id = 131 RETURNING *;
+UPDATE app.comment SET task_id = 12 WHERE id IN (211, 999) RETURNING *;
+DELETE FROM app.comment WHERE id IN (131, 211, 999) RETURNING *;
+INSERT INTO app.task VALUES (21, 1, 'taken by another workspace')
+ON CONFLICT (id) DO UPDATE SET name = 'seen';
+INSERT INTO app.task VALUES (13, 1, 'again') ON CONFLICT (id) DO UPDATE SET name = 'again' RETURNING *;
+INSERT INTO app.task VALUES (13, 1, 'again') ON CONFLICT (id) DO UPDATE SET project_id = 2;
+MERGE INTO app.task t USING (VALUES (13), (21)) AS v (id) ON t.id = v.id
+WHEN MATCHED THEN UPDATE SET name = 'merged';
+MERGE INTO app.task t USING (VALUES (14)) AS v (id) ON t.id = v.id
+WHEN NOT MATCHED THEN INSERT VALUES (v.id, 2, 'merged');
+MERGE INTO app.task t USING (VALUES (13), (21)) AS v (id) ON t.id = v.id
+WHEN MATCHED THEN DELETE;
+SELECT count(*) FROM app.task t JOIN app.comment c ON c.task_id = t.id JOIN app.project p ON p.id = t.project_id;
+SELECT (SELECT count(*) FROM app.comment WHERE task_id = 21) AS in_subquery;
+-- a function in the condition is not shown what is hidden
+CREATE FUNCTION pg_temp.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
+$$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;
+SELECT id FROM app.task WHERE pg_temp.leak(name) ORDER BY id;
+-- reading is not writing
+SET cnap.user_id = 'hal';
+SELECT * FROM app.task ORDER BY id;
+UPDATE app.task SET name = 'by a member' RETURNING *;
+DELETE FROM app.comment RETURNING *;
+INSERT INTO app.comment VALUES (112, 11, 'by a member');
+SET cnap.user_id = 'mia';
+SELECT * FROM app.comment ORDER BY id;
+INSERT INTO app.comment VALUES (112, 11, 'by a manager'), (212, 21, 'by an admin') RETURNING *;
+DELETE FROM app.comment WHERE id IN (112, 212);
+SET cnap.user_id = 'bea';
+SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+RESET cnap.user_id;
+SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+-- the owner of the tables as well
+SET ROLE regress_cnap_dev;
+SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+INSERT INTO app.comment VALUES (113, 11, 'by the owner');
+
+-- the parent moves, and its children with it; foreign keys cascade past the policies
+RESET ROLE;
+BEGIN;
+UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
+SET LOCAL ROLE regress_cnap_app;
+SET LOCAL cnap.user_id = 'carol';
+SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+SET LOCAL cnap.user_id = 'frank';
+SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+DELETE FROM app.project WHERE id = 1;
+RESET ROLE;
+SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+ROLLBACK;
+
+-- without the right to read the parent, nothing can be read
+REVOKE SELECT ON app.project FROM regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT count(*) FROM app.task;
+RESET ROLE;
+GRANT SELECT ON app.project TO regress_cnap_app;
+
+-- the parent's other policies count
+SET ROLE regress_cnap_dev;
+CREATE POLICY not_p1 ON app.project AS RESTRICTIVE FOR SELECT USING (name <> 'p1');
+SET ROLE regress_cnap_app;
+SELECT count(*) FROM app.task;
+SELECT count(*) FROM app.comment;
+SET ROLE regress_cnap_dev;
+DROP POLICY not_p1 ON app.project;
+
+-- ---- the parent's permission ----
+
+SELECT cnap_protect('app.project', write_permission => 'billing');
+SELECT relation, write_permission, enforced FROM cnap_protected_tables();
+SELECT "check" FROM policies WHERE relation = 'app.comment'::regclass AND cmd = 'a' AND permissive;
+SELECT cnap_protect('app.project');
+SELECT relation, write_permission, enforced FROM cnap_protected_tables();
+SELECT "check" FROM policies WHERE relation = 'app.comment'::regclass AND cmd = 'a' AND permissive;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'hal';
+INSERT INTO app.comment VALUES (112, 11, 'by a member') RETURNING *;
+RESET cnap.user_id;
+-- not where the table is somebody else's
+RESET ROLE;
+ALTER TABLE app.comment OWNER TO regress_cnap_plain;
+SET ROLE regress_cnap_dev;
+SELECT cnap_protect('app.project', write_permission => 'administer');
+SELECT cnap_protect('app.project');
+RESET ROLE;
+ALTER TABLE app.comment OWNER TO regress_cnap_dev;
+SET ROLE regress_cnap_dev;
+
+-- ---- weakened by hand ----
+
+CREATE FUNCTION pg_temp.enforced() RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(relation || ' ' || enforced, ', ' ORDER BY relation::text) FROM cnap_protected_tables() $$;
+SELECT cnap_protect('app.project', write_permission => 'administer');
+SELECT pg_temp.enforced();
+BEGIN;
+ALTER TABLE app.task NO FORCE ROW LEVEL SECURITY;
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER TABLE app.project DISABLE ROW LEVEL SECURITY;
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task USING (cnap.parent_visible(true));
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task USING (cnap.parent_visible(EXISTS (SELECT FROM app.project)));
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task
+	USING (cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE p.id <= project_id)));
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task
+	USING (cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE p.id = project_id OR p.id = 2)));
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task
+	USING (cnap.parent_visible(EXISTS (SELECT FROM app.project p UNION SELECT FROM app.project p WHERE p.id = project_id)));
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task
+	USING (cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE p.name = task.name)));
+SELECT pg_temp.enforced();
+ROLLBACK;
+BEGIN;
+ALTER POLICY cnap_insert_restrictive ON app.comment
+	WITH CHECK (cnap.parent_visible(EXISTS (SELECT FROM app.task t WHERE t.id = task_id)));
+SELECT pg_temp.enforced();
+SELECT cnap_protect_child('app.comment', 'task_id');
+SELECT pg_temp.enforced();
+ROLLBACK;
+-- the same by hand is as good
+BEGIN;
+ALTER POLICY cnap_select_restrictive ON app.task
+	USING (cnap.parent_visible(EXISTS (SELECT 1 FROM ONLY app.project p WHERE p.id = project_id)));
+SELECT pg_temp.enforced();
+ROLLBACK;
+
+-- ---- taking it away ----
+
+SELECT cnap_unprotect('app.project');
+SELECT cnap_unprotect('app.task');
+SELECT cnap_unprotect('app.comment');
+SELECT cnap_unprotect('app.task');
+SELECT cnap_unprotect('app.project');
+SELECT count(*) FROM policies;
+
+-- ---- names follow ----
+
+SELECT cnap_protect('app.project');
+SELECT cnap_protect_child('app.task', 'project_id');
+SELECT cnap_protect_child('app.comment', 'task_id');
+ALTER TABLE app.task RENAME TO parent;
+ALTER TABLE app.parent RENAME project_id TO "Its ""Project""";
+ALTER TABLE app.project SET SCHEMA elsewhere;
+ALTER TABLE elsewhere.project RENAME TO "Project";
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+-- and policies made anew say the same about these names
+SELECT cnap_protect_child('app.parent', 'Its "Project"');
+SELECT cnap_protect_child('app.comment', 'task_id');
+SELECT "using" FROM policies WHERE cmd = 'r' AND permissive;
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT count(*) FROM app.comment;
+RESET cnap.user_id;
+-- a parent that goes closes its children
+SET ROLE regress_cnap_dev;
+\set VERBOSITY sqlstate
+DROP TABLE elsewhere."Project";
+DROP TABLE elsewhere."Project" CASCADE;
+\set VERBOSITY default
+SELECT relation, enforced FROM cnap_protected_tables();
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT (SELECT count(*) FROM app.parent) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
+RESET cnap.user_id;
+SET ROLE regress_cnap_dev;
+DROP TABLE app.parent, app.comment;
+
+-- ---- keys ----
+
+-- of several columns, of other types, of a domain, and with a collation
+CREATE DOMAIN app.code AS varchar(20);
+CREATE TABLE app.root (workspace_id uuid, number bigint, code varchar(20) COLLATE "C" UNIQUE, name text,
+	PRIMARY KEY (workspace_id, number));
+CREATE TABLE app.composite (id int PRIMARY KEY, ws uuid, number int,
+	FOREIGN KEY (ws, number) REFERENCES app.root);
+CREATE TABLE app.coded (id int PRIMARY KEY, code app.code COLLATE "POSIX" REFERENCES app.root (code));
+CREATE INDEX ON app.composite (number);
+CREATE INDEX ON app.coded (code);
+INSERT INTO app.root VALUES (:'w1', 1, 'one'), (:'w1', 2, 'two'), (:'w2', 1, 'three'), (:'w2', 2, 'four');
+INSERT INTO app.composite VALUES (1, :'w1', 1), (2, :'w1', 2), (3, :'w2', 1), (4, NULL, 1), (5, :'w1', NULL);
+INSERT INTO app.coded VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, NULL);
+SELECT cnap_protect('app.root');
+SELECT cnap_protect_child('app.composite', 'number');
+SELECT cnap_protect_child('app.coded', 'code');
+SELECT "using" FROM policies WHERE cmd = 'r' AND permissive;
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT id, number FROM app.composite ORDER BY id;
+SELECT * FROM app.coded ORDER BY id;
+SET enable_seqscan = off;
+SELECT id, number FROM app.composite ORDER BY id;
+SELECT * FROM app.coded ORDER BY id;
+RESET enable_seqscan;
+INSERT INTO app.composite VALUES (6, :'w2', 1);
+INSERT INTO app.composite VALUES (6, :'w1', 3);
+INSERT INTO app.composite VALUES (6, :'w1', 2);
+RESET cnap.user_id;
+SET ROLE regress_cnap_dev;
+DROP TABLE app.root, app.composite, app.coded;
+
+-- deferred: the parent has to be there when its child comes
+CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+CREATE TABLE app.leaf (id int PRIMARY KEY, root_id int UNIQUE REFERENCES app.root
+	ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED);
+SELECT cnap_protect('app.root');
+SELECT cnap_protect_child('app.leaf', 'root_id');
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+INSERT INTO app.leaf VALUES (1, 1);
+BEGIN;
+INSERT INTO app.root VALUES (1, :'w1');
+INSERT INTO app.leaf VALUES (1, 1);
+UPDATE app.root SET id = 2;
+SELECT * FROM app.leaf;
+COMMIT;
+SELECT * FROM app.leaf;
+DELETE FROM app.root;
+SELECT * FROM app.leaf;
+RESET cnap.user_id;
+RESET ROLE;
+SELECT * FROM app.leaf;
+SET ROLE regress_cnap_dev;
+DROP TABLE app.root, app.leaf;
+
+-- to itself, and round in circles
+CREATE TABLE app.node (id int PRIMARY KEY, parent_id int REFERENCES app.node, workspace_id uuid UNIQUE);
+CREATE TABLE app.a (id int PRIMARY KEY, node_id int NOT NULL REFERENCES app.node, b_id int);
+CREATE TABLE app.b (id int PRIMARY KEY, a_id int NOT NULL REFERENCES app.a);
+ALTER TABLE app.a ADD FOREIGN KEY (b_id) REFERENCES app.b;
+SELECT cnap_protect_child('app.node', 'parent_id');
+SELECT cnap_protect('app.node');
+SET client_min_messages = warning;
+SELECT cnap_protect_child('app.node', 'parent_id');
+SELECT cnap_protect_child('app.a', 'b_id');
+SELECT cnap_protect_child('app.a', 'node_id');
+SELECT cnap_protect_child('app.b', 'a_id');
+SELECT cnap_protect_child('app.a', 'b_id');
+INSERT INTO app.node VALUES (1, 1, :'w1');
+RESET ROLE;
+INSERT INTO app.node VALUES (1, 1, :'w1');
+INSERT INTO app.a VALUES (1, 1);
+INSERT INTO app.b VALUES (1, 1);
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT * FROM app.b;
+RESET cnap.user_id;
+SET ROLE regress_cnap_dev;
+RESET client_min_messages;
+DROP TABLE app.node, app.a, app.b;
+
+-- several keys of one column
+CREATE TABLE app.p1 (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+CREATE TABLE app.p2 (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+CREATE TABLE app.both (id int PRIMARY KEY REFERENCES app.p1 REFERENCES app.p2, ws uuid);
+SELECT cnap_protect('app.p1');
+SELECT cnap_protect_child('app.both', 'id');
+SELECT parent FROM cnap_protected_tables() WHERE relation = 'app.both'::regclass;
+SELECT cnap_protect('app.p2');
+SELECT cnap_protect_child('app.both', 'id');
+-- back to a column of its own
+ALTER TABLE app.both ADD UNIQUE (ws);
+SELECT cnap_protect('app.both', 'ws');
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+DROP TABLE app.p1, app.p2, app.both;
+
+-- ---- partitions and inheritance ----
+
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
+CREATE TABLE app.event (id int, project_id int NOT NULL REFERENCES app.project, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE app.event_1 PARTITION OF app.event FOR VALUES FROM (0) TO (100);
+CREATE TABLE app.event_2 (junk int, project_id int NOT NULL, id int NOT NULL);
+ALTER TABLE app.event_2 DROP COLUMN junk;
+ALTER TABLE app.event ATTACH PARTITION app.event_2 FOR VALUES FROM (100) TO (200);
+CREATE TABLE app.detail (id int PRIMARY KEY, event_id int NOT NULL UNIQUE REFERENCES app.event);
+CREATE INDEX ON app.event (project_id);
+CREATE TABLE app.base (project_id int NOT NULL UNIQUE REFERENCES app.project);
+CREATE TABLE app.derived (extra text) INHERITS (app.base);
+INSERT INTO app.project VALUES (1, :'w1'), (2, :'w2');
+INSERT INTO app.event VALUES (1, 1), (2, 2), (101, 1), (102, 2);
+INSERT INTO app.detail VALUES (1, 1), (2, 2), (101, 101), (102, 102);
+INSERT INTO app.base VALUES (1), (2);
+INSERT INTO app.derived VALUES (1, 'x'), (2, 'y');
+SELECT cnap_protect('app.project');
+SELECT cnap_protect_child('app.event', 'project_id');
+SELECT cnap_protect_child('app.detail', 'event_id');
+SELECT cnap_protect_child('app.base', 'project_id');
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT (SELECT count(*) FROM app.event) AS event, (SELECT count(*) FROM app.event_1) AS event_1,
+	(SELECT count(*) FROM app.event_2) AS event_2, (SELECT count(*) FROM app.detail) AS detail,
+	(SELECT count(*) FROM app.base) AS base, (SELECT count(*) FROM app.derived) AS derived;
+RESET cnap.user_id;
+SET ROLE regress_cnap_dev;
+DROP TABLE app.detail, app.event, app.base, app.derived, app.project;
+
+-- ---- the index ----
+
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
+INSERT INTO app.project
+SELECT n, CASE WHEN n % 100 = 1 THEN :'w1' WHEN n % 3 > 0 THEN :'w2' ELSE :'w3' END::uuid
+FROM generate_series(1, 1000) n;
+INSERT INTO app.task SELECT n, 1 + n % 1000 FROM generate_series(1, 20000) n;
+CREATE INDEX ON app.project (workspace_id);
+CREATE INDEX ON app.task (project_id);
+ANALYZE app.project, app.task;
+SELECT cnap_protect('app.project');
+SELECT cnap_protect_child('app.task', 'project_id');
+GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET enable_bitmapscan = off;
+SET max_parallel_workers_per_gather = 0;
+CREATE FUNCTION pg_temp.scan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Scan.* on task' THEN
+			RETURN NEXT regexp_replace(line, '^[ >-]*', '');
+		END IF;
+	END LOOP;
+END $$;
+-- few parents: the index on the foreign key; a selective condition: its own index
+SET cnap.user_id = 'carol';
+SELECT pg_temp.scan('SELECT count(*) FROM app.task');
+SELECT count(*), min(project_id), max(project_id % 100) FROM app.task;
+SELECT pg_temp.scan('SELECT * FROM app.task WHERE id = 1');
+SELECT pg_temp.scan('DELETE FROM app.task');
+-- many: all of it
+SET cnap.user_id = 'dave';
+SELECT pg_temp.scan('SELECT count(*) FROM app.task');
+SELECT count(*) FROM app.task;
+-- a plan that is kept answers for the user of the moment
+SET plan_cache_mode = force_generic_plan;
+SET cnap.user_id = 'carol';
+PREPARE tasks AS SELECT count(*) FROM app.task;
+EXECUTE tasks;
+SET cnap.user_id = 'dave';
+EXECUTE tasks;
+RESET cnap.user_id;
+EXECUTE tasks;
+DEALLOCATE tasks;
+RESET plan_cache_mode;
+-- as do parallel workers
+SET cnap.user_id = 'dave';
+SET max_parallel_workers_per_gather = 2;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT count(*) FROM app.task;
+RESET ALL;
+RESET ROLE;
+RESET enable_bitmapscan;
+
+-- ---- refusals ----
+
+SET ROLE regress_cnap_dev;
+CREATE TABLE app.t (id int PRIMARY KEY, project_id int, ws uuid, other int);
+CREATE VIEW app.v AS SELECT * FROM app.t;
+RESET ROLE;
+GRANT REFERENCES ON cnap.workspace TO regress_cnap_dev;
+CREATE TABLE app.others (id int PRIMARY KEY, project_id int REFERENCES app.project);
+SET ROLE regress_cnap_dev;
+ALTER TABLE app.t ADD FOREIGN KEY (ws) REFERENCES cnap.workspace;
+CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'SELECT ' || call;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ': ' || SQLERRM;
+END $$;
+SELECT call, pg_temp.try(call) AS result
+FROM unnest(ARRAY[
+	$$cnap_protect_child(NULL, 'project_id')$$,
+	$$cnap_protect_child('app.t', NULL)$$,
+	$$cnap_protect_child('app.t', 'no_such_column')$$,
+	$$cnap_protect_child('app.t', 'ctid')$$,
+	$$cnap_protect_child('app.t', 'other')$$,
+	$$cnap_protect_child('app.t', 'ws')$$,
+	$$cnap_protect_child('app.v', 'project_id')$$,
+	$$cnap_protect_child('app.others', 'project_id')$$,
+	$$cnap_protect_child('cnap.workspace_member', 'workspace_id')$$,
+	$$cnap_protect_child('pg_catalog.pg_class', 'oid')$$]) AS call;
+RESET ROLE;
+
+DROP VIEW policies;
+SET client_min_messages = warning;
+DROP SCHEMA app, elsewhere CASCADE;
+DROP OWNED BY regress_cnap_dev CASCADE;
+DROP ROLE regress_cnap_dev;
+\set drop_model :abs_srcdir '/sql/include/drop_model.sql'
+\i :drop_model

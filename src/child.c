@@ -1,0 +1,462 @@
+/*-------------------------------------------------------------------------
+ *
+ * child.c
+ *	  Protection of tables that reach their workspace through a parent.
+ *
+ * A row of such a table is as visible as its parent is:
+ *
+ *		cnap.parent_visible(EXISTS (SELECT FROM parent
+ *									WHERE parent.key = table.key))
+ *
+ * PostgreSQL applies the parent's own policies to the parent, also those that
+ * are not ours, and so on over any number of levels.  The workspace's permission
+ * for writing is no part of what a parent's visibility says, so the policies for
+ * writing go on to the table that has the workspace's column, and test it there.
+ *
+ * A policy that reads its own table is an endless recursion to PostgreSQL.  So
+ * a parent is refused that is the table itself, or is protected through it.
+ *
+ * Keys without a parent match nothing, so a row with a null key is nobody's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "commands/defrem.h"
+#include "catalog/pg_am.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+#include "arguments.h"
+#include "policy.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_protect_child);
+
+/* ---- expressions ---- */
+
+/* The name by which a policy calls a parent: another than that of its table. */
+static char *
+parent_alias(Oid relid, int level)
+{
+	char	   *alias = level == 1 ? pstrdup("parent") : psprintf("parent_%d", level);
+
+	return strcmp(alias, get_rel_name(relid)) == 0 ? psprintf("%s_", alias) : alias;
+}
+
+static char *
+column_reference(const char *alias, Oid relid, AttrNumber column)
+{
+	return psprintf("%s.%s", alias, quote_identifier(get_attname(relid, column, false)));
+}
+
+/*
+ * The table of a parent.  A foreign key to a table with inheritance children
+ * refers to its own rows alone.
+ */
+static char *
+parent_source(Oid parent, const char *alias)
+{
+	return psprintf("%s%s %s",
+					get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+					CnapQualifiedName(parent), alias);
+}
+
+/* Appends the equality of the keys of a row and its parent. */
+static void
+append_keys(StringInfo sql, const CnapLink *link, Oid child, const char *child_alias,
+			const char *alias)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		AttrNumber	theirs = link->parent_keys[i];
+		AttrNumber	ours = link->child_keys[i];
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		Oid			our_type;
+		Oid			our_collation;
+
+		get_atttypetypmodcoll(link->parent, theirs, &type, &typmod, &collation);
+		get_atttypetypmodcoll(child, ours, &our_type, &typmod, &our_collation);
+		appendStringInfoString(sql, i > 0 ? " AND " : " WHERE ");
+		generate_operator_clause(sql, column_reference(alias, link->parent, theirs), type,
+								 link->operators[i],
+								 column_reference(child_alias, child, ours), our_type);
+		if (OidIsValid(collation) && collation != our_collation)
+			appendStringInfo(sql, " COLLATE %s", generate_collation_name(collation));
+	}
+}
+
+/*
+ * Appends the search for the parent of a row, who must have the permission on
+ * its workspace.
+ */
+static void
+append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int level,
+			  const CnapLink *link, Oid child, const char *child_alias,
+			  CnapPermission permission)
+{
+	char	   *alias = parent_alias(policy_table, level);
+	CnapProtection protection;
+
+	check_stack_depth();
+	appendStringInfo(sql, "EXISTS (SELECT FROM %s", parent_source(link->parent, alias));
+	append_keys(sql, link, child, child_alias, alias);
+	if (permission != CNAP_ACCESS)
+	{
+		const CnapTest *test = &protection.test;
+
+		CnapReadProtection(link->parent, checks, &protection);
+		appendStringInfoString(sql, " AND ");
+		if (test->column != 0)
+			appendStringInfoString(sql, CnapColumnCheck(checks,
+														column_reference(alias, link->parent,
+																		 test->column),
+														permission));
+		else
+		{
+			appendStringInfoString(sql, "cnap.parent_visible(");
+			append_search(sql, checks, policy_table, level + 1, &test->link,
+						  link->parent, alias, permission);
+			appendStringInfoChar(sql, ')');
+		}
+	}
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * The key by which an index on the table can find the rows of all visible
+ * parents (visible.c), or -1: one with an index, if there is one.  Comparing
+ * with it must be the same as comparing with the foreign key's operator.
+ */
+static int
+searchable_key(Oid relid, const CnapLink *link)
+{
+	int			found = -1;
+
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		Oid			opclass;
+
+		get_atttypetypmodcoll(link->parent, link->parent_keys[i], &type, &typmod, &collation);
+		opclass = GetDefaultOpClass(type, BTREE_AM_OID);
+		if (!OidIsValid(opclass) || !OidIsValid(get_array_type(type)) ||
+			!op_in_opfamily(link->operators[i], get_opclass_family(opclass)) ||
+			(OidIsValid(collation) && !get_collation_isdeterministic(collation)))
+			continue;
+		if (found < 0 || CnapHasIndex(relid, link->child_keys[i]))
+			found = i;
+	}
+	return found;
+}
+
+/*
+ * The check that a row's parent is visible, and that the current user has the
+ * permission on its workspace.  With the keys of all such parents, if the check
+ * is for finding rows.
+ */
+char *
+CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
+				CnapPermission permission, bool with_keys)
+{
+	const char *name = quote_identifier(get_rel_name(relid));
+	int			key = with_keys ? searchable_key(relid, link) : -1;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "cnap.parent_visible(");
+	append_search(&sql, checks, relid, 1, link, relid, name, permission);
+	if (key >= 0)
+	{
+		char	   *alias = parent_alias(relid, 1);
+
+		appendStringInfo(&sql, ", %s, ARRAY(SELECT %s FROM %s)",
+						 column_reference(name, relid, link->child_keys[key]),
+						 column_reference(alias, link->parent, link->parent_keys[key]),
+						 parent_source(link->parent, alias));
+	}
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/* ---- foreign keys ---- */
+
+/* Whether a constraint is there because of another one of the same table. */
+static bool
+is_derived(Form_pg_constraint form)
+{
+	HeapTuple	tuple;
+	bool		derived = false;
+
+	if (!OidIsValid(form->conparentid))
+		return false;
+	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(form->conparentid));
+	if (HeapTupleIsValid(tuple))
+	{
+		derived = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid == form->conrelid;
+		ReleaseSysCache(tuple);
+	}
+	return derived;
+}
+
+/* Takes a foreign key apart. */
+static void
+read_foreign_key(HeapTuple tuple, CnapLink *link)
+{
+	memset(link, 0, sizeof(*link));
+	link->parent = ((Form_pg_constraint) GETSTRUCT(tuple))->confrelid;
+	DeconstructFkConstraintRow(tuple, &link->nkeys, link->child_keys, link->parent_keys,
+							   link->operators, NULL, NULL, NULL, NULL);
+}
+
+static bool
+has_key(const CnapLink *link, AttrNumber column)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (link->child_keys[i] == column)
+			return true;
+	}
+	return false;
+}
+
+/* Whether each row that a key refers to is found by the equality of its columns. */
+static bool
+is_plain_key(Form_pg_constraint form)
+{
+#if PG_VERSION_NUM >= 180000
+	return !form->conperiod;
+#else
+	return true;
+#endif
+}
+
+/*
+ * The foreign keys of a table, but for those of periods, and for those to the
+ * extension's own tables: a list of CnapLink, in the order of their names.
+ */
+List *
+CnapForeignKeys(Oid relid)
+{
+	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	List	   *links = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == CONSTRAINT_FOREIGN && is_plain_key(form) && !is_derived(form))
+		{
+			CnapLink   *link = palloc(sizeof(CnapLink));
+
+			read_foreign_key(tuple, link);
+			links = lappend(links, link);
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return links;
+}
+
+/* ---- protecting ---- */
+
+/* Refuses what is not a column of the table. */
+static AttrNumber
+require_column(Oid relid, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						column, get_rel_name(relid))));
+	return attno;
+}
+
+/*
+ * The foreign key that a column belongs to.  Of several, the one to a protected
+ * table, if there is only one of that kind.
+ */
+static void
+find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *found)
+{
+	AttrNumber	attno = require_column(relid, column);
+	List	   *links = CnapForeignKeys(relid);
+	ListCell   *lc;
+	bool		is_self = false;
+	bool		is_own = false;
+	int			nfound = 0;
+	bool		found_protected = false;
+
+	foreach(lc, links)
+	{
+		CnapLink   *link = lfirst(lc);
+		CnapProtection protection;
+
+		if (!has_key(link, attno))
+			continue;
+		if (link->parent == CnapTableOid(CNAP_WORKSPACE))
+		{
+			is_own = true;
+			continue;
+		}
+		if (link->parent == relid)
+		{
+			is_self = true;
+			continue;
+		}
+		CnapReadProtection(link->parent, checks, &protection);
+		if (nfound > 0 && memcmp(link, found, sizeof(*link)) == 0)
+			continue;
+		if (nfound > 0 && found_protected != protection.is_protected)
+		{
+			if (found_protected)
+				continue;
+			nfound = 0;
+		}
+		*found = *link;
+		found_protected = protection.is_protected;
+		nfound++;
+	}
+
+	if (nfound == 1)
+		return;
+	if (nfound > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+				 errmsg("column \"%s\" of \"%s\" belongs to several foreign keys",
+						column, get_rel_name(relid)),
+				 errhint("Name a column that belongs to one of them alone.")));
+	if (is_own)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of \"%s\" refers to workspaces themselves",
+						column, get_rel_name(relid)),
+				 errhint("SELECT cnap_protect(%s, %s);",
+						 quote_literal_cstr(CnapQualifiedName(relid)),
+						 quote_literal_cstr(column))));
+	if (is_self)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" refers to \"%s\" itself",
+						column, get_rel_name(relid)),
+				 errdetail("A policy that reads its own table never ends."),
+				 errhint("Protect the table by a workspace column of its own, or through another parent.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("column \"%s\" of \"%s\" belongs to no foreign key",
+					column, get_rel_name(relid))));
+}
+
+/*
+ * Refuses a parent that is not protected, or is protected through one of the
+ * tables.  Locks the parents on the way, so that they stay what they are.
+ * Returns the permission that writing takes.
+ */
+static CnapPermission
+check_parents(Oid parent, List *tables, const CnapChecks *checks)
+{
+	CnapPermission write = CNAP_ACCESS;
+	CnapPermission of_parent;
+	bool		is_first = true;
+	CnapProtection protection;
+
+	do
+	{
+		LockRelationOid(parent, AccessShareLock);
+		CnapReadProtection(parent, checks, &protection);
+		if (list_member_oid(tables, parent))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("the parent of \"%s\" is protected through \"%s\"",
+							get_rel_name(linitial_oid(tables)), get_rel_name(parent)),
+					 errdetail("Policies that read each other's tables never end.")));
+		if (!CnapIsComplete(&protection, &of_parent) || !CnapIsEnforced(parent, checks))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("\"%s\" is not protected", get_rel_name(parent)),
+					 errhint("Call cnap_protect() or cnap_protect_child() for it first.")));
+		if (is_first)
+			write = of_parent;
+		is_first = false;
+		parent = protection.test.link.parent;
+	} while (OidIsValid(parent));
+	return write;
+}
+
+/* Tells the owner about rows that have no parent. */
+static void
+advise_not_null(Oid relid, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (!CnapIsNotNull(relid, link->child_keys[i]))
+			ereport(NOTICE,
+					(errmsg("column \"%s\" of \"%s\" can be null",
+							get_attname(relid, link->child_keys[i], false),
+							get_rel_name(relid)),
+					 errdetail("A row without a parent is visible to nobody, and cannot be written.")));
+	}
+}
+
+/* Whether a column is NOT NULL. */
+bool
+CnapIsNotNull(Oid relid, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										Int16GetDatum(column));
+	bool		not_null;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for attribute %d of relation %u", column, relid);
+	not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return not_null;
+}
+
+/* cnap_protect_child(relation, parent_column) -> void */
+Datum
+cnap_protect_child(PG_FUNCTION_ARGS)
+{
+	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
+	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "parent_column")));
+	CnapChecks	checks;
+	CnapTest	test = {0};
+	List	   *tables;
+
+	CnapFindChecks(fcinfo, &checks);
+	tables = CnapLockTables(relid);
+	find_link(relid, column, &checks, &test.link);
+	test.permission = check_parents(test.link.parent, tables, &checks);
+
+	SPI_connect();
+	CnapProtectTables(tables, &checks, &test);
+	SPI_finish();
+	advise_not_null(relid, &test.link);
+	PG_RETURN_VOID();
+}

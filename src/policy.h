@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.h
+ *	  The policies that protect the application's tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_POLICY_H
+#define CNAP_POLICY_H
+
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+
+#include "permission.h"
+
+/* The functions that stand in policies. */
+typedef struct CnapChecks
+{
+	const char *schema;			/* of the public functions, quoted */
+	Oid			can_access;
+	Oid			has_permission;
+	Oid			parent_visible; /* the check of a parent */
+	Oid			parent_visible_keys;	/* the same with its keys, for an index */
+} CnapChecks;
+
+/* The commands that policies are for. */
+typedef struct CnapCommand
+{
+	char		code;			/* pg_policy.polcmd */
+	const char *name;
+	bool		writes;
+	bool		tests_old;		/* USING */
+	bool		tests_new;		/* WITH CHECK */
+} CnapCommand;
+
+#define CNAP_COMMANDS 4
+
+extern const CnapCommand CnapCommands[CNAP_COMMANDS];
+
+/* The way from a row to its parent: what a foreign key says. */
+typedef struct CnapLink
+{
+	Oid			parent;			/* InvalidOid: there is none */
+	int			nkeys;
+	AttrNumber	child_keys[INDEX_MAX_KEYS];
+	AttrNumber	parent_keys[INDEX_MAX_KEYS];
+	Oid			operators[INDEX_MAX_KEYS];	/* parent's column = child's */
+} CnapLink;
+
+/* What a policy of ours tests: a column of the table, or the row's parent. */
+typedef struct CnapTest
+{
+	AttrNumber	column;			/* 0: the parent */
+	CnapLink	link;
+	CnapPermission permission;
+} CnapTest;
+
+/* What the policies of one table amount to. */
+typedef struct CnapProtection
+{
+	List	   *own;			/* names of the policies that are ours */
+	bool		is_protected;	/* any of them is in our shape */
+	bool		others;			/* there are other policies */
+	bool		others_permissive;
+	bool		agrees;			/* all of ours test the same column or parent */
+	CnapTest	test;			/* which that is */
+	bool		restricted[CNAP_COMMANDS];	/* by a restrictive policy of ours */
+	CnapPermission permission[CNAP_COMMANDS];	/* which that policy takes */
+} CnapProtection;
+
+extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
+extern char *CnapPolicyName(int command, bool permissive);
+extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
+							   CnapProtection *protection);
+extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
+extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
+extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
+extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
+
+/* protect.c: what makes policies. */
+extern char *CnapQualifiedName(Oid relid);
+extern void CnapExecuteUtility(const char *sql);
+extern List *CnapLockTables(Oid relid);
+extern bool CnapHasIndex(Oid relid, AttrNumber column);
+extern char *CnapColumnCheck(const CnapChecks *checks, const char *column,
+							 CnapPermission permission);
+extern void CnapProtectTables(List *tables, const CnapChecks *checks,
+							  const CnapTest *test);
+
+/* child.c: tables that reach their workspace through a parent. */
+extern List *CnapForeignKeys(Oid relid);
+extern bool CnapIsNotNull(Oid relid, AttrNumber column);
+extern char *CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
+							 CnapPermission permission, bool with_keys);
+
+#endif							/* CNAP_POLICY_H */

@@ -1,0 +1,427 @@
+/*-------------------------------------------------------------------------
+ *
+ * protect.c
+ *	  Making and taking away the policies of policy.c.
+ *
+ * For each command there is one RESTRICTIVE policy, so that no other policy can
+ * open what it closes, and, where the table has no permissive policy of its
+ * own, a PERMISSIVE one with the same expression, which PostgreSQL folds into
+ * the other.  Reading takes the permission 'access'; writing takes the given
+ * one, on the old row and on the new one.
+ *
+ * A policy on a parent says nothing about a query of its child, so partitions
+ * and inheritance children get the same policies.
+ *
+ * Tables that are protected through a parent carry its write permission in
+ * their own policies.  So a change of that is a change of theirs.
+ *
+ * The statements are executed as the caller, who must own the tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "policy.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_protect);
+PG_FUNCTION_INFO_V1(cnap_unprotect);
+
+char *
+CnapQualifiedName(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+void
+CnapExecuteUtility(const char *sql)
+{
+	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute: %s", sql);
+}
+
+/* Refuses what cannot be protected, or not by the caller. */
+static void
+check_table(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	if (relkind == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
+				 errdetail_relkind_not_supported(relkind),
+				 relkind == RELKIND_VIEW ?
+				 errhint("Protect the tables below it, and set the view's option security_invoker.") : 0));
+	if (relid < FirstNormalObjectId)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("\"%s\" is a system table", get_rel_name(relid))));
+	for (int i = 0; i < CNAP_TABLES; i++)
+	{
+		if (relid == CnapTableOid(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is a table of the extension itself",
+							get_rel_name(relid))));
+	}
+	if (!CnapOwnsRelation(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
+					   get_rel_name(relid));
+}
+
+/* The table and all that inherit from it, locked as ALTER TABLE would. */
+List *
+CnapLockTables(Oid relid)
+{
+	List	   *tables;
+	ListCell   *lc;
+
+	check_table(relid);
+	tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	foreach(lc, tables)
+		check_table(lfirst_oid(lc));
+	return tables;
+}
+
+/* Refuses a column that is missing, or is no uuid. */
+static void
+check_column(Oid relid, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						column, get_rel_name(relid))));
+	if (get_atttype(relid, attno) != UUIDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not uuid",
+						column, get_rel_name(relid),
+						format_type_be(get_atttype(relid, attno)))));
+}
+
+/* Tells the owner of a table without an index that leads with one of the columns. */
+static void
+advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
+{
+	StringInfoData names;
+
+	/* An index on a partitioned table is one on each of its partitions. */
+	if (get_rel_relkind(relid) != RELKIND_RELATION)
+		return;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		if (CnapHasIndex(relid, columns[i]))
+			return;
+	}
+
+	initStringInfo(&names);
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(get_attname(relid, columns[i], false)));
+	ereport(NOTICE,
+			(errmsg("no index of \"%s\" leads with column \"%s\"",
+					get_rel_name(relid), get_attname(relid, columns[0], false)),
+			 errhint("CREATE INDEX CONCURRENTLY ON %s (%s);",
+					 CnapQualifiedName(relid), names.data)));
+}
+
+/* Whether an index of a table that serves equality leads with a column. */
+bool
+CnapHasIndex(Oid relid, AttrNumber column)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+	bool		found = false;
+
+	foreach(lc, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index form;
+		Oid			am;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		am = CnapIndexMethod(form->indexrelid);
+		found |= form->indisvalid && form->indkey.values[0] == column &&
+			(am == BTREE_AM_OID || am == HASH_AM_OID) &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Drops the policies of ours. */
+static void
+drop_policies(Oid relid, const CnapProtection *protection)
+{
+	ListCell   *lc;
+
+	foreach(lc, protection->own)
+		CnapExecuteUtility(psprintf("DROP POLICY %s ON %s", quote_identifier(lfirst(lc)),
+									CnapQualifiedName(relid)));
+}
+
+/*
+ * The expression of a test.  The arguments have exactly the types of our
+ * checks, so that no overload which somebody has put beside these is taken.
+ */
+char *
+CnapColumnCheck(const CnapChecks *checks, const char *column, CnapPermission permission)
+{
+	if (permission == CNAP_ACCESS)
+		return psprintf("%s.cnap_can_access(%s)", checks->schema, column);
+	return psprintf("%s.cnap_has_permission(%s, '%s'::cnap.permission)",
+					checks->schema, column, CnapPermissionName(permission));
+}
+
+static char *
+test_expression(Oid relid, const CnapChecks *checks, const CnapTest *test,
+				CnapPermission permission, bool with_keys)
+{
+	if (test->column == 0)
+		return CnapParentCheck(relid, checks, &test->link, permission, with_keys);
+	return CnapColumnCheck(checks, quote_identifier(get_attname(relid, test->column, false)),
+						   permission);
+}
+
+/*
+ * Creates the policy for one command.  Only the expressions that a search for
+ * rows can use, and that PostgreSQL folds, have the parents' keys with them.
+ */
+static void
+create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int command,
+			  bool permissive)
+{
+	CnapPermission permission = CnapCommands[command].writes ? test->permission : CNAP_ACCESS;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC",
+					 CnapPolicyName(command, permissive), CnapQualifiedName(relid),
+					 permissive ? "PERMISSIVE" : "RESTRICTIVE", CnapCommands[command].name);
+	if (CnapCommands[command].tests_old)
+		appendStringInfo(&sql, " USING (%s)",
+						 test_expression(relid, checks, test, permission,
+										 permission == CNAP_ACCESS));
+	if (CnapCommands[command].tests_new)
+		appendStringInfo(&sql, " WITH CHECK (%s)",
+						 test_expression(relid, checks, test, permission, false));
+	CnapExecuteUtility(sql.data);
+}
+
+/*
+ * Protects one table, in place of whatever protection of ours it has.  The
+ * test's permission is that for writing.
+ */
+static void
+protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
+{
+	CnapProtection former;
+
+	CnapReadProtection(relid, checks, &former);
+	drop_policies(relid, &former);
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		create_policy(relid, checks, test, i, false);
+		if (!former.others_permissive)
+			create_policy(relid, checks, test, i, true);
+	}
+	CnapExecuteUtility(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+								CnapQualifiedName(relid)));
+	CommandCounterIncrement();
+}
+
+/*
+ * Makes the policies of the tables that are protected through a parent again,
+ * where they don't carry its permission for writing, or may not test it in the
+ * way in which the parent does.
+ */
+static void
+renew_children(Oid parent, const CnapChecks *checks, CnapPermission write)
+{
+	List	   *children = CnapProtectedChildren(parent, checks);
+	ListCell   *lc;
+
+	foreach(lc, children)
+	{
+		CnapProtection protection;
+		CnapPermission former;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (CnapIsComplete(&protection, &former) && former == write && write == CNAP_ACCESS)
+			continue;
+		protection.test.permission = write;
+		protect_table(lfirst_oid(lc), checks, &protection.test);
+		renew_children(lfirst_oid(lc), checks, write);
+	}
+}
+
+/* Translates columns of a table to those of one that inherits from it. */
+static void
+translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
+{
+	for (int i = 0; i < ncolumns; i++)
+	{
+		char	   *name = get_attname(from, columns[i], false);
+
+		columns[i] = get_attnum(to, name);
+		if (columns[i] <= 0)
+			elog(ERROR, "column \"%s\" of relation %u not found", name, to);
+	}
+}
+
+/*
+ * Protects a table, the first of the list, and all that inherit from it, which
+ * are the others.  SPI is connected.
+ */
+void
+CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Oid			relid = lfirst_oid(lc);
+		CnapTest	translated = *test;
+		CnapProtection former;
+		CnapPermission write;
+		bool		is_same;
+
+		if (test->column != 0)
+			translate_columns(linitial_oid(tables), relid, &translated.column, 1);
+		else
+			translate_columns(linitial_oid(tables), relid, translated.link.child_keys,
+							  translated.link.nkeys);
+
+		CnapReadProtection(relid, checks, &former);
+		is_same = CnapIsComplete(&former, &write) && write == test->permission &&
+			CnapIsSameWay(&former.test, &translated);
+		protect_table(relid, checks, &translated);
+		if (test->column != 0)
+			advise_index(relid, &translated.column, 1);
+		else
+			advise_index(relid, translated.link.child_keys, translated.link.nkeys);
+		if (!is_same)
+			renew_children(relid, checks, test->permission);
+	}
+}
+
+/* cnap_protect(relation, workspace_column, write_permission) -> void */
+Datum
+cnap_protect(PG_FUNCTION_ARGS)
+{
+	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
+	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "workspace_column")));
+	Datum		write = CnapRequiredArg(fcinfo, 2, "write_permission");
+	CnapChecks	checks;
+	CnapTest	test = {0};
+	List	   *tables;
+	ListCell   *lc;
+
+	CnapFindChecks(fcinfo, &checks);
+	tables = CnapLockTables(relid);
+	foreach(lc, tables)
+		check_column(lfirst_oid(lc), column);
+	test.column = get_attnum(relid, column);
+	test.permission = CnapPermissionFromOid(DatumGetObjectId(write));
+
+	SPI_connect();
+	CnapProtectTables(tables, &checks, &test);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * Refuses to open a parent while tables are protected through it: their rows
+ * would be everybody's.
+ */
+static void
+refuse_with_children(List *tables, const CnapChecks *checks)
+{
+	StringInfoData list;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	foreach(lc, tables)
+	{
+		List	   *children = CnapProtectedChildren(lfirst_oid(lc), checks);
+		ListCell   *child;
+
+		foreach(child, children)
+			appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "",
+							 CnapQualifiedName(lfirst_oid(child)));
+	}
+	if (list.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("other tables are protected through \"%s\"",
+						get_rel_name(linitial_oid(tables))),
+				 errdetail("These are: %s.", list.data),
+				 errhint("Call cnap_unprotect() for them first, or protect them in another way.")));
+}
+
+/*
+ * cnap_unprotect(relation) -> void
+ *
+ * Row-level security stays on where the table has policies of its own.
+ */
+Datum
+cnap_unprotect(PG_FUNCTION_ARGS)
+{
+	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
+	CnapChecks	checks;
+	List	   *tables;
+	ListCell   *lc;
+
+	CnapFindChecks(fcinfo, &checks);
+	tables = CnapLockTables(relid);
+	refuse_with_children(tables, &checks);
+
+	SPI_connect();
+	foreach(lc, tables)
+	{
+		CnapProtection former;
+
+		CnapReadProtection(lfirst_oid(lc), &checks, &former);
+		if (former.own == NIL)
+			continue;
+		drop_policies(lfirst_oid(lc), &former);
+		if (!former.others)
+			CnapExecuteUtility(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
+										CnapQualifiedName(lfirst_oid(lc))));
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,35 @@
+/*
+ * Protection of tables that reach their workspace through a parent.
+ */
+CREATE FUNCTION cnap.visible_support(internal) RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_visible_support';
+COMMENT ON FUNCTION cnap.visible_support(internal) IS
+'planner support for cnap.parent_visible(): index condition and selectivity';
+REVOKE ALL ON FUNCTION cnap.visible_support(internal) FROM PUBLIC;
+
+CREATE FUNCTION cnap.never() RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_never';
+COMMENT ON FUNCTION cnap.never() IS
+'false, which the planner does not know: keeps it from evaluating what only an index condition needs';
+
+CREATE FUNCTION cnap.parent_visible(visible boolean) RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT cnap.visible_support
+AS 'MODULE_PATHNAME', 'cnap_parent_visible';
+COMMENT ON FUNCTION cnap.parent_visible(boolean) IS
+'in the policies of cnap_protect_child(): visible, which is the search for the parent; false for null';
+
+CREATE FUNCTION cnap.parent_visible(visible boolean, VARIADIC keys "any") RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT cnap.visible_support
+AS 'MODULE_PATHNAME', 'cnap_parent_visible';
+COMMENT ON FUNCTION cnap.parent_visible(boolean, "any") IS
+'the same; keys are a column and its values in all visible parents, for the planner, who can make an index condition of them';
+
+CREATE FUNCTION @extschema@.cnap_protect_child(relation regclass, parent_column name)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_protect_child';
+COMMENT ON FUNCTION @extschema@.cnap_protect_child(regclass, name) IS
+'protects a table by row-level security that follows the foreign key of a column: a row is visible if the row that it refers to is, and writing takes the parent''s write_permission as well. For the table''s owner. Errors: 22023 for null, 42501, 42702 for a column of several foreign keys, 42703 for a missing column, 42809 for what is not a table, 42P17 for a table that is its own parent, 55000 for a column without a foreign key to a protected table';
