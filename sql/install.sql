@@ -223,5 +223,10 @@ SELECT count(*) FROM "Tenants of us".cnap_protected_tables();
 SELECT FROM "Tenants of us".cnap_distrust('regress_cnap_plain');
 DROP TABLE public.note;
 DROP EXTENSION cnap_org;
+
+-- a schema of somebody who could drop it
+ALTER SCHEMA "Tenants of us" OWNER TO regress_cnap_plain;
+CREATE EXTENSION cnap_org SCHEMA "Tenants of us";
+DROP EXTENSION cnap_org;
 DROP SCHEMA "Tenants of us";
 DROP ROLE regress_cnap_plain;

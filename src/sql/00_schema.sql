@@ -30,6 +30,24 @@ BEGIN
 END
 $$;
 
+-- Without SCHEMA, CREATE EXTENSION takes the first schema of the search path,
+-- which may be one that somebody named after the superuser.
+DO $$
+DECLARE
+	owner pg_catalog.regrole;
+BEGIN
+	SELECT nspowner::pg_catalog.regrole INTO owner
+	FROM pg_catalog.pg_namespace n
+		JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+	WHERE n.oid = pg_catalog.to_regnamespace('@extschema@')
+		AND NOT r.rolsuper AND r.rolname <> 'pg_database_owner';
+	IF FOUND THEN
+		RAISE WARNING 'schema "%" belongs to role "%", who can drop it and the extension with it', '@extschema@', owner
+			USING HINT = 'Create the extension in a schema that belongs to a superuser.';
+	END IF;
+END
+$$;
+
 CREATE SCHEMA cnap;
 COMMENT ON SCHEMA cnap IS 'tables, types and internal functions of the extension cnap_org';
 GRANT USAGE ON SCHEMA cnap TO PUBLIC;
