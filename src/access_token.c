@@ -18,13 +18,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "access_token.h"
@@ -34,6 +37,7 @@
 #include "epoch.h"
 #include "identity.h"
 #include "lookup.h"
+#include "relations.h"
 #include "token.h"
 #include "validate.h"
 
@@ -41,6 +45,7 @@ PG_FUNCTION_INFO_V1(cnap_authenticate);
 PG_FUNCTION_INFO_V1(cnap_create_access_token);
 PG_FUNCTION_INFO_V1(cnap_access_tokens);
 PG_FUNCTION_INFO_V1(cnap_revoke_access_token);
+PG_FUNCTION_INFO_V1(cnap_access_token_after_delete);
 
 /* The last use of a token is written at most once in so many milliseconds. */
 #define LAST_USE_PRECISION (60 * 1000)
@@ -106,25 +111,27 @@ CnapTokenUser(const char *token_id)
  * now.
  */
 static void
-record_use(const CnapAccessToken *token)
+record_use(const pg_uuid_t *token_id)
 {
 	static CnapStatement update = {
-		"UPDATE cnap.access_token SET last_used_at = clock_timestamp()"
-		" WHERE id = (SELECT id FROM cnap.access_token WHERE id = $1"
-		" AND coalesce(last_used_at, '-infinity') = $2"
+		"UPDATE cnap.access_token_use SET last_used_at = clock_timestamp()"
+		" WHERE token_id = (SELECT token_id FROM cnap.access_token_use"
+		" WHERE token_id = $1 AND coalesce(last_used_at, '-infinity') = $2"
 		" FOR NO KEY UPDATE SKIP LOCKED)",
 		2, {UUIDOID, TIMESTAMPTZOID}
 	};
+	TimestampTz last_used_at;
 	Datum		values[2];
 
 	if (RecoveryInProgress() || XactReadOnly ||
-		(token->last_used_at != DT_NOBEGIN &&
-		 !TimestampDifferenceExceeds(token->last_used_at, GetCurrentTimestamp(),
+		!CnapFindTokenUse(token_id, &last_used_at) ||
+		(last_used_at != DT_NOBEGIN &&
+		 !TimestampDifferenceExceeds(last_used_at, GetCurrentTimestamp(),
 									 LAST_USE_PRECISION)))
 		return;
 
-	values[0] = UUIDPGetDatum(&token->id);
-	values[1] = TimestampTzGetDatum(token->last_used_at);
+	values[0] = UUIDPGetDatum(token_id);
+	values[1] = TimestampTzGetDatum(last_used_at);
 	CnapExecute(&update, values, NULL);
 }
 
@@ -147,7 +154,7 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 		!CnapFindAccessTokenByHash(hash, &token) || !is_valid(&token))
 		CnapInvalidToken();
 
-	record_use(&token);
+	record_use(&token.id);
 	CnapSignIn(&token.id, is_local);
 	PG_RETURN_TEXT_P(token.user);
 }
@@ -161,8 +168,10 @@ Datum
 cnap_create_access_token(PG_FUNCTION_ARGS)
 {
 	static CnapStatement insert = {
+		"WITH token AS ("
 		"INSERT INTO cnap.access_token (user_id, name, token_hash, expires_at)"
-		" VALUES ($1, $2, $3, $4)",
+		" VALUES ($1, $2, $3, $4) RETURNING id)"
+		" INSERT INTO cnap.access_token_use (token_id) SELECT id FROM token",
 		4, {TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID}
 	};
 	CnapAct		act = {0};
@@ -240,4 +249,31 @@ cnap_revoke_access_token(PG_FUNCTION_ARGS)
 	}
 	CnapEndedAlready("access token");
 	PG_RETURN_VOID();
+}
+
+/*
+ * cnap.access_token_after_delete(): row trigger
+ *
+ * Takes the account of the token's last use along, unless somebody holds it who
+ * is signing in.  What stays then is an id and a time.
+ */
+Datum
+cnap_access_token_after_delete(PG_FUNCTION_ARGS)
+{
+	static CnapStatement delete = {
+		"DELETE FROM cnap.access_token_use"
+		" WHERE token_id = (SELECT token_id FROM cnap.access_token_use"
+		" WHERE token_id = $1 FOR UPDATE SKIP LOCKED)",
+		1, {UUIDOID}
+	};
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	bool		isnull;
+	Datum		id;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "cnap.access_token_after_delete() was not called as a row trigger");
+	id = heap_getattr(trigdata->tg_trigtuple, Anum_access_token_id,
+					  RelationGetDescr(trigdata->tg_relation), &isnull);
+	CnapExecute(&delete, &id, NULL);
+	return PointerGetDatum(NULL);
 }

@@ -300,8 +300,6 @@ find_access_token(ScanKey key, CnapAccessToken *token)
 		token->expires_at = isnull ? DT_NOEND : DatumGetTimestampTz(value);
 		column(&lookup, tuple, Anum_access_token_revoked_at, &isnull);
 		token->revoked = !isnull;
-		value = column(&lookup, tuple, Anum_access_token_last_used_at, &isnull);
-		token->last_used_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 	}
 	end_lookup(&lookup);
 	return found;
@@ -324,6 +322,34 @@ CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token)
 	ScanKeyInit(&key, Anum_access_token_token_hash, BTEqualStrategyNumber,
 				F_BYTEAEQ, hash);
 	return find_access_token(&key, token);
+}
+
+/*
+ * When an access token was used last; DT_NOBEGIN: never.  False: nobody keeps
+ * account of that.
+ */
+bool
+CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
+{
+	ScanKeyData key;
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		found;
+
+	key_uuid(&key, Anum_access_token_use_token_id, token_id);
+	begin_lookup(&lookup, CNAP_ACCESS_TOKEN_USE, NULL, 1, &key);
+	tuple = systable_getnext(lookup.scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+		Datum		value = column(&lookup, tuple,
+								   Anum_access_token_use_last_used_at, &isnull);
+
+		*last_used_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	}
+	end_lookup(&lookup);
+	return found;
 }
 
 /* What CnapFindReach() is collecting. */

@@ -57,7 +57,6 @@ typedef struct CnapAccessToken
 	text	   *user;
 	TimestampTz expires_at;		/* DT_NOEND: without end */
 	bool		revoked;
-	TimestampTz last_used_at;	/* DT_NOBEGIN: never */
 } CnapAccessToken;
 
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
@@ -70,6 +69,7 @@ extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace);
 extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count);
 extern bool CnapFindAccessToken(const pg_uuid_t *id, CnapAccessToken *token);
 extern bool CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token);
+extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
 
 /* The ways that hold at this moment, by the clock. */

@@ -23,6 +23,7 @@ typedef enum CnapTable
 	CNAP_WORKSPACE_MEMBER,
 	CNAP_AUDIT_LOG,
 	CNAP_ACCESS_TOKEN,
+	CNAP_ACCESS_TOKEN_USE,
 	CNAP_ACCESS_EPOCH,
 	CNAP_WORKSPACE_EPOCH,
 	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
@@ -63,7 +64,9 @@ typedef enum CnapTable
 #define Anum_access_token_token_hash 4
 #define Anum_access_token_expires_at 5
 #define Anum_access_token_revoked_at 6
-#define Anum_access_token_last_used_at 7
+
+#define Anum_access_token_use_token_id 1
+#define Anum_access_token_use_last_used_at 2
 
 /* The two tables of members are alike, and access tokens have the same user_id. */
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id

@@ -92,12 +92,21 @@ CREATE TABLE cnap.access_token (
 		CONSTRAINT access_token_token_hash_format CHECK (octet_length(token_hash) = 32),
 	expires_at timestamptz,
 	revoked_at timestamptz,
-	last_used_at timestamptz,
 	created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE cnap.access_token IS 'personal access tokens: who a token signs in; of the token itself there is the SHA-256';
-COMMENT ON COLUMN cnap.access_token.last_used_at IS 'when the token was last used to sign in, give or take a minute';
 CREATE INDEX access_token_user_id_idx ON cnap.access_token (user_id);
+
+/*
+ * Whoever signs in keeps the row locked until the end of the transaction.  That
+ * must stand in nobody's way who revokes or deletes the token, so it is a table
+ * of its own, and has no foreign key.
+ */
+CREATE TABLE cnap.access_token_use (
+	token_id uuid CONSTRAINT access_token_use_pkey PRIMARY KEY,
+	last_used_at timestamptz
+);
+COMMENT ON TABLE cnap.access_token_use IS 'when an access token was last used to sign in, give or take a minute';
 
 CREATE TABLE cnap.audit_log (
 	id bigint GENERATED ALWAYS AS IDENTITY
@@ -156,5 +165,6 @@ SELECT pg_extension_config_dump('cnap.organization_member', '');
 SELECT pg_extension_config_dump('cnap.workspace', '');
 SELECT pg_extension_config_dump('cnap.workspace_member', '');
 SELECT pg_extension_config_dump('cnap.access_token', '');
+SELECT pg_extension_config_dump('cnap.access_token_use', '');
 SELECT pg_extension_config_dump('cnap.audit_log', '');
 SELECT pg_extension_config_dump('cnap.audit_log_id_seq', '');

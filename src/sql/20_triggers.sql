@@ -52,6 +52,14 @@ COMMENT ON FUNCTION cnap.audit_log_before_write() IS
 'refuses to change or remove audit entries, but for the owner of the extension';
 REVOKE ALL ON FUNCTION cnap.audit_log_before_write() FROM PUBLIC;
 
+CREATE FUNCTION cnap.access_token_after_delete() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_access_token_after_delete';
+COMMENT ON FUNCTION cnap.access_token_after_delete() IS
+'forgets when a deleted access token was used last';
+REVOKE ALL ON FUNCTION cnap.access_token_after_delete() FROM PUBLIC;
+
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.organization
 	FOR EACH ROW EXECUTE FUNCTION cnap.organization_before_write();
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization
@@ -92,6 +100,8 @@ CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace_member
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
 
+CREATE TRIGGER forget_use AFTER DELETE ON cnap.access_token
+	FOR EACH ROW EXECUTE FUNCTION cnap.access_token_after_delete();
 CREATE TRIGGER record_change AFTER DELETE ON cnap.access_token
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.access_token

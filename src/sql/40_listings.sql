@@ -162,8 +162,9 @@ RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestampt
 	last_used_at timestamptz, revoked_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
-	SELECT t.id, t.name, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
+	SELECT t.id, t.name, t.created_at, t.expires_at, u.last_used_at, t.revoked_at
 	FROM cnap.access_token t
+		LEFT JOIN cnap.access_token_use u ON u.token_id = t.id
 	WHERE t.user_id = person
 	ORDER BY t.created_at DESC, t.id
 $$;

@@ -184,21 +184,28 @@ $session->query('COMMIT; DISCARD ALL');
 
 # ---- the last use ----
 
-my $used = "SELECT last_used_at FROM cnap.access_token WHERE id = '$id'";
-my $long_ago = q{last_used_at = now() - interval '61 s'};
+my $used = "SELECT last_used_at FROM cnap.access_token_use WHERE token_id = '$id'";
 
-set_token('last_used_at = NULL');
+sub set_use
+{
+	my ($when) = @_;
+	return $admin->query("UPDATE cnap.access_token_use SET last_used_at = $when WHERE token_id = '$id'");
+}
+
+my $long_ago = q{now() - interval '61 s'};
+
+set_use('NULL');
 sign_in($session, 1);
 my $first = $admin->query($used);
 isnt($first, '', 'the first use is written');
 sign_in($session, 1);
 is($admin->query($used), $first, 'a second one in the same minute is not');
-set_token($long_ago);
+set_use($long_ago);
 my $before = $admin->query($used);
 sign_in($session, 1);
 isnt($admin->query($used), $before, 'after a minute it is');
 
-set_token($long_ago);
+set_use($long_ago);
 $before = $admin->query($used);
 $session->query('BEGIN READ ONLY');
 sign_in($session, 1);
@@ -212,13 +219,21 @@ sign_in($other, 1);
 $session->begin("SELECT cnap_authenticate('$token')");
 ok($session->is_done(30), 'who signs in at the same moment does not wait');
 is($session->finish, 'mia', 'and is signed in');
+set_token('revoked_at = now()');
+is(state($other), $NOBODY, 'nor does who revokes the token wait for who is signed in with it');
+set_token('revoked_at = NULL');
 $other->query('COMMIT');
 
-set_token($long_ago);
+set_use($long_ago);
 $session->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-set_token($long_ago);
+set_use($long_ago);
 is(sign_in($session, 1), 'mia', 'a snapshot from before somebody else\'s use is not in the way');
 $session->query('COMMIT');
+
+my ($gone) = act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('gone')});
+is($admin->query(qq{DELETE FROM cnap.access_token WHERE token_hash = sha256('$gone')
+	RETURNING (SELECT count(*) FROM cnap.access_token_use)}), '3', 'a deleted token');
+is($admin->query('SELECT count(*) FROM cnap.access_token_use'), '2', 'takes the account of its use along');
 
 # ---- a standby ----
 
@@ -227,7 +242,7 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 
-set_token($long_ago);
+set_use($long_ago);
 $before = $admin->query($used);
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 my $reader = connect_to($standby, 'plain');
