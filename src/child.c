@@ -227,8 +227,9 @@ read_foreign_key(HeapTuple tuple, CnapLink *link)
 							   link->operators, NULL, NULL, NULL, NULL);
 }
 
-static bool
-has_key(const CnapLink *link, AttrNumber column)
+/* Whether a column is one of those of a key. */
+bool
+CnapHasKey(const CnapLink *link, AttrNumber column)
 {
 	for (int i = 0; i < link->nkeys; i++)
 	{
@@ -318,7 +319,7 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 		CnapLink   *link = lfirst(lc);
 		CnapProtection protection;
 
-		if (!has_key(link, attno))
+		if (!CnapHasKey(link, attno))
 			continue;
 		if (link->parent == CnapTableOid(CNAP_WORKSPACE))
 		{

@@ -548,8 +548,8 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 /* ---- listings ---- */
 
 /* The names of a table's columns; null if one has been dropped in the meantime. */
-static ArrayType *
-column_names(Oid relid, const AttrNumber *columns, int ncolumns)
+ArrayType *
+CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns)
 {
 	Datum	   *names = palloc(ncolumns * sizeof(Datum));
 
@@ -586,7 +586,7 @@ return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
 	}
 	else
 	{
-		ArrayType  *columns = column_names(relid, test->link.child_keys, test->link.nkeys);
+		ArrayType  *columns = CnapColumnNames(relid, test->link.child_keys, test->link.nkeys);
 
 		if (columns == NULL)
 			return;

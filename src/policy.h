@@ -76,6 +76,7 @@ extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
 extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
 extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
+extern ArrayType *CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns);
 extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 
 /* protect.c: what makes policies. */
@@ -90,6 +91,7 @@ extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 
 /* child.c: tables that reach their workspace through a parent. */
 extern List *CnapForeignKeys(Oid relid);
+extern bool CnapHasKey(const CnapLink *link, AttrNumber column);
 extern bool CnapIsNotNull(Oid relid, AttrNumber column);
 extern char *CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
 							 CnapPermission permission, bool with_keys);

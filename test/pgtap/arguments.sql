@@ -82,7 +82,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
-		'database role', 'relation', 'column', 'parent column', 'permission', 'access token',
+		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
 		'access token id', 'required boolean']) kind;
 -- null, and empty, where they are; and what is as long as it can be
 INSERT INTO test.probe (kind, what, literal, state)
@@ -166,6 +166,8 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('relation', 'unknown id', '4242', '42P01', 'relation with OID 4242 does not exist'),
 	('relation', 'somebody else''s', '''test.somebodys''', '42501', 'must be owner of table somebodys'),
 	('relation', 'the extension''s own', '''cnap.workspace''', '42809', '"workspace" is a table of the extension itself'),
+	('schema', 'empty', '''''', '3F000', 'schema "" does not exist'),
+	('schema', 'unknown', '''nowhere''', '3F000', 'schema "nowhere" does not exist'),
 	('parent column', 'empty', '''''', '42703', 'column "" of relation "entry" does not exist'),
 	('column', 'empty', '''''', '42703', 'column "" of relation "document" does not exist'),
 	('column', 'blank', ''' ''', '42703', 'column " " of relation "document" does not exist'),

@@ -60,7 +60,9 @@ INSERT INTO test.function VALUES
 	('cnap_preview_revocation(uuid)', 'everybody', 'wanda'),
 	('cnap_protect(regclass,name,cnap.permission)', 'everybody', 'wanda'),
 	('cnap_protect_child(regclass,name)', 'everybody', 'wanda'),
+	('cnap_protect_schema(name,boolean,name,cnap.permission)', 'everybody', 'wanda'),
 	('cnap_unprotect(regclass)', 'everybody', 'wanda'),
+	('cnap_unprotect_schema(name,boolean)', 'everybody', 'wanda'),
 	('cnap_protected_tables()', 'everybody', 'wanda');
 
 /*
@@ -165,6 +167,12 @@ INSERT INTO test.argument VALUES
 	('cnap_protect(regclass,name,cnap.permission)', 3, 'write_permission', true, 'permission', '''administer'''),
 	('cnap_protect_child(regclass,name)', 1, 'relation', false, 'relation', '''test.entry'''),
 	('cnap_protect_child(regclass,name)', 2, 'parent_column', false, 'parent column', '''folder_id'''),
+	('cnap_protect_schema(name,boolean,name,cnap.permission)', 1, 'schema', false, 'schema', '''public'''),
+	('cnap_protect_schema(name,boolean,name,cnap.permission)', 2, 'execute', true, 'required boolean', 'false'),
+	('cnap_protect_schema(name,boolean,name,cnap.permission)', 3, 'workspace_column', true, 'any column', '''workspace_id'''),
+	('cnap_protect_schema(name,boolean,name,cnap.permission)', 4, 'write_permission', true, 'permission', '''administer'''),
+	('cnap_unprotect_schema(name,boolean)', 1, 'schema', false, 'schema', '''public'''),
+	('cnap_unprotect_schema(name,boolean)', 2, 'execute', true, 'required boolean', 'false'),
 	('cnap_unprotect(regclass)', 1, 'relation', false, 'relation', '''test.document''');
 
 -- a table of the application, and somebody else's

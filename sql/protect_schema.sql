@@ -1,0 +1,187 @@
+-- protect_schema: cnap_protect_schema and cnap_unprotect_schema
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set model :abs_srcdir '/sql/include/model.sql'
+\i :model
+
+CREATE ROLE regress_cnap_dev;
+GRANT REFERENCES ON cnap.workspace TO regress_cnap_dev;
+CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
+CREATE SCHEMA shared AUTHORIZATION regress_cnap_dev;
+GRANT USAGE ON SCHEMA app, shared TO PUBLIC;
+SET client_min_messages = warning;
+
+-- ---- a schema with everything in it ----
+
+SET ROLE regress_cnap_dev;
+-- by a column of that name, and by one that refers to workspaces
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE TABLE app.tag (id int PRIMARY KEY, tenant uuid NOT NULL REFERENCES cnap.workspace, UNIQUE (tenant, id));
+-- by a parent: the shortest way, of several keys that which cannot be null, however long
+CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
+CREATE TABLE app.comment (id int PRIMARY KEY,
+	task_id int NOT NULL REFERENCES app.task,
+	project_id int REFERENCES app.project,
+	author int);
+CREATE TABLE app.attachment (id int PRIMARY KEY,
+	comment_id int NOT NULL REFERENCES app.comment,
+	task_id int NOT NULL REFERENCES app.task);
+CREATE TABLE app.label (task_id int NOT NULL REFERENCES app.task, tenant uuid NOT NULL, tag_id int NOT NULL,
+	FOREIGN KEY (tenant, tag_id) REFERENCES app.tag (tenant, id));
+CREATE TABLE app.link (tenant uuid NOT NULL, a int NOT NULL, b int NOT NULL,
+	FOREIGN KEY (tenant, a) REFERENCES app.tag (tenant, id), FOREIGN KEY (tenant, b) REFERENCES app.tag (tenant, id));
+-- a tree, and two that refer to each other
+CREATE TABLE app.folder (id int PRIMARY KEY, up int REFERENCES app.folder, project_id int REFERENCES app.project);
+CREATE TABLE app.egg (id int PRIMARY KEY, hen_id int NOT NULL, project_id int REFERENCES app.project);
+CREATE TABLE app.hen (id int PRIMARY KEY, egg_id int NOT NULL REFERENCES app.egg);
+ALTER TABLE app.egg ADD FOREIGN KEY (hen_id) REFERENCES app.hen;
+-- of many partitions; generated and identity columns
+CREATE TABLE app.event (id int GENERATED ALWAYS AS IDENTITY, task_id int NOT NULL REFERENCES app.task,
+	twice int GENERATED ALWAYS AS (task_id * 2) STORED) PARTITION BY HASH (task_id);
+CREATE TABLE app.event_0 PARTITION OF app.event FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE app.event_1 PARTITION OF app.event FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- what cannot be protected
+CREATE TABLE app.country (code text PRIMARY KEY);
+CREATE TABLE app.node (id int PRIMARY KEY, up int REFERENCES app.node);
+CREATE TABLE app.city (id int PRIMARY KEY, country text REFERENCES app.country);
+CREATE TABLE app.legacy (workspace_id text);
+CREATE TABLE app.transfer (id int PRIMARY KEY, source uuid REFERENCES cnap.workspace, target uuid REFERENCES cnap.workspace);
+CREATE MATERIALIZED VIEW app.summary AS SELECT workspace_id FROM app.project;
+CREATE VIEW app.overview AS SELECT workspace_id FROM app.project;
+CREATE VIEW app.invoked WITH (security_invoker = true) AS
+	SELECT t.id, p.workspace_id FROM app.task t JOIN app.project p ON p.id = t.project_id;
+RESET ROLE;
+CREATE FOREIGN DATA WRAPPER regress_cnap_fdw;
+CREATE SERVER regress_cnap_server FOREIGN DATA WRAPPER regress_cnap_fdw;
+CREATE FOREIGN TABLE app.remote (workspace_id uuid) SERVER regress_cnap_server;
+ALTER FOREIGN TABLE app.remote OWNER TO regress_cnap_dev;
+CREATE TABLE app.others (id int PRIMARY KEY, workspace_id uuid);
+CREATE TABLE app.child_of_others (others_id int NOT NULL REFERENCES app.others);
+ALTER TABLE app.child_of_others OWNER TO regress_cnap_dev;
+CREATE TABLE app.mixed (id int NOT NULL, workspace_id uuid) PARTITION BY LIST (id);
+CREATE FOREIGN TABLE app.mixed_remote PARTITION OF app.mixed FOR VALUES IN (1) SERVER regress_cnap_server;
+ALTER TABLE app.mixed OWNER TO regress_cnap_dev;
+ALTER FOREIGN TABLE app.mixed_remote OWNER TO regress_cnap_dev;
+
+-- ---- the plan ----
+
+SET ROLE regress_cnap_dev;
+SELECT relation, protection, columns, parent FROM cnap_protect_schema('app');
+SELECT relation, reason FROM cnap_protect_schema('app') WHERE reason IS NOT NULL;
+SELECT statement FROM cnap_protect_schema('app') WHERE statement IS NOT NULL;
+-- nothing has happened
+SELECT count(*) FROM cnap_protected_tables();
+-- another permission, another column
+SELECT relation, statement FROM cnap_protect_schema('app', write_permission => 'administer') WHERE protection = 'column';
+SELECT relation, columns FROM cnap_protect_schema(schema => 'app', workspace_column => 'tenant') WHERE protection = 'column';
+
+-- ---- execution ----
+
+SELECT count(*) AS done FROM cnap_protect_schema('app', true, write_permission => 'administer') WHERE statement IS NOT NULL;
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+-- again, with nothing left to do
+SELECT relation, statement FROM cnap_protect_schema('app', true) WHERE statement IS NOT NULL;
+SELECT relation, protection, reason FROM cnap_protect_schema('app') LIMIT 3;
+-- what was weakened is repaired in the same way, also a partition that was added
+CREATE TABLE app.event_new (LIKE app.event_0);
+ALTER TABLE app.event DETACH PARTITION app.event_1;
+DROP TABLE app.event_1;
+CREATE TABLE app.event_1 PARTITION OF app.event FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+ALTER TABLE app.tag NO FORCE ROW LEVEL SECURITY;
+DROP POLICY cnap_delete_restrictive ON app.attachment;
+SELECT relation, protection, statement FROM cnap_protect_schema('app', true) WHERE statement IS NOT NULL;
+SELECT relation, write_permission FROM cnap_protected_tables() WHERE NOT enforced OR relation = 'app.tag'::regclass;
+DROP TABLE app.event_new;
+
+-- ---- as the application's role ----
+
+RESET ROLE;
+INSERT INTO app.project VALUES (1, :'w1'), (2, :'w2');
+INSERT INTO app.task VALUES (11, 1), (21, 2);
+INSERT INTO app.comment VALUES (111, 11, 2), (211, 21, 1);
+INSERT INTO app.attachment VALUES (1, 111, 11), (2, 211, 21);
+INSERT INTO app.event (task_id) VALUES (11), (21);
+INSERT INTO app.folder VALUES (1, NULL, 1), (2, NULL, NULL);
+GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT * FROM app.comment;
+SELECT * FROM app.attachment;
+SELECT * FROM app.folder;
+SELECT * FROM app.event;
+SELECT * FROM app.invoked;
+INSERT INTO app.event (task_id) VALUES (11) RETURNING *;
+INSERT INTO app.event (task_id) VALUES (21);
+RESET cnap.user_id;
+
+-- ---- other schemas ----
+
+-- a parent in another schema, if it is protected
+SET ROLE regress_cnap_dev;
+CREATE TABLE shared.note (id int PRIMARY KEY, comment_id int NOT NULL REFERENCES app.comment);
+CREATE TABLE shared.page (id int PRIMARY KEY, note_id int NOT NULL REFERENCES shared.note, country text REFERENCES app.country);
+SELECT relation, protection, parent, statement FROM cnap_protect_schema('shared', true);
+-- and that cannot be opened before its children
+SELECT * FROM cnap_unprotect_schema('app') LIMIT 4;
+SELECT count(*) FROM cnap_unprotect_schema('app', true);
+SELECT count(*) FROM cnap_protected_tables() WHERE enforced;
+SELECT * FROM cnap_unprotect_schema('shared', true);
+SELECT count(*) FROM cnap_unprotect_schema('app', true);
+SELECT count(*) FROM cnap_protected_tables();
+SELECT * FROM cnap_unprotect_schema('app', true);
+
+-- all or nothing: one that is refused takes back the others
+RESET ROLE;
+CREATE FUNCTION shared.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE '% on app.task') THEN
+		RAISE EXCEPTION 'no';
+	END IF;
+END $$;
+CREATE EVENT TRIGGER regress_cnap_refuse ON ddl_command_end EXECUTE FUNCTION shared.refuse();
+SET ROLE regress_cnap_dev;
+\set VERBOSITY terse
+SELECT count(*) FROM cnap_protect_schema('app', true);
+\set VERBOSITY default
+RESET ROLE;
+DROP EVENT TRIGGER regress_cnap_refuse;
+SELECT count(*) FROM cnap_protected_tables();
+
+-- ---- who does not own it sees the plan, and changes nothing ----
+
+SET ROLE regress_cnap_plain;
+SELECT DISTINCT protection, statement, regexp_replace(reason, ' own .*', ' own') AS reason
+FROM cnap_protect_schema('app', true) ORDER BY reason;
+SELECT count(*) FROM cnap_protected_tables();
+
+-- ---- refusals ----
+
+CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'SELECT count(*) FROM ' || call;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ': ' || SQLERRM;
+END $$;
+SELECT call, pg_temp.try(call) AS result
+FROM unnest(ARRAY[
+	$$cnap_protect_schema(NULL)$$,
+	$$cnap_protect_schema('app', NULL)$$,
+	$$cnap_protect_schema('app', true, NULL)$$,
+	$$cnap_protect_schema('app', true, 'workspace_id', NULL)$$,
+	$$cnap_protect_schema('nothing')$$,
+	$$cnap_protect_schema('pg_catalog', true)$$,
+	$$cnap_protect_schema('cnap', true)$$,
+	$$cnap_unprotect_schema(NULL)$$,
+	$$cnap_unprotect_schema('app', NULL)$$,
+	$$cnap_unprotect_schema('nothing')$$]) AS call;
+-- nor does a superuser protect the extension's own tables
+RESET ROLE;
+SELECT DISTINCT protection, reason FROM cnap_protect_schema('cnap', true);
+
+DROP SCHEMA app, shared CASCADE;
+DROP OWNED BY regress_cnap_dev CASCADE;
+DROP SERVER regress_cnap_server;
+DROP FOREIGN DATA WRAPPER regress_cnap_fdw;
+DROP ROLE regress_cnap_dev;
+\set drop_model :abs_srcdir '/sql/include/drop_model.sql'
+\i :drop_model

@@ -1,0 +1,653 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.c
+ *	  Protection of all tables of a schema: cnap_protect_schema() and
+ *	  cnap_unprotect_schema().
+ *
+ * Each makes a plan, which is a statement for each table, and executes that only
+ * if asked to.  What is protected already stays as it is.
+ *
+ * A table with a column for the workspace is protected by it.  From there the
+ * foreign keys are followed backwards, level by level, so that each table is
+ * protected by the shortest way.  Keys that cannot be null come first, however
+ * long the way is: where one is null, the row would be nobody's.  What is left
+ * is decided by names, so that the plan is always the same.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "policy.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_protect_schema);
+PG_FUNCTION_INFO_V1(cnap_unprotect_schema);
+
+/* The level of tables that are not protected, and won't be. */
+#define NO_LEVEL INT_MAX
+
+/* A table and what is to be done about it. */
+typedef struct Table
+{
+	Oid			relid;
+	char	   *name;			/* qualified */
+	int			level;			/* of keys between it and the workspace's column */
+	CnapTest	test;			/* how it is protected, or will be */
+	char	   *statement;		/* null: nothing to do */
+	char	   *reason;
+	List	   *ways;			/* a Way for each foreign key */
+} Table;
+
+/* A foreign key by which a table may be protected. */
+typedef struct Way
+{
+	const CnapLink *link;
+	AttrNumber	column;			/* belongs to no other key of the table */
+	bool		nullable;
+	Table	   *parent;			/* null: it is not in the schema */
+	int			level;			/* of a parent that is not */
+} Way;
+
+/* A table, by its OID. */
+typedef struct TableEntry
+{
+	Oid			relid;
+	Table	   *table;
+} TableEntry;
+
+/* What the caller asked for. */
+typedef struct Request
+{
+	CnapChecks	checks;
+	Oid			schema;
+	const char *column;
+	CnapPermission write;
+} Request;
+
+/* ---- what is there ---- */
+
+static int
+compare_tables(const ListCell *a, const ListCell *b)
+{
+	const Table *x = lfirst(a);
+	const Table *y = lfirst(b);
+
+	if (x->level != y->level)
+		return x->level < y->level ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Whether a table inherits from one of the same schema, with which it is protected. */
+static bool
+follows_another(Oid relid)
+{
+	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			parent = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
+
+		found |= get_rel_namespace(parent) == get_rel_namespace(relid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* The relations of a schema that hold rows of their own, in the order of their names. */
+static List *
+find_tables(Oid schema)
+{
+	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	List	   *tables = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(schema));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+		Table	   *table;
+
+		if ((form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE &&
+			 form->relkind != RELKIND_FOREIGN_TABLE && form->relkind != RELKIND_MATVIEW) ||
+			follows_another(form->oid))
+			continue;
+		table = palloc0(sizeof(Table));
+		table->relid = form->oid;
+		table->name = CnapQualifiedName(form->oid);
+		table->level = NO_LEVEL;
+		tables = lappend(tables, table);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(tables, compare_tables);
+	return tables;
+}
+
+/* Why the caller cannot protect a table, or null. */
+static char *
+find_obstacle(Oid relid)
+{
+	List	   *heirs;
+	ListCell   *lc;
+
+	switch (get_rel_relkind(relid))
+	{
+		case RELKIND_FOREIGN_TABLE:
+			return pstrdup("row-level security does not apply to foreign tables");
+		case RELKIND_MATVIEW:
+			return pstrdup("row-level security does not apply to materialized views: it shows everybody what is in it");
+	}
+	if (OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
+		return pstrdup("it belongs to an extension");
+
+	heirs = find_all_inheritors(relid, NoLock, NULL);
+	foreach(lc, heirs)
+	{
+		Oid			heir = lfirst_oid(lc);
+
+		if (!CnapOwnsRelation(heir, GetUserId()))
+			return psprintf("you do not own %s", CnapQualifiedName(heir));
+		if (get_rel_relkind(heir) == RELKIND_FOREIGN_TABLE)
+			return psprintf("row-level security does not apply to its partition %s, a foreign table",
+							CnapQualifiedName(heir));
+	}
+	return NULL;
+}
+
+/* How many keys lead from a protected table to the workspace's column. */
+static int
+protected_level(Oid relid, const CnapChecks *checks)
+{
+	int			level = -1;
+
+	do
+	{
+		CnapProtection protection;
+
+		CnapReadProtection(relid, checks, &protection);
+		if (!protection.is_protected)
+			return NO_LEVEL;
+		relid = protection.test.link.parent;
+		level++;
+		CHECK_FOR_INTERRUPTS();
+	} while (OidIsValid(relid) && level < NO_LEVEL - 1);
+	return level;
+}
+
+/* ---- the plan for protecting ---- */
+
+static void
+plan_column(Table *table, const Request *request, AttrNumber column, CnapPermission write)
+{
+	table->level = 0;
+	table->test.column = column;
+	table->statement = psprintf("SELECT %s.cnap_protect(%s, %s, %s);",
+								request->checks.schema,
+								quote_literal_cstr(table->name),
+								quote_literal_cstr(get_attname(table->relid, column, false)),
+								quote_literal_cstr(CnapPermissionName(write)));
+}
+
+static void
+plan_parent(Table *table, const Request *request, int level, const CnapLink *link,
+			AttrNumber column)
+{
+	table->level = level;
+	table->test.link = *link;
+	table->statement = psprintf("SELECT %s.cnap_protect_child(%s, %s);",
+								request->checks.schema,
+								quote_literal_cstr(table->name),
+								quote_literal_cstr(get_attname(table->relid, column, false)));
+}
+
+/* A column that only one of a table's keys has, and so can name it; 0 if there is none. */
+static AttrNumber
+naming_column(List *links, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		AttrNumber	column = link->child_keys[i];
+		int			nkeys = 0;
+		ListCell   *lc;
+
+		foreach(lc, links)
+			nkeys += CnapHasKey(lfirst(lc), column);
+		if (nkeys == 1)
+			return column;
+	}
+	return 0;
+}
+
+/*
+ * Keeps what is protected.  What is so, but not completely, is protected in the
+ * same way again.
+ */
+static bool
+plan_protected(Table *table, const Request *request)
+{
+	CnapProtection protection;
+	CnapPermission write;
+	int			level = protected_level(table->relid, &request->checks);
+	AttrNumber	column = 0;
+
+	CnapReadProtection(table->relid, &request->checks, &protection);
+	if (level == NO_LEVEL || !protection.agrees)
+		return false;
+	if (protection.test.column == 0)
+	{
+		column = naming_column(CnapForeignKeys(table->relid), &protection.test.link);
+		if (column == 0)
+			return false;
+	}
+	if (!CnapIsComplete(&protection, &write))
+		write = request->write;
+	if (protection.test.column != 0)
+		plan_column(table, request, protection.test.column, write);
+	else
+		plan_parent(table, request, level, &protection.test.link, column);
+	if (CnapIsEnforced(table->relid, &request->checks))
+	{
+		table->statement = NULL;
+		table->reason = pstrdup("it is protected already");
+	}
+	return true;
+}
+
+/*
+ * Finds the column for the workspace: that of the given name, or else the only
+ * one that refers to workspaces.
+ */
+static bool
+plan_by_column(Table *table, const Request *request)
+{
+	AttrNumber	column = get_attnum(table->relid, request->column);
+	AttrNumber	found = 0;
+	List	   *links;
+	ListCell   *lc;
+
+	if (column > 0 && get_atttype(table->relid, column) == UUIDOID)
+	{
+		plan_column(table, request, column, request->write);
+		return true;
+	}
+	if (column > 0)
+		table->reason = psprintf("column %s is of type %s, not uuid",
+								 quote_identifier(request->column),
+								 format_type_be(get_atttype(table->relid, column)));
+
+	links = CnapForeignKeys(table->relid);
+	foreach(lc, links)
+	{
+		CnapLink   *link = lfirst(lc);
+
+		if (link->parent != CnapTableOid(CNAP_WORKSPACE) ||
+			link->child_keys[0] == found)
+			continue;
+		if (found != 0)
+		{
+			table->reason = psprintf("both %s and %s refer to workspaces",
+									 quote_identifier(get_attname(table->relid, found, false)),
+									 quote_identifier(get_attname(table->relid,
+																  link->child_keys[0], false)));
+			return false;
+		}
+		found = link->child_keys[0];
+	}
+	if (found == 0)
+		return false;
+	table->reason = NULL;
+	plan_column(table, request, found, request->write);
+	return true;
+}
+
+/* Whether one of the columns of a key can be null. */
+static bool
+is_nullable(Oid relid, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (!CnapIsNotNull(relid, link->child_keys[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Finds the ways of each table that has no level yet. */
+static void
+find_ways(List *tables, const Request *request)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableEntry),
+	.hcxt = CurrentMemoryContext};
+	HTAB	   *by_oid = hash_create("cnap_org tables", list_length(tables), &ctl,
+									 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+		TableEntry *entry = hash_search(by_oid, &table->relid, HASH_ENTER, NULL);
+
+		entry->table = table;
+	}
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+		List	   *links;
+		ListCell   *key;
+
+		if (table->level != NO_LEVEL || table->reason != NULL)
+			continue;
+		links = CnapForeignKeys(table->relid);
+		foreach(key, links)
+		{
+			Way		   *way = palloc0(sizeof(Way));
+			TableEntry *entry;
+
+			way->link = lfirst(key);
+			way->column = naming_column(links, way->link);
+			if (way->link->parent == table->relid || way->column == 0)
+				continue;
+			way->nullable = is_nullable(table->relid, way->link);
+			way->level = NO_LEVEL;
+			entry = hash_search(by_oid, &way->link->parent, HASH_FIND, NULL);
+			if (entry != NULL)
+				way->parent = entry->table;
+			else if (CnapIsEnforced(way->link->parent, &request->checks))
+				way->level = protected_level(way->link->parent, &request->checks);
+			table->ways = lappend(table->ways, way);
+		}
+	}
+}
+
+static int
+way_level(const Way *way)
+{
+	return way->parent != NULL ? way->parent->level : way->level;
+}
+
+/*
+ * The first way of a table, of one kind, to a parent of the lowest level; null
+ * if there is none below the bound.
+ */
+static const Way *
+best_way(const Table *table, bool nullable, int bound)
+{
+	const Way  *best = NULL;
+	ListCell   *lc;
+
+	foreach(lc, table->ways)
+	{
+		const Way  *way = lfirst(lc);
+
+		if (way->nullable == nullable && way_level(way) < bound)
+		{
+			best = way;
+			bound = way_level(way);
+		}
+	}
+	return best;
+}
+
+/*
+ * Plans the tables that are next: those with the shortest ways of one kind.
+ * Returns whether there were any.
+ */
+static bool
+plan_next(List *tables, const Request *request, bool nullable)
+{
+	int			level = NO_LEVEL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+		const Way  *way = table->level == NO_LEVEL ?
+			best_way(table, nullable, level) : NULL;
+
+		if (way != NULL)
+			level = way_level(way);
+	}
+	if (level == NO_LEVEL)
+		return false;
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+		const Way  *way = table->level == NO_LEVEL ?
+			best_way(table, nullable, level + 1) : NULL;
+
+		if (way == NULL)
+			continue;
+		plan_parent(table, request, level + 1, way->link, way->column);
+		if (nullable)
+			table->reason = pstrdup("rows without a parent will be visible to nobody");
+	}
+	return true;
+}
+
+/* Says why nothing was found for a table. */
+static void
+explain_failure(Table *table)
+{
+	if (table->ways == NIL)
+		table->reason = pstrdup("it has no column for the workspace, and no foreign key to another table");
+	else
+		table->reason = pstrdup("it has no column for the workspace, and its foreign keys lead to no table that has one");
+}
+
+/* The plan: a list of Table, parents first. */
+static List *
+plan_schema(const Request *request)
+{
+	List	   *tables = find_tables(request->schema);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+
+		if (plan_protected(table, request) && table->statement == NULL)
+			continue;
+		table->reason = find_obstacle(table->relid);
+		if (table->reason != NULL)
+		{
+			table->statement = NULL;
+			table->level = NO_LEVEL;
+		}
+		else if (table->level == NO_LEVEL)
+			plan_by_column(table, request);
+	}
+
+	find_ways(tables, request);
+	while (plan_next(tables, request, false) || plan_next(tables, request, true))
+		CHECK_FOR_INTERRUPTS();
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+
+		if (table->level == NO_LEVEL && table->reason == NULL)
+			explain_failure(table);
+	}
+	list_sort(tables, compare_tables);
+	return tables;
+}
+
+/* ---- the functions ---- */
+
+/* Executes the statements of a plan. */
+static void
+execute_plan(List *tables)
+{
+	ListCell   *lc;
+
+	SPI_connect();
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+
+		if (table->statement != NULL &&
+			SPI_execute(table->statement, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute: %s", table->statement);
+	}
+	SPI_finish();
+}
+
+/* The schema that is meant, and the checks. */
+static void
+read_request(FunctionCallInfo fcinfo, Request *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->schema = get_namespace_oid(NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 0, "schema"))),
+										false);
+	CnapFindChecks(fcinfo, &request->checks);
+}
+
+/* Adds a table to the result of cnap_protect_schema(). */
+static void
+return_plan(ReturnSetInfo *rsinfo, const Table *table)
+{
+	Datum		values[6];
+	bool		nulls[6] = {false};
+	bool		by_column = table->test.column != 0;
+
+	values[0] = ObjectIdGetDatum(table->relid);
+	values[1] = CStringGetTextDatum(table->level == NO_LEVEL ? "none" :
+									by_column ? "column" : "parent");
+	nulls[2] = table->level == NO_LEVEL;
+	if (!nulls[2])
+		values[2] = PointerGetDatum(by_column ?
+									CnapColumnNames(table->relid, &table->test.column, 1) :
+									CnapColumnNames(table->relid, table->test.link.child_keys,
+													table->test.link.nkeys));
+	values[3] = ObjectIdGetDatum(table->test.link.parent);
+	nulls[3] = nulls[2] || by_column;
+	nulls[4] = table->statement == NULL;
+	if (!nulls[4])
+		values[4] = CStringGetTextDatum(table->statement);
+	nulls[5] = table->reason == NULL;
+	if (!nulls[5])
+		values[5] = CStringGetTextDatum(table->reason);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * cnap_protect_schema(schema, execute, workspace_column, write_permission)
+ *	 -> setof (relation, protection, columns, parent, statement, reason)
+ */
+Datum
+cnap_protect_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Request		request;
+	List	   *tables;
+	ListCell   *lc;
+	bool		execute = DatumGetBool(CnapRequiredArg(fcinfo, 1, "execute"));
+
+	read_request(fcinfo, &request);
+	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
+	request.write = CnapPermissionFromOid(DatumGetObjectId(CnapRequiredArg(fcinfo, 3,
+																		   "write_permission")));
+	InitMaterializedSRF(fcinfo, 0);
+	tables = plan_schema(&request);
+	if (execute)
+		execute_plan(tables);
+	foreach(lc, tables)
+		return_plan(rsinfo, lfirst(lc));
+	return (Datum) 0;
+}
+
+/* The tables of a schema that are protected, children first. */
+static List *
+plan_unprotecting(const Request *request)
+{
+	List	   *tables = find_tables(request->schema);
+	List	   *plan = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+
+		table->level = protected_level(table->relid, &request->checks);
+		if (table->level == NO_LEVEL)
+			continue;
+		table->level = -table->level;
+		table->reason = find_obstacle(table->relid);
+		if (table->reason == NULL)
+			table->statement = psprintf("SELECT %s.cnap_unprotect(%s);", request->checks.schema,
+										quote_literal_cstr(table->name));
+		plan = lappend(plan, table);
+	}
+	list_sort(plan, compare_tables);
+	return plan;
+}
+
+/*
+ * cnap_unprotect_schema(schema, execute) -> setof (relation, statement, reason)
+ */
+Datum
+cnap_unprotect_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Request		request;
+	List	   *tables;
+	ListCell   *lc;
+	bool		execute = DatumGetBool(CnapRequiredArg(fcinfo, 1, "execute"));
+
+	read_request(fcinfo, &request);
+	InitMaterializedSRF(fcinfo, 0);
+	tables = plan_unprotecting(&request);
+	if (execute)
+		execute_plan(tables);
+	foreach(lc, tables)
+	{
+		const Table *table = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false, table->statement == NULL, table->reason == NULL};
+
+		values[0] = ObjectIdGetDatum(table->relid);
+		if (!nulls[1])
+			values[1] = CStringGetTextDatum(table->statement);
+		if (!nulls[2])
+			values[2] = CStringGetTextDatum(table->reason);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
