@@ -28,7 +28,8 @@ use CnapModel;
 use CnapTest;
 use Test::More;
 
-our @EXPORT = qw(new_world settle state fails refused attempt_all calls $NOBODY $ERIN);
+our @EXPORT = qw(new_world settle state fails refused attempt_all attempts_to_set
+	attempts_to_set_for_role calls $NOBODY $ERIN);
 
 our $NOBODY = 'nobody sees none, reaches nothing';
 our $ERIN = "erin sees three, reaches $W3";
@@ -124,6 +125,124 @@ sub attempt_all
 		$session->quit if ref $given eq 'CODE';
 	}
 	return;
+}
+
+# attempts_to_set(NAME, VALUE): ways to set a setting, for attempt_all(), in whatever role a session is
+sub attempts_to_set
+{
+	my ($name, $value) = @_;
+	my $set = "SET $name = '$value'";
+	my $set_local = "SET LOCAL $name = '$value'";
+	my $config = "set_config('$name', '$value', false)";
+	my $config_local = "set_config('$name', '$value', true)";
+
+	return (
+		'nothing at all' => 'SELECT 1',
+		'SET' => $set,
+		'SET SESSION' => "SET SESSION $name TO '$value'",
+		'SET LOCAL in no transaction block' => $set_local,
+		'SET LOCAL in a transaction' => [ 'BEGIN', $set_local ],
+		'SET in a transaction' => [ 'BEGIN', $set ],
+		'SET in a transaction that commits' => [ 'BEGIN', $set, 'COMMIT' ],
+		'SET in a transaction that is rolled back' => [ $set, 'BEGIN', $set, 'ROLLBACK' ],
+		'SET in capitals' => "SET \U$name\E = '$value'",
+		'SET in quoted capitals' => qq{SET "\U$name\E" = '$value'},
+		'SET of a list' => "SET $name = '$value', '$value'",
+		'SET TO DEFAULT, SET' => [ "SET $name = DEFAULT", $set ],
+		'SET, RESET' => [ $set, "RESET $name" ],
+		'SET, RESET ALL' => [ $set, 'RESET ALL' ],
+		'SET, DISCARD ALL' => [ $set, 'DISCARD ALL' ],
+		'RESET' => "RESET $name",
+		'RESET ALL' => 'RESET ALL',
+		'DISCARD ALL' => 'DISCARD ALL',
+		'RESET ALL between two SET' => [ $set, 'RESET ALL', $set ],
+		'set_config()' => "SELECT $config",
+		'set_config() for the transaction' => "SELECT $config_local",
+		'set_config() in a transaction' => [ 'BEGIN', "SELECT $config" ],
+		'set_config() for the transaction, in a transaction' => [ 'BEGIN', "SELECT $config_local" ],
+		'set_config() in a prepared statement' => [ "PREPARE p AS SELECT $config", 'EXECUTE p' ],
+		'set_config() in WHERE' => "SELECT FROM app.deployment WHERE $config_local IS NOT NULL",
+		'set_config() in a query before the rows' =>
+		  "WITH s AS MATERIALIZED (SELECT $config_local v) SELECT note FROM s, app.deployment WHERE v <> ''",
+		'set_config() in a default' => [ "CREATE TEMP TABLE t (a int, b text DEFAULT $config)", 'INSERT INTO t VALUES (1)' ],
+		'set_config() in a constraint' =>
+		  [ "CREATE TEMP TABLE t (a int CHECK ($config <> ''))", 'INSERT INTO t VALUES (1)' ],
+		'set_config() in a view' => [ "CREATE TEMP VIEW v AS SELECT $config AS c", 'TABLE pg_temp.v' ],
+		'set_config() in a cursor' => [ 'BEGIN', "DECLARE c CURSOR WITH HOLD FOR SELECT $config", 'FETCH c', 'COMMIT', 'FETCH c' ],
+		'set_config() in COPY' => "COPY (SELECT $config) TO STDOUT",
+		'set_config() in an index' => [
+			"CREATE FUNCTION pg_temp.f(int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS \$\$BEGIN RETURN $config; END\$\$",
+			'CREATE TEMP TABLE t (a int)', 'CREATE INDEX ON t (pg_temp.f(a))', 'INSERT INTO t VALUES (1)', 'ANALYZE t' ],
+		'set_config() in a trigger' => [
+			"CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN PERFORM $config; RETURN NEW; END\$\$",
+			'CREATE TEMP TABLE t (a int)',
+			'CREATE CONSTRAINT TRIGGER f AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.f()',
+			'INSERT INTO t VALUES (1)' ],
+		'set_config() in a rule' => [ 'CREATE TEMP TABLE t (a int)',
+			"CREATE RULE r AS ON INSERT TO t DO ALSO SELECT $config", 'INSERT INTO t VALUES (1)' ],
+		'a function with a SET clause' => [
+			qq{CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql $set AS 'SELECT note FROM app.deployment'}, 'SELECT pg_temp.f()' ],
+		'a function that gets its SET clause later' => [
+			q{CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS 'SELECT cnap_current_user()'},
+			"ALTER FUNCTION pg_temp.f() $set", 'SELECT pg_temp.f()' ],
+		'a function with SET FROM CURRENT' => [ $set,
+			"CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET $name FROM CURRENT AS 'SELECT cnap_current_user()'",
+			'SELECT pg_temp.f()' ],
+		'a procedure with a SET clause' => [
+			qq{CREATE PROCEDURE pg_temp.p() LANGUAGE plpgsql $set AS 'BEGIN END'}, 'CALL pg_temp.p()' ],
+		'a procedure that commits' => [
+			"CREATE PROCEDURE pg_temp.p() LANGUAGE plpgsql AS \$\$BEGIN PERFORM $config_local; COMMIT; END\$\$",
+			'CALL pg_temp.p()' ],
+		'a DO block' => "DO \$\$BEGIN $set; END\$\$",
+		'a DO block with SET LOCAL' => [ 'BEGIN', "DO \$\$BEGIN $set_local; END\$\$" ],
+		'a DO block that goes on after the error' =>
+		  [ 'BEGIN', "DO \$\$BEGIN BEGIN $set; EXCEPTION WHEN OTHERS THEN NULL; END; PERFORM cnap_current_user(); END\$\$" ],
+		'a DO block with EXECUTE' => "DO \$\$BEGIN EXECUTE 'SET $name = ''$value'''; END\$\$",
+		'a savepoint rolled back' => [ 'BEGIN', $set, 'SAVEPOINT s', $set_local, 'ROLLBACK TO s' ],
+		'a savepoint released' => [ 'BEGIN', 'SAVEPOINT s', $set_local, 'RELEASE s' ],
+		'savepoints below each other' =>
+		  [ $set, 'BEGIN', $set_local, 'SAVEPOINT a', $set, 'SAVEPOINT b', $set_local, 'ROLLBACK TO b', 'ROLLBACK TO a' ],
+		'a savepoint in which the library is loaded' =>
+		  [ 'BEGIN', $set, 'SAVEPOINT s', 'SELECT cnap_current_user()', 'ROLLBACK TO s' ],
+		'a transaction in which the library is loaded' => [ $set, 'BEGIN', 'SELECT cnap_current_user()', 'ROLLBACK' ],
+		'an error in the middle' => [ $set, 'SELECT 1/0' ],
+		'an error in the middle of a transaction' => [ 'BEGIN', $set, 'SELECT 1/0', 'ROLLBACK' ],
+		'an error back to a savepoint' => [ 'BEGIN', $set, 'SAVEPOINT s', 'SELECT cnap_current_user()/0', 'ROLLBACK TO s' ],
+		'statements in one message' => "$set; SELECT note FROM app.deployment; SELECT $config_local; SELECT note FROM app.deployment",
+		'UPDATE of pg_settings' => "UPDATE pg_settings SET setting = '$value' WHERE name = '$name'",
+		'UPDATE of pg_settings in a transaction' => [ $set, 'BEGIN', "UPDATE pg_settings SET setting = '$value' WHERE name LIKE 'cnap.%'" ],
+		'INSERT into pg_db_role_setting' =>
+		  "INSERT INTO pg_db_role_setting SELECT 0, oid, '{$name=$value}' FROM pg_roles WHERE rolname = 'plain'",
+		'ALTER SYSTEM' => "ALTER SYSTEM $set",
+		'GRANT SET ON PARAMETER' => [ "GRANT SET ON PARAMETER $name TO plain", $set ],
+		'GRANT SET ON PARAMETER to PUBLIC' => [ "GRANT SET ON PARAMETER $name TO PUBLIC", $set ],
+		'cnap_trust()' => [ q{SELECT cnap_trust('plain')}, $set ],
+		'GRANT of a trusted role' => [ 'GRANT cnap_app TO plain', $set ],
+		'LOAD' => [ $set, q{LOAD 'cnap_org'}, q{LOAD '$libdir/cnap_org'} ],
+		'preloading by oneself' =>
+		  [ q{SET session_preload_libraries = 'cnap_org'}, q{SET local_preload_libraries = 'cnap_org'}, $set ],
+		'a function in C' => q{CREATE FUNCTION pg_temp.f() RETURNS void LANGUAGE C AS 'cnap_org', '_PG_init'},
+		'another setting of the prefix' => [ map { "SET $_ = '$value'" } "${name}s", qq{"$name "}, 'cnap.current_user', 'cnap.userid' ],
+		'a setting below the setting' => "SET $name.x = '$value'",
+	);
+}
+
+# attempts_to_set_for_role(NAME, VALUE): those that a session of a trusted role would be right to make
+sub attempts_to_set_for_role
+{
+	my ($name, $value) = @_;
+	my $set = "SET $name = '$value'";
+
+	return (
+		'ALTER ROLE of oneself' => [ "ALTER ROLE plain $set", '\c' ],
+		'ALTER ROLE CURRENT_USER' => [ "ALTER ROLE CURRENT_USER $set", '\c' ],
+		'ALTER ROLE IN DATABASE' => [ "ALTER ROLE plain IN DATABASE postgres $set", '\c' ],
+		'ALTER ROLE ALL' => [ "ALTER ROLE ALL $set", '\c' ],
+		'ALTER DATABASE' => [ "ALTER DATABASE postgres $set", '\c' ],
+		'SET ROLE' => [ 'SET ROLE cnap_app', $set ],
+		'SET role as a variable' => [ q{SELECT set_config('role', 'cnap_app', false)}, $set ],
+		'SET SESSION AUTHORIZATION' => [ 'SET SESSION AUTHORIZATION cnap_app', $set ],
+	);
 }
 
 # calls(NODE, NAME => VALUE...): pairs of the signature of a public function and a call with all of
