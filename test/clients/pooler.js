@@ -1,7 +1,9 @@
 /*
  * pooler.js: a transaction pooler between the clients and the server
  *
- * pgbouncer hands few server connections to many clients, each for one transaction at a time.
+ * pgbouncer hands few server connections to many clients, each for one transaction at a time. Some
+ * of them are application servers, which name the user of each transaction as a trusted role. Others
+ * are scripts, which sign in with an access token in each transaction.
  *
  * - Many clients, in whose transactions users take turns, share few connections, while some of
  *   them fail, hang up and are killed. Each transaction must see the rows of its user, all of
@@ -16,16 +18,18 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-const { USERS, connect, connection, createDatabase, everybody, itemsOf, user, value } =
+const { IDS, USERS, connect, connection, createDatabase, everybody, itemsOf, user, value } =
 	require('./lib/database.js');
 const { atExit, diag, is, ok, refused, test } = require('./lib/tap.js');
 
 const TRANSACTIONS = 10_000;
-const CLIENTS = 50;
-const CONNECTIONS = 4;
 const KILLED = 6;
 
-const IDS = 'SELECT coalesce(array_agg(id ORDER BY id), ARRAY[]::integer[]) FROM app.item';
+// The pools: who connects as which role, over how many connections, and how many of them
+const POOLS = {
+	servers: { role: 'pooler_app', size: 4, clients: 40 },
+	scripts: { role: 'pooler_plain', size: 2, clients: 10 },
+};
 
 // A sequence of numbers below a limit, the same in each run
 function numbers(seed) {
@@ -38,7 +42,8 @@ function numbers(seed) {
 }
 
 // Starts a pgbouncer that listens on a socket, and stops it at the end. pools has for each name
-// the role that it connects as, and how many connections it may have.
+// the role that it connects as, and how many connections it may have. Returns a function from the
+// name of a pool to what connects to it.
 async function startPooler(database, pools) {
 	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pooler.'));
 	const target = connection(database);
@@ -54,6 +59,7 @@ async function startPooler(database, pools) {
 		'listen_port = 6432',
 		`unix_socket_dir = ${dir}`,
 		'auth_type = any',
+		'admin_users = somebody',
 		'max_client_conn = 200',
 		'',
 	].join('\n'));
@@ -79,21 +85,32 @@ async function startPooler(database, pools) {
 	return (pool) => ({ host: dir, port: 6432, database: pool, user: 'somebody' });
 }
 
-// ---- many clients ----
+// ---- who is asking ----
+
+const tokens = {};
 
 // The ways in which a client says for whom a transaction is
-const identities = [
-	(client, id) => client.query(`BEGIN; SET LOCAL cnap.user_id = ${client.escapeLiteral(id)}`),
-	async (client, id) => {
-		await client.query('BEGIN');
-		await client.query("SELECT set_config('cnap.user_id', $1, true)", [id]);
-	},
-];
+const bySetting = (client, n) => client.query(`SET LOCAL cnap.user_id = ${client.escapeLiteral(user(n))}`);
+const byParameter = (client, n) => client.query("SELECT set_config('cnap.user_id', $1, true)", [user(n)]);
+const byToken = (client, n) => client.query('SELECT cnap_authenticate($1)', [tokens[n]]);
+
+const identities = { servers: [bySetting, byParameter], scripts: [byToken] };
+
+async function createTokens(system) {
+	for (const n of everybody) {
+		await system.query('BEGIN');
+		await bySetting(system, n);
+		tokens[n] = await value(system, "SELECT cnap_create_access_token('script')");
+		await system.query('COMMIT');
+	}
+}
+
+// ---- many clients ----
 
 // A client: it takes transactions until there are none left, and writes down what was wrong.
 class Client {
-	constructor(options, shared) {
-		Object.assign(this, { options, shared, number: numbers(shared.clients++) });
+	constructor(options, identities, shared) {
+		Object.assign(this, { options, identities, shared, number: numbers(shared.clients++) });
 	}
 
 	async run() {
@@ -137,7 +154,8 @@ class Client {
 
 		if (chance < 10)
 			await this.expect(0, 'no transaction block');
-		await identities[this.number(identities.length)](this.client, user(n));
+		await this.client.query('BEGIN');
+		await this.identities[this.number(this.identities.length)](this.client, n);
 		await this.expect(n, 'a transaction');
 		if (chance < 80)
 			return this.client.query('COMMIT');
@@ -178,7 +196,8 @@ class Client {
 async function victim(options, n) {
 	const client = await connect(options);
 
-	await identities[0](client, user(n));
+	await client.query('BEGIN');
+	await bySetting(client, n);
 	process.send(await value(client, IDS));
 	await new Promise(() => setInterval(() => {}, 1000));
 }
@@ -198,7 +217,7 @@ async function kill(options, n, shared) {
 	await gone;
 }
 
-async function manyClients(options, system) {
+async function manyClients(pool) {
 	const usersOf = new Map();
 	const shared = {
 		left: TRANSACTIONS,
@@ -215,17 +234,21 @@ async function manyClients(options, system) {
 			connection.last = n;
 		},
 	};
-	const work = Array.from({ length: CLIENTS }, () => new Client(options, shared).run());
-	const killing = (async () => {
-		for (let i = 1; i <= KILLED; i++)
-			await kill(options, i, shared);
-	})();
-	const atMost = await value(system,
-		"SELECT count(*)::integer FROM pg_stat_activity WHERE usename = 'pooler_app'");
+	const work = Object.entries(POOLS).flatMap(([name, { clients }]) =>
+		Array.from({ length: clients }, () => new Client(pool(name), identities[name], shared).run()));
 
-	await Promise.all([...work, killing]);
+	for (let n = 1; n <= KILLED; n++)
+		await kill(pool('servers'), n, shared);
+	const admin = await connect(pool('pgbouncer'));
+	const { rows: servers } = await admin.query('SHOW SERVERS');
+
+	await Promise.all([...work, admin.end()]);
 	is(shared.wrong.slice(0, 10), [], `${TRANSACTIONS} transactions see the rows of their users`);
-	ok(atMost > 0 && atMost <= CONNECTIONS, `${CLIENTS} clients share ${CONNECTIONS} connections`);
+	for (const [name, { role, size, clients }] of Object.entries(POOLS)) {
+		const connections = servers.filter(({ database }) => database === name).length;
+		ok(connections > 0 && connections <= size, `${clients} clients share ${size} connections of ${role}`)
+			|| diag(connections);
+	}
 	ok(shared.hangups > TRANSACTIONS / 100, 'of which many hang up');
 	const changes = [...usersOf.values()].reduce((sum, connection) => sum + connection.changes, 0);
 	ok(changes > TRANSACTIONS / 2, 'the users take turns on the connections')
@@ -250,7 +273,8 @@ async function left(options) {
 
 const NOTHING = { who: null, setting: '', ids: [] };
 
-// Each of these gets a client in whose transaction user(1) has been named, and has seen rows.
+// Each of these gets a client in whose transaction user(1) has been named, and has seen rows, and the
+// way in which that was done. Where the connection lives on, the pooler has to use it again.
 const endings = {
 	'COMMIT': { same: true, end: (client) => client.query('COMMIT') },
 	'ROLLBACK': { same: true, end: (client) => client.query('ROLLBACK') },
@@ -279,16 +303,19 @@ const endings = {
 	},
 	'a savepoint that was rolled back': {
 		same: true,
-		async end(client) {
-			await client.query("SAVEPOINT a; SET LOCAL cnap.user_id = 'auth0|2'; ROLLBACK TO a");
+		async end(client, { identify }) {
+			await client.query('SAVEPOINT a');
+			await identify(client, 7);
+			is(await value(client, IDS), itemsOf(7), 'a user for the time of a savepoint');
+			await client.query('ROLLBACK TO a');
 			is(await value(client, IDS), itemsOf(1), 'the user of before the savepoint is back');
 			await client.query('COMMIT');
 		},
 	},
 	'a second user in the same transaction': {
 		same: true,
-		async end(client) {
-			await client.query("SET LOCAL cnap.user_id = 'auth0|7'");
+		async end(client, { identify }) {
+			await identify(client, 7);
 			is(await value(client, IDS), itemsOf(7), 'the second user sees the own rows');
 			await client.query('COMMIT');
 		},
@@ -309,7 +336,7 @@ const endings = {
 		},
 	},
 	'a server process that was terminated': {
-		async end(client, system) {
+		async end(client, { system }) {
 			const pid = await value(client, 'SELECT pg_backend_pid()');
 			const broken = client.query('SELECT pg_sleep(10)').then(() => false, () => true);
 
@@ -319,14 +346,15 @@ const endings = {
 	},
 };
 
-async function oneConnection(options, system) {
+async function oneConnection(options, identify, system) {
 	for (const [name, { same, end }] of Object.entries(endings)) {
 		const client = await connect(options);
 
-		await identities[0](client, user(1));
+		await client.query('BEGIN');
+		await identify(client, 1);
 		is(await value(client, IDS), itemsOf(1), `before ${name}: the rows of the user`);
 		const pid = await value(client, 'SELECT pg_backend_pid()');
-		await end(client, system);
+		await end(client, { identify, system });
 
 		const after = await left(options);
 		is(after.found, NOTHING, `after ${name}: nothing`);
@@ -343,7 +371,8 @@ async function preparedStatements(options) {
 	const second = await connect(options);
 
 	for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-		await identities[0](first, user(1));
+		await first.query('BEGIN');
+		await bySetting(first, 1);
 		await first.query(`SET LOCAL plan_cache_mode = ${mode}; PREPARE mine AS ${IDS}`);
 		is(await value(first, 'EXECUTE mine'), itemsOf(1), `${mode}: the rows of who prepared it`);
 		await first.query('COMMIT');
@@ -351,17 +380,19 @@ async function preparedStatements(options) {
 		await second.query(`BEGIN; SET LOCAL plan_cache_mode = ${mode}`);
 		is(await value(second, 'EXECUTE mine'), [], `${mode}: somebody else's statement shows nobody nothing`);
 		for (const n of [7, 30]) {
-			await second.query(`SET LOCAL cnap.user_id = ${second.escapeLiteral(user(n))}`);
+			await bySetting(second, n);
 			is(await value(second, 'EXECUTE mine'), itemsOf(n), `${mode}: and each user their own`);
 		}
 		await second.query('COMMIT; DEALLOCATE mine');
 	}
 
 	// By the protocol: pgbouncer before 1.21 does not tell the names of two clients apart.
-	await identities[0](first, user(1));
+	await first.query('BEGIN');
+	await bySetting(first, 1);
 	is((await first.query(named)).rows[0].ids, itemsOf(1), 'a named statement: the rows of the user');
 	await first.query('COMMIT');
-	await identities[0](second, user(7));
+	await second.query('BEGIN');
+	await bySetting(second, 7);
 	const answer = await second.query(named).then(({ rows }) => rows[0].ids, (error) => error.code);
 	is(answer === '42P05' ? itemsOf(7) : answer, itemsOf(7),
 		'the same one of another client: an error, or the rows of that one');
@@ -373,7 +404,7 @@ async function preparedStatements(options) {
 // Such are the mistakes that the README warns of.
 async function mistakes(options) {
 	let client = await connect(options);
-	await client.query("SET LOCAL cnap.user_id = 'auth0|1'");
+	await bySetting(client, 1);
 	is((await left(options)).found, NOTHING, 'SET LOCAL outside of a transaction does nothing');
 
 	await client.query("SET cnap.user_id = 'auth0|1'");
@@ -382,7 +413,15 @@ async function mistakes(options) {
 	client = await connect(options);
 	await client.query('RESET cnap.user_id');
 
-	await client.query("BEGIN; SET LOCAL cnap.user_id = 'auth0|1'");
+	await client.query('SELECT cnap_authenticate($1, false)', [tokens[1]]);
+	await client.end();
+	is((await left(options)).found.ids, itemsOf(1), 'and so is a sign-in that is not local');
+	client = await connect(options);
+	await client.query('DISCARD ALL');
+	is((await left(options)).found, NOTHING, 'until it is discarded');
+
+	await client.query('BEGIN');
+	await bySetting(client, 1);
 	await client.query(`DECLARE held CURSOR WITH HOLD FOR ${IDS}`);
 	await client.query('COMMIT');
 	await client.end();
@@ -396,15 +435,18 @@ async function mistakes(options) {
 async function main() {
 	const { database, system } = await createDatabase('pooler');
 	const pool = await startPooler(database, {
-		many: { role: 'pooler_app', size: CONNECTIONS },
-		one: { role: 'pooler_app', size: 1 },
+		...POOLS,
+		server: { role: 'pooler_app', size: 1 },
+		script: { role: 'pooler_plain', size: 1 },
 	});
 
 	is(everybody.filter((n) => itemsOf(n).length === 0), [], 'everybody has rows to see');
-	await oneConnection(pool('one'), system);
-	await preparedStatements(pool('one'));
-	await mistakes(pool('one'));
-	await manyClients(pool('many'), system);
+	await createTokens(system);
+	await oneConnection(pool('server'), bySetting, system);
+	await oneConnection(pool('script'), byToken, system);
+	await preparedStatements(pool('server'));
+	await mistakes(pool('server'));
+	await manyClients(pool);
 	await system.end();
 }
 

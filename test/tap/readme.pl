@@ -4,6 +4,7 @@
 # - the reference has each public function and setting, and says of it what the catalogs say
 # - the table of permissions is what the functions answer
 # - every other SQL statement of the README can be executed
+# - its links lead to its headings
 
 use strict;
 use warnings;
@@ -93,6 +94,15 @@ while (my ($step, $shown) = splice(@session, 0, 2))
 		'output shown below "' . (lines($step->[1]))[-1] . '"');
 }
 
+# ---- links ----
+
+my %anchor;
+foreach my $heading ($readme =~ s/^```.*?^```$//msgr =~ /^#+ (.*)$/mg)
+{
+	$anchor{ lc($heading) =~ s/[^\w\- ]//gr =~ tr/ /-/r } = 1;
+}
+is_deeply([ grep { !$anchor{$_} } $readme =~ /\]\(#([^)]*)\)/g ], [], 'links lead to headings');
+
 # ---- a server ----
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
@@ -122,13 +132,20 @@ foreach my $block (blocks($readme =~ s/^## First session\n.*?(?=^## )//msr))
 	next if $language ne 'sql';
 	my ($code, undef, $error) = $node->psql('app', $sql, on_error_stop => 1);
 	is($code, 0, 'example: ' . (lines($sql))[0]) or diag($error);
-	$node->safe_psql('app', $setup) if $sql =~ /CREATE EXTENSION/;
+	next if $sql !~ /CREATE EXTENSION/;
+	$node->safe_psql('app', $setup);
+	$ENV{CNAP_TOKEN} = $node->safe_psql('app',
+		"SET cnap.user_id = 'gina'; SELECT cnap_create_access_token('README')");
 }
 
 # ALTER DATABASE and ALTER ROLE have an effect only on sessions that begin later.
 is($node->safe_psql('app', 'SHOW cnap.notify'), 'off', 'the example turns notifications off');
 is($node->safe_psql('app', 'SELECT cnap_current_user()', extra_params => [ '-U', 'anna' ]),
 	'anna', 'the example gives a role its identity');
+
+my ($signing_in) = grep { /getenv/ } map { $_->[1] } blocks($readme);
+is($node->safe_psql('app', $signing_in, extra_params => [ '-U', 'authenticator' ]),
+	'gina', 'the example signs in as a role that is not trusted');
 
 $example{id} = $node->safe_psql('app', "SELECT cnap_create_organization('Other', owner => 'gina')");
 foreach my $row (rows(section('## From a REST API')))

@@ -23,6 +23,9 @@ const USERS = 40;
 const VENDORS = 5;
 const CUSTOMERS = 10;
 
+// The ids of all items that are to be seen, as an array
+const IDS = 'SELECT coalesce(array_agg(id ORDER BY id), ARRAY[]::integer[]) FROM app.item';
+
 const { PGHOST, PGPORT, PGUSER } = process.env;
 
 const everybody = Array.from({ length: USERS }, (_, i) => i + 1);
@@ -64,12 +67,14 @@ async function value(client, text, values) {
 }
 
 async function createRoles(client, name) {
-	for (const role of [`${name}_app`, `${name}_plain`, `${name}_web`]) {
-		if (await value(client, 'SELECT count(*) = 1 FROM pg_roles WHERE rolname = $1', [role]))
-			await client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
-		await client.query(`CREATE ROLE ${role} LOGIN`);
-	}
-	await client.query(`ALTER ROLE ${name}_web NOLOGIN;
+	const { rows } = await client.query("SELECT rolname FROM pg_roles WHERE rolname ^@ ($1 || '_')", [name]);
+
+	for (const { rolname } of rows)
+		await client.query(`DROP OWNED BY ${rolname}; DROP ROLE ${rolname}`);
+	await client.query(`
+		CREATE ROLE ${name}_app LOGIN;
+		CREATE ROLE ${name}_plain LOGIN;
+		CREATE ROLE ${name}_web;
 		GRANT ${name}_web TO ${name}_app, ${name}_plain`);
 }
 
@@ -125,4 +130,4 @@ async function createDatabase(name) {
 	return { database, system, ...await populate(system, name) };
 }
 
-module.exports = { USERS, connect, connection, createDatabase, everybody, itemsOf, user, value };
+module.exports = { IDS, USERS, connect, connection, createDatabase, everybody, itemsOf, user, value };

@@ -1,0 +1,32 @@
+/*
+ * readme.js: the code that README.md shows, so that tests can execute it
+ */
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const text = fs.readFileSync(path.join(__dirname, '../../../README.md'), 'utf8');
+
+// The fenced block of a language that has a text in it, of which there must be one
+function block(language, contents) {
+	const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+		.filter((match) => match[1] === language && match[2].includes(contents));
+
+	if (blocks.length !== 1)
+		throw new Error(`README.md has ${blocks.length} blocks of ${language} with "${contents}"`);
+	return blocks[0][2];
+}
+
+// The same with some words replaced: renamed({ from: to }, LANGUAGE, TEXT)
+function renamed(words, ...which) {
+	return block(...which).replace(/\w+/g, (word) => words[word] ?? word);
+}
+
+// What a name stands for after a block of JavaScript, which is given these variables
+function defined(name, variables = {}, words = {}) {
+	return new Function(...Object.keys(variables), `${renamed(words, 'js', name)}; return ${name};`)(
+		...Object.values(variables));
+}
+
+module.exports = { defined, renamed };
