@@ -64,8 +64,7 @@ static struct
 static bool
 is_valid(const CnapAccessToken *token)
 {
-	return !token->revoked &&
-		(token->expires_at == DT_NOEND || token->expires_at > GetCurrentTimestamp());
+	return !token->revoked && CnapHoldsUntil(token->expires_at);
 }
 
 /* Looks the token of this session up. */
@@ -99,8 +98,7 @@ CnapTokenUser(const char *token_id)
 		look_up_session(token_id);
 		CnapIdentityChanged();
 	}
-	if (!session.valid || (session.expires_at != DT_NOEND &&
-						   session.expires_at <= GetCurrentTimestamp()))
+	if (!session.valid || !CnapHoldsUntil(session.expires_at))
 		return NULL;
 	return session.user;
 }

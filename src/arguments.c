@@ -18,6 +18,7 @@
 #include "arguments.h"
 #include "compat.h"
 #include "relations.h"
+#include "token.h"
 #include "validate.h"
 
 /* An argument that must not be null. */
@@ -73,6 +74,36 @@ CnapRequiredName(FunctionCallInfo fcinfo, int argno)
 						   CNAP_MAX_NAME)));
 	}
 	return value;
+}
+
+void
+CnapInvalidInvitation(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid or expired invitation")));
+}
+
+Datum
+CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno, const char *prefix)
+{
+	text	   *token = DatumGetTextPP(CnapRequiredArg(fcinfo, argno, "token"));
+	Datum		hash;
+
+	if (!CnapHashToken(prefix, token, &hash))
+		CnapInvalidInvitation();
+	return hash;
+}
+
+void
+CnapCheckLabel(const text *label)
+{
+	if (!CnapIsName(VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid label"),
+				 errdetail("A label is not blank and has at most %d characters.",
+						   CNAP_MAX_NAME)));
 }
 
 void

@@ -26,7 +26,16 @@ extern text *CnapRequiredName(FunctionCallInfo fcinfo, int argno);
 extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest);
 extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
 
+/*
+ * The hash of the token of an invitation or an install link, which begins with
+ * that prefix; and the error for whatever is wrong with one.
+ */
+extern Datum CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno,
+									const char *prefix);
+extern void CnapInvalidInvitation(void) pg_attribute_noreturn();
+
 /* Each raises 22023 for a value that is not of the format. */
+extern void CnapCheckLabel(const text *label);
 extern void CnapCheckSlug(const text *slug);
 extern void CnapCheckUrl(const text *url, const char *argname);
 extern void CnapCheckEmail(const text *email, const char *argname);

@@ -453,6 +453,53 @@ record_access_token(const Change *change)
 	record(&entry);
 }
 
+static int32
+uses_of(const Change *change, HeapTuple link)
+{
+	bool		isnull;
+
+	return DatumGetInt32(get(change, link, Anum_install_link_uses, &isnull));
+}
+
+/*
+ * An install link is created, redeemed, revoked, or deleted.  The workspace
+ * that it is redeemed for is not in its row, and whoever may read the entries
+ * of that sees nothing of the link but its id.
+ */
+static void
+record_install_link(const Change *change)
+{
+	const pg_uuid_t *organization =
+		DatumGetUUIDP(get_current(change, Anum_install_link_organization_id));
+	HeapTuple	terms = change->after ? change->after : change->before;
+	Entry		entry;
+
+	if (change->after == NULL && !CnapOrganizationExists(organization))
+		return;
+
+	begin_entry(&entry, "install_link.redeem");
+	entry.organization = organization;
+	append_pair(&entry.detail, "id",
+				CnapUuidString(DatumGetUUIDP(get_current(change, Anum_install_link_id))));
+	if (change->before != NULL && change->after != NULL &&
+		uses_of(change, change->before) < uses_of(change, change->after))
+	{
+		entry.workspace = current_act != NULL ? current_act->workspace : NULL;
+		record(&entry);
+		if (!changed(change, Anum_install_link_revoked_at))
+			return;
+		entry.workspace = NULL;
+	}
+
+	entry.action = change->after == NULL ? "install_link.delete" :
+		change->before == NULL ? "install_link.create" : "install_link.revoke";
+	append_pair(&entry.detail, "label",
+				get_text(change, terms, Anum_install_link_label));
+	append_pair(&entry.detail, "role",
+				get_role(change, terms, Anum_install_link_role));
+	record(&entry);
+}
+
 /*
  * cnap.record_change(): trigger, after the change of a row
  *
@@ -493,6 +540,9 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_ACCESS_TOKEN:
 			record_access_token(&change);
+			break;
+		case CNAP_INSTALL_LINK:
+			record_install_link(&change);
 			break;
 		default:
 			elog(ERROR, "table \"%s\" is not audited",

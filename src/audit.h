@@ -26,6 +26,7 @@ typedef struct CnapAct
 	const char *path;			/* by which right, for people to read */
 	bool		as_manager;		/* through the organization in "manager" */
 	pg_uuid_t	manager;
+	const pg_uuid_t *workspace; /* that is acted on, or a null pointer */
 } CnapAct;
 
 /*

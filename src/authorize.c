@@ -95,6 +95,14 @@ lock_workspace(const pg_uuid_t *id)
 		CnapSerializationFailure();
 }
 
+bool
+CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id)
+{
+	return actor->user == NULL ||
+		CnapOrganizationAllows(CnapOrganizationRole(id, actor->user),
+							   CNAP_ORGANIZATION_SEE);
+}
+
 static void
 check_organization(const pg_uuid_t *id, CnapOrganizationAct what, CnapAct *act)
 {
@@ -183,6 +191,7 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 {
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
+	act->workspace = id;
 	check_workspace(id, permission, act);
 	if (lock == CNAP_CHANGE)
 	{
@@ -215,6 +224,7 @@ CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
 {
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
+	act->workspace = workspace;
 	check_revocation(workspace, act);
 	lock_workspace(workspace);
 	check_revocation(workspace, act);

@@ -46,6 +46,9 @@ extern Datum CnapOrganizationRows(FunctionCallInfo fcinfo, CnapOrganizationAct w
 extern Datum CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permission,
 							   CnapStatement *query);
 
+/* Whether the actor may know of it at all. */
+extern bool CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id);
+
 /* Locks an organization's row against other changes; false: there is none. */
 extern bool CnapLockOrganization(const pg_uuid_t *id);
 

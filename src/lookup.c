@@ -271,9 +271,24 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace)
 bool
 CnapManagedNow(const CnapWorkspace *workspace)
 {
-	return workspace->managed &&
-		(workspace->managed_until == DT_NOEND ||
-		 workspace->managed_until > GetCurrentTimestamp());
+	return workspace->managed && CnapHoldsUntil(workspace->managed_until);
+}
+
+/* A column with the moment at which something ends; null stands for never. */
+static TimestampTz
+end_column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = column(lookup, tuple, attno, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(value);
+}
+
+/* Tokens are found by their hashes. */
+static void
+key_hash(ScanKey key, AttrNumber attno, Datum hash)
+{
+	ScanKeyInit(key, attno, BTEqualStrategyNumber, F_BYTEAEQ, hash);
 }
 
 /* Fetches the access token that a key finds.  False: there is none. */
@@ -296,8 +311,7 @@ find_access_token(ScanKey key, CnapAccessToken *token)
 		token->id = *DatumGetUUIDP(value);
 		value = column(&lookup, tuple, Anum_access_token_user_id, &isnull);
 		token->user = DatumGetTextPCopy(value);
-		value = column(&lookup, tuple, Anum_access_token_expires_at, &isnull);
-		token->expires_at = isnull ? DT_NOEND : DatumGetTimestampTz(value);
+		token->expires_at = end_column(&lookup, tuple, Anum_access_token_expires_at);
 		column(&lookup, tuple, Anum_access_token_revoked_at, &isnull);
 		token->revoked = !isnull;
 	}
@@ -319,8 +333,7 @@ CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token)
 {
 	ScanKeyData key;
 
-	ScanKeyInit(&key, Anum_access_token_token_hash, BTEqualStrategyNumber,
-				F_BYTEAEQ, hash);
+	key_hash(&key, Anum_access_token_token_hash, hash);
 	return find_access_token(&key, token);
 }
 
@@ -350,6 +363,67 @@ CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
 	}
 	end_lookup(&lookup);
 	return found;
+}
+
+/* Fetches the install link that a key finds.  False: there is none. */
+static bool
+find_install_link(ScanKey key, CnapInstallLink *link)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		found;
+
+	begin_lookup(&lookup, CNAP_INSTALL_LINK, NULL, 1, key);
+	tuple = systable_getnext(lookup.scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+		Datum		value;
+		int32		uses;
+
+		value = column(&lookup, tuple, Anum_install_link_id, &isnull);
+		link->id = *DatumGetUUIDP(value);
+		value = column(&lookup, tuple, Anum_install_link_organization_id, &isnull);
+		link->organization = *DatumGetUUIDP(value);
+		value = column(&lookup, tuple, Anum_install_link_role, &isnull);
+		link->role = CnapRoleFromOid(DatumGetObjectId(value));
+		link->duration = NULL;
+		value = column(&lookup, tuple, Anum_install_link_duration, &isnull);
+		if (!isnull)
+		{
+			link->duration = palloc(sizeof(Interval));
+			*link->duration = *DatumGetIntervalP(value);
+		}
+		column(&lookup, tuple, Anum_install_link_revoked_at, &isnull);
+		link->revoked = !isnull;
+		value = column(&lookup, tuple, Anum_install_link_uses, &isnull);
+		uses = DatumGetInt32(value);
+		value = column(&lookup, tuple, Anum_install_link_max_uses, &isnull);
+		link->valid = !link->revoked &&
+			(isnull || uses < DatumGetInt32(value)) &&
+			CnapHoldsUntil(end_column(&lookup, tuple, Anum_install_link_expires_at));
+	}
+	end_lookup(&lookup);
+	return found;
+}
+
+bool
+CnapFindInstallLink(const pg_uuid_t *id, CnapInstallLink *link)
+{
+	ScanKeyData key;
+
+	key_uuid(&key, Anum_install_link_id, id);
+	return find_install_link(&key, link);
+}
+
+bool
+CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link)
+{
+	ScanKeyData key;
+
+	key_hash(&key, Anum_install_link_token_hash, hash);
+	return find_install_link(&key, link);
 }
 
 /* What CnapFindReach() is collecting. */

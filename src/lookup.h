@@ -59,6 +59,17 @@ typedef struct CnapAccessToken
 	bool		revoked;
 } CnapAccessToken;
 
+/* On which terms an install link lets its organization manage a workspace. */
+typedef struct CnapInstallLink
+{
+	pg_uuid_t	id;
+	pg_uuid_t	organization;
+	CnapRole	role;
+	Interval   *duration;		/* a null pointer: without end */
+	bool		revoked;
+	bool		valid;			/* neither revoked, nor expired, nor used up */
+} CnapInstallLink;
+
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
 extern bool CnapHasOwner(const pg_uuid_t *organization);
@@ -70,14 +81,22 @@ extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count);
 extern bool CnapFindAccessToken(const pg_uuid_t *id, CnapAccessToken *token);
 extern bool CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token);
 extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
+extern bool CnapFindInstallLink(const pg_uuid_t *id, CnapInstallLink *link);
+extern bool CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
+
+/* Whether what ends then, or with DT_NOEND never, has not ended yet. */
+static inline bool
+CnapHoldsUntil(TimestampTz end)
+{
+	return likely(end == DT_NOEND) || end > GetCurrentTimestamp();
+}
 
 /* The ways that hold at this moment, by the clock. */
 static inline CnapWays
 CnapWaysNow(CnapWays ways, TimestampTz managed_until)
 {
-	if (unlikely(managed_until != DT_NOEND) && (ways & CNAP_WAYS_MANAGED) &&
-		managed_until <= GetCurrentTimestamp())
+	if ((ways & CNAP_WAYS_MANAGED) && !CnapHoldsUntil(managed_until))
 		return ways & ~CNAP_WAYS_MANAGED;
 	return ways;
 }

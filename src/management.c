@@ -18,59 +18,77 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "authorize.h"
 #include "lookup.h"
+#include "management.h"
 #include "relations.h"
 
 PG_FUNCTION_INFO_V1(cnap_grant_management);
 PG_FUNCTION_INFO_V1(cnap_revoke_management);
 PG_FUNCTION_INFO_V1(cnap_preview_revocation);
 
+bool
+CnapAuthorizeGrant(const pg_uuid_t *workspace, const pg_uuid_t *organization,
+				   CnapAct *act)
+{
+	bool		exists;
+
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, act);
+	exists = CnapKeepOrganization(organization);
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_CHANGE, act);
+	return exists;
+}
+
 /*
- * cnap_grant_management(workspace, organization, role, until) -> void
- *
  * Naming the organization that manages the workspace already changes the terms:
  * extends, shortens, raises or caps.  Terms that are in force already are an
  * error, as for any other thing that exists.
  */
-Datum
-cnap_grant_management(PG_FUNCTION_ARGS)
+void
+CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
+					const pg_uuid_t *organization, CnapRole role, TimestampTz until)
 {
 	static CnapStatement grant = {
 		"UPDATE cnap.workspace SET managed_by = $2,"
 		" managed_role = $3::cnap.role, managed_until = $4 WHERE id = $1",
 		4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
 	};
-	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, "workspace");
-	const pg_uuid_t *organization;
-	TimestampTz until = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
-	CnapAct		act;
-	CnapRole	role;
-	CnapWorkspace workspace;
+	CnapWorkspace row;
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 
-	CnapAuthorizeWorkspace(id, CNAP_MANAGE_DELEGATION, CNAP_CHANGE, &act);
-	organization = CnapRequiredUuid(fcinfo, 1, "organization");
-	role = CnapRequiredRole(fcinfo, 2, CNAP_ROLE_ADMIN);
-	CnapCheckFuture(fcinfo, 3, "until");
-	if (!CnapKeepOrganization(organization))
-		CnapNoOrganization(organization);
-
-	if (CnapFindWorkspace(id, &workspace) && CnapManagedNow(&workspace) &&
-		memcmp(&workspace.managed_by, organization, sizeof(pg_uuid_t)) == 0 &&
-		workspace.managed_role == role && workspace.managed_until == until)
+	if (CnapFindWorkspace(workspace, &row) && CnapManagedNow(&row) &&
+		memcmp(&row.managed_by, organization, sizeof(pg_uuid_t)) == 0 &&
+		row.managed_role == role && row.managed_until == until)
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
 				 errmsg("workspace is already managed"),
 				 errdetail("The organization manages it with this role and until this time.")));
 
-	values[0] = UUIDPGetDatum(id);
+	values[0] = UUIDPGetDatum(workspace);
 	values[1] = UUIDPGetDatum(organization);
 	values[2] = CStringGetTextDatum(CnapRoleName(role));
 	values[3] = TimestampTzGetDatum(until);
 	nulls[3] = until == DT_NOEND ? 'n' : ' ';
-	CnapExecuteActOnRow(&act, &grant, values, nulls);
+	CnapExecuteActOnRow(act, &grant, values, nulls);
+}
+
+/* cnap_grant_management(workspace, organization, role, until) -> void */
+Datum
+cnap_grant_management(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *workspace = CnapRequiredUuid(fcinfo, 0, "workspace");
+	const pg_uuid_t *organization;
+	CnapAct		act;
+	CnapRole	role;
+
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
+	organization = CnapRequiredUuid(fcinfo, 1, "organization");
+	role = CnapRequiredRole(fcinfo, 2, CNAP_ROLE_ADMIN);
+	CnapCheckFuture(fcinfo, 3, "until");
+	if (!CnapAuthorizeGrant(workspace, organization, &act))
+		CnapNoOrganization(organization);
+	CnapGrantManagement(&act, workspace, organization, role,
+						PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3));
 	PG_RETURN_VOID();
 }
 

@@ -34,6 +34,7 @@ static const struct
 	[CNAP_ORGANIZATION_SEE] =				{yes, yes, yes},
 	[CNAP_ORGANIZATION_UPDATE] =			{yes, yes, no},
 	[CNAP_ORGANIZATION_MANAGE_MEMBERS] =	{yes, yes, no},
+	[CNAP_ORGANIZATION_MANAGE_LINKS] =		{yes, yes, no},
 	[CNAP_ORGANIZATION_RELEASE] =			{yes, yes, no},
 	[CNAP_ORGANIZATION_READ_AUDIT] =		{yes, yes, no},
 	[CNAP_ORGANIZATION_MANAGE_ROLES] =		{yes, no, no},

@@ -24,6 +24,7 @@ typedef enum CnapTable
 	CNAP_AUDIT_LOG,
 	CNAP_ACCESS_TOKEN,
 	CNAP_ACCESS_TOKEN_USE,
+	CNAP_INSTALL_LINK,
 	CNAP_ACCESS_EPOCH,
 	CNAP_WORKSPACE_EPOCH,
 	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
@@ -67,6 +68,17 @@ typedef enum CnapTable
 
 #define Anum_access_token_use_token_id 1
 #define Anum_access_token_use_last_used_at 2
+
+#define Anum_install_link_id 1
+#define Anum_install_link_organization_id 2
+#define Anum_install_link_label 3
+#define Anum_install_link_token_hash 4
+#define Anum_install_link_role 5
+#define Anum_install_link_duration 6
+#define Anum_install_link_max_uses 7
+#define Anum_install_link_uses 8
+#define Anum_install_link_expires_at 9
+#define Anum_install_link_revoked_at 10
 
 /* The two tables of members are alike, and access tokens have the same user_id. */
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id

@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "validate.h"
@@ -31,6 +32,7 @@ PG_FUNCTION_INFO_V1(cnap_is_name);
 PG_FUNCTION_INFO_V1(cnap_is_slug);
 PG_FUNCTION_INFO_V1(cnap_is_https_url);
 PG_FUNCTION_INFO_V1(cnap_is_email);
+PG_FUNCTION_INFO_V1(cnap_is_duration);
 
 /* ASCII white space and the other control characters. */
 static inline bool
@@ -113,6 +115,22 @@ CnapIsEmail(const char *str, int len)
 	return true;
 }
 
+bool
+CnapIsAge(const Interval *interval)
+{
+	return interval->month >= 0 && interval->day >= 0 && interval->time >= 0 &&
+		interval->month <= CNAP_MAX_DURATION * MONTHS_PER_YEAR &&
+		interval->day <= CNAP_MAX_DURATION * 366 &&
+		interval->time <= CNAP_MAX_DURATION * 366 * USECS_PER_DAY;
+}
+
+bool
+CnapIsDuration(const Interval *interval)
+{
+	return CnapIsAge(interval) &&
+		(interval->month > 0 || interval->day > 0 || interval->time > 0);
+}
+
 /* Calls a format test on an SQL text argument. */
 static Datum
 test_format(FunctionCallInfo fcinfo, bool (*test) (const char *, int))
@@ -150,4 +168,10 @@ Datum
 cnap_is_email(PG_FUNCTION_ARGS)
 {
 	return test_format(fcinfo, CnapIsEmail);
+}
+
+Datum
+cnap_is_duration(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CnapIsDuration(PG_GETARG_INTERVAL_P(0)));
 }

@@ -152,13 +152,49 @@ SELECT count(*) AS log_lines FROM app.log_line;
 COMMIT;
 
 \echo
-\echo '=== 5. The grant: Gina lets Acme manage her production workspace ==='
+\echo '=== 5. The install link: Gina lets Acme manage her production workspace ==='
+\echo
+\echo 'Gina and Acme have never met. Ann makes a link for customers, which will manage their'
+\echo 'workspaces for a year, and sends it to them. The database keeps no more than its hash.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT cnap_create_install_link(:'acme', label => 'Spring mailing', max_uses => 100,
+                                duration => '1 year') AS token \gset
+COMMIT;
+\echo
+\echo 'The token is' :token
+
+\echo
+\echo 'Gina follows it, and sees who is asking, and for what. She consents.'
 \echo
 
 BEGIN;
 SET LOCAL cnap.user_id = 'gina';
-SELECT cnap_grant_management(:'globex', :'acme');
+SELECT name, slug, role, until::date FROM cnap_install_link(:'token');
+SELECT cnap_redeem_install_link(:'token', :'globex');
 COMMIT;
+
+\echo
+\echo 'Ann sees that her link was used. It can be revoked, which leaves Gina''s consent alone.'
+\echo
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ann';
+SELECT id AS link FROM cnap_install_links(:'acme') \gset
+SELECT label, uses, max_uses, role, duration FROM cnap_install_links(:'acme');
+SELECT cnap_revoke_install_link(:'link');
+COMMIT;
+
+\set ON_ERROR_STOP off
+
+BEGIN;
+SET LOCAL cnap.user_id = 'ivan';
+SELECT cnap_redeem_install_link(:'token', :'initech');
+ROLLBACK;
+
+\set ON_ERROR_STOP on
 
 \echo
 \echo 'From this moment Ben sees exactly the rows of that workspace, and none of any other.'

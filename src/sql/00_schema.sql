@@ -99,6 +99,13 @@ COMMENT ON FUNCTION cnap.is_email(text) IS
 'whether value looks like an e-mail address: one @ between two parts without blanks, at most 254 bytes';
 REVOKE ALL ON FUNCTION cnap.is_email(text) FROM PUBLIC;
 
+CREATE FUNCTION cnap.is_duration(value interval) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_duration';
+COMMENT ON FUNCTION cnap.is_duration(interval) IS
+'whether value leads from any moment to a later one: no part of it is negative, not all are zero, and none is more than 1000 years';
+REVOKE ALL ON FUNCTION cnap.is_duration(interval) FROM PUBLIC;
+
 CREATE DOMAIN cnap.user_id AS text COLLATE "C"
 	CONSTRAINT user_id_format CHECK (cnap.is_user_id(VALUE));
 COMMENT ON DOMAIN cnap.user_id IS

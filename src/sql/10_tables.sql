@@ -108,6 +108,35 @@ CREATE TABLE cnap.access_token_use (
 );
 COMMENT ON TABLE cnap.access_token_use IS 'when an access token was last used to sign in, give or take a minute';
 
+CREATE TABLE cnap.install_link (
+	id uuid CONSTRAINT install_link_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
+	organization_id uuid NOT NULL
+		CONSTRAINT install_link_organization_id_fkey
+		REFERENCES cnap.organization (id) ON DELETE CASCADE,
+	label text
+		CONSTRAINT install_link_label_format CHECK (cnap.is_name(label)),
+	token_hash bytea NOT NULL
+		CONSTRAINT install_link_token_hash_key UNIQUE
+		CONSTRAINT install_link_token_hash_format CHECK (octet_length(token_hash) = 32),
+	role cnap.role NOT NULL DEFAULT 'admin'
+		CONSTRAINT install_link_role_cap CHECK (role IN ('admin', 'member')),
+	duration interval
+		CONSTRAINT install_link_duration_format CHECK (cnap.is_duration(duration)),
+	max_uses integer
+		CONSTRAINT install_link_max_uses_positive CHECK (max_uses > 0),
+	uses integer NOT NULL DEFAULT 0
+		CONSTRAINT install_link_uses_not_negative CHECK (uses >= 0),
+	expires_at timestamptz,
+	revoked_at timestamptz,
+	created_by cnap.user_id,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT install_link_uses_at_most CHECK (uses <= max_uses)
+);
+COMMENT ON TABLE cnap.install_link IS
+'install links: with one, the owner of a workspace lets an organization manage it; of its token there is the SHA-256';
+COMMENT ON COLUMN cnap.install_link.duration IS 'how long after the redemption the management ends; null: never';
+CREATE INDEX install_link_organization_id_idx ON cnap.install_link (organization_id);
+
 CREATE TABLE cnap.audit_log (
 	id bigint GENERATED ALWAYS AS IDENTITY
 		CONSTRAINT audit_log_pkey PRIMARY KEY,
@@ -166,5 +195,6 @@ SELECT pg_extension_config_dump('cnap.workspace', '');
 SELECT pg_extension_config_dump('cnap.workspace_member', '');
 SELECT pg_extension_config_dump('cnap.access_token', '');
 SELECT pg_extension_config_dump('cnap.access_token_use', '');
+SELECT pg_extension_config_dump('cnap.install_link', '');
 SELECT pg_extension_config_dump('cnap.audit_log', '');
 SELECT pg_extension_config_dump('cnap.audit_log_id_seq', '');

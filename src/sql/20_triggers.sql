@@ -111,6 +111,15 @@ CREATE TRIGGER record_revocation AFTER UPDATE ON cnap.access_token
 	FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
 	EXECUTE FUNCTION cnap.record_change();
 
+CREATE TRIGGER record_change AFTER DELETE ON cnap.install_link
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.install_link
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_update AFTER UPDATE ON cnap.install_link
+	FOR EACH ROW WHEN (OLD.uses < NEW.uses OR OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
+	EXECUTE FUNCTION cnap.record_change();
+
 CREATE TRIGGER before_write BEFORE UPDATE OR DELETE ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log

@@ -157,6 +157,34 @@ $$;
 COMMENT ON FUNCTION cnap.list_revocation(uuid) IS 'rows of cnap_preview_revocation()';
 REVOKE ALL ON FUNCTION cnap.list_revocation(uuid) FROM PUBLIC;
 
+CREATE FUNCTION cnap.show_install_link(link_id uuid)
+RETURNS TABLE (organization uuid, name text, slug text, logo text, role cnap.role,
+	until timestamptz, expires_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+	SELECT o.id, o.name, o.slug, o.logo, l.role, now() + l.duration, l.expires_at
+	FROM cnap.install_link l
+		JOIN cnap.organization o ON o.id = l.organization_id
+	WHERE l.id = link_id
+$$;
+COMMENT ON FUNCTION cnap.show_install_link(uuid) IS 'rows of cnap_install_link()';
+REVOKE ALL ON FUNCTION cnap.show_install_link(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_install_links(organization uuid)
+RETURNS TABLE (id uuid, label text, role cnap.role, duration interval, max_uses integer,
+	uses integer, expires_at timestamptz, created_by text, created_at timestamptz,
+	revoked_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT l.id, l.label, l.role, l.duration, l.max_uses, l.uses, l.expires_at,
+		l.created_by, l.created_at, l.revoked_at
+	FROM cnap.install_link l
+	WHERE l.organization_id = organization
+	ORDER BY l.created_at DESC, l.id
+$$;
+COMMENT ON FUNCTION cnap.list_install_links(uuid) IS 'rows of cnap_install_links()';
+REVOKE ALL ON FUNCTION cnap.list_install_links(uuid) FROM PUBLIC;
+
 CREATE FUNCTION cnap.list_access_tokens(person text)
 RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
 	last_used_at timestamptz, revoked_at timestamptz)

@@ -75,6 +75,9 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('email', 'blank', ''' '''), ('email', 'no @', '''new.example'''), ('email', 'two @', '''a@b@new.example'''),
 		('email', 'nobody', '''@new.example'''), ('email', 'nowhere', '''a@'''), ('email', 'blank inside', '''a b@new.example'''),
 		('email', '256 bytes', 'repeat(''x'', 244) || ''@new.example'''),
+		('label', 'blank', ''' '''), ('label', '256 bytes', 'repeat(''x'', 256)'),
+		('duration', 'zero', '''0'''), ('duration', 'negative', '''-1 day'''),
+		('duration', 'partly negative', '''1 month -29 days'''), ('duration', 'too long', '''1001 years'''),
 		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
 		('metadata', 'number', '''1''')) bad (kind, what, literal);
 -- null, where it is not a value
@@ -83,14 +86,17 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
 		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
-		'access token id', 'required boolean']) kind;
+		'access token id', 'install link', 'install link id', 'required boolean']) kind;
 -- null, and empty, where they are; and what is as long as it can be
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'
 	FROM (VALUES
 		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
 		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
-		('before', 'null', 'null'), ('max rows', 'null', 'null'),
+		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('label', 'null', 'null'),
+		('max uses', 'null', 'null'), ('duration', 'null', 'null'),
+		('label', 'empty', ''''''), ('label', '255 characters', 'repeat(''ä'', 255)'),
+		('duration', '1000 years', '''1000 years'''), ('duration', 'a moment', '''1 us'''),
 		('slug', 'empty', ''''''), ('logo', 'empty', ''''''), ('email', 'empty', ''''''), ('text', 'empty', ''''''),
 		('new member', '255 bytes', 'repeat(''x'', 255)'),
 		('new member', 'blank inside', '''auth0|a b'''),
@@ -110,6 +116,8 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('until', 'infinity', '''infinity''')) good (kind, what, literal);
 INSERT INTO test.probe VALUES
 	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
+	('max uses', 'zero', '''0''', '22023', 'max_uses must be positive'),
+	('max uses', 'negative', '''-1''', '22023', 'max_uses must be positive'),
 	('until', 'now', 'now()', '22023', '{argument} must be in the future'),
 	('until', 'the past', '''2000-01-01''', '22023', '{argument} must be in the future'),
 	('until', '-infinity', '''-infinity''', '22023', '{argument} must be in the future'),
@@ -138,7 +146,15 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT 'access token', what, literal, '28000', 'invalid API key'
 	FROM test.bad_token('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q');
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT 'install link', what, literal, '22023', 'invalid or expired invitation'
+	FROM (SELECT * FROM test.bad_token('cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq')
+		UNION ALL VALUES ('unknown', '''cnap_link_aaaabbbbccccddddeeeeffffgggghhhh3bqsc5y'''),
+			('an access token', '''cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q''')) bad;
 INSERT INTO test.probe (kind, what, literal, state, message) VALUES
+	('install link id', 'unknown id', '{unknown}', '42704', 'install link "{id}" does not exist'),
+	('install link id', 'somebody else''s', '{foreign_link}', '42704', 'install link "{id}" does not exist'),
+	('install link id', 'id of an organization', '{vendor}', '42704', 'install link "{id}" does not exist'),
 	('access token id', 'unknown id', '{unknown}', '42704', 'access token "{id}" does not exist'),
 	('access token id', 'somebody else''s', '{foreign_token}', '42704', 'access token "{id}" does not exist'),
 	('access token id', 'id of a workspace', '{ws}', '42704', 'access token "{id}" does not exist');
@@ -179,14 +195,14 @@ INSERT INTO test.probe (kind, what, literal, state)
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42602'), ('regclass', '42602')) t (type, state) ON t.type = test.type_of(a),
+			('regrole', '42602'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
 		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42704'), ('regclass', '42P01')) t (type, state) ON t.type = test.type_of(a);
+			('regrole', '42704'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
 
 SELECT is_empty($$
 	SELECT a.signature, a.name, what

@@ -148,13 +148,14 @@ is($node->safe_psql('app', $signing_in, extra_params => [ '-U', 'authenticator' 
 	'gina', 'the example signs in as a role that is not trusted');
 
 $example{id} = $node->safe_psql('app', "SELECT cnap_create_organization('Other', owner => 'gina')");
+$example{token} = $node->safe_psql('app', "SELECT cnap_create_install_link('$example{id}', duration => '1 year')");
 foreach my $row (rows(section('## From a REST API')))
 {
 	my ($request, $cell) = @$row;
 
 	next unless ($cell // '') =~ /^`(SELECT .*)`$/;
 	my $sql = $1;
-	$sql =~ s/(?<=[( ])(id|workspace)(?=[,)])/'$example{$1}'/g;
+	$sql =~ s/(?<=[( ])(id|workspace|token)(?=[,)])/'$example{$1}'/g;
 	my ($code, undef, $error) =
 	  $node->psql('app', "BEGIN; SET LOCAL cnap.user_id = 'gina'; $sql; COMMIT", on_error_stop => 1);
 	is($code, 0, "request: $request") or diag($error);

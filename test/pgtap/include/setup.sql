@@ -31,6 +31,8 @@ INSERT INTO test.named VALUES
 	('foreign', '00000000-0000-4000-8000-0000000000b5'),
 	('token', '00000000-0000-4000-8000-0000000000c1'),
 	('foreign_token', '00000000-0000-4000-8000-0000000000c2'),
+	('link', '00000000-0000-4000-8000-0000000000d1'),
+	('foreign_link', '00000000-0000-4000-8000-0000000000d2'),
 	('unknown', '00000000-0000-4000-8000-0000000000ff');
 
 CREATE FUNCTION test.id(name text) RETURNS uuid STABLE
@@ -63,6 +65,9 @@ INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
 INSERT INTO cnap.access_token (id, user_id, name, token_hash) VALUES
 	(test.id('token'), 'wanda', 'Script', sha256('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q')),
 	(test.id('foreign_token'), 'fred', 'Script', sha256('another'));
+INSERT INTO cnap.install_link (id, organization_id, token_hash) VALUES
+	(test.id('link'), test.id('vendor'), sha256('cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq')),
+	(test.id('foreign_link'), test.id('rival'), sha256('another'));
 
 /* Puts the ids of the fixture in the place of {name}, as untyped literals. */
 CREATE FUNCTION test.expand(statement text) RETURNS text

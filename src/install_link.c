@@ -1,0 +1,221 @@
+/*-------------------------------------------------------------------------
+ *
+ * install_link.c
+ *	  Install links: how a vendor and a customer who do not know each other
+ *	  come together.
+ *
+ * An organization issues a link; whoever has its token sees who is asking, and
+ * lets that organization manage a workspace of theirs, on the terms of the link.
+ * The token gives nothing else, and nothing to the organization: the right to
+ * redeem it is that of managing the workspace's delegation.
+ *
+ * A use is counted by one conditional UPDATE, and the terms are read behind it,
+ * when the row is locked.  So of two at the same moment on the last use, one
+ * succeeds, and no other terms are granted than those that the use was counted
+ * on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "lookup.h"
+#include "management.h"
+#include "token.h"
+#include "validate.h"
+
+PG_FUNCTION_INFO_V1(cnap_create_install_link);
+PG_FUNCTION_INFO_V1(cnap_install_link);
+PG_FUNCTION_INFO_V1(cnap_redeem_install_link);
+PG_FUNCTION_INFO_V1(cnap_install_links);
+PG_FUNCTION_INFO_V1(cnap_revoke_install_link);
+
+/* The install link that a token belongs to, if that is valid. */
+static CnapInstallLink
+required_link(FunctionCallInfo fcinfo, int argno)
+{
+	Datum		hash = CnapRequiredInvitation(fcinfo, argno, CNAP_INSTALL_LINK_PREFIX);
+	CnapInstallLink link;
+
+	if (!CnapFindInstallLinkByHash(hash, &link) || !link.valid)
+		CnapInvalidInvitation();
+	return link;
+}
+
+/* Checks max_uses and duration, which may be null. */
+static void
+check_terms(FunctionCallInfo fcinfo, int max_uses, int duration)
+{
+	if (!PG_ARGISNULL(max_uses) && PG_GETARG_INT32(max_uses) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_uses must be positive")));
+	if (!PG_ARGISNULL(duration) && !CnapIsDuration(PG_GETARG_INTERVAL_P(duration)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid duration"),
+				 errdetail("A duration is longer than nothing, and none of its parts is negative or more than %d years.",
+						   CNAP_MAX_DURATION)));
+}
+
+/*
+ * cnap_create_install_link(organization, label, max_uses, expires_at, role,
+ *							duration) -> text
+ */
+Datum
+cnap_create_install_link(PG_FUNCTION_ARGS)
+{
+	static CnapStatement insert = {
+		"INSERT INTO cnap.install_link"
+		" (organization_id, label, max_uses, expires_at, role, duration, token_hash, created_by)"
+		" VALUES ($1, nullif($2, ''), $3, $4, $5::cnap.role, $6, $7, $8)",
+		8, {UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TEXTOID, INTERVALOID, BYTEAOID, TEXTOID}
+	};
+	CnapAct		act;
+	text	   *label;
+	text	   *token;
+	CnapRole	role;
+	Datum		values[8];
+	char		nulls[8];
+
+	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
+							  CNAP_ORGANIZATION_MANAGE_LINKS, CNAP_CHANGE, &act);
+	label = CnapOptionalText(fcinfo, 1);
+	if (label != NULL && VARSIZE_ANY_EXHDR(label) > 0)
+		CnapCheckLabel(label);
+	CnapCheckFuture(fcinfo, 3, "expires_at");
+	role = CnapRequiredRole(fcinfo, 4, CNAP_ROLE_ADMIN);
+	check_terms(fcinfo, 2, 5);
+
+	CnapArguments(fcinfo, 6, values, nulls);
+	values[4] = CStringGetTextDatum(CnapRoleName(role));
+	token = CnapNewToken(CNAP_INSTALL_LINK_PREFIX, &values[6]);
+	nulls[6] = ' ';
+	values[7] = PointerGetDatum(act.actor.user);
+	nulls[7] = act.actor.user != NULL ? ' ' : 'n';
+	CnapExecuteAct(&act, &insert, values, nulls);
+	PG_RETURN_TEXT_P(token);
+}
+
+/*
+ * cnap_install_link(token) -> who is asking, and for what
+ *
+ * For whoever has the token, and an identity.
+ */
+Datum
+cnap_install_link(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.show_install_link($1)", 1, {UUIDOID}
+	};
+	CnapActor	actor;
+	CnapInstallLink link;
+	Datum		value;
+
+	CnapGetActor(&actor);
+	link = required_link(fcinfo, 0);
+	value = UUIDPGetDatum(&link.id);
+	return CnapReturnRows(fcinfo, &query, &value, NULL);
+}
+
+/*
+ * Counts a use of a link.  Another transaction may have ended it since it was
+ * looked up; where it is still valid, the snapshot is too old to have it.
+ */
+static void
+use_link(const CnapAct *act, CnapInstallLink *link)
+{
+	static CnapStatement use = {
+		"UPDATE cnap.install_link SET uses = uses + 1"
+		" WHERE id = $1 AND revoked_at IS NULL"
+		" AND (max_uses IS NULL OR uses < max_uses)"
+		" AND (expires_at IS NULL OR expires_at > clock_timestamp())",
+		1, {UUIDOID}
+	};
+	pg_uuid_t	id = link->id;
+	Datum		value = UUIDPGetDatum(&id);
+	bool		used = CnapExecuteAct(act, &use, &value, NULL) > 0;
+	bool		exists = CnapFindInstallLink(&id, link);
+
+	if (!used && exists && link->valid && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+	if (!used || !exists)
+		CnapInvalidInvitation();
+}
+
+/* cnap_redeem_install_link(token, workspace) -> void */
+Datum
+cnap_redeem_install_link(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *workspace = CnapRequiredUuid(fcinfo, 1, "workspace");
+	CnapAct		act;
+	CnapInstallLink link;
+	TimestampTz until = DT_NOEND;
+
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
+	link = required_link(fcinfo, 0);
+	if (!CnapAuthorizeGrant(workspace, &link.organization, &act))
+		CnapInvalidInvitation();
+	use_link(&act, &link);
+
+	if (link.duration != NULL)
+		until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+														TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+														IntervalPGetDatum(link.duration)));
+	CnapGrantManagement(&act, workspace, &link.organization, link.role, until);
+	PG_RETURN_VOID();
+}
+
+/* cnap_install_links(organization) -> its links, also those that have ended */
+Datum
+cnap_install_links(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_install_links($1)", 1, {UUIDOID}
+	};
+
+	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_MANAGE_LINKS, &query);
+}
+
+/* cnap_revoke_install_link(link_id) -> void */
+Datum
+cnap_revoke_install_link(PG_FUNCTION_ARGS)
+{
+	static CnapStatement revoke = {
+		"UPDATE cnap.install_link SET revoked_at = now()"
+		" WHERE id = $1 AND revoked_at IS NULL",
+		1, {UUIDOID}
+	};
+	CnapAct		act;
+	CnapActor	actor;
+	const pg_uuid_t *id;
+	CnapInstallLink link;
+	Datum		value;
+
+	CnapGetActor(&actor);
+	id = CnapRequiredUuid(fcinfo, 0, "link_id");
+	if (!CnapFindInstallLink(id, &link) ||
+		!CnapSeesOrganization(&actor, &link.organization))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("install link \"%s\" does not exist", CnapUuidString(id))));
+	CnapAuthorizeOrganization(&link.organization, CNAP_ORGANIZATION_MANAGE_LINKS,
+							  CNAP_CHANGE, &act);
+
+	value = UUIDPGetDatum(id);
+	if (CnapExecuteAct(&act, &revoke, &value, NULL) == 0)
+	{
+		if (CnapFindInstallLink(id, &link) && !link.revoked)
+			CnapSerializationFailure();
+		CnapEndedAlready("install link");
+	}
+	PG_RETURN_VOID();
+}
