@@ -122,7 +122,7 @@ WHERE coalesce(obj_description(m.objid, m.classid::regclass::name), '') = ''
 
 -- there is nothing in the schema that doesn't belong to the extension
 SELECT c.oid::regclass FROM pg_class c
-WHERE c.relnamespace = 'cnap'::regnamespace AND c.relkind NOT IN ('i', 't')
+WHERE c.relnamespace = 'cnap'::regnamespace AND c.relkind NOT IN ('i', 't', 'c')
 	AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass);
 
 -- every public function's arguments have names

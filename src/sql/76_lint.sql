@@ -1,11 +1,86 @@
 /*
- * What is open around protected tables.
+ * What is open around protected tables: what the rules of cnap_lint() share.
+ *
+ * A rule reads the catalogs alone, as the caller: they say the same to
+ * everybody.  The statements join whole catalogs, and ask for the name of an
+ * object only once it is a finding, so that thousands of tables cost no more
+ * than a scan.
+ *
+ * The search path is pinned, so regclass and the like qualify and quote every
+ * name that is not PostgreSQL's own; nothing else may go into a statement
+ * without %I or %L.
  */
+CREATE TYPE cnap.finding AS (
+	severity text,
+	rule text,
+	object text,
+	finding text,
+	remedy text,
+	step integer		-- remedies of one rule with a lower step come first
+);
+COMMENT ON TYPE cnap.finding IS 'a row of cnap_lint()';
+
 CREATE FUNCTION cnap.policies(checks regnamespace)
 RETURNS TABLE (relation oid, policy name, command "char", permissive boolean, own boolean,
 	workspace_column smallint, permission cnap.permission, parent oid)
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1000
 AS 'MODULE_PATHNAME', 'cnap_policies';
-REVOKE ALL ON FUNCTION cnap.policies(regnamespace) FROM PUBLIC;
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
 'every policy of the database; own: one that cnap_protect() replaces; the permission that it tests, and the column or the parent, are null for a policy in another shape than those of cnap_protect() and cnap_protect_child(). checks: the schema of the public functions';
+
+CREATE FUNCTION cnap.lint_open_alternative(expression pg_node_tree) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_lint_open_alternative';
+COMMENT ON FUNCTION cnap.lint_open_alternative(pg_node_tree) IS
+'whether the expression of a policy is a check or something that is the same for all rows, so that no index can serve it';
+
+CREATE FUNCTION cnap.lint_members(class regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT d.objid
+	FROM pg_depend d
+		JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+	WHERE e.extname = 'cnap_org' AND d.deptype = 'e' AND d.classid = class
+$$;
+COMMENT ON FUNCTION cnap.lint_members(regclass) IS
+'the objects of that catalog which belong to the extension';
+
+CREATE FUNCTION cnap.lint_protected() RETURNS oid[]
+LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(array_agg(DISTINCT p.polrelid), '{}')
+	FROM pg_policy p
+	WHERE p.polname ~ '^cnap_(select|insert|update|delete)_(restrictive|permissive)$'
+		OR p.oid IN (
+			SELECT d.objid
+			FROM pg_depend d
+				JOIN cnap.lint_members('pg_proc') own (oid) ON d.refobjid = own.oid
+			WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass)
+$$;
+COMMENT ON FUNCTION cnap.lint_protected() IS
+'the tables that somebody meant to protect: with a policy that has a name of ours, or calls a function of ours';
+
+CREATE FUNCTION cnap.lint_role(role oid) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END
+$$;
+COMMENT ON FUNCTION cnap.lint_role(oid) IS 'a grantee, as GRANT and REVOKE spell it';
+
+CREATE FUNCTION cnap.lint_protect_call(relation oid, workspace_column name, permission cnap.permission)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('SELECT %s.cnap_protect(%L', '@extschema@', relation::regclass)
+		|| CASE WHEN workspace_column <> 'workspace_id'
+			THEN format(', workspace_column => %L', workspace_column) ELSE '' END
+		|| CASE WHEN permission <> 'access'
+			THEN format(', write_permission => %L', permission) ELSE '' END
+		|| ');'
+$$;
+COMMENT ON FUNCTION cnap.lint_protect_call(oid, name, cnap.permission) IS
+'the statement that protects a table; null without a column or a permission';

@@ -68,7 +68,8 @@ INSERT INTO test.function VALUES
 	('cnap_protect_schema(name,boolean,name,cnap.permission)', 'everybody', 'wanda'),
 	('cnap_unprotect(regclass)', 'everybody', 'wanda'),
 	('cnap_unprotect_schema(name,boolean)', 'everybody', 'wanda'),
-	('cnap_protected_tables()', 'everybody', 'wanda');
+	('cnap_protected_tables()', 'everybody', 'wanda'),
+	('cnap_lint()', 'everybody', 'wanda');
 
 /*
  * Their arguments.  Kind is what the argument means, and decides what is

@@ -1,0 +1,44 @@
+-- lint.sql: what the tests of cnap_lint() share
+--
+--   SELECT * FROM findings();    what is open, as told to somebody without any rights, which must
+--                                be what a superuser is told
+--   SELECT * FROM close_all();   executes the remedies one after the other; returns a line for a
+--                                finding that goes on after its remedy, or has none
+\set ECHO none
+CREATE TYPE told AS (severity text, rule text, object text, finding text, remedy text);
+CREATE FUNCTION findings() RETURNS SETOF told LANGUAGE plpgsql AS $$
+DECLARE
+	asker name := current_user;
+	seen told[];
+BEGIN
+	SET LOCAL ROLE regress_cnap_plain;
+	seen := array(SELECT row (l.*)::told FROM cnap_lint() l);
+	EXECUTE format('SET LOCAL ROLE %I', asker);
+	IF seen <> array(SELECT row (l.*)::told FROM cnap_lint() l) THEN
+		RAISE EXCEPTION 'cnap_lint() tells % something else', asker;
+	END IF;
+	RETURN QUERY SELECT * FROM unnest(seen);
+END $$;
+
+CREATE FUNCTION close_all() RETURNS TABLE (remedy text, result text) LANGUAGE plpgsql AS $$
+DECLARE
+	open told[] := array(SELECT row (l.*)::told FROM cnap_lint() l);
+	closed told;
+BEGIN
+	LOOP
+		SELECT * INTO closed FROM unnest(open) o WHERE o.remedy IS NOT NULL LIMIT 1;
+		EXIT WHEN NOT FOUND;
+		-- not within a transaction
+		EXECUTE replace(closed.remedy, ' CONCURRENTLY', '');
+		open := array(SELECT row (l.*)::told FROM cnap_lint() l);
+		IF EXISTS (SELECT FROM unnest(open) o WHERE o.rule = closed.rule AND o.object = closed.object) THEN
+			RETURN QUERY SELECT closed.remedy, closed.rule || ' goes on';
+			RETURN;
+		END IF;
+	END LOOP;
+	RETURN QUERY SELECT o.rule, 'is left of ' || o.object FROM unnest(open) o;
+END $$;
+SET client_min_messages = warning;
+\pset format unaligned
+\pset tuples_only
+\set ECHO all

@@ -1,0 +1,209 @@
+-- lint: cnap_lint() about tables: without protection, with one that is not whole, without an index
+--
+-- Each flaw is made, shown, and closed with the statements of the findings, after which there is
+-- no finding.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set model :abs_srcdir '/sql/include/model.sql'
+\i :model
+\set include :abs_srcdir '/sql/include/lint.sql'
+\i :include
+
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO PUBLIC;
+
+-- ---- nothing to find ----
+
+-- in a database with the extension alone
+SELECT * FROM findings();
+
+-- with a schema that is right
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid REFERENCES cnap.workspace);
+CREATE INDEX ON app.project (workspace_id, id);
+CREATE TABLE app.event (workspace_id uuid, at date) PARTITION BY RANGE (at);
+CREATE TABLE app.event_1 PARTITION OF app.event FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE INDEX ON app.event USING hash (workspace_id);
+CREATE TABLE app.country (code text PRIMARY KEY, tenant uuid);
+SELECT FROM cnap_protect('app.project', write_permission => 'administer');
+SELECT FROM cnap_protect('app.event');
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SELECT * FROM findings();
+
+-- ---- without protection ----
+
+CREATE TABLE app.named (workspace_id uuid PRIMARY KEY);
+CREATE TABLE app.named_otherwise ("Order" int, "WorkspaceId" uuid PRIMARY KEY);
+ALTER TABLE app.named_otherwise RENAME COLUMN "WorkspaceId" TO owning_workspace;
+CREATE TABLE app.referring (id int, "of ""whom""" uuid PRIMARY KEY REFERENCES cnap.workspace);
+CREATE TABLE app."Odd 'table'" (workspace uuid PRIMARY KEY, "workspaceUuid" uuid, workspace_id int);
+CREATE TABLE app.text_id (workspace_id varchar(36) PRIMARY KEY);
+CREATE DOMAIN app.ws AS uuid;
+CREATE TABLE app.domained (workspace_id app.ws PRIMARY KEY);
+CREATE TABLE app.parent (workspace_id uuid PRIMARY KEY);
+CREATE TABLE app.heir (PRIMARY KEY (workspace_id)) INHERITS (app.parent);
+-- these hold no workspace
+CREATE TABLE app.none_1 (workspace_name text, workspace_count int, workspace_ids uuid[], dashboard_id uuid);
+CREATE TABLE app.none_2 (workspace_id bigint);
+CREATE TEMP TABLE none_3 (workspace_id uuid);
+CREATE VIEW app.none_4 WITH (security_invoker) AS SELECT * FROM app.named;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+SELECT relation, workspace_column, write_permission, enforced
+FROM cnap_protected_tables() ORDER BY relation::text COLLATE "C";
+
+-- a column of a name that is used already
+CREATE TABLE app.tenant_1 (tenant uuid PRIMARY KEY);
+SELECT FROM cnap_protect('app.tenant_1', 'tenant');
+SELECT severity, rule, object, remedy FROM findings();
+SELECT * FROM close_all();
+DROP TABLE app.named, app.named_otherwise, app.referring, app."Odd 'table'", app.text_id, app.domained,
+	app.parent, app.tenant_1 CASCADE;
+SELECT FROM cnap_unprotect('app.country');
+
+-- policies of the table's own
+CREATE TABLE app.handmade (workspace_id uuid PRIMARY KEY);
+ALTER TABLE app.handmade ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY mine ON app.handmade USING (cnap_can_access(workspace_id));
+SELECT * FROM findings();
+-- that have nothing to do with the check
+ALTER POLICY mine ON app.handmade USING (true);
+SELECT severity, rule, object FROM findings();
+-- that are not in force
+ALTER POLICY mine ON app.handmade USING (cnap_can_access(workspace_id));
+ALTER TABLE app.handmade NO FORCE ROW LEVEL SECURITY;
+SELECT severity, rule, object FROM findings();
+SELECT * FROM close_all();
+DROP TABLE app.handmade;
+
+-- ---- not in force, or weakened by hand ----
+
+ALTER TABLE app.project NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.event_1 DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+
+DROP POLICY cnap_select_restrictive ON app.project;
+DROP POLICY cnap_delete_restrictive ON app.project;
+DROP POLICY cnap_update_permissive ON app.project;
+DROP POLICY cnap_insert_permissive ON app.event;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+
+ALTER POLICY cnap_select_restrictive ON app.project USING (true);
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ALTER POLICY cnap_select_permissive ON app.project USING (cnap_can_access(workspace_id) OR id IS NULL);
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ALTER POLICY cnap_update_restrictive ON app.project TO regress_cnap_app;
+ALTER POLICY cnap_delete_restrictive ON app.project USING (cnap_can_access('00000000-0000-4000-8000-000000000001'));
+SELECT severity, rule, object, finding FROM findings();
+SELECT * FROM close_all();
+-- all of them
+SELECT format('ALTER POLICY %I ON app.event %s', polname,
+	CASE polcmd WHEN 'a' THEN 'WITH CHECK (true)' ELSE 'USING (true)' END)
+FROM pg_policy WHERE polrelid = 'app.event'::regclass ORDER BY polname \gexec
+SELECT rule, object, finding, remedy FROM findings();
+SELECT * FROM close_all();
+-- restrictive no longer, by another policy of the same name
+DROP POLICY cnap_delete_restrictive ON app.project;
+CREATE POLICY cnap_delete_restrictive ON app.project FOR DELETE USING (cnap_has_permission(workspace_id, 'administer'));
+SELECT severity, rule, object, finding, remedy FROM findings();
+SELECT * FROM close_all();
+-- a permission that is not that of the others, and a column
+ALTER POLICY cnap_delete_restrictive ON app.project USING (cnap_can_access(workspace_id));
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ALTER TABLE app.project ADD other uuid;
+ALTER POLICY cnap_select_restrictive ON app.project USING (cnap_can_access(other));
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ALTER POLICY cnap_select_restrictive ON app.project USING (cnap_has_permission(workspace_id, 'delete'::cnap.permission));
+SELECT severity, rule, object FROM findings();
+SELECT * FROM close_all();
+SELECT write_permission, enforced FROM cnap_protected_tables() WHERE relation = 'app.project'::regclass;
+-- a renamed policy is what it was, another permissive one opens nothing
+ALTER POLICY cnap_select_restrictive ON app.project RENAME TO some_name;
+CREATE POLICY more ON app.project FOR SELECT USING (true);
+SELECT * FROM findings();
+DROP POLICY more ON app.project;
+
+-- ---- an alternative that no index serves ----
+
+CREATE FUNCTION app.is_admin() RETURNS boolean LANGUAGE sql STABLE RETURN false;
+CREATE TABLE app.slow (workspace_id uuid PRIMARY KEY, public boolean);
+ALTER TABLE app.slow ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON app.slow USING (app.is_admin() OR cnap_can_access(workspace_id));
+SELECT * FROM findings();
+ALTER POLICY p ON app.slow USING (public AND (cnap_can_access(workspace_id) OR current_setting('app.admin', true) = 'on'));
+SELECT rule, object FROM findings();
+-- no such alternative
+ALTER POLICY p ON app.slow USING (public OR cnap_can_access(workspace_id));
+SELECT rule, object FROM findings();
+ALTER POLICY p ON app.slow USING (cnap_can_access(workspace_id) AND (app.is_admin() OR current_user = 'x'));
+SELECT rule, object FROM findings();
+-- next to protection, it costs no index
+ALTER POLICY p ON app.slow USING (app.is_admin() OR cnap_can_access(workspace_id));
+SELECT * FROM close_all();
+INSERT INTO app.slow SELECT gen_random_uuid() FROM generate_series(1, 2000);
+ANALYZE app.slow;
+GRANT SELECT ON app.slow TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+EXPLAIN (COSTS OFF) SELECT * FROM app.slow;
+RESET cnap.user_id;
+RESET ROLE;
+DROP TABLE app.slow;
+
+-- ---- indexes ----
+
+DROP INDEX app.project_workspace_id_id_idx;
+SELECT * FROM findings();
+CREATE INDEX ON app.project (id, workspace_id);
+CREATE INDEX ON app.project (workspace_id) WHERE id > 0;
+CREATE INDEX ON app.project ((workspace_id::text));
+CREATE INDEX ON app.project USING brin (workspace_id);
+CREATE INDEX invalid ON app.project (workspace_id);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'app.invalid'::regclass;
+SELECT rule, object, remedy FROM findings();
+SELECT remedy FROM findings() \gexec
+SELECT * FROM findings();
+DROP INDEX app.event_workspace_id_idx;
+SELECT * FROM findings();
+CREATE INDEX ON app.event_1 (workspace_id);
+SELECT * FROM findings();
+CREATE TABLE app.event_2 PARTITION OF app.event FOR VALUES FROM ('2021-01-01') TO ('2022-01-01') PARTITION BY LIST (at);
+CREATE TABLE app.event_2a PARTITION OF app.event_2 FOR VALUES IN ('2021-01-01');
+
+-- ---- partitions and children that came later ----
+
+SELECT * FROM findings();
+SELECT * FROM close_all();
+CREATE TABLE app.heir () INHERITS (app.project);
+SELECT * FROM findings();
+SELECT * FROM close_all();
+
+-- ---- foreign tables ----
+
+CREATE FOREIGN DATA WRAPPER regress_cnap_fdw;
+CREATE SERVER regress_cnap_server FOREIGN DATA WRAPPER regress_cnap_fdw;
+CREATE FOREIGN TABLE app.remote (workspace_id uuid) SERVER regress_cnap_server;
+SELECT * FROM findings();
+GRANT SELECT ON app.remote TO regress_cnap_plain WITH GRANT OPTION;
+SET ROLE regress_cnap_plain;
+GRANT SELECT ON app.remote TO regress_cnap_app;
+RESET ROLE;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+
+-- ---- what was dropped is forgotten ----
+
+DROP SCHEMA app CASCADE;
+SELECT * FROM findings();
+DROP FUNCTION findings, close_all;
+DROP TYPE told;
+DROP SERVER regress_cnap_server;
+DROP FOREIGN DATA WRAPPER regress_cnap_fdw;
+\pset tuples_only
+\pset format aligned
+\set drop_model :abs_srcdir '/sql/include/drop_model.sql'
+\i :drop_model

@@ -1,0 +1,80 @@
+/*-------------------------------------------------------------------------
+ *
+ * lint.c
+ *	  What cnap_lint() has to know about the expression of a policy.
+ *
+ * All else that it looks at stands in the catalogs' columns, and is said in SQL
+ * (src/sql/76_lint.sql and the files behind it).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "catalog/pg_proc.h"
+#include "fmgr.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/primnodes.h"
+#include "nodes/readfuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(cnap_lint_open_alternative);
+
+/* Whether an expression calls a function of the extension. */
+static bool
+calls_extension(Node *node, void *context)
+{
+	Oid			extension = *(Oid *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) &&
+		getExtensionOfObject(ProcedureRelationId,
+							 castNode(FuncExpr, node)->funcid) == extension)
+		return true;
+	return expression_tree_walker(node, calls_extension, context);
+}
+
+/*
+ * Whether an expression has an OR with a check on one side, and on another one
+ * something without a column.
+ */
+static bool
+has_open_alternative(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (is_orclause(node))
+	{
+		bool		check = false;
+		bool		open = false;
+		ListCell   *lc;
+
+		foreach(lc, castNode(BoolExpr, node)->args)
+		{
+			if (calls_extension(lfirst(lc), context))
+				check = true;
+			else if (!contain_var_clause(lfirst(lc)))
+				open = true;
+		}
+		if (check && open)
+			return true;
+	}
+	return expression_tree_walker(node, has_open_alternative, context);
+}
+
+/*
+ * cnap.lint_open_alternative(expression pg_node_tree) -> boolean
+ *
+ * Nobody can make a value of that type, so this reads what stands in a catalog.
+ */
+Datum
+cnap_lint_open_alternative(PG_FUNCTION_ARGS)
+{
+	char	   *expression = TextDatumGetCString(PG_GETARG_DATUM(0));
+	Oid			extension = getExtensionOfObject(ProcedureRelationId,
+												 fcinfo->flinfo->fn_oid);
+
+	PG_RETURN_BOOL(has_open_alternative(stringToNode(expression), &extension));
+}

@@ -1,0 +1,168 @@
+/*
+ * Findings about what reads protected tables in somebody else's name.
+ *
+ * A view reads as its owner, one with security_invoker as whoever queries it,
+ * also from within another view.  So what matters is who owns the view that
+ * names a protected table, and whether somebody else gets at it: by a
+ * privilege, or through views that do.  Policies bind every owner but
+ * superusers and roles with BYPASSRLS.  A materialized view holds rows that no
+ * policy sees any more.
+ *
+ * To read the extension's own tables takes their owner, so they are looked at
+ * in the same way.
+ */
+CREATE FUNCTION cnap.lint_views(guarded oid[]) RETURNS SETOF cnap.finding
+LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH RECURSIVE reads AS MATERIALIZED (
+	SELECT DISTINCT r.ev_class AS reader, d.refobjid AS source, c.relkind IN ('v', 'm') AS passes_on
+	FROM pg_depend d
+		JOIN pg_rewrite r ON r.oid = d.objid
+		JOIN pg_class c ON c.oid = r.ev_class
+	WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+		AND d.refobjid <> r.ev_class
+), reaching AS (
+	SELECT reader AS relation, passes_on FROM reads WHERE source IN (SELECT unnest(guarded))
+	UNION
+	SELECT reads.reader, reads.passes_on
+	FROM reaching JOIN reads ON reads.source = reaching.relation
+	WHERE reaching.passes_on
+), reader AS MATERIALIZED (
+	SELECT c.oid AS relation, c.relkind, c.relowner, o.rolsuper OR o.rolbypassrls AS bypasses,
+		c.relkind = 'v' AND EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
+			WHERE option_name = 'security_invoker' AND option_value::boolean) AS invoker
+	FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
+	WHERE c.oid IN (SELECT relation FROM reaching)
+), granted AS MATERIALIZED (
+	SELECT r.relation, string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names
+	FROM reader r
+		JOIN (SELECT oid, relacl FROM pg_class WHERE relacl IS NOT NULL
+			UNION ALL
+			SELECT attrelid, attacl FROM pg_attribute WHERE attacl IS NOT NULL) a (relation, acl)
+			USING (relation)
+		CROSS JOIN aclexplode(a.acl) acl
+		LEFT JOIN pg_roles g ON g.oid = acl.grantee
+	WHERE acl.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+		AND acl.grantee <> r.relowner AND g.rolsuper IS NOT TRUE
+	GROUP BY r.relation
+), exposed AS (
+	SELECT relation FROM granted
+	UNION
+	SELECT reads.source
+	FROM exposed
+		JOIN reader ON reader.relation = exposed.relation AND reader.relkind <> 'm' AND NOT reader.invoker
+		JOIN reads ON reads.reader = reader.relation
+		JOIN reader inner_reader ON inner_reader.relation = reads.source
+), direct AS MATERIALIZED (
+	SELECT reader AS relation, min(source) AS source
+	FROM reads
+	WHERE source IN (SELECT unnest(guarded))
+	GROUP BY reader
+), open AS MATERIALIZED (
+	SELECT r.*, direct.source
+	FROM reader r LEFT JOIN direct USING (relation)
+	WHERE r.relation IN (SELECT relation FROM exposed)
+), closing AS (
+	SELECT relation, string_agg(statement, ' ' ORDER BY statement) AS statements
+	FROM (SELECT relation, format('REVOKE ALL ON TABLE %s FROM %s CASCADE;', relation::regclass, names)
+		FROM granted
+		UNION ALL
+		SELECT reads.source, format('ALTER VIEW %s SET (security_invoker = true);', open.relation::regclass)
+		FROM open JOIN reads ON reads.reader = open.relation
+		WHERE open.relkind = 'v' AND NOT open.invoker) s (relation, statement)
+	WHERE relation IN (SELECT relation FROM open WHERE relkind = 'm')
+	GROUP BY relation
+), dropping AS (
+	SELECT r.ev_class AS relation,
+		string_agg(DISTINCT format('DROP RULE %I ON %s;', r.rulename, r.ev_class::regclass), ' ') AS statements
+	FROM pg_rewrite r
+		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+	WHERE r.ev_class IN (SELECT relation FROM open WHERE relkind NOT IN ('v', 'm'))
+		AND d.refobjid IN (SELECT unnest(guarded))
+	GROUP BY r.ev_class
+)
+
+SELECT 'error', CASE relkind WHEN 'v' THEN 'view_bypasses' ELSE 'rule_bypasses' END, relation::regclass::text,
+	format('reads %s as %s, whom no policy binds', source::regclass, relowner::regrole),
+	CASE relkind WHEN 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', relation::regclass)
+		ELSE dropping.statements END, 1
+FROM open LEFT JOIN dropping USING (relation)
+WHERE relkind <> 'm' AND bypasses AND NOT invoker AND source IS NOT NULL
+
+UNION ALL
+SELECT CASE WHEN bypasses THEN 'error' ELSE 'warning' END, 'materialized_view', relation::regclass::text,
+	'shows everybody the rows that were visible to whoever refreshed it', statements, 1
+FROM open LEFT JOIN closing USING (relation)
+WHERE relkind = 'm'
+$$;
+COMMENT ON FUNCTION cnap.lint_views(oid[]) IS
+'the findings about views and materialized views';
+
+CREATE FUNCTION cnap.lint_functions(guarded oid[]) RETURNS SETOF cnap.finding
+LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH RECURSIVE source (relation) AS (
+	SELECT unnest(guarded)
+	UNION
+	SELECT r.ev_class
+	FROM source
+		JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = source.relation
+			AND d.classid = 'pg_rewrite'::regclass
+		JOIN pg_rewrite r ON r.oid = d.objid
+		JOIN pg_class c ON c.oid = r.ev_class
+	WHERE c.relkind IN ('v', 'm')
+), definer AS MATERIALIZED (
+	SELECT p.oid AS function, o.rolname, p.prosqlbody IS NOT NULL AS parsed, p.prosrc, p.proconfig,
+		o.rolsuper OR o.rolbypassrls AS bypasses,
+		has_parameter_privilege(o.oid, 'cnap.user_id', 'SET') AS sets_identity
+	FROM pg_proc p
+		JOIN pg_roles o ON o.oid = p.proowner
+		JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.prosecdef AND p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')
+		AND (p.proacl IS NULL
+			OR EXISTS (SELECT FROM aclexplode(p.proacl) acl LEFT JOIN pg_roles g ON g.oid = acl.grantee
+				WHERE acl.grantee <> p.proowner AND g.rolsuper IS NOT TRUE)
+			OR p.oid IN (SELECT tgfoid FROM pg_trigger))
+), word AS MATERIALIZED (
+	SELECT function, rolname, replace(coalesce(quoted, lower(word)), '""', '"') AS relname
+	FROM definer,
+		regexp_matches(regexp_replace(prosrc, '--[^\n]*|/\*.*?\*/', ' ', 'g'),
+			'"((?:[^"]|"")+)"|([^][[:space:][:cntrl:]!"#%&''()*+,./:;<=>?@\\^`{|}~-]+)', 'g') match,
+		LATERAL (SELECT match[1], match[2]) part (quoted, word)
+	WHERE bypasses AND NOT parsed
+)
+
+SELECT 'error', 'function_bypasses', function::regprocedure::text,
+	format('reads %s as %I, whom no policy binds', min(d.refobjid::regclass::text), rolname),
+	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
+FROM definer
+	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = definer.function
+		AND d.refclassid = 'pg_class'::regclass
+WHERE bypasses AND parsed AND d.refobjid IN (SELECT relation FROM source)
+GROUP BY function, rolname
+
+UNION ALL
+SELECT 'warning', 'function_may_bypass', function::regprocedure::text,
+	format('names %s, and is executed as %I, whom no policy binds', min(c.oid::regclass::text), rolname),
+	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
+FROM word JOIN pg_class c ON c.relname = word.relname
+WHERE c.oid IN (SELECT relation FROM source)
+	AND (c.relnamespace <> 'cnap'::regnamespace
+		OR EXISTS (SELECT FROM word qualifier
+			WHERE qualifier.function = word.function AND qualifier.relname = 'cnap'))
+GROUP BY function, rolname
+
+UNION ALL
+SELECT 'warning', 'function_sets_identity', function::regprocedure::text,
+	format('sets cnap.user_id as %I, for everybody who may execute it', rolname),
+	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
+FROM definer
+WHERE sets_identity
+	AND (array_to_string(proconfig, ' ') LIKE '%cnap.user\_id=%'
+		OR CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END LIKE '%cnap.user\_id%')
+$$;
+COMMENT ON FUNCTION cnap.lint_functions(oid[]) IS
+'the findings about functions with SECURITY DEFINER';

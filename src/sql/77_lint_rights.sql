@@ -1,0 +1,225 @@
+/*
+ * Findings about privileges, roles, settings and the extension's own objects.
+ */
+CREATE FUNCTION cnap.lint_revocations(acl aclitem[], owner oid, object text)
+RETURNS TABLE (grantee oid, privilege text, revocation text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- what is taken from the first of a chain of grantees falls for the others
+	WITH RECURSIVE item AS MATERIALIZED (
+		SELECT * FROM aclexplode(acl)
+	), chain AS (
+		SELECT grantee, privilege_type, grantee AS first FROM item WHERE grantor = owner AND grantee <> owner
+		UNION
+		SELECT item.grantee, item.privilege_type, chain.first
+		FROM chain JOIN item ON (item.grantor, item.privilege_type) = (chain.grantee, chain.privilege_type)
+	)
+	SELECT grantee, privilege_type,
+		string_agg(format('REVOKE %s%s ON %s FROM %s CASCADE;',
+			CASE WHEN first <> grantee THEN 'GRANT OPTION FOR ' END,
+			privilege_type, object, cnap.lint_role(first)), ' ' ORDER BY first)
+	FROM chain
+	WHERE grantee <> owner
+		AND NOT EXISTS (SELECT FROM pg_roles WHERE oid = grantee AND rolsuper)
+	GROUP BY grantee, privilege_type
+$$;
+COMMENT ON FUNCTION cnap.lint_revocations(aclitem[], oid, text) IS
+'the privileges of others than the owner and superusers, and the statement with which the owner takes each of them away';
+
+CREATE FUNCTION cnap.lint_grants(under_protection oid[]) RETURNS SETOF cnap.finding
+LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH guarded AS MATERIALIZED (
+	SELECT c.oid, c.relname, c.relnamespace, c.relowner, c.relacl, own.oid IS NOT NULL AS own
+	FROM pg_class c LEFT JOIN cnap.lint_members('pg_class') own (oid) ON own.oid = c.oid
+	WHERE own.oid IS NOT NULL OR c.oid IN (SELECT unnest(under_protection))
+), acl AS MATERIALIZED (
+	SELECT g.oid, g.relname, g.relowner, g.own, acl.*, grantee.rolsuper IS NOT TRUE AS matters
+	FROM guarded g
+		JOIN (SELECT oid, relacl FROM guarded
+			UNION ALL
+			SELECT attrelid, attacl FROM pg_attribute WHERE attacl IS NOT NULL) a (oid, items)
+			USING (oid)
+		CROSS JOIN aclexplode(a.items) acl
+		LEFT JOIN pg_roles grantee ON grantee.oid = acl.grantee
+	WHERE acl.grantee <> g.relowner
+), unsafe AS (
+	SELECT * FROM acl
+	WHERE CASE WHEN NOT own THEN privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+		ELSE NOT (privilege_type = 'REFERENCES' AND relname IN ('organization', 'workspace')) END
+)
+
+SELECT CASE WHEN own OR bool_or(privilege_type IN ('TRUNCATE', 'TRIGGER') AND matters) THEN 'error' ELSE 'warning' END,
+	CASE WHEN own THEN 'extension_grant' ELSE 'table_grant' END, oid::regclass::text,
+	format(CASE WHEN own THEN '%s granted to %s, who get past the functions of the extension'
+			ELSE '%s granted to %s, and no policy applies to that' END,
+		string_agg(DISTINCT privilege_type, ', ') FILTER (WHERE matters),
+		string_agg(DISTINCT cnap.lint_role(grantee), ', ') FILTER (WHERE matters)),
+	format('REVOKE %s ON %s FROM %s CASCADE;', string_agg(DISTINCT privilege_type, ', '), oid::regclass,
+		string_agg(DISTINCT cnap.lint_role(grantee), ', ') FILTER (WHERE grantor = relowner)), 1
+FROM unsafe
+GROUP BY oid, own
+HAVING bool_or(matters)
+
+UNION ALL
+SELECT 'warning', 'default_grant',
+	format('default privileges of %I%s', r.rolname, ' in schema ' || nullif(d.defaclnamespace, 0)::regnamespace::text),
+	format('%s on each new table granted to %s, and no policy applies to that',
+		string_agg(DISTINCT acl.privilege_type, ', '),
+		string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ')),
+	format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE %s ON TABLES FROM %s;', r.rolname,
+		' IN SCHEMA ' || nullif(d.defaclnamespace, 0)::regnamespace::text,
+		string_agg(DISTINCT acl.privilege_type, ', '),
+		string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ')), 1
+FROM pg_default_acl d
+	JOIN pg_roles r ON r.oid = d.defaclrole
+	CROSS JOIN aclexplode(d.defaclacl) acl
+	LEFT JOIN pg_roles grantee ON grantee.oid = acl.grantee
+WHERE d.defaclobjtype = 'r' AND acl.privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+	AND acl.grantee <> d.defaclrole AND grantee.rolsuper IS NOT TRUE
+	AND EXISTS (SELECT FROM guarded g
+		WHERE NOT g.own AND (g.relnamespace = d.defaclnamespace
+			OR d.defaclnamespace = 0 AND g.relowner = d.defaclrole))
+GROUP BY r.rolname, d.defaclnamespace
+
+UNION ALL
+SELECT CASE g.grantee WHEN 0 THEN 'error' ELSE 'warning' END, 'extension_grant', p.oid::regprocedure::text,
+	format('granted to %s, for whom cnap_trust() was not called', cnap.lint_role(g.grantee)),
+	g.revocation, 1
+FROM pg_proc p
+	JOIN cnap.lint_members('pg_proc') own (oid) ON own.oid = p.oid
+	JOIN pg_init_privs i ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
+	CROSS JOIN cnap.lint_revocations(p.proacl, p.proowner, 'FUNCTION ' || p.oid::regprocedure::text) g
+WHERE 0 NOT IN (SELECT grantee FROM aclexplode(i.initprivs))
+	AND (g.grantee = 0 OR NOT has_parameter_privilege(g.grantee, 'cnap.user_id', 'SET'))
+
+UNION ALL
+SELECT CASE g.grantee WHEN 0 THEN 'error' ELSE 'warning' END, 'identity_grant', cnap.lint_role(g.grantee),
+	CASE g.grantee WHEN 0 THEN 'everybody can be any user'
+		ELSE 'can be any user, but cnap_trust() was not called for it in this database' END,
+	g.revocation, 1
+FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
+WHERE p.parname = 'cnap.user_id' AND g.privilege = 'SET'
+	AND (g.grantee = 0
+		OR has_database_privilege(g.grantee, current_database(), 'CONNECT')
+			AND NOT has_function_privilege(g.grantee, '@extschema@.cnap_can_access(text, uuid)', 'EXECUTE'))
+
+UNION ALL
+SELECT 'error', 'claims_grant', cnap.lint_role(g.grantee),
+	format('can be any user, by setting %s', p.parname),
+	g.revocation, 1
+FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
+WHERE p.parname IN ('cnap.claims_setting', 'cnap.claims_key')
+$$;
+COMMENT ON FUNCTION cnap.lint_grants(oid[]) IS 'the findings about privileges';
+
+CREATE FUNCTION cnap.lint_roles(under_protection oid[]) RETURNS SETOF cnap.finding
+LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- PostgreSQL 16 gave memberships the options SET and INHERIT
+WITH RECURSIVE member AS MATERIALIZED (
+	SELECT roleid, member,
+		coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) AS may_set,
+		coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) AS inherits,
+		CASE WHEN to_jsonb(m) ? 'set_option' THEN format(' GRANTED BY %s', grantor::regrole) END AS granted_by
+	FROM pg_auth_members m
+), can_login AS (
+	SELECT oid FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
+	UNION
+	SELECT m.roleid FROM can_login JOIN member m ON m.member = can_login.oid WHERE m.may_set OR m.inherits
+), owner AS MATERIALIZED (
+	SELECT DISTINCT relowner AS oid FROM pg_class WHERE oid IN (SELECT unnest(under_protection))
+)
+
+SELECT CASE WHEN r.rolsuper THEN 'notice' ELSE 'warning' END, 'role_bypasses', quote_ident(r.rolname),
+	format('can log in, and no policy binds a %s', CASE WHEN r.rolsuper THEN 'superuser' ELSE 'role with BYPASSRLS' END),
+	format('ALTER ROLE %I%s%s;', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END,
+		CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END), 1
+FROM pg_roles r
+WHERE r.rolcanlogin AND (r.rolsuper OR r.rolbypassrls)
+	AND r.oid <> 10 AND r.oid <> (SELECT extowner FROM pg_extension WHERE extname = 'cnap_org')
+	AND cardinality(under_protection) > 0
+
+UNION ALL
+SELECT DISTINCT 'warning', 'role_may_bypass', m.member::regrole::text,
+	format('can become %I, whom no policy binds', r.rolname),
+	string_agg(format('REVOKE %I FROM %s%s CASCADE;', r.rolname, m.member::regrole, m.granted_by), ' '), 1
+FROM member m
+	JOIN pg_roles r ON r.oid = m.roleid
+	JOIN can_login l ON l.oid = m.member
+WHERE m.may_set AND (r.rolsuper OR r.rolbypassrls) AND cardinality(under_protection) > 0
+GROUP BY m.member, r.rolname
+
+UNION ALL
+SELECT 'notice', 'role_owns', m.member::regrole::text,
+	format('can switch protection off, as a member of %I, who owns protected tables', r.rolname),
+	string_agg(format('REVOKE %I FROM %s%s CASCADE;', r.rolname, m.member::regrole, m.granted_by), ' '), 1
+FROM member m
+	JOIN pg_roles r ON r.oid = m.roleid
+	JOIN owner o ON o.oid = r.oid
+	JOIN can_login l ON l.oid = m.member
+WHERE (m.may_set OR m.inherits) AND NOT (r.rolsuper OR r.rolbypassrls)
+GROUP BY m.member, r.rolname
+$$;
+COMMENT ON FUNCTION cnap.lint_roles(oid[]) IS
+'the findings about roles that no policy binds, and about those who can become one';
+
+CREATE FUNCTION cnap.lint_settings() RETURNS SETOF cnap.finding
+LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH setting AS MATERIALIZED (
+	SELECT s.setdatabase, s.setrole, part.name, part.value,
+		CASE WHEN s.setrole = 0 AND s.setdatabase <> 0 THEN format('DATABASE %I', current_database())
+			ELSE format('ROLE %s%s', CASE s.setrole WHEN 0 THEN 'ALL' ELSE s.setrole::regrole::text END,
+				CASE WHEN s.setdatabase <> 0 THEN format(' IN DATABASE %I', current_database()) END)
+			END AS target
+	FROM pg_db_role_setting s,
+		unnest(s.setconfig) config,
+		LATERAL (SELECT split_part(config, '=', 1), substr(config, strpos(config, '=') + 1)) part (name, value)
+	WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+)
+
+SELECT 'error', 'identity_default', target,
+	'everybody who connects is the same user',
+	format('ALTER %s RESET cnap.user_id;', target), 1
+FROM setting
+WHERE name = 'cnap.user_id' AND value <> '' AND setrole = 0
+
+UNION ALL
+SELECT CASE setrole WHEN 0 THEN 'warning' ELSE 'notice' END, 'claims_enabled', target,
+	format('whoever can send SQL of their own can set %s, and so be any user', value),
+	format('ALTER %s RESET cnap.claims_setting;', target), 1
+FROM setting
+WHERE name = 'cnap.claims_setting' AND value <> ''
+
+UNION ALL
+SELECT 'warning', 'claims_enabled', 'configuration of the server',
+	format('whoever can send SQL of their own can set %s, and so be any user', setting),
+	'ALTER SYSTEM RESET cnap.claims_setting;', 1
+FROM pg_settings
+WHERE name = 'cnap.claims_setting' AND setting <> '' AND source = 'configuration file'
+
+UNION ALL
+SELECT 'error', 'triggers_off', target,
+	'triggers do not fire, so rules are not checked, and nothing is audited',
+	format('ALTER %s RESET session_replication_role;', target), 1
+FROM setting
+WHERE name = 'session_replication_role' AND value = 'replica'
+
+UNION ALL
+SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclass),
+	CASE t.tgenabled WHEN 'D' THEN 'the trigger is disabled'
+		ELSE 'the trigger is not enabled as the extension needs it' END,
+	format('ALTER TABLE %s ENABLE %sTRIGGER %I;', t.tgrelid::regclass,
+		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' WHEN 'R' THEN 'REPLICA ' END, t.tgname), 1
+FROM (SELECT t.*, CASE WHEN t.tgname LIKE 'signal\_applied\_%' THEN 'R'
+			WHEN t.tgname LIKE 'signal\_%' THEN 'A' ELSE 'O' END AS wanted
+		FROM pg_trigger t JOIN cnap.lint_members('pg_class') own (oid) ON own.oid = t.tgrelid) t
+WHERE t.tgenabled <> t.wanted
+$$;
+COMMENT ON FUNCTION cnap.lint_settings() IS
+'the findings about settings, and about the triggers of the extension''s tables';

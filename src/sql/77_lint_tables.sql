@@ -1,0 +1,224 @@
+/*
+ * Findings about tables: those without protection, and those whose protection
+ * is not whole.
+ */
+CREATE FUNCTION cnap.lint_workspace_columns(names name[])
+RETURNS TABLE (relation oid, workspace_column name, type oid)
+LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT ON (a.attrelid) a.attrelid, a.attname, a.atttypid
+	FROM pg_attribute a
+		JOIN pg_class c ON c.oid = a.attrelid
+		JOIN pg_type t ON t.oid = a.atttypid
+		LEFT JOIN (SELECT f.conrelid, f.conkey[1]
+			FROM pg_constraint f
+			WHERE f.contype = 'f' AND f.confrelid = 'cnap.workspace'::regclass)
+			reference (relation, attnum) ON (reference.relation, reference.attnum) = (a.attrelid, a.attnum)
+	WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND c.oid >= 16384
+		AND a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
+		AND (reference.relation IS NOT NULL
+			OR 'uuid'::regtype IN (a.atttypid, t.typbasetype)
+				AND (a.attname LIKE '%workspace%' AND translate(a.attname, '_', '') ~ 'workspace(id|uuid)?$'
+					OR a.attname = ANY (names))
+			OR a.attname = 'workspace_id' AND t.typcategory = 'S')
+		AND c.oid NOT IN (SELECT cnap.lint_members('pg_class'))
+	ORDER BY a.attrelid, a.atttypid <> 'uuid'::regtype, a.attname <> 'workspace_id',
+		reference.relation IS NULL, a.attnum
+$$;
+COMMENT ON FUNCTION cnap.lint_workspace_columns(name[]) IS
+'the tables with a column that seems to hold a workspace: a foreign key to cnap.workspace, or a uuid named like one or with one of the names; of several columns the best. A column that is inherited counts for the parent';
+
+CREATE FUNCTION cnap.lint_tables(under_protection oid[]) RETURNS SETOF cnap.finding
+LANGUAGE sql STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH RECURSIVE command (place, code, name) AS (
+	VALUES (1, 'r'::"char", 'select'), (2, 'a', 'insert'), (3, 'w', 'update'), (4, 'd', 'delete')
+), policy AS MATERIALIZED (
+	SELECT * FROM cnap.policies('@extschema@')
+), own AS MATERIALIZED (
+	SELECT relation,
+		mode() WITHIN GROUP (ORDER BY workspace_column) AS attnum,
+		mode() WITHIN GROUP (ORDER BY permission DESC)
+			FILTER (WHERE NOT permissive AND command <> 'r') AS permission,
+		min(workspace_column) <> max(workspace_column)
+			OR min(permission) FILTER (WHERE NOT permissive AND command <> 'r')
+				<> max(permission) FILTER (WHERE NOT permissive AND command <> 'r')
+			OR coalesce(max(permission) FILTER (WHERE NOT permissive AND command = 'r') <> 'access', false)
+			AS torn,
+		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND NOT permissive), '{}') AS restricted,
+		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND permissive), '{}') AS permitted,
+		coalesce(array_agg(policy) FILTER (WHERE own AND permission IS NULL), '{}') AS altered,
+		coalesce(bool_or(permissive) FILTER (WHERE NOT own), false) AS others_permissive
+	FROM policy
+	GROUP BY relation
+	HAVING bool_or(own)
+), named AS MATERIALIZED (
+	SELECT own.*, a.attname, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity
+	FROM own
+		JOIN pg_class c ON c.oid = own.relation
+		LEFT JOIN pg_attribute a ON a.attrelid = own.relation AND a.attnum = own.attnum
+), candidate AS MATERIALIZED (
+	SELECT * FROM cnap.lint_workspace_columns(array(SELECT DISTINCT attname FROM named WHERE attname IS NOT NULL))
+), protection AS MATERIALIZED (
+	SELECT n.relation, n.relkind, n.relispartition, n.relrowsecurity, n.relforcerowsecurity, n.torn,
+		n.restricted, n.permitted, n.altered, n.others_permissive, n.attnum,
+		coalesce(n.attname, c.workspace_column) AS workspace_column,
+		coalesce(n.permission, 'access') AS permission
+	FROM named n LEFT JOIN candidate c ON c.relation = n.relation AND c.type = 'uuid'::regtype
+), offspring AS (
+	SELECT i.inhrelid AS relation, i.inhparent AS ancestor
+	FROM pg_inherits i
+	WHERE i.inhparent IN (SELECT relation FROM own) AND i.inhrelid NOT IN (SELECT relation FROM own)
+	UNION
+	SELECT i.inhrelid, o.ancestor
+	FROM offspring o JOIN pg_inherits i ON i.inhparent = o.relation
+	WHERE i.inhrelid NOT IN (SELECT relation FROM own)
+), covered AS MATERIALIZED (
+	SELECT relation FROM protection
+	UNION SELECT relation FROM candidate
+	UNION SELECT relation FROM offspring
+), reference AS MATERIALIZED (
+	SELECT f.conrelid AS relation, f.confrelid AS parent, f.conkey, f.conname
+	FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
+	WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid <> f.confrelid
+		AND c.relpersistence <> 't' AND f.conrelid NOT IN (SELECT relation FROM covered)
+), child AS (
+	SELECT r.* FROM reference r WHERE r.parent IN (SELECT relation FROM covered)
+	UNION
+	SELECT r.* FROM child JOIN reference r ON r.parent = child.relation
+), indexed AS MATERIALIZED (
+	SELECT DISTINCT i.indrelid AS relation, i.indkey[0] AS attnum
+	FROM pg_index i
+		JOIN pg_class c ON c.oid = i.indexrelid
+		JOIN pg_am m ON m.oid = c.relam
+	WHERE i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash')
+)
+
+-- switched off
+SELECT 'error', CASE WHEN relrowsecurity THEN 'row_security_not_forced' ELSE 'row_security_disabled' END,
+	relation::regclass::text,
+	CASE WHEN relrowsecurity THEN 'row-level security does not bind the owner of the table'
+		ELSE 'row-level security is switched off: the policies have no effect' END,
+	format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', relation::regclass), 1
+FROM protection
+WHERE NOT (relrowsecurity AND relforcerowsecurity)
+
+UNION ALL
+-- weakened by hand
+SELECT CASE WHEN array_to_string(altered, ' ') LIKE '%\_restrictive%' THEN 'error' ELSE 'warning' END,
+	'policy_altered', relation::regclass::text,
+	'no longer as cnap_protect() made them: ' || array_to_string(array(
+		SELECT quote_ident(name) FROM unnest(altered) name ORDER BY name), ', '),
+	cnap.lint_protect_call(relation, workspace_column, permission), 1
+FROM protection
+WHERE cardinality(altered) > 0
+
+UNION ALL
+SELECT 'error', 'policy_missing', relation::regclass::text,
+	'no restrictive policy for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
+	cnap.lint_protect_call(relation, workspace_column, permission), 1
+FROM protection p, command c
+WHERE c.code <> ALL (p.restricted) AND format('cnap_%s_restrictive', c.name) <> ALL (p.altered)
+GROUP BY relation, workspace_column, permission
+
+UNION ALL
+SELECT 'warning', 'policy_missing_permissive', relation::regclass::text,
+	'no permissive policy, so nobody gets through, for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
+	cnap.lint_protect_call(relation, workspace_column, permission), 1
+FROM protection p, command c
+WHERE NOT others_permissive
+	AND c.code <> ALL (p.permitted) AND format('cnap_%s_permissive', c.name) <> ALL (p.altered)
+GROUP BY relation, workspace_column, permission
+
+UNION ALL
+SELECT 'error', 'policy_disagreement', relation::regclass::text,
+	'the policies test different columns, or take different permissions for writing',
+	cnap.lint_protect_call(relation, workspace_column, permission), 1
+FROM protection
+WHERE torn
+
+UNION ALL
+-- without protection
+SELECT CASE WHEN handmade THEN 'warning' ELSE 'error' END, 'table_unprotected', relation::regclass::text,
+	format(CASE WHEN handmade
+			THEN 'column %I is tested by policies of the table''s own, which others can open'
+			ELSE 'no protection, and column %I seems to hold a workspace' END,
+		workspace_column),
+	cnap.lint_protect_call(relation, workspace_column, 'access'), 1
+FROM (SELECT c.*, r.relrowsecurity AND r.relforcerowsecurity
+			AND c.relation IN (SELECT unnest(under_protection)) AS handmade
+		FROM candidate c JOIN pg_class r ON r.oid = c.relation
+		WHERE r.relkind <> 'f' AND c.type = 'uuid'::regtype) c
+WHERE relation NOT IN (SELECT relation FROM own)
+
+UNION ALL
+SELECT 'warning', 'column_type', c.relation::regclass::text,
+	format('no protection, and column %I seems to hold a workspace, but is not a uuid', c.workspace_column),
+	format('ALTER TABLE %s ALTER COLUMN %2$I TYPE uuid USING %2$I::uuid;', c.relation::regclass, c.workspace_column), 1
+FROM candidate c JOIN pg_class r ON r.oid = c.relation
+WHERE r.relkind <> 'f' AND c.type <> 'uuid'::regtype AND c.relation NOT IN (SELECT relation FROM own)
+
+UNION ALL
+SELECT CASE WHEN a.attnotnull THEN 'error' ELSE 'warning' END,
+	'child_unprotected', c.relation::regclass::text,
+	format('no protection, and its rows belong to those of %s by the foreign key %I', c.parent::regclass, c.conname),
+	format('SELECT %s.cnap_protect_child(%L, %L);', '@extschema@', c.relation::regclass, a.attname),
+	c.step
+FROM (SELECT DISTINCT ON (child.relation) child.*,
+			CASE WHEN protection.relation IS NULL THEN 2 ELSE 1 END AS step
+		FROM child LEFT JOIN protection ON protection.relation = child.parent
+		ORDER BY child.relation, protection.relation IS NULL, child.conname) c
+	JOIN pg_attribute a ON a.attrelid = c.relation AND a.attnum = c.conkey[1]
+
+UNION ALL
+SELECT 'error', 'partition_unprotected', o.relation::regclass::text,
+	format('protected as a part of %s alone: queries of the table itself are not', p.relation::regclass),
+	cnap.lint_protect_call(p.relation, p.workspace_column, p.permission), 1
+FROM (SELECT relation, min(ancestor) AS ancestor FROM offspring GROUP BY relation) o
+	JOIN protection p ON p.relation = o.ancestor
+	JOIN pg_class c ON c.oid = o.relation
+WHERE c.relkind <> 'f'
+
+UNION ALL
+SELECT 'error', 'foreign_table', c.oid::regclass::text,
+	'PostgreSQL has no row-level security for foreign tables, and others than the owner may use it',
+	format('REVOKE ALL ON TABLE %s FROM %s CASCADE;', c.oid::regclass, others.names), 1
+FROM pg_class c,
+	LATERAL (SELECT string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names
+		FROM aclexplode(c.relacl) acl
+		WHERE acl.grantee <> c.relowner) others
+WHERE c.relkind = 'f' AND others.names IS NOT NULL
+	AND c.oid IN (SELECT relation FROM candidate UNION ALL SELECT relation FROM offspring)
+
+UNION ALL
+-- slow
+SELECT 'warning', 'index_missing', top::regclass::text,
+	format('no index leads with column %I, so every query reads the whole table', workspace_column),
+	format('CREATE INDEX %sON %s (%I);',
+		CASE WHEN bool_or(relation = top) THEN 'CONCURRENTLY ' ELSE '' END,
+		top::regclass, workspace_column), 1
+FROM (SELECT p.relation, p.workspace_column, coalesce(root.relation, p.relation) AS top
+		FROM protection p
+			LEFT JOIN protection root ON p.relispartition AND root.relation = pg_partition_root(p.relation)
+		WHERE p.relkind = 'r' AND p.attnum IS NOT NULL
+			AND (p.relation, p.attnum) NOT IN (SELECT relation, attnum FROM indexed)) bare
+GROUP BY top, workspace_column
+
+UNION ALL
+SELECT 'warning', 'policy_without_index', relation::regclass::text,
+	format('policy %I lets rows through by a condition without a column, so that no index can be used', policy),
+	cnap.lint_protect_call(relation, workspace_column, permission), 1
+FROM (SELECT p.relation, p.policy, t.permission, t.restricted, coalesce(t.workspace_column, c.workspace_column) AS workspace_column,
+			CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command
+		FROM policy p
+			JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
+			LEFT JOIN protection t ON t.relation = p.relation
+			LEFT JOIN candidate c ON c.relation = p.relation AND c.type = 'uuid'::regtype
+		WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
+			AND cnap.lint_open_alternative(q.polqual)) found
+WHERE command <> ALL (coalesce(restricted, '{}'))
+$$;
+COMMENT ON FUNCTION cnap.lint_tables(oid[]) IS
+'the findings about tables: without protection, with one that is not whole, without an index';
