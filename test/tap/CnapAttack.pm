@@ -246,7 +246,8 @@ sub attempts_to_set_for_role
 }
 
 # calls(NODE, NAME => VALUE...): pairs of the signature of a public function and a call with all of
-# its arguments, in order. The values are SQL, by the arguments' names, or else by their types.
+# its arguments, in order. The values are SQL, by the arguments' names, as 'cnap_authenticate.token' or
+# 'token', or else by their types.
 my %values = (
 	user_id => "'gus'", new_owner => "'gus'", owner => 'NULL', successor => "'carol'",
 	organization => "'$ACME'", slug => "'a-slug'", logo => "'https://logo.example'",
@@ -273,7 +274,8 @@ sub calls
 		push @signatures, $signature if !$call{$signature};
 		$call{$signature}{function} = $function;
 		next if $type eq '';
-		my $value = $type eq 'uuid' && $name eq 'user_id' ? $value{uuid}
+		my $value = $value{ ($function =~ s/.*\.//r) . ".$name" };
+		$value //= $type eq 'uuid' && $name eq 'user_id' ? $value{uuid}
 		  : $name ne 'name' || $type eq 'name' ? $value{$name} // $value{$type} : $value{$type};
 		push @{ $call{$signature}{arguments} }, "$name => CAST($value AS $schema.$type)";
 	}

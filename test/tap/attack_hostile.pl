@@ -218,7 +218,10 @@ foreach my $person (
 	[ 'nobody-knows' ])
 {
 	my ($name, %values) = @$person;
-	my $calls = [ calls($node, %values, regclass => "'dev.t'") ];
+	my $token = act_as($node, 'postgres', $name, q{SELECT cnap_create_access_token('a script')});
+	my $token_id = $admin->query("SELECT id FROM cnap.access_token WHERE token_hash = sha256('$token')");
+	my $calls = [ calls($node, %values, regclass => "'dev.t'",
+		'cnap_authenticate.token' => "'$token'", token_id => "'$token_id'") ];
 
 	$admin->query('DROP TABLE IF EXISTS dev.t; CREATE TABLE dev.t (workspace_id uuid); ALTER TABLE dev.t OWNER TO cnap_app; GRANT USAGE, CREATE ON SCHEMA dev TO cnap_app');
 	my $expected = results($name, $calls, $quiet_path);
