@@ -93,8 +93,10 @@ have_pgbouncer() {
 	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null
 }
 
+# What the tests fetch from npm takes Node.js 18 or newer.
 have_npm() {
-	command -v node >/dev/null && command -v npm >/dev/null
+	command -v npm >/dev/null &&
+		node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
 }
 
 # The major version of the server found, else of the one that the distribution has
@@ -181,7 +183,9 @@ need() {
 		as_root apt-get update -q </dev/null
 		read -ra packages < <(packages_for "${missing[@]}" | xargs)
 		apt_install "${packages[@]}"
-		find_server || die "no PostgreSQL after the installation"
+		for thing in "${missing[@]}"; do
+			"have_$thing" || die "after the installation, $thing is still missing, or too old"
+		done
 	fi
 	if [ "$(server_major)" -lt 15 ]; then
 		die "PostgreSQL 15 or newer is needed, this is $("$PG_CONFIG" --version)"

@@ -31,7 +31,7 @@ const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'graphql.'));
 atExit(() => fs.rmSync(directory, { recursive: true }));
 
 function quiet(pool, schema, options) {
-	return postgraphile(pool, schema, { ...options, disableQueryLog: true, disableWarnings: true });
+	return postgraphile(pool, schema, { ...options, disableQueryLog: true });
 }
 
 // Who sends a request, as an application has found out
@@ -161,6 +161,7 @@ async function main() {
 
 	await world.system.query(`
 		CREATE FUNCTION app.who() RETURNS text LANGUAGE sql STABLE AS 'SELECT cnap_current_user()';
+		CREATE TYPE app.token AS (role text, user_id text);
 		CREATE VIEW app.my_workspace AS SELECT id, name, section::text FROM cnap_workspaces();
 		GRANT SELECT ON app.my_workspace TO graphql_app, graphql_plain, graphql_web`);
 
@@ -177,7 +178,7 @@ async function main() {
 		quiet(pool, 'app', { pgSettings: (request) =>
 			({ role: 'graphql_web', 'jwt.claims.user_id': userOf(request) }) }), asHeader);
 	settings = await way('a token that PostGraphile checks', world, 'graphql_login', (pool) =>
-		quiet(pool, 'app', { jwtSecret: SECRET, pgDefaultRole: 'graphql_web' }), asToken);
+		quiet(pool, 'app', { jwtSecret: SECRET, jwtPgTypeIdentifier: 'app.token', pgDefaultRole: 'graphql_web' }), asToken);
 	is(settings.find((values) => values.includes('jwt.claims.user_id')).filter((_, i) => i % 2 === 0).slice(0, 2),
 		['role', 'jwt.claims.user_id'], 'here claims come after the role, which need not be trusted for them');
 
