@@ -34,7 +34,6 @@
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
 
 #include "relations.h"
 
