@@ -501,6 +501,49 @@ record_install_link(const Change *change)
 }
 
 /*
+ * An invitation is created, sent again, accepted, declined, revoked, or
+ * deleted.  The log outlives people, so the address is not in it.
+ */
+static void
+record_invitation(const Change *change)
+{
+	HeapTuple	row = change->after ? change->after : change->before;
+	char	   *outcome = get_text(change, row, Anum_invitation_outcome);
+	bool		isnull;
+	Datum		person;
+	Entry		entry;
+
+	begin_entry(&entry, "invitation.create");
+	entry.organization = get_uuid(change, row, Anum_invitation_organization_id);
+	entry.workspace = get_uuid(change, row, Anum_invitation_workspace_id);
+	append_pair(&entry.detail, "id",
+				CnapUuidString(DatumGetUUIDP(get_current(change, Anum_invitation_id))));
+	append_pair(&entry.detail, "role", get_role(change, row, Anum_invitation_role));
+
+	if (change->after == NULL)
+	{
+		CnapWorkspace workspace;
+
+		if (entry.organization != NULL ? !CnapOrganizationExists(entry.organization) :
+			!CnapFindWorkspace(entry.workspace, &workspace))
+			return;
+		entry.action = "invitation.delete";
+	}
+	else if (change->before != NULL &&
+			 (outcome == NULL || !changed(change, Anum_invitation_outcome)))
+		entry.action = "invitation.resend";
+	else if (change->before != NULL)
+	{
+		entry.action = strcmp(outcome, "accepted") == 0 ? "invitation.accept" :
+			strcmp(outcome, "declined") == 0 ? "invitation.decline" : "invitation.revoke";
+		person = get(change, row, Anum_invitation_outcome_by, &isnull);
+		if (!isnull && strcmp(outcome, "revoked") != 0)
+			entry.subject = DatumGetTextPP(person);
+	}
+	record(&entry);
+}
+
+/*
  * cnap.record_change(): trigger, after the change of a row
  *
  * The memory is that of the trigger call.
@@ -543,6 +586,9 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_INSTALL_LINK:
 			record_install_link(&change);
+			break;
+		case CNAP_INVITATION:
+			record_invitation(&change);
 			break;
 		default:
 			elog(ERROR, "table \"%s\" is not audited",

@@ -83,8 +83,15 @@ CnapKeepOrganization(const pg_uuid_t *id)
 	return lock_row(&lock, id);
 }
 
-static void
-lock_workspace(const pg_uuid_t *id)
+void
+CnapHoldOrganization(const pg_uuid_t *id)
+{
+	if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+}
+
+void
+CnapHoldWorkspace(const pg_uuid_t *id)
 {
 	static CnapStatement lock = {
 		"SELECT FROM cnap.workspace WHERE id = $1 FOR NO KEY UPDATE",
@@ -101,6 +108,13 @@ CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id)
 	return actor->user == NULL ||
 		CnapOrganizationAllows(CnapOrganizationRole(id, actor->user),
 							   CNAP_ORGANIZATION_SEE);
+}
+
+bool
+CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id)
+{
+	return actor->user == NULL ||
+		(CnapFindAccess(actor->user, id).ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
 }
 
 static void
@@ -130,8 +144,7 @@ CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 	check_organization(id, what, act);
 	if (lock == CNAP_CHANGE)
 	{
-		if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
-			CnapSerializationFailure();
+		CnapHoldOrganization(id);
 		check_organization(id, what, act);
 	}
 }
@@ -195,7 +208,7 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 	check_workspace(id, permission, act);
 	if (lock == CNAP_CHANGE)
 	{
-		lock_workspace(id);
+		CnapHoldWorkspace(id);
 		check_workspace(id, permission, act);
 	}
 }
@@ -226,7 +239,7 @@ CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
 	CnapGetActor(&act->actor);
 	act->workspace = workspace;
 	check_revocation(workspace, act);
-	lock_workspace(workspace);
+	CnapHoldWorkspace(workspace);
 	check_revocation(workspace, act);
 }
 

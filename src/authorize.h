@@ -48,6 +48,14 @@ extern Datum CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permissio
 
 /* Whether the actor may know of it at all. */
 extern bool CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id);
+extern bool CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id);
+
+/*
+ * Locks the object's row against other changes, if there is one.  Raises 40001
+ * (serialization_failure) where the transaction's snapshot does not have it.
+ */
+extern void CnapHoldOrganization(const pg_uuid_t *id);
+extern void CnapHoldWorkspace(const pg_uuid_t *id);
 
 /* Locks an organization's row against other changes; false: there is none. */
 extern bool CnapLockOrganization(const pg_uuid_t *id);

@@ -426,6 +426,60 @@ CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link)
 	return find_install_link(&key, link);
 }
 
+/* Fetches the invitation that a key finds.  False: there is none. */
+static bool
+find_invitation(ScanKey key, CnapInvitation *invitation)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		found;
+
+	begin_lookup(&lookup, CNAP_INVITATION, NULL, 1, key);
+	tuple = systable_getnext(lookup.scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+		Datum		value;
+
+		value = column(&lookup, tuple, Anum_invitation_id, &isnull);
+		invitation->id = *DatumGetUUIDP(value);
+		value = column(&lookup, tuple, Anum_invitation_organization_id, &isnull);
+		invitation->to_organization = !isnull;
+		if (isnull)
+			value = column(&lookup, tuple, Anum_invitation_workspace_id, &isnull);
+		invitation->object = *DatumGetUUIDP(value);
+		value = column(&lookup, tuple, Anum_invitation_role, &isnull);
+		invitation->role = CnapRoleFromOid(DatumGetObjectId(value));
+		value = column(&lookup, tuple, Anum_invitation_inviter, &isnull);
+		invitation->inviter = isnull ? NULL : DatumGetTextPCopy(value);
+		column(&lookup, tuple, Anum_invitation_outcome, &isnull);
+		invitation->ended = !isnull;
+		invitation->valid = isnull &&
+			CnapHoldsUntil(end_column(&lookup, tuple, Anum_invitation_expires_at));
+	}
+	end_lookup(&lookup);
+	return found;
+}
+
+bool
+CnapFindInvitation(const pg_uuid_t *id, CnapInvitation *invitation)
+{
+	ScanKeyData key;
+
+	key_uuid(&key, Anum_invitation_id, id);
+	return find_invitation(&key, invitation);
+}
+
+bool
+CnapFindInvitationByHash(Datum hash, CnapInvitation *invitation)
+{
+	ScanKeyData key;
+
+	key_hash(&key, Anum_invitation_token_hash, hash);
+	return find_invitation(&key, invitation);
+}
+
 /* What CnapFindReach() is collecting. */
 typedef struct ReachList
 {

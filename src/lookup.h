@@ -70,6 +70,18 @@ typedef struct CnapInstallLink
 	bool		valid;			/* neither revoked, nor expired, nor used up */
 } CnapInstallLink;
 
+/* An invitation, and who could make it. */
+typedef struct CnapInvitation
+{
+	pg_uuid_t	id;
+	bool		to_organization;	/* rather than to a workspace */
+	pg_uuid_t	object;			/* that organization or workspace */
+	CnapRole	role;
+	text	   *inviter;		/* a null pointer: the system */
+	bool		ended;			/* accepted, declined or revoked */
+	bool		valid;			/* neither that, nor expired */
+} CnapInvitation;
+
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
 extern bool CnapHasOwner(const pg_uuid_t *organization);
@@ -83,6 +95,8 @@ extern bool CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token);
 extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
 extern bool CnapFindInstallLink(const pg_uuid_t *id, CnapInstallLink *link);
 extern bool CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link);
+extern bool CnapFindInvitation(const pg_uuid_t *id, CnapInvitation *invitation);
+extern bool CnapFindInvitationByHash(Datum hash, CnapInvitation *invitation);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
 
 /* Whether what ends then, or with DT_NOEND never, has not ended yet. */

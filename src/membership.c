@@ -16,8 +16,8 @@
 #include "utils/builtins.h"
 
 #include "arguments.h"
-#include "authorize.h"
 #include "lookup.h"
+#include "membership.h"
 
 PG_FUNCTION_INFO_V1(cnap_add_organization_member);
 PG_FUNCTION_INFO_V1(cnap_set_organization_role);
@@ -27,24 +27,6 @@ PG_FUNCTION_INFO_V1(cnap_add_workspace_member);
 PG_FUNCTION_INFO_V1(cnap_set_workspace_role);
 PG_FUNCTION_INFO_V1(cnap_remove_workspace_member);
 PG_FUNCTION_INFO_V1(cnap_leave_workspace);
-
-/* A kind of membership. */
-typedef struct Kind
-{
-	const char *name;			/* also of the SQL functions' first argument */
-	CnapRole	highest;		/* role that a member can have */
-	CnapRole	(*role_of) (const pg_uuid_t *id, text *user);
-
-	/* Raises the errors of authorize.h for those who do not even see it. */
-	void		(*authorize) (const pg_uuid_t *id, CnapAct *act);
-
-	/* Refuses those who may not add or remove somebody with that role. */
-	void		(*require_on_role) (const CnapAct *act, CnapRole role);
-
-	CnapStatement add;
-	CnapStatement set_role;
-	CnapStatement remove;
-} Kind;
 
 /* ---- organizations ---- */
 
@@ -60,12 +42,22 @@ require_on_organization_role(const CnapAct *act, CnapRole role)
 	CnapRequireOrganizationAct(act->role, CnapOrganizationActOnRole(role));
 }
 
-static Kind organization = {
+static bool
+allows_on_organization_role(const pg_uuid_t *id, text *user, CnapRole role)
+{
+	return CnapOrganizationAllows(CnapOrganizationRole(id, user),
+								  CnapOrganizationActOnRole(role));
+}
+
+CnapMembership CnapOrganizationMembership = {
 	"organization",
 	CNAP_ROLE_OWNER,
 	CnapOrganizationRole,
+	CnapSeesOrganization,
 	authorize_organization,
 	require_on_organization_role,
+	allows_on_organization_role,
+	CnapHoldOrganization,
 	{
 		"INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by)"
 		" VALUES ($1, $2, $3::cnap.role, $4)",
@@ -96,6 +88,13 @@ require_on_workspace_role(const CnapAct *act, CnapRole role)
 	CnapRequirePermission(act->ways, CnapPermissionOnRole(role));
 }
 
+static bool
+allows_on_workspace_role(const pg_uuid_t *id, text *user, CnapRole role)
+{
+	return (CnapFindAccess(user, id).ways &
+			CnapWaysThatAllow(CnapPermissionOnRole(role))) != 0;
+}
+
 /* The owner's role in a workspace stands in the workspace's own row. */
 static CnapRole
 workspace_role_of(const pg_uuid_t *id, text *user)
@@ -107,12 +106,15 @@ workspace_role_of(const pg_uuid_t *id, text *user)
 	return CnapDirectRole(id, user);
 }
 
-static Kind workspace = {
+CnapMembership CnapWorkspaceMembership = {
 	"workspace",
 	CNAP_ROLE_ADMIN,
 	workspace_role_of,
+	CnapSeesWorkspace,
 	authorize_workspace,
 	require_on_workspace_role,
+	allows_on_workspace_role,
+	CnapHoldWorkspace,
 	{
 		"INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by)"
 		" VALUES ($1, $2, $3::cnap.role, $4)",
@@ -132,7 +134,7 @@ static Kind workspace = {
 /* ---- what both have in common ---- */
 
 static void
-not_a_member(const Kind *kind, text *user)
+not_a_member(const CnapMembership *kind, text *user)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -145,7 +147,7 @@ not_a_member(const Kind *kind, text *user)
  * of a workspace is not one of its members: ownership is transferred.
  */
 static CnapRole
-target_role(const Kind *kind, const pg_uuid_t *id, text *user)
+target_role(const CnapMembership *kind, const pg_uuid_t *id, text *user)
 {
 	CnapRole	role = kind->role_of(id, user);
 
@@ -160,21 +162,13 @@ target_role(const Kind *kind, const pg_uuid_t *id, text *user)
 	return role;
 }
 
-/* (object, user_id, role) -> void */
-static Datum
-add_member(FunctionCallInfo fcinfo, Kind *kind)
+void
+CnapAddMember(const CnapAct *act, CnapMembership *kind, const pg_uuid_t *id,
+			  text *user, CnapRole role, text *added_by)
 {
-	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
-	CnapAct		act;
-	text	   *user;
-	CnapRole	role;
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 
-	kind->authorize(id, &act);
-	user = CnapRequiredUserId(fcinfo, 1, "user_id");
-	role = CnapRequiredRole(fcinfo, 2, kind->highest);
-	kind->require_on_role(&act, role);
 	if (kind->role_of(id, user) != CNAP_ROLE_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
@@ -184,15 +178,31 @@ add_member(FunctionCallInfo fcinfo, Kind *kind)
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
 	values[2] = CStringGetTextDatum(CnapRoleName(role));
-	values[3] = PointerGetDatum(act.actor.user);
-	nulls[3] = act.actor.user != NULL ? ' ' : 'n';
-	CnapExecuteAct(&act, &kind->add, values, nulls);
+	values[3] = PointerGetDatum(added_by);
+	nulls[3] = added_by != NULL ? ' ' : 'n';
+	CnapExecuteAct(act, &kind->add, values, nulls);
+}
+
+/* (object, user_id, role) -> void */
+static Datum
+add_member(FunctionCallInfo fcinfo, CnapMembership *kind)
+{
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
+	CnapAct		act;
+	text	   *user;
+	CnapRole	role;
+
+	kind->authorize(id, &act);
+	user = CnapRequiredUserId(fcinfo, 1, "user_id");
+	role = CnapRequiredRole(fcinfo, 2, kind->highest);
+	kind->require_on_role(&act, role);
+	CnapAddMember(&act, kind, id, user, role, act.actor.user);
 	PG_RETURN_VOID();
 }
 
 /* (object, user_id, role) -> void */
 static Datum
-set_role(FunctionCallInfo fcinfo, Kind *kind)
+set_role(FunctionCallInfo fcinfo, CnapMembership *kind)
 {
 	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
 	CnapAct		act;
@@ -215,7 +225,7 @@ set_role(FunctionCallInfo fcinfo, Kind *kind)
 
 /* (object, user_id) -> void */
 static Datum
-remove_member(FunctionCallInfo fcinfo, Kind *kind)
+remove_member(FunctionCallInfo fcinfo, CnapMembership *kind)
 {
 	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, kind->name);
 	CnapAct		act;
@@ -240,7 +250,7 @@ remove_member(FunctionCallInfo fcinfo, Kind *kind)
 
 /* (object) -> void, for the current user */
 static Datum
-leave(FunctionCallInfo fcinfo, Kind *kind)
+leave(FunctionCallInfo fcinfo, CnapMembership *kind)
 {
 	const pg_uuid_t *id;
 	CnapAct		act;
@@ -262,47 +272,47 @@ leave(FunctionCallInfo fcinfo, Kind *kind)
 Datum
 cnap_add_organization_member(PG_FUNCTION_ARGS)
 {
-	return add_member(fcinfo, &organization);
+	return add_member(fcinfo, &CnapOrganizationMembership);
 }
 
 Datum
 cnap_set_organization_role(PG_FUNCTION_ARGS)
 {
-	return set_role(fcinfo, &organization);
+	return set_role(fcinfo, &CnapOrganizationMembership);
 }
 
 Datum
 cnap_remove_organization_member(PG_FUNCTION_ARGS)
 {
-	return remove_member(fcinfo, &organization);
+	return remove_member(fcinfo, &CnapOrganizationMembership);
 }
 
 Datum
 cnap_leave_organization(PG_FUNCTION_ARGS)
 {
-	return leave(fcinfo, &organization);
+	return leave(fcinfo, &CnapOrganizationMembership);
 }
 
 Datum
 cnap_add_workspace_member(PG_FUNCTION_ARGS)
 {
-	return add_member(fcinfo, &workspace);
+	return add_member(fcinfo, &CnapWorkspaceMembership);
 }
 
 Datum
 cnap_set_workspace_role(PG_FUNCTION_ARGS)
 {
-	return set_role(fcinfo, &workspace);
+	return set_role(fcinfo, &CnapWorkspaceMembership);
 }
 
 Datum
 cnap_remove_workspace_member(PG_FUNCTION_ARGS)
 {
-	return remove_member(fcinfo, &workspace);
+	return remove_member(fcinfo, &CnapWorkspaceMembership);
 }
 
 Datum
 cnap_leave_workspace(PG_FUNCTION_ARGS)
 {
-	return leave(fcinfo, &workspace);
+	return leave(fcinfo, &CnapWorkspaceMembership);
 }

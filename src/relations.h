@@ -25,6 +25,7 @@ typedef enum CnapTable
 	CNAP_ACCESS_TOKEN,
 	CNAP_ACCESS_TOKEN_USE,
 	CNAP_INSTALL_LINK,
+	CNAP_INVITATION,
 	CNAP_ACCESS_EPOCH,
 	CNAP_WORKSPACE_EPOCH,
 	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
@@ -79,6 +80,16 @@ typedef enum CnapTable
 #define Anum_install_link_uses 8
 #define Anum_install_link_expires_at 9
 #define Anum_install_link_revoked_at 10
+
+#define Anum_invitation_id 1
+#define Anum_invitation_organization_id 2
+#define Anum_invitation_workspace_id 3
+#define Anum_invitation_token_hash 4
+#define Anum_invitation_role 5
+#define Anum_invitation_inviter 6
+#define Anum_invitation_expires_at 7
+#define Anum_invitation_outcome 8
+#define Anum_invitation_outcome_by 10
 
 /* The two tables of members are alike, and access tokens have the same user_id. */
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id

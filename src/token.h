@@ -11,6 +11,7 @@
 /* What a token begins with says what it is for. */
 #define CNAP_ACCESS_TOKEN_PREFIX "cnap_pat_"
 #define CNAP_INSTALL_LINK_PREFIX "cnap_link_"
+#define CNAP_INVITATION_PREFIX "cnap_invite_"
 
 /*
  * A new token, palloc'd in the caller's context, and its hash: a bytea, which

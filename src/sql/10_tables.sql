@@ -137,6 +137,45 @@ COMMENT ON TABLE cnap.install_link IS
 COMMENT ON COLUMN cnap.install_link.duration IS 'how long after the redemption the management ends; null: never';
 CREATE INDEX install_link_organization_id_idx ON cnap.install_link (organization_id);
 
+CREATE TABLE cnap.invitation (
+	id uuid CONSTRAINT invitation_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
+	organization_id uuid
+		CONSTRAINT invitation_organization_id_fkey
+		REFERENCES cnap.organization (id) ON DELETE CASCADE,
+	workspace_id uuid
+		CONSTRAINT invitation_workspace_id_fkey
+		REFERENCES cnap.workspace (id) ON DELETE CASCADE,
+	token_hash bytea NOT NULL
+		CONSTRAINT invitation_token_hash_key UNIQUE
+		CONSTRAINT invitation_token_hash_format CHECK (octet_length(token_hash) = 32),
+	role cnap.role NOT NULL DEFAULT 'member',
+	inviter cnap.user_id,
+	expires_at timestamptz NOT NULL,
+	outcome text
+		CONSTRAINT invitation_outcome_known CHECK (outcome IN ('accepted', 'declined', 'revoked')),
+	outcome_at timestamptz,
+	outcome_by cnap.user_id,
+	email text
+		CONSTRAINT invitation_email_format CHECK (cnap.is_email(email)),
+	sent_at timestamptz NOT NULL DEFAULT now(),
+	created_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT invitation_to_one_thing CHECK (num_nonnulls(organization_id, workspace_id) = 1),
+	CONSTRAINT invitation_role_not_owner CHECK (workspace_id IS NULL OR role IN ('member', 'admin')),
+	CONSTRAINT invitation_expires_later CHECK (expires_at > sent_at),
+	CONSTRAINT invitation_outcome_whole CHECK (
+		(outcome IS NULL) = (outcome_at IS NULL)
+		AND (outcome IS NOT NULL OR outcome_by IS NULL))
+);
+COMMENT ON TABLE cnap.invitation IS
+'invitations to organizations and to workspaces; of the token there is the SHA-256';
+COMMENT ON COLUMN cnap.invitation.inviter IS
+'with whose right to add such a member the invitation falls; null is the system';
+COMMENT ON COLUMN cnap.invitation.email IS
+'where the application delivers the token; not compared with anything';
+COMMENT ON COLUMN cnap.invitation.sent_at IS 'since when there is this token';
+CREATE INDEX invitation_organization_id_idx ON cnap.invitation (organization_id);
+CREATE INDEX invitation_workspace_id_idx ON cnap.invitation (workspace_id);
+
 CREATE TABLE cnap.audit_log (
 	id bigint GENERATED ALWAYS AS IDENTITY
 		CONSTRAINT audit_log_pkey PRIMARY KEY,
@@ -196,5 +235,6 @@ SELECT pg_extension_config_dump('cnap.workspace_member', '');
 SELECT pg_extension_config_dump('cnap.access_token', '');
 SELECT pg_extension_config_dump('cnap.access_token_use', '');
 SELECT pg_extension_config_dump('cnap.install_link', '');
+SELECT pg_extension_config_dump('cnap.invitation', '');
 SELECT pg_extension_config_dump('cnap.audit_log', '');
 SELECT pg_extension_config_dump('cnap.audit_log_id_seq', '');

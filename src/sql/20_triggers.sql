@@ -120,6 +120,15 @@ CREATE TRIGGER record_update AFTER UPDATE ON cnap.install_link
 	FOR EACH ROW WHEN (OLD.uses < NEW.uses OR OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
 	EXECUTE FUNCTION cnap.record_change();
 
+CREATE TRIGGER record_change AFTER DELETE ON cnap.invitation
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.invitation
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_update AFTER UPDATE ON cnap.invitation
+	FOR EACH ROW WHEN (OLD.token_hash <> NEW.token_hash OR OLD.outcome IS NULL AND NEW.outcome IS NOT NULL)
+	EXECUTE FUNCTION cnap.record_change();
+
 CREATE TRIGGER before_write BEFORE UPDATE OR DELETE ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log

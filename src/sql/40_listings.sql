@@ -185,6 +185,61 @@ $$;
 COMMENT ON FUNCTION cnap.list_install_links(uuid) IS 'rows of cnap_install_links()';
 REVOKE ALL ON FUNCTION cnap.list_install_links(uuid) FROM PUBLIC;
 
+CREATE FUNCTION cnap.show_invitation(invitation_id uuid)
+RETURNS TABLE (kind text, id uuid, name text, role cnap.role, inviter text, email text,
+	expires_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+	SELECT CASE WHEN o.id IS NOT NULL THEN 'organization' ELSE 'workspace' END,
+		coalesce(o.id, w.id), coalesce(o.name, w.name), i.role, i.inviter, i.email, i.expires_at
+	FROM cnap.invitation i
+		LEFT JOIN cnap.organization o ON o.id = i.organization_id
+		LEFT JOIN cnap.workspace w ON w.id = i.workspace_id
+	WHERE i.id = invitation_id
+$$;
+COMMENT ON FUNCTION cnap.show_invitation(uuid) IS 'rows of cnap_invitation()';
+REVOKE ALL ON FUNCTION cnap.show_invitation(uuid) FROM PUBLIC;
+
+CREATE VIEW cnap.invitation_state AS
+	SELECT i.id, i.organization_id, i.workspace_id, i.email, i.role,
+		CASE
+			WHEN i.outcome IS NOT NULL THEN i.outcome
+			WHEN i.expires_at > clock_timestamp() THEN 'pending'
+			ELSE 'expired'
+		END AS state,
+		i.inviter, i.created_at, i.expires_at, i.outcome_at, i.outcome_by
+	FROM cnap.invitation i;
+COMMENT ON VIEW cnap.invitation_state IS
+'the invitations as they are shown to those who invite, without what tells anything of the tokens';
+
+CREATE FUNCTION cnap.list_organization_invitations(organization uuid)
+RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,
+	created_at timestamptz, expires_at timestamptz, ended_at timestamptz, ended_by text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT i.id, i.email, i.role, i.state, i.inviter, i.created_at, i.expires_at,
+		i.outcome_at, i.outcome_by
+	FROM cnap.invitation_state i
+	WHERE i.organization_id = organization
+	ORDER BY i.created_at DESC, i.id
+$$;
+COMMENT ON FUNCTION cnap.list_organization_invitations(uuid) IS 'rows of cnap_invitations()';
+REVOKE ALL ON FUNCTION cnap.list_organization_invitations(uuid) FROM PUBLIC;
+
+CREATE FUNCTION cnap.list_workspace_invitations(workspace uuid)
+RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,
+	created_at timestamptz, expires_at timestamptz, ended_at timestamptz, ended_by text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT i.id, i.email, i.role, i.state, i.inviter, i.created_at, i.expires_at,
+		i.outcome_at, i.outcome_by
+	FROM cnap.invitation_state i
+	WHERE i.workspace_id = workspace
+	ORDER BY i.created_at DESC, i.id
+$$;
+COMMENT ON FUNCTION cnap.list_workspace_invitations(uuid) IS 'rows of cnap_workspace_invitations()';
+REVOKE ALL ON FUNCTION cnap.list_workspace_invitations(uuid) FROM PUBLIC;
+
 CREATE FUNCTION cnap.list_access_tokens(person text)
 RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
 	last_used_at timestamptz, revoked_at timestamptz)

@@ -86,7 +86,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
 		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
-		'access token id', 'install link', 'install link id', 'required boolean']) kind;
+		'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'required boolean']) kind;
 -- null, and empty, where they are; and what is as long as it can be
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'
@@ -151,7 +151,15 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	FROM (SELECT * FROM test.bad_token('cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq')
 		UNION ALL VALUES ('unknown', '''cnap_link_aaaabbbbccccddddeeeeffffgggghhhh3bqsc5y'''),
 			('an access token', '''cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q''')) bad;
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT 'invitation', what, literal, '22023', 'invalid or expired invitation'
+	FROM (SELECT * FROM test.bad_token('cnap_invite_p2xw4hq7zk3mvb6ntcy5rdsjaeoiugfmxkwvcqi')
+		UNION ALL VALUES ('unknown', '''cnap_invite_aaaabbbbccccddddeeeeffffgggghhhhrzxy5ma'''),
+			('an install link', '''cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq''')) bad;
 INSERT INTO test.probe (kind, what, literal, state, message) VALUES
+	('invitation id', 'unknown id', '{unknown}', '42704', 'invitation "{id}" does not exist'),
+	('invitation id', 'somebody else''s', '{foreign_invitation}', '42704', 'invitation "{id}" does not exist'),
+	('invitation id', 'id of an organization', '{vendor}', '42704', 'invitation "{id}" does not exist'),
 	('install link id', 'unknown id', '{unknown}', '42704', 'install link "{id}" does not exist'),
 	('install link id', 'somebody else''s', '{foreign_link}', '42704', 'install link "{id}" does not exist'),
 	('install link id', 'id of an organization', '{vendor}', '42704', 'install link "{id}" does not exist'),

@@ -71,7 +71,8 @@ CREATE TABLE test.user_column AS
 SELECT set_eq('SELECT relname::text, attname::text FROM test.user_column', $$ VALUES
 	('organization', 'created_by'), ('organization_member', 'user_id'), ('organization_member', 'added_by'),
 	('workspace', 'owner_id'), ('workspace_member', 'user_id'), ('workspace_member', 'added_by'),
-	('access_token', 'user_id'), ('install_link', 'created_by'), ('audit_log', 'actor'), ('audit_log', 'subject')
+	('access_token', 'user_id'), ('install_link', 'created_by'),
+	('invitation', 'inviter'), ('invitation', 'outcome_by'), ('audit_log', 'actor'), ('audit_log', 'subject')
 	$$, 'the columns that hold user ids have the domain');
 SELECT is(test.direct(format(statement, value)),
 	test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false),
@@ -249,7 +250,7 @@ FROM (VALUES
 	('TRUNCATE cnap.organization_member',
 		test.line('23001', 'organizations would lose their last owners', false)),
 	('TRUNCATE cnap.organization CASCADE', test.line('00000', NULL, true)),
-	('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link',
+	('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.invitation',
 		test.line('00000', NULL, true)),
 	-- triggers that fire in the middle do not let it through
 	('SET CONSTRAINTS ALL DEFERRED; DELETE FROM cnap.organization_member WHERE user_id = ''rita''', test.last_owner('rival'))

@@ -33,6 +33,9 @@ INSERT INTO test.named VALUES
 	('foreign_token', '00000000-0000-4000-8000-0000000000c2'),
 	('link', '00000000-0000-4000-8000-0000000000d1'),
 	('foreign_link', '00000000-0000-4000-8000-0000000000d2'),
+	('invitation', '00000000-0000-4000-8000-0000000000e1'),
+	('foreign_invitation', '00000000-0000-4000-8000-0000000000e2'),
+	('workspace_invitation', '00000000-0000-4000-8000-0000000000e3'),
 	('unknown', '00000000-0000-4000-8000-0000000000ff');
 
 CREATE FUNCTION test.id(name text) RETURNS uuid STABLE
@@ -68,6 +71,10 @@ INSERT INTO cnap.access_token (id, user_id, name, token_hash) VALUES
 INSERT INTO cnap.install_link (id, organization_id, token_hash) VALUES
 	(test.id('link'), test.id('vendor'), sha256('cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq')),
 	(test.id('foreign_link'), test.id('rival'), sha256('another'));
+INSERT INTO cnap.invitation (id, organization_id, workspace_id, token_hash, role, inviter, expires_at) VALUES
+	(test.id('invitation'), test.id('vendor'), NULL, sha256('cnap_invite_p2xw4hq7zk3mvb6ntcy5rdsjaeoiugfmxkwvcqi'), 'member', 'anna', now() + interval '7 days'),
+	(test.id('foreign_invitation'), test.id('rival'), NULL, sha256('another'), 'admin', 'rita', now() + interval '7 days'),
+	(test.id('workspace_invitation'), NULL, test.id('ws'), sha256('cnap_invite_k5wz3tq2xh7nvb4mpcy6rdsjaeoiugflpqgrv7i'), 'admin', 'wanda', now() + interval '7 days');
 
 /* Puts the ids of the fixture in the place of {name}, as untyped literals. */
 CREATE FUNCTION test.expand(statement text) RETURNS text
