@@ -1,0 +1,257 @@
+#
+# attack_leaks.pl: to learn of rows that one may not see
+#
+# mia sees two of the workspaces. She writes her own statements, as the role plain or the application
+# server's, with functions, operators, views and triggers of her own, and listens to errors, plans,
+# estimates, statistics, sequences and constraints.
+#
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CnapAttack;
+use CnapModel;
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_world('main', 'compute_query_id = on');
+my $admin = connect_to($node, undef, qq{
+	CREATE ROLE mia LOGIN;
+	ALTER ROLE mia SET cnap.user_id = 'mia';
+	GRANT plain TO mia;
+	CREATE SCHEMA own AUTHORIZATION mia;
+	CREATE TABLE app.secret (id int PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace,
+		note text UNIQUE, amount numeric, CHECK (amount > 0));
+	INSERT INTO app.secret SELECT n + own, (CASE WHEN own = 0 THEN CASE n % 2 WHEN 0 THEN '$W1' ELSE '$W2' END ELSE '$W3' END)::uuid,
+			CASE WHEN own = 0 THEN 'seen ' ELSE 'UNSEEN ' END || n, n + own
+		FROM generate_series(1, 1000) n, LATERAL (SELECT CASE WHEN n % 5 = 0 THEN 0 ELSE 777000 END) o (own);
+	CREATE INDEX ON app.secret (workspace_id);
+	CREATE INDEX ON app.secret (amount);
+	CREATE STATISTICS app.s ON workspace_id, note FROM app.secret;
+	SELECT cnap_protect('app.secret');
+	GRANT SELECT, INSERT, UPDATE, DELETE ON app.secret TO plain;
+	ANALYZE app.secret});
+my $mia = connect_to($node, 'mia');
+
+is($mia->query('SELECT count(*), count(*) FILTER (WHERE note ~ $$^seen$$) FROM app.secret'), '200|200', '(mia sees 200 of 1000 rows)');
+
+# ---- code of her own in a statement on the table ----
+
+$mia->query(q{
+	CREATE FUNCTION own.tell(text) RETURNS boolean COST 0.0000001 LANGUAGE plpgsql
+	AS $$ BEGIN RAISE WARNING 'told %', $1; RETURN true; END $$;
+	CREATE FUNCTION own.tell(text, text) RETURNS boolean COST 0.0000001 LANGUAGE plpgsql
+	AS $$ BEGIN RAISE WARNING 'told % %', $1, $2; RETURN true; END $$;
+	CREATE FUNCTION own.tell_immutable(text) RETURNS boolean COST 0.0000001 IMMUTABLE PARALLEL SAFE LANGUAGE plpgsql
+	AS $$ BEGIN RAISE WARNING 'told %', $1; RETURN true; END $$;
+	CREATE FUNCTION own.compare(text, text) RETURNS int COST 0.0000001 IMMUTABLE LANGUAGE plpgsql
+	AS $$ BEGIN RAISE WARNING 'told % %', $1, $2; RETURN 0; END $$;
+	CREATE OPERATOR own.<<< (FUNCTION = own.tell, LEFTARG = text, RIGHTARG = text, RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
+	CREATE OPERATOR own.=== (FUNCTION = own.tell, LEFTARG = text, RIGHTARG = text, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
+	CREATE OPERATOR own.~~~ (FUNCTION = own.tell, LEFTARG = text, RIGHTARG = text, RESTRICT = likesel);
+	CREATE FUNCTION own.sum(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'told %', $2; RETURN $2; END $$;
+	CREATE AGGREGATE own.all_of(text) (SFUNC = own.sum, STYPE = text, INITCOND = '');
+	CREATE TYPE own.wrapped AS (note text);
+	CREATE DOMAIN own.checked AS text CHECK (own.tell(VALUE));
+	CREATE FUNCTION own.on_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'told %', OLD; RETURN NEW; END $$;
+	CREATE TABLE own.t (note text, id int);
+	INSERT INTO own.t SELECT 'probe ' || n, n FROM generate_series(1, 3) n;
+	ANALYZE own.t;
+	CREATE VIEW own.v AS SELECT * FROM app.secret WHERE own.tell(note);
+	CREATE VIEW own.barrier WITH (security_barrier) AS SELECT * FROM app.secret WHERE own.tell(note);
+	CREATE VIEW own.invoker WITH (security_invoker) AS SELECT * FROM app.secret WHERE own.tell(note)});
+my @statements = (
+	'a function in WHERE' => 'SELECT id FROM app.secret WHERE own.tell(note)',
+	'a function beside a constant' => q{SELECT id FROM app.secret WHERE own.tell(note) AND id < 50},
+	'a function beside an index' => q{SELECT id FROM app.secret WHERE amount > 10 AND own.tell(note)},
+	'a function beside the own workspace' => "SELECT id FROM app.secret WHERE own.tell(note) AND workspace_id = '$W1'",
+	"a function beside somebody else's workspace" => "SELECT id FROM app.secret WHERE own.tell(note) AND workspace_id = '$W3'",
+	'a function that pretends to be immutable' => 'SELECT id FROM app.secret WHERE own.tell_immutable(note)',
+	'a function under OR' => 'SELECT id FROM app.secret WHERE own.tell(note) OR id = 777003',
+	'a function under CASE' => 'SELECT id FROM app.secret WHERE CASE WHEN own.tell(note) THEN true ELSE false END',
+	'a function under COALESCE' => 'SELECT id FROM app.secret WHERE coalesce(own.tell(note), true)',
+	'an operator' => q{SELECT id FROM app.secret WHERE note OPERATOR(own.<<<) 'x'},
+	'an operator with an estimator of equality' => q{SELECT id FROM app.secret WHERE note OPERATOR(own.===) 'x'},
+	'an operator with an estimator of patterns' => q{SELECT id FROM app.secret WHERE note OPERATOR(own.~~~) 'x'},
+	'an operator with ANY' => q{SELECT id FROM app.secret WHERE note OPERATOR(own.===) ANY (ARRAY['a', 'b'])},
+	'an operator in a join' => 'SELECT s.id FROM app.secret s JOIN own.t ON s.note OPERATOR(own.===) t.note',
+	'an operator in an outer join' => 'SELECT s.id FROM own.t LEFT JOIN app.secret s ON s.note OPERATOR(own.<<<) t.note',
+	'an operator in a semi-join' => 'SELECT t.id FROM own.t WHERE EXISTS (SELECT FROM app.secret s WHERE s.note OPERATOR(own.===) t.note)',
+	'an operator in an anti-join' => 'SELECT t.id FROM own.t WHERE NOT EXISTS (SELECT FROM app.secret s WHERE s.note OPERATOR(own.===) t.note)',
+	'an error that tells' => q{SELECT id FROM app.secret WHERE note::int > 0},
+	'a cast' => 'SELECT id FROM app.secret WHERE (note::own.checked) IS NOT NULL',
+	'a division' => 'SELECT id FROM app.secret WHERE 1 / (id - 777003) IS NOT NULL',
+	'a row type' => 'SELECT id FROM app.secret WHERE (ROW(note)::own.wrapped) IS NOT NULL AND own.tell(note)',
+	'a whole row' => 'SELECT id FROM app.secret s WHERE own.tell(s::text)',
+	'the select list' => 'SELECT own.tell(note) FROM app.secret',
+	'ORDER BY' => 'SELECT id FROM app.secret ORDER BY own.tell(note)',
+	'GROUP BY' => 'SELECT count(*) FROM app.secret GROUP BY own.tell(note)',
+	'HAVING' => 'SELECT workspace_id FROM app.secret GROUP BY workspace_id HAVING bool_and(own.tell(note))',
+	'a window' => 'SELECT count(*) OVER (PARTITION BY own.tell(note)) FROM app.secret',
+	'DISTINCT ON' => 'SELECT DISTINCT ON (own.tell(note)) id FROM app.secret',
+	'LIMIT' => 'SELECT id FROM app.secret WHERE own.tell(note) LIMIT 5',
+	'an aggregate' => 'SELECT own.all_of(note) FROM app.secret',
+	'an aggregate with a filter' => 'SELECT count(*) FILTER (WHERE own.tell(note)) FROM app.secret',
+	'a subquery' => 'SELECT (SELECT bool_and(own.tell(note)) FROM app.secret)',
+	'a lateral subquery' => 'SELECT x FROM app.secret s, LATERAL (SELECT own.tell(s.note) x) l',
+	'a CTE' => 'WITH c AS (SELECT * FROM app.secret) SELECT id FROM c WHERE own.tell(note)',
+	'a CTE that is not materialized' => 'WITH c AS NOT MATERIALIZED (SELECT * FROM app.secret) SELECT id FROM c WHERE own.tell(note)',
+	'a set operation' => 'SELECT id FROM app.secret WHERE own.tell(note) EXCEPT SELECT 1',
+	'a sample' => 'SELECT id FROM app.secret TABLESAMPLE SYSTEM (100) WHERE own.tell(note)',
+	'the tuple id' => q{SELECT id FROM app.secret WHERE ctid = '(0,3)' AND own.tell(note)},
+	'a range of tuple ids' => q{SELECT id FROM app.secret WHERE ctid > '(0,0)' AND own.tell(note)},
+	'system columns' => 'SELECT id FROM app.secret WHERE own.tell(xmin::text || ctid::text || tableoid::regclass::text || note)',
+	'FOR UPDATE' => 'SELECT id FROM app.secret WHERE own.tell(note) FOR UPDATE',
+	'FOR KEY SHARE' => 'SELECT id FROM app.secret WHERE own.tell(note) FOR KEY SHARE SKIP LOCKED',
+	'UPDATE' => 'UPDATE app.secret SET amount = amount WHERE own.tell(note) RETURNING id',
+	'UPDATE without WHERE' => 'UPDATE app.secret SET amount = CASE WHEN own.tell(note) THEN amount END',
+	'UPDATE with a join' => 'UPDATE app.secret s SET amount = s.amount FROM own.t WHERE s.note OPERATOR(own.===) t.note',
+	'DELETE' => 'DELETE FROM app.secret WHERE own.tell(note) AND false',
+	'DELETE with a join' => 'DELETE FROM app.secret s USING own.t WHERE s.note OPERATOR(own.===) t.note RETURNING s.id',
+	'MERGE' => 'MERGE INTO app.secret s USING own.t ON s.note OPERATOR(own.===) t.note WHEN MATCHED AND own.tell(s.note) THEN DELETE',
+	'INSERT from it' => 'INSERT INTO own.t SELECT note, id FROM app.secret WHERE own.tell(note)',
+	'ON CONFLICT DO UPDATE' => "INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1) ON CONFLICT (id) DO UPDATE SET note = secret.note || own.tell(secret.note) RETURNING note",
+	'ON CONFLICT DO NOTHING' => "INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1) ON CONFLICT DO NOTHING RETURNING own.tell(note)",
+	'COPY of a query' => 'COPY (SELECT note FROM app.secret WHERE own.tell(note)) TO STDOUT',
+	'COPY' => 'COPY app.secret TO STDOUT',
+	'a view of her own' => 'SELECT id FROM own.v',
+	'a view with a barrier' => 'SELECT id FROM own.barrier WHERE own.tell(note)',
+	'a view of the invoker' => 'SELECT id FROM own.invoker',
+	'a materialized view' => 'CREATE MATERIALIZED VIEW own.m AS SELECT * FROM app.secret WHERE own.tell(note)',
+	'CREATE TABLE AS' => 'CREATE TABLE own.copy AS SELECT * FROM app.secret WHERE own.tell(note)',
+	'a cursor' => 'DECLARE c CURSOR FOR SELECT note FROM app.secret WHERE own.tell(note); FETCH ALL FROM c',
+	'a function of SQL' => q{CREATE FUNCTION own.f() RETURNS SETOF text LANGUAGE sql AS 'SELECT note FROM app.secret WHERE own.tell(note)'; SELECT own.f()},
+	'a function as another role' => q{CREATE FUNCTION own.f() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT note FROM app.secret WHERE own.tell(note)'; SELECT own.f()},
+	'query_to_xml' => q{SELECT query_to_xml('SELECT note FROM app.secret', true, false, '')},
+	'table_to_xml' => q{SELECT table_to_xml('app.secret', true, false, '')},
+	'database_to_xml' => q{SELECT schema_to_xml('app', true, false, '')},
+	'row_security off' => 'SET LOCAL row_security = off; SELECT note FROM app.secret',
+	'EXPLAIN ANALYZE' => 'EXPLAIN (ANALYZE, VERBOSE, COSTS off, TIMING off) SELECT id FROM app.secret WHERE own.tell(note)');
+my @plans = (
+	'any plan' => 'SELECT 1',
+	'no sequential scan' => 'SET enable_seqscan = off',
+	'no index scan' => 'SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off',
+	'no hash or merge' => 'SET enable_hashjoin = off; SET enable_mergejoin = off',
+	'parallel' => 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0');
+
+# What is hidden: a note, a workspace, or the number of a row
+my $hidden = qr/UNSEEN|$W3|\b777\d{3}\b/;
+$mia->quit;
+while (my ($plan, $settings) = splice @plans, 0, 2)
+{
+	my $session = connect_to($node, 'mia', "\\set VERBOSITY default", $settings);
+	for (my $i = 0; $i < @statements; $i += 2)
+	{
+		$session->query('BEGIN');
+		my $told = $session->attempt($statements[ $i + 1 ]) . $session->{error};
+		$session->attempt('ROLLBACK');
+		my ($leak) = $told =~ /^(.*$hidden.*)$/m;
+		is($leak, undef, "$statements[$i], $plan");
+	}
+	$session->quit;
+}
+
+# ---- what one may not even try ----
+
+$mia = connect_to($node, 'mia');
+my @refused = (
+	'COPY FROM' => 'COPY app.secret FROM STDIN' => '0A000',
+	'TRUNCATE' => 'TRUNCATE app.secret' => '42501',
+	'TRUNCATE CASCADE' => 'TRUNCATE app.secret CASCADE' => '42501',
+	'a foreign key to the table' => 'CREATE TABLE own.probe (id int REFERENCES app.secret)' => '42501',
+	'a foreign key to a unique column' => 'CREATE TABLE own.probe (note text REFERENCES app.secret (note))' => '42501',
+	'a foreign key to the workspaces' => 'CREATE TABLE own.probe (id uuid REFERENCES cnap.workspace)' => '42501',
+	'a foreign key to the organizations' => 'CREATE TABLE own.probe (id uuid REFERENCES cnap.organization)' => '42501',
+	'a trigger' => 'CREATE TRIGGER t BEFORE UPDATE OR DELETE ON app.secret FOR EACH ROW EXECUTE FUNCTION own.on_change()' => '42501',
+	'a trigger with a condition' => 'CREATE TRIGGER t BEFORE UPDATE ON app.secret FOR EACH ROW WHEN (own.tell(OLD.note)) EXECUTE FUNCTION own.on_change()' => '42501',
+	'a rule' => 'CREATE RULE r AS ON SELECT TO app.secret DO ALSO NOTIFY x' => '42501',
+	'an index on an expression' => 'CREATE INDEX ON app.secret (own.tell_immutable(note))' => '42501',
+	'statistics on an expression' => 'CREATE STATISTICS own.s ON own.tell_immutable(note), id FROM app.secret' => '42501',
+	'a constraint' => 'ALTER TABLE app.secret ADD CHECK (own.tell(note))' => '42501',
+	'a generated column' => 'ALTER TABLE app.secret ADD x boolean GENERATED ALWAYS AS (own.tell_immutable(note)) STORED' => '42501',
+	'another type of a column' => 'ALTER TABLE app.secret ALTER note TYPE text USING own.tell(note)::text' => '42501',
+	'a policy' => 'CREATE POLICY p ON app.secret USING (true)' => '42501',
+	'a child' => 'CREATE TABLE own.child () INHERITS (app.secret)' => '42501',
+	'CLUSTER' => 'CLUSTER app.secret USING secret_pkey' => '42501',
+	'ANALYZE with a function of hers' => 'CREATE INDEX ON app.secret (own.compare(note, note))' => '42501',
+	'a publication' => 'CREATE PUBLICATION p FOR TABLE app.secret' => '42501',
+	'a replication slot' => q{SELECT pg_create_logical_replication_slot('s', 'test_decoding')} => '42501',
+	'the file' => q{SELECT pg_read_binary_file(pg_relation_filepath('app.secret'))} => '42501',
+	'pg_statistic' => 'SELECT * FROM pg_statistic' => '42501',
+	'pg_statistic_ext_data' => 'SELECT * FROM pg_statistic_ext_data' => '42501');
+while (my ($attempt, $statement, $sqlstate) = splice @refused, 0, 3)
+{
+	refused($mia, $attempt, "BEGIN; $statement", $sqlstate);
+}
+foreach my $mode ('ACCESS SHARE', 'ROW SHARE', 'ROW EXCLUSIVE', 'SHARE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE')
+{
+	my @tables = split /\n/, $admin->query(q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'cnap'::regnamespace AND relkind IN ('r', 'p', 'v')});
+	my @locked = grep { $mia->attempt("BEGIN; LOCK $_ IN $mode MODE"); my $state = $mia->{sqlstate}; $mia->attempt('ROLLBACK'); $state ne '42501' } @tables;
+	is("@locked", '', "LOCK of the extension's tables IN $mode MODE");
+}
+
+# A lock on rows takes none that one does not see.
+{
+	my $erin = connect_to($node, 'cnap_app', q{SET cnap.user_id = 'erin'}, q{SET lock_timeout = '30s'});
+	$admin->query('GRANT UPDATE, SELECT ON app.secret TO cnap_app');
+	$mia->query('BEGIN; SELECT count(*) FROM (SELECT FROM app.secret FOR UPDATE) s');
+	$erin->query('UPDATE app.secret SET amount = amount');
+	is($erin->{sqlstate}, '00000', 'FOR UPDATE of all rows does not lock hidden ones');
+	$mia->query('ROLLBACK');
+	$erin->quit;
+}
+
+# ---- errors ----
+
+my $unknown = '00000000-0000-4000-8000-0000000000ff';
+
+# What a statement says, without the id that was given
+sub says
+{
+	my ($session, $statement, $id) = @_;
+	my $said = $session->attempt($statement) . $session->{error};
+
+	$session->attempt('ROLLBACK');
+	return $said =~ s/$id/ID/gr =~ s/\nLOCATION.*//sr;
+}
+
+foreach my $statement ("INSERT INTO app.secret VALUES (5000, 'ID', 'new', 1)", "INSERT INTO app.secret VALUES (5000, 'ID', NULL, -1)",
+	"UPDATE app.secret SET workspace_id = 'ID' WHERE id = 5", "SELECT * FROM app.secret WHERE workspace_id = 'ID'", "DELETE FROM app.secret WHERE workspace_id = 'ID'")
+{
+	is(says($mia, $statement =~ s/ID/$W3/r, $W3), says($mia, $statement =~ s/ID/$unknown/r, $unknown), "a hidden workspace is like an unknown one: $statement");
+}
+foreach my $statement (
+	"INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1)",
+	'UPDATE app.secret SET id = 777003 WHERE id = 5',
+	'UPDATE app.secret SET amount = -1', "DELETE FROM cnap.workspace WHERE id = '$W1'")
+{
+	unlike(says($mia, $statement, '777003'), qr/$hidden/, "an error tells no more of a row in the way than its key: $statement");
+}
+
+# Every public function, of what is hidden and of what there is not
+$admin->query(q{
+	INSERT INTO cnap.organization (id, name, slug) VALUES ('00000000-0000-4000-8000-0000000000b1', 'Beta', 'beta');
+	INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES ('00000000-0000-4000-8000-0000000000b1', 'erin', 'owner')});
+my $beta = '00000000-0000-4000-8000-0000000000b1';
+foreach my $role ('mia', 'plain', 'bare')
+{
+	my $session = connect_to($node, $role);
+	my %of = map {
+		my ($workspace, $organization) = @$_;
+		$workspace => { calls($node, uuid => "'$workspace'", organization => "'$organization'") }
+	} ([ $W3, $beta ], [ $unknown, $unknown ]);
+
+	foreach my $signature (sort keys %{ $of{$W3} })
+	{
+		next if $signature =~ /^cnap_(create|cache_stats|protect|unprotect)/;
+		my @said = map { $session->query('BEGIN'); says($session, $of{$_}{$signature}, qr/$_|$beta/) } $W3, $unknown;
+		is($said[0], $said[1], "$role: $signature of what is hidden, and of what there is not");
+	}
+	$session->quit;
+}
+
+$node->stop;
+done_testing();
