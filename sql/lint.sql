@@ -149,7 +149,13 @@ ANALYZE app.slow;
 GRANT SELECT ON app.slow TO regress_cnap_app;
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
-EXPLAIN (COSTS OFF) SELECT * FROM app.slow;
+DO $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) SELECT * FROM app.slow' INTO plan;
+	RAISE WARNING 'on an index: %', plan::text ~ 'Index Cond.*reachable';
+END $$;
 RESET cnap.user_id;
 RESET ROLE;
 DROP TABLE app.slow;

@@ -649,13 +649,14 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 
 /*
  * cnap.policies(checks regnamespace)
- *	 -> setof (relation, policy, command, permissive, own, workspace_column,
- *			   permission, parent)
+ *	 -> setof (relation, policy, command, permissive, own, permission,
+ *			   column_number, parent)
  *
  * Every policy of the database, as it is recognized; "checks" is the schema of
  * the public functions.  "own" are those that cnap_protect() would replace.
- * The last three are null for what is not in the shape of ours, and else there
- * is either a column or a parent.
+ * The last three are null for what is not in the shape of ours.  Without a
+ * parent, the column is that of the workspace, else the first that refers to
+ * the parent.
  */
 Datum
 cnap_policies(PG_FUNCTION_ARGS)
@@ -694,13 +695,13 @@ cnap_policies(PG_FUNCTION_ARGS)
 		values[2] = CharGetDatum(form->polcmd);
 		values[3] = BoolGetDatum(form->polpermissive);
 		values[4] = BoolGetDatum(in_shape || is_own_name(NameStr(form->polname)));
-		nulls[5] = !in_shape || policy.test.column == 0;
-		nulls[6] = !in_shape;
+		nulls[5] = nulls[6] = !in_shape;
 		nulls[7] = !in_shape || policy.test.column != 0;
 		if (in_shape)
 		{
-			values[5] = Int16GetDatum(policy.test.column);
-			values[6] = ObjectIdGetDatum(CnapPermissionToOid(policy.test.permission));
+			values[5] = ObjectIdGetDatum(CnapPermissionToOid(policy.test.permission));
+			values[6] = Int16GetDatum(policy.test.column != 0 ?
+									  policy.test.column : policy.test.link.child_keys[0]);
 			values[7] = ObjectIdGetDatum(policy.test.link.parent);
 		}
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);

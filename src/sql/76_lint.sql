@@ -16,17 +16,17 @@ CREATE TYPE cnap.finding AS (
 	object text,
 	finding text,
 	remedy text,
-	step integer		-- remedies of one rule with a lower step come first
+	step integer		-- parents before the tables that are protected through them
 );
 COMMENT ON TYPE cnap.finding IS 'a row of cnap_lint()';
 
 CREATE FUNCTION cnap.policies(checks regnamespace)
 RETURNS TABLE (relation oid, policy name, command "char", permissive boolean, own boolean,
-	workspace_column smallint, permission cnap.permission, parent oid)
+	permission cnap.permission, column_number smallint, parent oid)
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1000
 AS 'MODULE_PATHNAME', 'cnap_policies';
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
-'every policy of the database; own: one that cnap_protect() replaces; the permission that it tests, and the column or the parent, are null for a policy in another shape than those of cnap_protect() and cnap_protect_child(). checks: the schema of the public functions';
+'every policy of the database; own: one that cnap_protect() replaces; what follows is null for a policy in another shape than those of cnap_protect() and cnap_protect_child(): the permission that it takes, the column that holds the workspace or refers to the parent (the first of several), and the parent. checks: the schema of the public functions';
 
 CREATE FUNCTION cnap.lint_open_alternative(expression pg_node_tree) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE
@@ -70,17 +70,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.lint_role(oid) IS 'a grantee, as GRANT and REVOKE spell it';
 
-CREATE FUNCTION cnap.lint_protect_call(relation oid, workspace_column name, permission cnap.permission)
-RETURNS text
+CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name name,
+	permission cnap.permission) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT %s.cnap_protect(%L', '@extschema@', relation::regclass)
-		|| CASE WHEN workspace_column <> 'workspace_id'
-			THEN format(', workspace_column => %L', workspace_column) ELSE '' END
-		|| CASE WHEN permission <> 'access'
-			THEN format(', write_permission => %L', permission) ELSE '' END
-		|| ');'
+	SELECT CASE WHEN parent IS NOT NULL
+			THEN format('SELECT %s.cnap_protect_child(%L, %L', '@extschema@', relation::regclass, column_name)
+		ELSE format('SELECT %s.cnap_protect(%L', '@extschema@', relation::regclass)
+			|| CASE WHEN column_name <> 'workspace_id'
+				THEN format(', workspace_column => %L', column_name) ELSE '' END
+			|| CASE WHEN permission <> 'access'
+				THEN format(', write_permission => %L', permission) ELSE '' END
+		END || ');'
+	WHERE column_name IS NOT NULL
 $$;
-COMMENT ON FUNCTION cnap.lint_protect_call(oid, name, cnap.permission) IS
-'the statement that protects a table; null without a column or a permission';
+COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, cnap.permission) IS
+'the statement that protects a table: through its parent, if it has one, else by the column of the workspace; null without a column';

@@ -36,17 +36,16 @@ AS $$
 WITH RECURSIVE command (place, code, name) AS (
 	VALUES (1, 'r'::"char", 'select'), (2, 'a', 'insert'), (3, 'w', 'update'), (4, 'd', 'delete')
 ), policy AS MATERIALIZED (
-	SELECT * FROM cnap.policies('@extschema@')
+	-- way: by which parent, 0 for none, and which column
+	SELECT p.*, CASE WHEN permission IS NOT NULL THEN ARRAY[coalesce(parent, 0)::bigint, column_number] END AS way,
+		CASE WHEN NOT permissive AND command <> 'r' THEN permission END AS write_permission
+	FROM cnap.policies('@extschema@') p
 ), own AS MATERIALIZED (
 	SELECT relation,
-		mode() WITHIN GROUP (ORDER BY workspace_column) AS attnum,
-		mode() WITHIN GROUP (ORDER BY permission DESC)
-			FILTER (WHERE NOT permissive AND command <> 'r') AS permission,
-		min(workspace_column) <> max(workspace_column)
-			OR min(permission) FILTER (WHERE NOT permissive AND command <> 'r')
-				<> max(permission) FILTER (WHERE NOT permissive AND command <> 'r')
-			OR coalesce(max(permission) FILTER (WHERE NOT permissive AND command = 'r') <> 'access', false)
-			AS torn,
+		mode() WITHIN GROUP (ORDER BY way) AS way,
+		mode() WITHIN GROUP (ORDER BY write_permission DESC) AS permission,
+		coalesce(min(way) <> max(way) OR min(write_permission) <> max(write_permission)
+			OR max(permission) FILTER (WHERE NOT permissive AND command = 'r') <> 'access', false) AS torn,
 		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND NOT permissive), '{}') AS restricted,
 		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND permissive), '{}') AS permitted,
 		coalesce(array_agg(policy) FILTER (WHERE own AND permission IS NULL), '{}') AS altered,
@@ -54,19 +53,50 @@ WITH RECURSIVE command (place, code, name) AS (
 	FROM policy
 	GROUP BY relation
 	HAVING bool_or(own)
-), named AS MATERIALIZED (
-	SELECT own.*, a.attname, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity
+), workspace_column AS MATERIALIZED (
+	SELECT * FROM cnap.lint_workspace_columns(array(
+		SELECT DISTINCT a.attname
+		FROM own JOIN pg_attribute a ON a.attrelid = own.relation AND a.attnum = own.way[2]
+		WHERE own.way[1] = 0))
+), candidate AS MATERIALIZED (
+	SELECT * FROM workspace_column WHERE type = 'uuid'::regtype
+), key AS MATERIALIZED (
+	-- a column of one foreign key alone names it for cnap_protect_child()
+	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, k.attnum,
+		count(*) OVER (PARTITION BY f.conrelid, k.attnum) = 1 AS sole
+	FROM pg_constraint f
+		LEFT JOIN pg_constraint original ON original.oid = f.conparentid
+		CROSS JOIN unnest(f.conkey) k (attnum)
+	WHERE f.contype = 'f' AND original.conrelid IS DISTINCT FROM f.conrelid
+), reference AS MATERIALIZED (
+	SELECT k.oid, k.relation, k.parent, k.conname, k.conparentid, min(a.attname) FILTER (WHERE sole) AS column_name,
+		bool_and(a.attnotnull) AS not_null
+	FROM key k JOIN pg_attribute a ON a.attrelid = k.relation AND a.attnum = k.attnum
+	GROUP BY k.oid, k.relation, k.parent, k.conname, k.conparentid
+), shape AS MATERIALIZED (
+	SELECT DISTINCT ON (own.relation) own.relation, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+		own.torn, own.restricted, own.permitted, own.altered, own.others_permissive,
+		own.way[2]::smallint AS attnum, a.attname, reference.oid AS reference,
+		CASE WHEN own.way IS NOT NULL THEN nullif(own.way[1], 0)::oid
+			WHEN candidate.relation IS NULL THEN reference.parent END AS parent,
+		CASE WHEN own.way[1] = 0 THEN a.attname
+			ELSE coalesce(candidate.workspace_column, reference.column_name) END AS column_name,
+		coalesce(own.permission, 'access') AS permission
 	FROM own
 		JOIN pg_class c ON c.oid = own.relation
-		LEFT JOIN pg_attribute a ON a.attrelid = own.relation AND a.attnum = own.attnum
-), candidate AS MATERIALIZED (
-	SELECT * FROM cnap.lint_workspace_columns(array(SELECT DISTINCT attname FROM named WHERE attname IS NOT NULL))
+		LEFT JOIN pg_attribute a ON a.attrelid = own.relation AND a.attnum = own.way[2]
+		LEFT JOIN candidate ON candidate.relation = own.relation AND own.way IS NULL
+		LEFT JOIN key ON key.relation = own.relation
+			AND CASE WHEN own.way IS NULL THEN key.parent <> own.relation AND key.parent IN (SELECT relation FROM own)
+				ELSE ARRAY[key.parent::bigint, key.attnum] = own.way END
+		LEFT JOIN reference ON reference.oid = key.oid
+	ORDER BY own.relation, NOT reference.not_null, reference.column_name
+), generation AS (
+	SELECT relation, 1 AS step FROM shape WHERE parent IS NULL
+	UNION ALL
+	SELECT shape.relation, generation.step + 1 FROM generation JOIN shape ON shape.parent = generation.relation
 ), protection AS MATERIALIZED (
-	SELECT n.relation, n.relkind, n.relispartition, n.relrowsecurity, n.relforcerowsecurity, n.torn,
-		n.restricted, n.permitted, n.altered, n.others_permissive, n.attnum,
-		coalesce(n.attname, c.workspace_column) AS workspace_column,
-		coalesce(n.permission, 'access') AS permission
-	FROM named n LEFT JOIN candidate c ON c.relation = n.relation AND c.type = 'uuid'::regtype
+	SELECT shape.*, coalesce(generation.step, 1) AS step FROM shape LEFT JOIN generation USING (relation)
 ), offspring AS (
 	SELECT i.inhrelid AS relation, i.inhparent AS ancestor
 	FROM pg_inherits i
@@ -76,18 +106,23 @@ WITH RECURSIVE command (place, code, name) AS (
 	FROM offspring o JOIN pg_inherits i ON i.inhparent = o.relation
 	WHERE i.inhrelid NOT IN (SELECT relation FROM own)
 ), covered AS MATERIALIZED (
-	SELECT relation FROM protection
-	UNION SELECT relation FROM candidate
+	SELECT relation FROM own
+	UNION SELECT relation FROM workspace_column
 	UNION SELECT relation FROM offspring
-), reference AS MATERIALIZED (
-	SELECT f.conrelid AS relation, f.confrelid AS parent, f.conkey, f.conname
-	FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
-	WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid <> f.confrelid
-		AND c.relpersistence <> 't' AND f.conrelid NOT IN (SELECT relation FROM covered)
+), uncovered AS MATERIALIZED (
+	SELECT r.*
+	FROM reference r JOIN pg_class c ON c.oid = r.relation
+	WHERE r.relation NOT IN (SELECT relation FROM covered)
+		AND r.conparentid = 0 AND r.parent <> r.relation AND c.relpersistence <> 't'
 ), child AS (
-	SELECT r.* FROM reference r WHERE r.parent IN (SELECT relation FROM covered)
+	-- those behind so many parents have their turn once the parents are protected
+	SELECT u.relation, u.parent, u.conname, u.column_name, u.not_null, coalesce(p.step, 1) + 1 AS step
+	FROM uncovered u LEFT JOIN protection p ON p.relation = u.parent
+	WHERE u.parent IN (SELECT relation FROM covered)
 	UNION
-	SELECT r.* FROM child JOIN reference r ON r.parent = child.relation
+	SELECT u.relation, u.parent, u.conname, u.column_name, u.not_null AND child.not_null, child.step + 1
+	FROM (SELECT DISTINCT relation, not_null, step FROM child WHERE step < 20) child
+		JOIN uncovered u ON u.parent = child.relation
 ), indexed AS MATERIALIZED (
 	SELECT DISTINCT i.indrelid AS relation, i.indkey[0] AS attnum
 	FROM pg_index i
@@ -101,7 +136,7 @@ SELECT 'error', CASE WHEN relrowsecurity THEN 'row_security_not_forced' ELSE 'ro
 	relation::regclass::text,
 	CASE WHEN relrowsecurity THEN 'row-level security does not bind the owner of the table'
 		ELSE 'row-level security is switched off: the policies have no effect' END,
-	format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', relation::regclass), 1
+	format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', relation::regclass), step
 FROM protection
 WHERE NOT (relrowsecurity AND relforcerowsecurity)
 
@@ -111,31 +146,31 @@ SELECT CASE WHEN array_to_string(altered, ' ') LIKE '%\_restrictive%' THEN 'erro
 	'policy_altered', relation::regclass::text,
 	'no longer as cnap_protect() made them: ' || array_to_string(array(
 		SELECT quote_ident(name) FROM unnest(altered) name ORDER BY name), ', '),
-	cnap.lint_protect_call(relation, workspace_column, permission), 1
+	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection
 WHERE cardinality(altered) > 0
 
 UNION ALL
 SELECT 'error', 'policy_missing', relation::regclass::text,
 	'no restrictive policy for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
-	cnap.lint_protect_call(relation, workspace_column, permission), 1
+	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection p, command c
 WHERE c.code <> ALL (p.restricted) AND format('cnap_%s_restrictive', c.name) <> ALL (p.altered)
-GROUP BY relation, workspace_column, permission
+GROUP BY relation, parent, column_name, permission, step
 
 UNION ALL
 SELECT 'warning', 'policy_missing_permissive', relation::regclass::text,
 	'no permissive policy, so nobody gets through, for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
-	cnap.lint_protect_call(relation, workspace_column, permission), 1
+	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection p, command c
 WHERE NOT others_permissive
 	AND c.code <> ALL (p.permitted) AND format('cnap_%s_permissive', c.name) <> ALL (p.altered)
-GROUP BY relation, workspace_column, permission
+GROUP BY relation, parent, column_name, permission, step
 
 UNION ALL
 SELECT 'error', 'policy_disagreement', relation::regclass::text,
-	'the policies test different columns, or take different permissions for writing',
-	cnap.lint_protect_call(relation, workspace_column, permission), 1
+	'the policies test different columns or parents, or take different permissions for writing',
+	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection
 WHERE torn
 
@@ -146,36 +181,50 @@ SELECT CASE WHEN handmade THEN 'warning' ELSE 'error' END, 'table_unprotected', 
 			THEN 'column %I is tested by policies of the table''s own, which others can open'
 			ELSE 'no protection, and column %I seems to hold a workspace' END,
 		workspace_column),
-	cnap.lint_protect_call(relation, workspace_column, 'access'), 1
+	cnap.lint_protect_call(relation, NULL, workspace_column, 'access'), 1
 FROM (SELECT c.*, r.relrowsecurity AND r.relforcerowsecurity
 			AND c.relation IN (SELECT unnest(under_protection)) AS handmade
 		FROM candidate c JOIN pg_class r ON r.oid = c.relation
-		WHERE r.relkind <> 'f' AND c.type = 'uuid'::regtype) c
+		WHERE r.relkind <> 'f') c
 WHERE relation NOT IN (SELECT relation FROM own)
 
 UNION ALL
 SELECT 'warning', 'column_type', c.relation::regclass::text,
 	format('no protection, and column %I seems to hold a workspace, but is not a uuid', c.workspace_column),
 	format('ALTER TABLE %s ALTER COLUMN %2$I TYPE uuid USING %2$I::uuid;', c.relation::regclass, c.workspace_column), 1
-FROM candidate c JOIN pg_class r ON r.oid = c.relation
+FROM workspace_column c JOIN pg_class r ON r.oid = c.relation
 WHERE r.relkind <> 'f' AND c.type <> 'uuid'::regtype AND c.relation NOT IN (SELECT relation FROM own)
 
 UNION ALL
-SELECT CASE WHEN a.attnotnull THEN 'error' ELSE 'warning' END,
-	'child_unprotected', c.relation::regclass::text,
-	format('no protection, and its rows belong to those of %s by the foreign key %I', c.parent::regclass, c.conname),
-	format('SELECT %s.cnap_protect_child(%L, %L);', '@extschema@', c.relation::regclass, a.attname),
-	c.step
-FROM (SELECT DISTINCT ON (child.relation) child.*,
-			CASE WHEN protection.relation IS NULL THEN 2 ELSE 1 END AS step
-		FROM child LEFT JOIN protection ON protection.relation = child.parent
-		ORDER BY child.relation, protection.relation IS NULL, child.conname) c
-	JOIN pg_attribute a ON a.attrelid = c.relation AND a.attnum = c.conkey[1]
+SELECT CASE WHEN not_null THEN 'error' ELSE 'warning' END, 'child_unprotected', relation::regclass::text,
+	format('no protection, and its rows belong to those of %s by the foreign key %I', parent::regclass, conname),
+	cnap.lint_protect_call(relation, parent, column_name, NULL), step
+FROM (SELECT DISTINCT ON (relation) * FROM child
+		ORDER BY relation, NOT not_null, step, column_name IS NULL, conname) nearest
+
+UNION ALL
+SELECT DISTINCT 'error', 'parent_unprotected', parent::regclass::text,
+	'no protection, though that of other tables rests on it', NULL, 1
+FROM protection
+WHERE parent NOT IN (SELECT relation FROM covered UNION ALL SELECT relation FROM child)
+
+UNION ALL
+SELECT 'error', 'parent_disagreement', p.relation::regclass::text,
+	format('does not take the same permission for writing as its parent %s', p.parent::regclass),
+	cnap.lint_protect_call(p.relation, p.parent, p.column_name, NULL), p.step
+FROM protection p JOIN protection parent ON parent.relation = p.parent
+WHERE p.permission <> parent.permission AND p.attnum IS NOT NULL
+
+UNION ALL
+SELECT 'warning', 'parent_without_key', relation::regclass::text,
+	format('protected through %s by columns that are no foreign key to it', parent::regclass), NULL, 1
+FROM protection
+WHERE parent IS NOT NULL AND attnum IS NOT NULL AND reference IS NULL
 
 UNION ALL
 SELECT 'error', 'partition_unprotected', o.relation::regclass::text,
 	format('protected as a part of %s alone: queries of the table itself are not', p.relation::regclass),
-	cnap.lint_protect_call(p.relation, p.workspace_column, p.permission), 1
+	cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission), p.step
 FROM (SELECT relation, min(ancestor) AS ancestor FROM offspring GROUP BY relation) o
 	JOIN protection p ON p.relation = o.ancestor
 	JOIN pg_class c ON c.oid = o.relation
@@ -190,32 +239,34 @@ FROM pg_class c,
 		FROM aclexplode(c.relacl) acl
 		WHERE acl.grantee <> c.relowner) others
 WHERE c.relkind = 'f' AND others.names IS NOT NULL
-	AND c.oid IN (SELECT relation FROM candidate UNION ALL SELECT relation FROM offspring)
+	AND c.oid IN (SELECT relation FROM workspace_column UNION ALL SELECT relation FROM offspring)
 
 UNION ALL
 -- slow
 SELECT 'warning', 'index_missing', top::regclass::text,
-	format('no index leads with column %I, so every query reads the whole table', workspace_column),
+	format('no index leads with column %I, so every query reads the whole table', attname),
 	format('CREATE INDEX %sON %s (%I);',
-		CASE WHEN bool_or(relation = top) THEN 'CONCURRENTLY ' ELSE '' END,
-		top::regclass, workspace_column), 1
-FROM (SELECT p.relation, p.workspace_column, coalesce(root.relation, p.relation) AS top
+		CASE WHEN bool_or(relation = top) THEN 'CONCURRENTLY ' ELSE '' END, top::regclass, attname), 1
+FROM (SELECT p.relation, p.attname, coalesce(root.relation, p.relation) AS top
 		FROM protection p
 			LEFT JOIN protection root ON p.relispartition AND root.relation = pg_partition_root(p.relation)
-		WHERE p.relkind = 'r' AND p.attnum IS NOT NULL
-			AND (p.relation, p.attnum) NOT IN (SELECT relation, attnum FROM indexed)) bare
-GROUP BY top, workspace_column
+		WHERE p.relkind = 'r' AND p.attname IS NOT NULL
+			AND (p.relation, p.attnum) NOT IN (SELECT relation, attnum FROM indexed)
+			AND (p.reference IS NULL OR p.reference NOT IN (
+				SELECT key.oid FROM key JOIN indexed USING (relation, attnum)))) bare
+GROUP BY top, attname
 
 UNION ALL
 SELECT 'warning', 'policy_without_index', relation::regclass::text,
 	format('policy %I lets rows through by a condition without a column, so that no index can be used', policy),
-	cnap.lint_protect_call(relation, workspace_column, permission), 1
-FROM (SELECT p.relation, p.policy, t.permission, t.restricted, coalesce(t.workspace_column, c.workspace_column) AS workspace_column,
+	cnap.lint_protect_call(relation, parent, column_name, coalesce(permission, 'access')), 1
+FROM (SELECT p.relation, p.policy, t.parent, t.permission, t.restricted,
+			coalesce(t.column_name, c.workspace_column) AS column_name,
 			CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command
 		FROM policy p
 			JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
 			LEFT JOIN protection t ON t.relation = p.relation
-			LEFT JOIN candidate c ON c.relation = p.relation AND c.type = 'uuid'::regtype
+			LEFT JOIN candidate c ON c.relation = p.relation
 		WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
 			AND cnap.lint_open_alternative(q.polqual)) found
 WHERE command <> ALL (coalesce(restricted, '{}'))

@@ -19,7 +19,7 @@ AS $$
 		UNION ALL SELECT f.* FROM protected, cnap.lint_roles(tables) f
 		UNION ALL SELECT f.* FROM cnap.lint_settings() f) f
 	ORDER BY array_position(ARRAY['error', 'warning', 'notice'], f.severity),
-		f.rule COLLATE "C", f.step, f.object COLLATE "C"
+		f.step, f.rule COLLATE "C", f.object COLLATE "C"
 $$;
 COMMENT ON FUNCTION @extschema@.cnap_lint() IS
 'what is open around protected tables, the worst first: severity (error, warning or notice), the name of the rule, the object, what is open, and the statement that closes it, or null where there is none. Reads the catalogs alone';
