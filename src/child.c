@@ -67,8 +67,8 @@ column_reference(const char *alias, Oid relid, AttrNumber column)
  * The table of a parent.  A foreign key to a table with inheritance children
  * refers to its own rows alone.
  */
-static char *
-parent_source(Oid parent, const char *alias)
+char *
+CnapParentSource(Oid parent, const char *alias)
 {
 	return psprintf("%s%s %s",
 					get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
@@ -76,9 +76,9 @@ parent_source(Oid parent, const char *alias)
 }
 
 /* Appends the equality of the keys of a row and its parent. */
-static void
-append_keys(StringInfo sql, const CnapLink *link, Oid child, const char *child_alias,
-			const char *alias)
+void
+CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child, const char *child_alias,
+			   const char *alias)
 {
 	for (int i = 0; i < link->nkeys; i++)
 	{
@@ -114,8 +114,8 @@ append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int le
 	CnapProtection protection;
 
 	check_stack_depth();
-	appendStringInfo(sql, "EXISTS (SELECT FROM %s", parent_source(link->parent, alias));
-	append_keys(sql, link, child, child_alias, alias);
+	appendStringInfo(sql, "EXISTS (SELECT FROM %s", CnapParentSource(link->parent, alias));
+	CnapAppendKeys(sql, link, child, child_alias, alias);
 	if (permission != CNAP_ACCESS)
 	{
 		const CnapTest *test = &protection.test;
@@ -190,7 +190,7 @@ CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
 		appendStringInfo(&sql, ", %s, ARRAY(SELECT %s FROM %s)",
 						 column_reference(name, relid, link->child_keys[key]),
 						 column_reference(alias, link->parent, link->parent_keys[key]),
-						 parent_source(link->parent, alias));
+						 CnapParentSource(link->parent, alias));
 	}
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
@@ -198,21 +198,25 @@ CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
 
 /* ---- foreign keys ---- */
 
-/* Whether a constraint is there because of another one of the same table. */
-static bool
-is_derived(Form_pg_constraint form)
+/* Whether a foreign key is there because of another one of the same table. */
+bool
+CnapIsDerivedKey(Oid constraint)
 {
-	HeapTuple	tuple;
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint form;
+	HeapTuple	parent;
 	bool		derived = false;
 
-	if (!OidIsValid(form->conparentid))
+	if (!HeapTupleIsValid(tuple))
 		return false;
-	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(form->conparentid));
-	if (HeapTupleIsValid(tuple))
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	parent = SearchSysCache1(CONSTROID, ObjectIdGetDatum(form->conparentid));
+	if (HeapTupleIsValid(parent))
 	{
-		derived = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid == form->conrelid;
-		ReleaseSysCache(tuple);
+		derived = ((Form_pg_constraint) GETSTRUCT(parent))->conrelid == form->conrelid;
+		ReleaseSysCache(parent);
 	}
+	ReleaseSysCache(tuple);
 	return derived;
 }
 
@@ -222,6 +226,7 @@ read_foreign_key(HeapTuple tuple, CnapLink *link)
 {
 	memset(link, 0, sizeof(*link));
 	link->parent = ((Form_pg_constraint) GETSTRUCT(tuple))->confrelid;
+	link->constraint = ((Form_pg_constraint) GETSTRUCT(tuple))->oid;
 	DeconstructFkConstraintRow(tuple, &link->nkeys, link->child_keys, link->parent_keys,
 							   link->operators, NULL, NULL, NULL, NULL);
 }
@@ -249,12 +254,9 @@ is_plain_key(Form_pg_constraint form)
 #endif
 }
 
-/*
- * The foreign keys of a table, but for those of periods, and for those to the
- * extension's own tables: a list of CnapLink, in the order of their names.
- */
+/* The foreign keys of a table: a list of CnapLink, in the order of their names. */
 List *
-CnapForeignKeys(Oid relid)
+CnapAllForeignKeys(Oid relid)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
 	List	   *links = NIL;
@@ -269,7 +271,8 @@ CnapForeignKeys(Oid relid)
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
-		if (form->contype == CONSTRAINT_FOREIGN && is_plain_key(form) && !is_derived(form))
+		if (form->contype == CONSTRAINT_FOREIGN && is_plain_key(form) &&
+			!CnapIsDerivedKey(form->oid))
 		{
 			CnapLink   *link = palloc(sizeof(CnapLink));
 
@@ -279,6 +282,24 @@ CnapForeignKeys(Oid relid)
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return links;
+}
+
+/* The same without the one that keeps a workspace column. */
+List *
+CnapForeignKeys(Oid relid)
+{
+	List	   *links = CnapAllForeignKeys(relid);
+	CnapKeeper	keeper;
+	ListCell   *lc;
+
+	if (!CnapFindKeeper(relid, &keeper))
+		return links;
+	foreach(lc, links)
+	{
+		if (((CnapLink *) lfirst(lc))->constraint == keeper.constraint)
+			links = foreach_delete_current(links, lc);
+	}
 	return links;
 }
 
@@ -331,7 +352,7 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 			continue;
 		}
 		CnapReadProtection(link->parent, checks, &protection);
-		if (nfound > 0 && memcmp(link, found, sizeof(*link)) == 0)
+		if (nfound > 0 && CnapIsSameLink(link, found))
 			continue;
 		if (nfound > 0 && found_protected != protection.is_protected)
 		{
@@ -439,7 +460,19 @@ CnapIsNotNull(Oid relid, AttrNumber column)
 	return not_null;
 }
 
-/* cnap_protect_child(relation, parent_column) -> void */
+/* Whether one of the columns of a link can be null. */
+bool
+CnapIsNullableLink(Oid relid, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (!CnapIsNotNull(relid, link->child_keys[i]))
+			return true;
+	}
+	return false;
+}
+
+/* cnap_protect_child(relation, parent_column, workspace_column) -> void */
 Datum
 cnap_protect_child(PG_FUNCTION_ARGS)
 {
@@ -447,16 +480,30 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "parent_column")));
 	CnapChecks	checks;
 	CnapTest	test = {0};
+	CnapLink	link;
 	List	   *tables;
 
 	CnapFindChecks(fcinfo, &checks);
 	tables = CnapLockTables(relid);
-	find_link(relid, column, &checks, &test.link);
-	test.permission = check_parents(test.link.parent, tables, &checks);
+	find_link(relid, column, &checks, &link);
+	test.permission = check_parents(link.parent, tables, &checks);
 
 	SPI_connect();
+	if (PG_ARGISNULL(2))
+	{
+		CnapDropKeeper(relid);
+		test.link = link;
+	}
+	else
+	{
+		CnapProtection protection;
+
+		CnapReadProtection(link.parent, &checks, &protection);
+		test.column = CnapKeepColumn(tables, &link, protection.test.column,
+									 NameStr(*PG_GETARG_NAME(2)));
+	}
 	CnapProtectTables(tables, &checks, &test);
 	SPI_finish();
-	advise_not_null(relid, &test.link);
+	advise_not_null(relid, &link);
 	PG_RETURN_VOID();
 }

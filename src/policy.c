@@ -53,23 +53,12 @@
 #include "policy.h"
 #include "relations.h"
 
-PG_FUNCTION_INFO_V1(cnap_protected_tables);
-PG_FUNCTION_INFO_V1(cnap_policies);
-
 const CnapCommand CnapCommands[CNAP_COMMANDS] = {
 	{ACL_SELECT_CHR, "select", false, true, false},
 	{ACL_INSERT_CHR, "insert", true, false, true},
 	{ACL_UPDATE_CHR, "update", true, true, true},
 	{ACL_DELETE_CHR, "delete", true, true, false},
 };
-
-/* A policy in the shape of ours. */
-typedef struct OwnPolicy
-{
-	int			command;		/* index into CnapCommands */
-	bool		permissive;
-	CnapTest	test;
-} OwnPolicy;
 
 static bool recognize_test(const CnapChecks *checks, Node *node, CnapTest *test);
 
@@ -84,8 +73,8 @@ find_function(const char *schema, const char *name, int nargs, const Oid *types)
 }
 
 /* Finds the checks; the schema is that of the public functions. */
-static void
-find_checks_in(const char *schema, CnapChecks *checks)
+void
+CnapFindChecksIn(const char *schema, CnapChecks *checks)
 {
 	Oid			uuid[] = {UUIDOID, CnapPermissionType()};
 	Oid			boolean[] = {BOOLOID, ANYOID};
@@ -101,7 +90,7 @@ find_checks_in(const char *schema, CnapChecks *checks)
 void
 CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 {
-	find_checks_in(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
+	CnapFindChecksIn(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
 				   checks);
 }
 
@@ -158,9 +147,12 @@ recognize_key(Node *node, CnapLink *link)
 	return true;
 }
 
-/* Whether columns are all those of a unique index, so name one row at most. */
-static bool
-is_key(Oid relid, const AttrNumber *columns, int ncolumns)
+/*
+ * Whether columns are those of a unique index; if not exactly, there may be more
+ * of them, which name one row at most as well.
+ */
+bool
+CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 {
 	Relation	rel = try_relation_open(relid, AccessShareLock);
 	List	   *indexes;
@@ -192,7 +184,8 @@ is_key(Oid relid, const AttrNumber *columns, int ncolumns)
 		}
 		found |= form->indisunique && form->indisvalid && !has_expression &&
 			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
-			bms_is_subset(used, wanted);
+			(exactly ? bms_equal(used, wanted) : bms_is_subset(used, wanted)) &&
+			(form->indimmediate || !exactly);
 		ReleaseSysCache(tuple);
 	}
 	list_free(indexes);
@@ -285,11 +278,18 @@ recognize_expression(const CnapChecks *checks, Datum expression, bool isnull, Cn
 		recognize_test(checks, stringToNode(TextDatumGetCString(expression)), test);
 }
 
+/* Whether two links are to the same parent by the same key. */
+bool
+CnapIsSameLink(const CnapLink *a, const CnapLink *b)
+{
+	return memcmp(a, b, offsetof(CnapLink, constraint)) == 0;
+}
+
 /* Whether two tests are of the same column, or of the same parent by the same key. */
 bool
 CnapIsSameWay(const CnapTest *a, const CnapTest *b)
 {
-	return a->column == b->column && memcmp(&a->link, &b->link, sizeof(CnapLink)) == 0;
+	return a->column == b->column && CnapIsSameLink(&a->link, &b->link);
 }
 
 /* Whether a policy is for PUBLIC, and nobody else. */
@@ -312,8 +312,8 @@ CnapPolicyName(int command, bool permissive)
 }
 
 /* Whether a policy has one of our names. */
-static bool
-is_own_name(const char *name)
+bool
+CnapIsPolicyName(const char *name)
 {
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
@@ -325,8 +325,9 @@ is_own_name(const char *name)
 }
 
 /* Whether a policy has the shape of ours. */
-static bool
-recognize_policy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc, OwnPolicy *policy)
+bool
+CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
+					CnapPolicy *policy)
 {
 	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
 	bool		qual_null;
@@ -361,10 +362,10 @@ add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple
 		   TupleDesc desc)
 {
 	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
-	OwnPolicy	policy;
-	bool		is_own = recognize_policy(checks, tuple, desc, &policy);
+	CnapPolicy	policy;
+	bool		is_own = CnapRecognizePolicy(checks, tuple, desc, &policy);
 
-	if (!is_own && !is_own_name(NameStr(form->polname)))
+	if (!is_own && !CnapIsPolicyName(NameStr(form->polname)))
 	{
 		protection->others = true;
 		protection->others_permissive |= form->polpermissive;
@@ -432,6 +433,21 @@ CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
 	return protection->agrees;
 }
 
+/*
+ * The table through which one is protected: by its policies, or by a workspace
+ * column that follows that table's.  InvalidOid: there is none.
+ */
+Oid
+CnapParentOf(Oid relid, const CnapProtection *protection)
+{
+	CnapKeeper	keeper;
+
+	if (protection->test.column != 0 && CnapFindKeeper(relid, &keeper) &&
+		keeper.column == protection->test.column)
+		return keeper.link.parent;
+	return protection->test.link.parent;
+}
+
 /* ---- what is enforced ---- */
 
 /* Whether row-level security is enabled on a table, and forced on its owner. */
@@ -475,7 +491,7 @@ is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *be
 		if (!CnapIsComplete(&protection, write) || !is_forced(lfirst_oid(lc)))
 			return false;
 		if (protection.test.column == 0 &&
-			(!is_key(link->parent, link->parent_keys, link->nkeys) ||
+			(!CnapIsUnique(link->parent, link->parent_keys, link->nkeys, false) ||
 			 !is_enforced(link->parent, checks, &of_parent, below) ||
 			 of_parent != *write))
 			return false;
@@ -532,9 +548,9 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 		if (HeapTupleIsValid(tuple))
 		{
 			Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-			OwnPolicy	policy;
+			CnapPolicy	policy;
 
-			if (recognize_policy(checks, tuple, RelationGetDescr(rel), &policy) &&
+			if (CnapRecognizePolicy(checks, tuple, RelationGetDescr(rel), &policy) &&
 				policy.test.link.parent == parent)
 				children = list_append_unique_oid(children, relid);
 		}
@@ -543,172 +559,4 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 	table_close(rel, AccessShareLock);
 	list_sort(children, list_oid_cmp);
 	return children;
-}
-
-/* ---- listings ---- */
-
-/* The names of a table's columns; null if one has been dropped in the meantime. */
-ArrayType *
-CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns)
-{
-	Datum	   *names = palloc(ncolumns * sizeof(Datum));
-
-	for (int i = 0; i < ncolumns; i++)
-	{
-		char	   *name = get_attname(relid, columns[i], true);
-
-		if (name == NULL)
-			return NULL;
-		names[i] = DirectFunctionCall1(namein, CStringGetDatum(name));
-	}
-	return construct_array(names, ncolumns, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
-}
-
-/* Adds a table to the result of cnap_protected_tables(). */
-static void
-return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
-				  const CnapProtection *protection)
-{
-	const CnapTest *test = &protection->test;
-	CnapPermission write;
-	Datum		values[6];
-	bool		nulls[6] = {false};
-
-	nulls[1] = test->column == 0;
-	nulls[4] = nulls[5] = !nulls[1];
-	if (test->column != 0)
-	{
-		char	   *column = get_attname(relid, test->column, true);
-
-		if (column == NULL)
-			return;				/* dropped in the meantime */
-		values[1] = DirectFunctionCall1(namein, CStringGetDatum(column));
-	}
-	else
-	{
-		ArrayType  *columns = CnapColumnNames(relid, test->link.child_keys, test->link.nkeys);
-
-		if (columns == NULL)
-			return;
-		values[4] = ObjectIdGetDatum(test->link.parent);
-		values[5] = PointerGetDatum(columns);
-	}
-	values[0] = ObjectIdGetDatum(relid);
-	nulls[2] = !CnapIsComplete(protection, &write);
-	values[2] = ObjectIdGetDatum(CnapPermissionToOid(write));
-	values[3] = BoolGetDatum(CnapIsEnforced(relid, checks));
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-}
-
-/*
- * cnap_protected_tables()
- *	 -> setof (relation, workspace_column, write_permission, enforced, parent,
- *			   parent_columns)
- *
- * Every table with a policy of ours.  The policies come in the order of their
- * tables.
- */
-Datum
-cnap_protected_tables(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	CnapChecks	checks;
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			last = InvalidOid;
-	List	   *tables = NIL;
-	ListCell   *lc;
-
-	InitMaterializedSRF(fcinfo, 0);
-	CnapFindChecks(fcinfo, &checks);
-
-	rel = table_open(PolicyRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-
-		if (relid != last)
-			tables = lappend_oid(tables, relid);
-		last = relid;
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-
-	foreach(lc, tables)
-	{
-		CnapProtection protection;
-
-		CnapReadProtection(lfirst_oid(lc), &checks, &protection);
-		if (protection.is_protected)
-			return_protection(rsinfo, lfirst_oid(lc), &checks, &protection);
-	}
-	return (Datum) 0;
-}
-
-/*
- * cnap.policies(checks regnamespace)
- *	 -> setof (relation, policy, command, permissive, own, permission,
- *			   column_number, parent)
- *
- * Every policy of the database, as it is recognized; "checks" is the schema of
- * the public functions.  "own" are those that cnap_protect() would replace.
- * The last three are null for what is not in the shape of ours.  Without a
- * parent, the column is that of the workspace, else the first that refers to
- * the parent.
- */
-Datum
-cnap_policies(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *schema = get_namespace_name(PG_GETARG_OID(0));
-	CnapChecks	checks;
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	MemoryContext row_context;
-	MemoryContext former;
-
-	if (schema == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_SCHEMA),
-				 errmsg("schema with OID %u does not exist", PG_GETARG_OID(0))));
-	InitMaterializedSRF(fcinfo, 0);
-	find_checks_in(schema, &checks);
-	row_context = AllocSetContextCreate(CurrentMemoryContext, "cnap_org policy",
-										ALLOCSET_DEFAULT_SIZES);
-
-	rel = table_open(PolicyRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	former = MemoryContextSwitchTo(row_context);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
-		OwnPolicy	policy;
-		bool		in_shape = recognize_policy(&checks, tuple, RelationGetDescr(rel), &policy);
-		Datum		values[8];
-		bool		nulls[8] = {false};
-
-		values[0] = ObjectIdGetDatum(form->polrelid);
-		values[1] = NameGetDatum(&form->polname);
-		values[2] = CharGetDatum(form->polcmd);
-		values[3] = BoolGetDatum(form->polpermissive);
-		values[4] = BoolGetDatum(in_shape || is_own_name(NameStr(form->polname)));
-		nulls[5] = nulls[6] = !in_shape;
-		nulls[7] = !in_shape || policy.test.column != 0;
-		if (in_shape)
-		{
-			values[5] = ObjectIdGetDatum(CnapPermissionToOid(policy.test.permission));
-			values[6] = Int16GetDatum(policy.test.column != 0 ?
-									  policy.test.column : policy.test.link.child_keys[0]);
-			values[7] = ObjectIdGetDatum(policy.test.link.parent);
-		}
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		MemoryContextReset(row_context);
-	}
-	MemoryContextSwitchTo(former);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return (Datum) 0;
 }

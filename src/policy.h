@@ -8,7 +8,10 @@
 #ifndef CNAP_POLICY_H
 #define CNAP_POLICY_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
 
@@ -46,7 +49,19 @@ typedef struct CnapLink
 	AttrNumber	child_keys[INDEX_MAX_KEYS];
 	AttrNumber	parent_keys[INDEX_MAX_KEYS];
 	Oid			operators[INDEX_MAX_KEYS];	/* parent's column = child's */
+	Oid			constraint;		/* the foreign key, if it comes from one */
 } CnapLink;
+
+/* What keeps a table's workspace column as its parent's is (column.c). */
+typedef struct CnapKeeper
+{
+	char	   *trigger;		/* its name */
+	bool		is_clone;		/* it is the trigger of a partitioned table */
+	AttrNumber	column;			/* 0: the foreign key is missing */
+	AttrNumber	parent_column;
+	CnapLink	link;			/* without these columns */
+	Oid			constraint;		/* the foreign key with these columns */
+} CnapKeeper;
 
 /* What a policy of ours tests: a column of the table, or the row's parent. */
 typedef struct CnapTest
@@ -55,6 +70,14 @@ typedef struct CnapTest
 	CnapLink	link;
 	CnapPermission permission;
 } CnapTest;
+
+/* A policy in the shape of ours. */
+typedef struct CnapPolicy
+{
+	int			command;		/* index into CnapCommands */
+	bool		permissive;
+	CnapTest	test;
+} CnapPolicy;
 
 /* What the policies of one table amount to. */
 typedef struct CnapProtection
@@ -70,19 +93,27 @@ typedef struct CnapProtection
 } CnapProtection;
 
 extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
+extern void CnapFindChecksIn(const char *schema, CnapChecks *checks);
 extern char *CnapPolicyName(int command, bool permissive);
+extern bool CnapIsPolicyName(const char *name);
+extern bool CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
+								CnapPolicy *policy);
 extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 							   CnapProtection *protection);
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
+extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);
 extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
+extern bool CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly);
+extern bool CnapIsSameLink(const CnapLink *a, const CnapLink *b);
 extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
-extern ArrayType *CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns);
 extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 
 /* protect.c: what makes policies. */
 extern char *CnapQualifiedName(Oid relid);
 extern void CnapExecuteUtility(const char *sql);
 extern List *CnapLockTables(Oid relid);
+extern void CnapCheckColumn(Oid relid, const char *column);
+extern Oid	CnapRelationOwner(Oid relid);
 extern bool CnapHasIndex(Oid relid, AttrNumber column);
 extern char *CnapColumnCheck(const CnapChecks *checks, const char *column,
 							 CnapPermission permission);
@@ -90,10 +121,26 @@ extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 							  const CnapTest *test);
 
 /* child.c: tables that reach their workspace through a parent. */
+extern List *CnapAllForeignKeys(Oid relid);
 extern List *CnapForeignKeys(Oid relid);
 extern bool CnapHasKey(const CnapLink *link, AttrNumber column);
+extern bool CnapIsDerivedKey(Oid constraint);
 extern bool CnapIsNotNull(Oid relid, AttrNumber column);
+extern bool CnapIsNullableLink(Oid relid, const CnapLink *link);
+extern char *CnapParentSource(Oid parent, const char *alias);
+extern void CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child,
+						   const char *child_alias, const char *alias);
 extern char *CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
 							 CnapPermission permission, bool with_keys);
+
+/* protected.c: listings. */
+extern ArrayType *CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns);
+
+/* column.c: workspace columns that follow the parent's. */
+extern bool CnapFindKeeper(Oid relid, CnapKeeper *keeper);
+extern List *CnapKeptChildren(Oid parent);
+extern void CnapDropKeeper(Oid relid);
+extern AttrNumber CnapKeepColumn(List *tables, const CnapLink *link,
+								 AttrNumber parent_column, const char *column);
 
 #endif							/* CNAP_POLICY_H */

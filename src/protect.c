@@ -32,6 +32,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -50,6 +51,19 @@ CnapQualifiedName(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
+}
+
+Oid
+CnapRelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 void
@@ -101,6 +115,7 @@ CnapLockTables(Oid relid)
 	ListCell   *lc;
 
 	check_table(relid);
+	LockRelationOid(relid, AccessExclusiveLock);
 	tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
 	foreach(lc, tables)
 		check_table(lfirst_oid(lc));
@@ -108,8 +123,8 @@ CnapLockTables(Oid relid)
 }
 
 /* Refuses a column that is missing, or is no uuid. */
-static void
-check_column(Oid relid, const char *column)
+void
+CnapCheckColumn(Oid relid, const char *column)
 {
 	AttrNumber	attno = get_attnum(relid, column);
 
@@ -263,28 +278,79 @@ protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
 	CommandCounterIncrement();
 }
 
+/* Protects one table as it is protected, but with another permission for writing. */
+static void
+renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
+{
+	CnapProtection protection;
+
+	CnapReadProtection(relid, checks, &protection);
+	if (!protection.is_protected)
+		return;
+	protection.test.permission = write;
+	protect_table(relid, checks, &protection.test);
+}
+
 /*
  * Makes the policies of the tables that are protected through a parent again,
  * where they don't carry its permission for writing, or may not test it in the
- * way in which the parent does.
+ * way in which the parent does.  Where a column follows the parent's, only the
+ * permission matters, and stays if it was another than the parent's before.
  */
 static void
-renew_children(Oid parent, const CnapChecks *checks, CnapPermission write)
+renew_children(Oid parent, const CnapChecks *checks, CnapPermission former,
+			   CnapPermission write)
 {
 	List	   *children = CnapProtectedChildren(parent, checks);
+	ListCell   *lc;
+	CnapProtection protection;
+	CnapPermission own;
+
+	foreach(lc, children)
+	{
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (CnapIsComplete(&protection, &own) && own == write && write == CNAP_ACCESS)
+			continue;
+		renew_table(lfirst_oid(lc), checks, write);
+		renew_children(lfirst_oid(lc), checks, own, write);
+	}
+
+	children = former == write ? NIL : CnapKeptChildren(parent);
+	foreach(lc, children)
+	{
+		List	   *tables;
+		ListCell   *table;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (!CnapIsComplete(&protection, &own) || own != former)
+			continue;
+		tables = find_all_inheritors(lfirst_oid(lc), AccessExclusiveLock, NULL);
+		foreach(table, tables)
+			renew_table(lfirst_oid(table), checks, write);
+		renew_children(lfirst_oid(lc), checks, former, write);
+	}
+}
+
+/* Refuses another protection of a table whose workspace column others follow. */
+static void
+check_kept_children(Oid relid, const CnapTest *test)
+{
+	List	   *children = CnapKeptChildren(relid);
 	ListCell   *lc;
 
 	foreach(lc, children)
 	{
-		CnapProtection protection;
-		CnapPermission former;
+		CnapKeeper	keeper;
 
-		CnapReadProtection(lfirst_oid(lc), checks, &protection);
-		if (CnapIsComplete(&protection, &former) && former == write && write == CNAP_ACCESS)
-			continue;
-		protection.test.permission = write;
-		protect_table(lfirst_oid(lc), checks, &protection.test);
-		renew_children(lfirst_oid(lc), checks, write);
+		if (CnapFindKeeper(lfirst_oid(lc), &keeper) && keeper.parent_column != test->column)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("the workspace column of \"%s\" follows column \"%s\" of \"%s\"",
+							get_rel_name(lfirst_oid(lc)),
+							get_attname(relid, keeper.parent_column, false),
+							get_rel_name(relid)),
+					 errhint("Call cnap_unprotect() for \"%s\" first.",
+							 get_rel_name(lfirst_oid(lc)))));
 	}
 }
 
@@ -326,6 +392,7 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 							  translated.link.nkeys);
 
 		CnapReadProtection(relid, checks, &former);
+		check_kept_children(relid, &translated);
 		is_same = CnapIsComplete(&former, &write) && write == test->permission &&
 			CnapIsSameWay(&former.test, &translated);
 		protect_table(relid, checks, &translated);
@@ -334,7 +401,7 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 		else
 			advise_index(relid, translated.link.child_keys, translated.link.nkeys);
 		if (!is_same)
-			renew_children(relid, checks, test->permission);
+			renew_children(relid, checks, write, test->permission);
 	}
 }
 
@@ -353,7 +420,7 @@ cnap_protect(PG_FUNCTION_ARGS)
 	CnapFindChecks(fcinfo, &checks);
 	tables = CnapLockTables(relid);
 	foreach(lc, tables)
-		check_column(lfirst_oid(lc), column);
+		CnapCheckColumn(lfirst_oid(lc), column);
 	test.column = get_attnum(relid, column);
 	test.permission = CnapPermissionFromOid(DatumGetObjectId(write));
 
@@ -376,7 +443,8 @@ refuse_with_children(List *tables, const CnapChecks *checks)
 	initStringInfo(&list);
 	foreach(lc, tables)
 	{
-		List	   *children = CnapProtectedChildren(lfirst_oid(lc), checks);
+		List	   *children = list_concat(CnapProtectedChildren(lfirst_oid(lc), checks),
+										   CnapKeptChildren(lfirst_oid(lc)));
 		ListCell   *child;
 
 		foreach(child, children)
@@ -418,6 +486,7 @@ cnap_unprotect(PG_FUNCTION_ARGS)
 		if (former.own == NIL)
 			continue;
 		drop_policies(lfirst_oid(lc), &former);
+		CnapDropKeeper(lfirst_oid(lc));
 		if (!former.others)
 			CnapExecuteUtility(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
 										CnapQualifiedName(lfirst_oid(lc))));

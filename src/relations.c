@@ -69,6 +69,7 @@ typedef struct OwnOids
 	Oid			reachable_text; /* ... (text, permission) */
 	Oid			reachable_uuid; /* ... (uuid, permission) */
 	Oid			never;			/* cnap.never() */
+	Oid			fill;			/* cnap.fill_workspace() */
 } OwnOids;
 
 static OwnOids own;
@@ -258,6 +259,7 @@ load_oids(void)
 											});
 
 	fresh.never = lookup_function("never", 0, NULL);
+	fresh.fill = lookup_function("fill_workspace", 0, NULL);
 
 	rel = table_open(fresh.table[CNAP_ORGANIZATION], AccessShareLock);
 	fresh.owner = rel->rd_rel->relowner;
@@ -297,6 +299,14 @@ CnapNeverFunction(void)
 {
 	load_oids();
 	return own.never;
+}
+
+/* The trigger function that fills a workspace column from the parent's. */
+Oid
+CnapFillFunction(void)
+{
+	load_oids();
+	return own.fill;
 }
 
 /* The OID of a table. */

@@ -108,6 +108,7 @@ extern Oid	CnapKnownTableOid(CnapTable table);
 extern Oid	CnapTableOid(CnapTable table);
 extern Oid	CnapReachableFunction(Oid user_type);
 extern Oid	CnapNeverFunction(void);
+extern Oid	CnapFillFunction(void);
 extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
 extern Relation CnapOpenTable(CnapTable table);
 extern CnapTable CnapTableOf(Relation relation);

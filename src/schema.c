@@ -202,7 +202,7 @@ protected_level(Oid relid, const CnapChecks *checks)
 		CnapReadProtection(relid, checks, &protection);
 		if (!protection.is_protected)
 			return NO_LEVEL;
-		relid = protection.test.link.parent;
+		relid = CnapParentOf(relid, &protection);
 		level++;
 		CHECK_FOR_INTERRUPTS();
 	} while (OidIsValid(relid) && level < NO_LEVEL - 1);
@@ -335,18 +335,6 @@ plan_by_column(Table *table, const Request *request)
 	return true;
 }
 
-/* Whether one of the columns of a key can be null. */
-static bool
-is_nullable(Oid relid, const CnapLink *link)
-{
-	for (int i = 0; i < link->nkeys; i++)
-	{
-		if (!CnapIsNotNull(relid, link->child_keys[i]))
-			return true;
-	}
-	return false;
-}
-
 /* Finds the ways of each table that has no level yet. */
 static void
 find_ways(List *tables, const Request *request)
@@ -382,7 +370,7 @@ find_ways(List *tables, const Request *request)
 			way->column = naming_column(links, way->link);
 			if (way->link->parent == table->relid || way->column == 0)
 				continue;
-			way->nullable = is_nullable(table->relid, way->link);
+			way->nullable = CnapIsNullableLink(table->relid, way->link);
 			way->level = NO_LEVEL;
 			entry = hash_search(by_oid, &way->link->parent, HASH_FIND, NULL);
 			if (entry != NULL)

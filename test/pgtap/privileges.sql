@@ -82,7 +82,8 @@ SELECT set_eq($$
 	WHERE p.pronamespace = 'cnap'::regnamespace
 		AND p.oid::regprocedure::text !~ '^cnap\.(is_|lint_|policies\()'
 		AND has_function_privilege(db_role, p.oid, 'EXECUTE')
-	$$, $$ VALUES ('cnap.never()', 'cnap_test_app'), ('cnap.never()', 'cnap_test_visitor'),
+	$$, $$ VALUES ('cnap.fill_workspace()', 'cnap_test_app'), ('cnap.fill_workspace()', 'cnap_test_visitor'),
+		('cnap.never()', 'cnap_test_app'), ('cnap.never()', 'cnap_test_visitor'),
 		('cnap.parent_visible(boolean)', 'cnap_test_app'),
 		('cnap.parent_visible(boolean)', 'cnap_test_visitor'),
 		('cnap.parent_visible(boolean,"any")', 'cnap_test_app'),

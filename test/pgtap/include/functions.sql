@@ -73,7 +73,7 @@ INSERT INTO test.function VALUES
 	('cnap_revoke_invitation(uuid)', 'everybody', 'adam'),
 	('cnap_resend_invitation(uuid)', 'everybody', 'adam'),
 	('cnap_protect(regclass,name,cnap.permission)', 'everybody', 'wanda'),
-	('cnap_protect_child(regclass,name)', 'everybody', 'wanda'),
+	('cnap_protect_child(regclass,name,name)', 'everybody', 'wanda'),
 	('cnap_protect_schema(name,boolean,name,cnap.permission)', 'everybody', 'wanda'),
 	('cnap_unprotect(regclass)', 'everybody', 'wanda'),
 	('cnap_unprotect_schema(name,boolean)', 'everybody', 'wanda'),
@@ -206,8 +206,9 @@ INSERT INTO test.argument VALUES
 	('cnap_protect(regclass,name,cnap.permission)', 1, 'relation', false, 'relation', '''test.document'''),
 	('cnap_protect(regclass,name,cnap.permission)', 2, 'workspace_column', true, 'column', '''workspace_id'''),
 	('cnap_protect(regclass,name,cnap.permission)', 3, 'write_permission', true, 'permission', '''administer'''),
-	('cnap_protect_child(regclass,name)', 1, 'relation', false, 'relation', '''test.entry'''),
-	('cnap_protect_child(regclass,name)', 2, 'parent_column', false, 'parent column', '''folder_id'''),
+	('cnap_protect_child(regclass,name,name)', 1, 'relation', false, 'relation', '''test.entry'''),
+	('cnap_protect_child(regclass,name,name)', 2, 'parent_column', false, 'parent column', '''folder_id'''),
+	('cnap_protect_child(regclass,name,name)', 3, 'workspace_column', true, 'kept column', '''ws'''),
 	('cnap_protect_schema(name,boolean,name,cnap.permission)', 1, 'schema', false, 'schema', '''public'''),
 	('cnap_protect_schema(name,boolean,name,cnap.permission)', 2, 'execute', true, 'required boolean', 'false'),
 	('cnap_protect_schema(name,boolean,name,cnap.permission)', 3, 'workspace_column', true, 'any column', '''workspace_id'''),
@@ -221,7 +222,7 @@ GRANT USAGE, CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
 CREATE TABLE test.document (workspace_id uuid PRIMARY KEY);
 ALTER TABLE test.document OWNER TO cnap_test_app;
 CREATE TABLE test.somebodys (workspace_id uuid PRIMARY KEY);
-CREATE TABLE test.folder (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+CREATE TABLE test.folder (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
 ALTER TABLE test.folder OWNER TO cnap_test_app;
 SELECT cnap_protect('test.folder');
 CREATE TABLE test.entry (folder_id int PRIMARY KEY REFERENCES test.folder);

@@ -1,0 +1,516 @@
+/*-------------------------------------------------------------------------
+ *
+ * column.c
+ *	  A workspace column that follows the parent's.
+ *
+ * A policy that searches the parent takes a search for each row, or one for all
+ * parents.  A table that has the workspace in a column of its own needs neither.
+ * cnap_protect_child() adds that column where it is asked to, and what keeps it
+ * true is PostgreSQL's own:
+ *
+ *	- a unique constraint on the parent's key with its workspace column,
+ *	- a foreign key from the table's key with its column to these, ON UPDATE
+ *	  CASCADE, so that rows move with their parent, at any number of levels,
+ *	- and a BEFORE trigger, cnap.fill_workspace() (fill.c), which sets the column,
+ *	  so that applications need not know of it.
+ *
+ * The foreign key is the guarantee: no writer can leave a row in another
+ * workspace than its parent's.  It holds in a race, because the trigger locks
+ * the parent as the foreign key does, and for whoever writes without triggers.
+ *
+ * The trigger is the record: its columns are the key's and, at the end, the
+ * workspace's, and the foreign key is that of these columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "policy.h"
+#include "relations.h"
+
+#define TRIGGER_NAME "cnap_workspace"
+
+/* Begins the names of constraints that we make, and so may drop. */
+#define OWN_PREFIX "cnap_"
+
+/* ---- what is there ---- */
+
+/*
+ * Finds what keeps a table's workspace column: the trigger, and the foreign
+ * key, whose last column it is.  A trigger without its key has no parent.
+ */
+bool
+CnapFindKeeper(Oid relid, CnapKeeper *keeper)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	Oid			function = CnapFillFunction();
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	memset(keeper, 0, sizeof(*keeper));
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+		List	   *links;
+		ListCell   *lc;
+
+		if (form->tgfoid != function)
+			continue;
+		found = true;
+		keeper->trigger = pstrdup(NameStr(form->tgname));
+		keeper->is_clone = OidIsValid(form->tgparentid);
+		links = CnapAllForeignKeys(relid);
+		foreach(lc, links)
+		{
+			CnapLink   *link = lfirst(lc);
+
+			if (link->nkeys == form->tgattr.dim1 && link->nkeys > 1 &&
+				memcmp(link->child_keys, form->tgattr.values,
+					   link->nkeys * sizeof(AttrNumber)) == 0)
+			{
+				keeper->link = *link;
+				keeper->link.nkeys--;
+				keeper->column = link->child_keys[keeper->link.nkeys];
+				keeper->parent_column = link->parent_keys[keeper->link.nkeys];
+				keeper->link.child_keys[keeper->link.nkeys] = 0;
+				keeper->link.parent_keys[keeper->link.nkeys] = 0;
+				keeper->link.operators[keeper->link.nkeys] = InvalidOid;
+				keeper->constraint = link->constraint;
+			}
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* The constraints that depend on a relation: foreign keys, those of a table itself among them. */
+static List *
+dependents(Oid relid)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *constraints = NIL;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == ConstraintRelationId)
+			constraints = list_append_unique_oid(constraints, form->objid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return constraints;
+}
+
+static bool
+is_own_constraint(Oid constraint)
+{
+	char	   *name = OidIsValid(constraint) ? get_constraint_name(constraint) : NULL;
+
+	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
+}
+
+/* Drops a constraint of a table. */
+static void
+drop_constraint(Oid relid, Oid constraint)
+{
+	CnapExecuteUtility(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", CnapQualifiedName(relid),
+								quote_identifier(get_constraint_name(constraint))));
+	CommandCounterIncrement();
+}
+
+/*
+ * The tables whose workspace columns follow that of a parent, in the order of
+ * their OIDs.
+ */
+List *
+CnapKeptChildren(Oid parent)
+{
+	List	   *constraints = dependents(parent);
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
+		CnapKeeper	keeper;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		if (CnapFindKeeper(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, &keeper) &&
+			!keeper.is_clone && keeper.constraint == lfirst_oid(lc) &&
+			keeper.link.parent == parent)
+			children = lappend_oid(children, ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid);
+		ReleaseSysCache(tuple);
+	}
+	list_sort(children, list_oid_cmp);
+	return children;
+}
+
+/* ---- making it ---- */
+
+/* The names of columns, joined by commas. */
+static char *
+column_list(Oid relid, const AttrNumber *columns, int ncolumns, AttrNumber last)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(&list, "%s, ", quote_identifier(get_attname(relid, columns[i], false)));
+	appendStringInfoString(&list, quote_identifier(get_attname(relid, last, false)));
+	return list.data;
+}
+
+/*
+ * Drops the foreign key that keeps a column true, and what it refers to, unless
+ * something else does so as well.
+ */
+static void
+drop_constraints(Oid relid, const CnapKeeper *keeper)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(keeper->constraint));
+	Oid			index;
+	Oid			unique;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	index = ((Form_pg_constraint) GETSTRUCT(tuple))->conindid;
+	ReleaseSysCache(tuple);
+	if (!is_own_constraint(keeper->constraint))
+		return;
+	drop_constraint(relid, keeper->constraint);
+
+	unique = get_index_constraint(index);
+	if (is_own_constraint(unique) && dependents(index) == NIL &&
+		CnapOwnsRelation(keeper->link.parent, GetUserId()))
+		drop_constraint(keeper->link.parent, unique);
+}
+
+/* Whether a column belongs to the primary key. */
+static bool
+is_primary(Oid relid, AttrNumber column)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Bitmapset  *columns = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+
+	table_close(rel, NoLock);
+	return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
+/*
+ * Takes the trigger and the constraints from a table.  The column stays, but
+ * can be null then, since nothing fills it.
+ */
+void
+CnapDropKeeper(Oid relid)
+{
+	CnapKeeper	keeper;
+
+	if (!CnapFindKeeper(relid, &keeper) || keeper.is_clone)
+		return;
+	CnapExecuteUtility(psprintf("DROP TRIGGER %s ON %s", quote_identifier(keeper.trigger),
+								CnapQualifiedName(relid)));
+	if (keeper.column == 0)
+		return;
+	drop_constraints(relid, &keeper);
+	if (CnapIsNotNull(relid, keeper.column) && !is_primary(relid, keeper.column))
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL",
+									CnapQualifiedName(relid),
+									quote_identifier(get_attname(relid, keeper.column, false))));
+	CommandCounterIncrement();
+}
+
+/*
+ * Disables the triggers of a table that rows are updated in for a technical
+ * reason.  Returns the statements that enable them again.
+ */
+static List *
+disable_triggers(Oid relid, List *undo)
+{
+	Relation	rel = table_open(relid, NoLock);
+	char	   *table = CnapQualifiedName(relid);
+	List	   *statements = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const char *name = quote_identifier(trigger->tgname);
+
+		if (trigger->tgisinternal || (trigger->tgenabled != TRIGGER_FIRES_ON_ORIGIN &&
+									  trigger->tgenabled != TRIGGER_FIRES_ALWAYS))
+			continue;
+		statements = lappend(statements,
+							 psprintf("ALTER TABLE ONLY %s DISABLE TRIGGER %s", table, name));
+		undo = lappend(undo, psprintf("ALTER TABLE ONLY %s ENABLE%s TRIGGER %s", table,
+									  trigger->tgenabled == TRIGGER_FIRES_ALWAYS ? " ALWAYS" : "",
+									  name));
+	}
+	table_close(rel, NoLock);
+	foreach(lc, statements)
+		CnapExecuteUtility(lfirst(lc));
+	return undo;
+}
+
+/*
+ * Fills the column.  That changes nothing that the application's triggers are
+ * about, so they are disabled meanwhile.
+ */
+static void
+fill_column(List *tables, const CnapKeeper *keeper)
+{
+	Oid			relid = linitial_oid(tables);
+	char	   *table = CnapQualifiedName(relid);
+	const char *column = quote_identifier(get_attname(relid, keeper->column, false));
+	const char *source = quote_identifier(get_attname(keeper->link.parent,
+													  keeper->parent_column, false));
+	List	   *undo = NIL;
+	ListCell   *lc;
+	StringInfoData sql;
+
+	foreach(lc, tables)
+		undo = disable_triggers(lfirst_oid(lc), undo);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s c SET %s = p.%s FROM %s", table, column, source,
+					 CnapParentSource(keeper->link.parent, "p"));
+	CnapAppendKeys(&sql, &keeper->link, relid, "c", "p");
+	appendStringInfo(&sql, " AND c.%s IS DISTINCT FROM p.%s", column, source);
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not execute: %s", sql.data);
+
+	/* A row without a parent is in no workspace. */
+	resetStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s SET %s = NULL WHERE %s IS NOT NULL AND (false",
+					 table, column, column);
+	for (int i = 0; i < keeper->link.nkeys; i++)
+		appendStringInfo(&sql, " OR %s IS NULL",
+						 quote_identifier(get_attname(relid, keeper->link.child_keys[i], false)));
+	appendStringInfoChar(&sql, ')');
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not execute: %s", sql.data);
+
+	foreach(lc, undo)
+		CnapExecuteUtility(lfirst(lc));
+}
+
+/* What the foreign key of the column does when a parent is deleted: what the table's does. */
+static char *
+delete_action(HeapTuple tuple, Oid relid, AttrNumber column)
+{
+	int			nkeys;
+	int			nset;
+	AttrNumber	child_keys[INDEX_MAX_KEYS];
+	AttrNumber	parent_keys[INDEX_MAX_KEYS];
+	Oid			operators[INDEX_MAX_KEYS];
+	AttrNumber	set[INDEX_MAX_KEYS];
+	char	   *columns;
+
+	DeconstructFkConstraintRow(tuple, &nkeys, child_keys, parent_keys, operators,
+							   NULL, NULL, &nset, set);
+	columns = nset > 0 ? psprintf(" (%s)", column_list(relid, set, nset, column)) : "";
+	switch (((Form_pg_constraint) GETSTRUCT(tuple))->confdeltype)
+	{
+		case FKCONSTR_ACTION_RESTRICT:
+			return pstrdup("RESTRICT");
+		case FKCONSTR_ACTION_CASCADE:
+			return pstrdup("CASCADE");
+		case FKCONSTR_ACTION_SETNULL:
+			return psprintf("SET NULL%s", columns);
+		case FKCONSTR_ACTION_SETDEFAULT:
+			return psprintf("SET DEFAULT%s", columns);
+		default:
+			return pstrdup("NO ACTION");
+	}
+}
+
+/* Adds the foreign key that keeps the column true, and what it refers to. */
+static void
+add_constraints(Oid relid, const CnapKeeper *keeper)
+{
+	const CnapLink *link = &keeper->link;
+	Oid			parent = link->parent;
+	char	   *theirs = column_list(parent, link->parent_keys, link->nkeys,
+									 keeper->parent_column);
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(keeper->constraint));
+	Form_pg_constraint form;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+
+	memcpy(columns, link->parent_keys, sizeof(columns));
+	columns[link->nkeys] = keeper->parent_column;
+	if (!CnapIsUnique(parent, columns, link->nkeys + 1, true))
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)",
+									CnapQualifiedName(parent),
+									quote_identifier(ChooseRelationName("cnap", get_rel_name(parent),
+																		"key", get_rel_namespace(parent),
+																		true)),
+									theirs));
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", keeper->constraint);
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
+								" ON UPDATE CASCADE ON DELETE %s%s%s",
+								CnapQualifiedName(relid),
+								quote_identifier(ChooseConstraintName("cnap", get_rel_name(relid),
+																	  "fkey", get_rel_namespace(relid),
+																	  NIL)),
+								column_list(relid, link->child_keys, link->nkeys, keeper->column),
+								CnapQualifiedName(parent), theirs,
+								delete_action(tuple, relid, keeper->column),
+								form->condeferrable ? " DEFERRABLE" : "",
+								form->condeferred ? " INITIALLY DEFERRED" : ""));
+	ReleaseSysCache(tuple);
+}
+
+/* Adds the column, where it isn't there; refuses one that cannot be ours. */
+static AttrNumber
+add_column(Oid relid, const CnapLink *link, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno == InvalidAttrNumber)
+	{
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD COLUMN %s uuid",
+									CnapQualifiedName(relid), quote_identifier(column)));
+		CommandCounterIncrement();
+		return get_attnum(relid, column);
+	}
+	CnapCheckColumn(relid, column);
+	if (CnapHasKey(link, attno))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" belongs to the key of the parent",
+						column, get_rel_name(relid)),
+				 errhint("If it holds the workspace, call cnap_protect().")));
+	if (get_attgenerated(relid, attno) != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" is a generated column",
+						column, get_rel_name(relid))));
+	return attno;
+}
+
+/* Refuses a parent whose workspace cannot be kept in another table. */
+static void
+check_parent(Oid relid, Oid parent, AttrNumber parent_column)
+{
+	if (parent_column == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" has no workspace column", get_rel_name(parent)),
+				 errhint("Call cnap_protect_child() with a workspace_column for it first.")));
+	if (!CnapIsNotNull(parent, parent_column))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of \"%s\" can be null",
+						get_attname(parent, parent_column, false), get_rel_name(parent)),
+				 errhint("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;", CnapQualifiedName(parent),
+						 quote_identifier(get_attname(parent, parent_column, false)))));
+	if (!CnapOwnsRelation(parent, GetUserId()) ||
+		!CnapOwnsRelation(parent, CnapRelationOwner(relid)))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(parent));
+}
+
+/* Whether an UPDATE would not see all rows that are there. */
+static void
+check_isolation(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("a workspace column cannot be filled in a transaction that does not see all rows"),
+				 errhint("Use the isolation level READ COMMITTED.")));
+}
+
+/*
+ * Gives a table, the first of the list, and its partitions a column with the
+ * parent's workspace.  SPI is connected.
+ *
+ * The rows that are filled, and compared with their parents for the foreign key,
+ * are all that there are: policies don't apply to the owner meanwhile.
+ */
+AttrNumber
+CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
+			   const char *column)
+{
+	Oid			relid = linitial_oid(tables);
+	CnapKeeper	keeper;
+	CnapKeeper	former;
+	Oid			userid;
+	int			sec_context;
+
+	if (list_length(tables) > 1 && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("\"%s\" has inheritance children, which its foreign keys are not for",
+						get_rel_name(relid))));
+	check_parent(relid, link->parent, parent_column);
+
+	memset(&keeper, 0, sizeof(keeper));
+	keeper.link = *link;
+	keeper.parent_column = parent_column;
+	keeper.constraint = link->constraint;
+	keeper.column = add_column(relid, link, column);
+	if (CnapFindKeeper(relid, &former) && former.column == keeper.column &&
+		former.parent_column == parent_column && CnapIsSameLink(&former.link, link))
+		return keeper.column;
+
+	check_isolation();
+	CnapDropKeeper(relid);
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(userid, sec_context | SECURITY_NOFORCE_RLS);
+	fill_column(tables, &keeper);
+	add_constraints(relid, &keeper);
+	SetUserIdAndSecContext(userid, sec_context);
+	CnapExecuteUtility(psprintf("CREATE TRIGGER %s BEFORE INSERT OR UPDATE OF %s ON %s"
+								" FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace()",
+								TRIGGER_NAME,
+								column_list(relid, link->child_keys, link->nkeys, keeper.column),
+								CnapQualifiedName(relid)));
+	if (!CnapIsNullableLink(relid, link))
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+									CnapQualifiedName(relid), quote_identifier(column)));
+	CommandCounterIncrement();
+	return keeper.column;
+}

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * fill.c
+ *	  cnap.fill_workspace(), the trigger that sets the workspace column of a row
+ *	  to its parent's (column.c).
+ *
+ * The parent is searched in the way of the foreign key triggers: locked against
+ * changes of its key, and past its policies, since the row is not visible to
+ * anybody before its own policies have been asked.  That is done as the owner of
+ * the trigger's table, who owns the parent as well: somebody else's table with
+ * this trigger learns nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/uuid.h"
+
+#include "policy.h"
+#include "relations.h"
+
+PG_FUNCTION_INFO_V1(cnap_fill_workspace);
+
+/* The plan of the search for a parent, as it was last needed for a trigger. */
+typedef struct Lookup
+{
+	Oid			trigger;
+	char	   *sql;
+	SPIPlanPtr	plan;
+} Lookup;
+
+/*
+ * Finds the foreign key that a trigger fills the column for.  Where the parent
+ * has partitions, there are further ones for each of these, which don't count.
+ */
+static bool
+find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink *link)
+{
+	List	   *keys = RelationGetFKeyList(rel);
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKeyCacheInfo *key = lfirst_node(ForeignKeyCacheInfo, lc);
+
+		if (key->nkeys != ncolumns ||
+			memcmp(key->conkey, columns, ncolumns * sizeof(AttrNumber)) != 0 ||
+			CnapIsDerivedKey(key->conoid))
+			continue;
+		memset(link, 0, sizeof(*link));
+		link->parent = key->confrelid;
+		link->nkeys = ncolumns;
+		memcpy(link->child_keys, key->conkey, ncolumns * sizeof(AttrNumber));
+		memcpy(link->parent_keys, key->confkey, ncolumns * sizeof(AttrNumber));
+		memcpy(link->operators, key->conpfeqop, ncolumns * sizeof(Oid));
+		return true;
+	}
+	return false;
+}
+
+/* The statement that finds the parent's workspace, and locks the parent. */
+static char *
+lookup_statement(Relation rel, const CnapLink *link)
+{
+	StringInfoData sql;
+	int			nkeys = link->nkeys - 1;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT p.%s FROM %s",
+					 quote_identifier(get_attname(link->parent, link->parent_keys[nkeys], false)),
+					 CnapParentSource(link->parent, "p"));
+	for (int i = 0; i < nkeys; i++)
+	{
+		char	   *column = get_attname(link->parent, link->parent_keys[i], false);
+
+		appendStringInfoString(&sql, i > 0 ? " AND " : " WHERE ");
+		generate_operator_clause(&sql, psprintf("p.%s", quote_identifier(column)),
+								 get_atttype(link->parent, link->parent_keys[i]),
+								 link->operators[i], psprintf("$%d", i + 1),
+								 TupleDescAttr(RelationGetDescr(rel),
+											   link->child_keys[i] - 1)->atttypid);
+	}
+	appendStringInfoString(&sql, " FOR KEY SHARE OF p");
+	return sql.data;
+}
+
+/*
+ * The plan of a statement.  One is kept for each trigger, as long as the names
+ * and keys that it was made of are the same.
+ */
+static SPIPlanPtr
+lookup_plan(Oid trigger, char *sql, int nkeys, Oid *types)
+{
+	static HTAB *lookups = NULL;
+	Lookup	   *lookup;
+	bool		found;
+
+	if (lookups == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Lookup)};
+
+		lookups = hash_create("cnap_org lookups of parents", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	lookup = hash_search(lookups, &trigger, HASH_ENTER, &found);
+	if (!found)
+	{
+		lookup->sql = NULL;
+		lookup->plan = NULL;
+	}
+	if (lookup->plan == NULL || strcmp(lookup->sql, sql) != 0)
+	{
+		SPIPlanPtr	plan;
+
+		if (lookup->plan != NULL)
+		{
+			SPI_freeplan(lookup->plan);
+			pfree(lookup->sql);
+			lookup->plan = NULL;
+		}
+		plan = SPI_prepare(sql, nkeys, types);
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		lookup->sql = MemoryContextStrdup(TopMemoryContext, sql);
+		SPI_keepplan(plan);
+		lookup->plan = plan;
+	}
+	return lookup->plan;
+}
+
+/*
+ * Finds the workspace of a row's parent, and keeps the parent from moving until
+ * the transaction ends.  False: there is no such parent, yet.
+ */
+static bool
+lookup_workspace(TriggerData *trigdata, const CnapLink *link, HeapTuple row,
+				 Datum *workspace, bool *isnull)
+{
+	Relation	rel = trigdata->tg_relation;
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			nkeys = link->nkeys - 1;
+	Datum		values[INDEX_MAX_KEYS];
+	Oid			types[INDEX_MAX_KEYS];
+	Oid			userid;
+	int			sec_context;
+	bool		found;
+	int			result;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		bool		key_isnull;
+
+		values[i] = heap_getattr(row, link->child_keys[i], desc, &key_isnull);
+		types[i] = TupleDescAttr(desc, link->child_keys[i] - 1)->atttypid;
+	}
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner,
+						   sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	SPI_connect();
+	result = SPI_execute_plan(lookup_plan(trigdata->tg_trigger->tgoid,
+										  lookup_statement(rel, link), nkeys, types),
+							  values, NULL, false, 1);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI failed: %s", SPI_result_code_string(result));
+	found = SPI_processed > 0;
+	if (found)
+	{
+		*workspace = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+		if (!*isnull)
+		{
+			void	   *copy = SPI_palloc(UUID_LEN);
+
+			memcpy(copy, DatumGetPointer(*workspace), UUID_LEN);
+			*workspace = PointerGetDatum(copy);
+		}
+	}
+	SPI_finish();
+	SetUserIdAndSecContext(userid, sec_context);
+	return found;
+}
+
+/* Whether an UPDATE leaves a row's parent and workspace as they were. */
+static bool
+is_unchanged(TriggerData *trigdata, const CnapLink *link)
+{
+	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		return false;
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (CnapColumnDiffers(RelationGetDescr(trigdata->tg_relation), trigdata->tg_trigtuple,
+							  trigdata->tg_newtuple, link->child_keys[i]))
+			return false;
+	}
+	return true;
+}
+
+/* cnap.fill_workspace() -> trigger */
+Datum
+cnap_fill_workspace(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Trigger    *trigger;
+	Relation	rel;
+	HeapTuple	row;
+	CnapLink	link;
+	int			column;
+	Datum		workspace = (Datum) 0;
+	bool		isnull = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cnap.fill_workspace() is for triggers before a row is inserted or updated")));
+	trigger = trigdata->tg_trigger;
+	rel = trigdata->tg_relation;
+	if (trigger->tgnattr < 2 || trigger->tgnattr > INDEX_MAX_KEYS ||
+		!find_trigger_key(rel, trigger->tgnattr, trigger->tgattr, &link) ||
+		TupleDescAttr(RelationGetDescr(rel), trigger->tgattr[trigger->tgnattr - 1] - 1)->atttypid != UUIDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the trigger \"%s\" of \"%s\" has no foreign key",
+						trigger->tgname, RelationGetRelationName(rel)),
+				 errhint("Call cnap_protect_child() for the table again.")));
+
+	if (is_unchanged(trigdata, &link))
+		PG_RETURN_POINTER(trigdata->tg_newtuple);
+	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	for (int i = 0; i < link.nkeys - 1; i++)
+		isnull |= heap_attisnull(row, link.child_keys[i], RelationGetDescr(rel));
+
+	/* What has no parent yet, the foreign key decides about. */
+	if (!isnull && !lookup_workspace(trigdata, &link, row, &workspace, &isnull))
+		PG_RETURN_POINTER(row);
+	column = link.child_keys[link.nkeys - 1];
+	PG_RETURN_POINTER(heap_modify_tuple_by_cols(row, RelationGetDescr(rel), 1,
+												&column, &workspace, &isnull));
+}
