@@ -117,6 +117,27 @@ BEGIN
 END
 $$;
 
+/* The audit entries that steps leave, as lines, with names in the place of ids. */
+CREATE FUNCTION test.trail(VARIADIC steps text[]) RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+DECLARE
+	trail text := (test.try_after(steps, 'none', NULL, format($query$
+		SELECT string_agg(concat_ws(' | ', action, coalesce(actor, '-'), coalesce('{' || organization_id || '}', '-'),
+			coalesce('{' || workspace_id || '}', '-'), coalesce(subject, '-'), path, detail), E'\n' ORDER BY id)
+		FROM cnap.audit_log WHERE id > %s$query$, (SELECT max(id) FROM cnap.audit_log)))).result;
+	entry record;
+BEGIN
+	FOR entry IN
+		SELECT id::text AS value, name FROM test.named
+		UNION ALL SELECT id::text, name FROM test.secret WHERE token !~ '-$'
+		UNION ALL SELECT to_jsonb(now() + interval '90 days') #>> '{}', 'in 90 days'
+	LOOP
+		trail := replace(trail, entry.value, entry.name);
+	END LOOP;
+	RETURN QUERY SELECT line FROM regexp_split_to_table(trail, '\n') WITH ORDINALITY l (line, n) ORDER BY n;
+END
+$$;
+
 /* One line of the outcome, with what was returned */
 CREATE FUNCTION test.told(o test.outcome) RETURNS text IMMUTABLE
 RETURN concat_ws(' ', (o).state, (o).message, (o).result);
