@@ -75,7 +75,7 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 #define ASSUMED_SET 10
 
 /* At most so many values of each kind of statistics are looked at. */
-#define MAX_SAMPLE 100
+#define MAX_SAMPLE 1000
 
 /* Cost of a check, in cpu_operator_cost: from the cache, and with its lookups. */
 #define CACHED_COST 2
@@ -202,7 +202,7 @@ weigh_values(const Known *known, HeapTuple statistics, int kind,
 	{
 		int			step = 1 + (slot.nvalues - 1) / MAX_SAMPLE;
 
-		for (int i = 0; i < slot.nvalues; i += step)
+		for (int i = step / 2; i < slot.nvalues; i += step)
 		{
 			double		share = kind == STATISTIC_KIND_MCV ? slot.numbers[i] : 1;
 
