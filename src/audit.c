@@ -131,12 +131,21 @@ write_entry(const CnapAct *act, Entry *entry)
 	CnapNotify(psprintf("{%s}", payload.data));
 }
 
+char *
+CnapJsonMoment(TimestampTz moment)
+{
+	char	   *buffer = palloc(MAXDATELEN + 1);
+
+	return JsonEncodeDateTime(buffer, TimestampTzGetDatum(moment), TIMESTAMPTZOID, NULL);
+}
+
 void
-CnapRecord(const CnapAct *act, const char *action, const char *detail)
+CnapRecord(const CnapAct *act, const char *action, text *subject, const char *detail)
 {
 	Entry		entry;
 
 	begin_entry(&entry, action);
+	entry.subject = subject;
 	appendStringInfoString(&entry.detail, detail);
 	write_entry(act, &entry);
 }
@@ -376,13 +385,8 @@ record_management(const Change *change)
 				get_role(change, terms, Anum_workspace_managed_role));
 	until = get(change, terms, Anum_workspace_managed_until, &isnull);
 	if (!isnull)
-	{
-		/* JSON's form of a moment, which does not depend on settings. */
-		char		buffer[MAXDATELEN + 1];
-
-		JsonEncodeDateTime(buffer, until, TIMESTAMPTZOID, NULL);
-		append_pair(&entry.detail, "until", buffer);
-	}
+		append_pair(&entry.detail, "until",
+					CnapJsonMoment(DatumGetTimestampTz(until)));
 	record(&entry);
 }
 

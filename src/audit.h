@@ -8,6 +8,7 @@
 #ifndef CNAP_AUDIT_H
 #define CNAP_AUDIT_H
 
+#include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
 #include "execute.h"
@@ -43,7 +44,14 @@ extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
 extern void CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 								Datum *values, const char *nulls);
 
-/* Records what changes none of the extension's tables.  detail is JSON. */
-extern void CnapRecord(const CnapAct *act, const char *action, const char *detail);
+/*
+ * Records what is no change of a row.  detail is the inside of a JSON object,
+ * and subject may be a null pointer.
+ */
+extern void CnapRecord(const CnapAct *act, const char *action, text *subject,
+					   const char *detail);
+
+/* JSON's form of a moment, which does not depend on settings. */
+extern char *CnapJsonMoment(TimestampTz moment);
 
 #endif							/* CNAP_AUDIT_H */

@@ -19,6 +19,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "arguments.h"
@@ -266,6 +267,17 @@ CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act)
 				 errmsg("only the system can name another owner"),
 				 errdetail("The system is a superuser without a current user.")));
 	return owner;
+}
+
+void
+CnapActByPrivilege(CnapAct *act)
+{
+	const char *user = CnapCurrentUser();
+
+	memset(act, 0, sizeof(*act));
+	act->actor.user = user != NULL ? cstring_to_text(user) : NULL;
+	act->actor.role = GetUserId();
+	act->path = "by its privileges";
 }
 
 Datum

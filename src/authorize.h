@@ -38,6 +38,12 @@ extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
 extern text *CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act);
 
 /*
+ * The act of a role whose right to it is that of executing the function, with or
+ * without a current user.
+ */
+extern void CnapActByPrivilege(CnapAct *act);
+
+/*
  * Return the rows of a query about one object, whose parameters are the
  * function's arguments, the object first, to an actor who may see them.
  */

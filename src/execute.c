@@ -86,6 +86,28 @@ CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
+ * Executes a query; returns the first column of the first row in text form, or a
+ * null pointer where that is null or there is none.
+ */
+char *
+CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *text = NULL;
+	Caller		caller;
+	int			result;
+
+	begin_as_owner(statement, &caller);
+	result = SPI_execute_plan(statement->plan, values, nulls, false, 1);
+	if (result == SPI_OK_SELECT && SPI_processed > 0)
+		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (text != NULL)
+		text = MemoryContextStrdup(context, text);
+	end_as_owner(result, &caller);
+	return text;
+}
+
+/*
  * Returns the rows of a query as the result of a set-returning function.  They
  * go straight into the function's tuplestore, which spills to disk.
  */

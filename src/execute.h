@@ -31,6 +31,7 @@ typedef struct CnapStatement
  * nulls means that no parameter is null; else it has 'n' for each that is.
  */
 extern uint64 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls);
+extern char *CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls);
 extern Datum CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
 							Datum *values, const char *nulls);
 

@@ -74,6 +74,14 @@ begin_lookup(Lookup *lookup, CnapTable table, Snapshot snapshot, int nkeys, Scan
 									  snapshot, nkeys, keys);
 }
 
+/* The same, for the one row that a key finds, if there is one. */
+static HeapTuple
+begin_row(Lookup *lookup, CnapTable table, ScanKey key)
+{
+	begin_lookup(lookup, table, NULL, 1, key);
+	return systable_getnext(lookup->scan);
+}
+
 static void
 end_lookup(Lookup *lookup)
 {
@@ -121,8 +129,7 @@ CnapOrganizationExists(const pg_uuid_t *organization)
 	bool		found;
 
 	key_uuid(&key, Anum_organization_id, organization);
-	begin_lookup(&lookup, CNAP_ORGANIZATION, NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(lookup.scan));
+	found = HeapTupleIsValid(begin_row(&lookup, CNAP_ORGANIZATION, &key));
 	end_lookup(&lookup);
 	return found;
 }
@@ -274,6 +281,34 @@ CnapManagedNow(const CnapWorkspace *workspace)
 	return workspace->managed && CnapHoldsUntil(workspace->managed_until);
 }
 
+/* Whether the user is a member or an owner of anything, or has access tokens. */
+bool
+CnapHasAnything(text *user)
+{
+	static const struct
+	{
+		CnapTable	table;
+		AttrNumber	attno;
+	}			places[] = {
+		{CNAP_ORGANIZATION_MEMBER, Anum_organization_member_user_id},
+		{CNAP_WORKSPACE_MEMBER, Anum_workspace_member_user_id},
+		{CNAP_WORKSPACE, Anum_workspace_owner_id},
+		{CNAP_ACCESS_TOKEN, Anum_access_token_user_id},
+	};
+	bool		found = false;
+
+	for (int i = 0; i < (int) lengthof(places) && !found; i++)
+	{
+		ScanKeyData key;
+		Lookup		lookup;
+
+		key_text(&key, places[i].attno, user);
+		found = HeapTupleIsValid(begin_row(&lookup, places[i].table, &key));
+		end_lookup(&lookup);
+	}
+	return found;
+}
+
 /* A column with the moment at which something ends; null stands for never. */
 static TimestampTz
 end_column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno)
@@ -299,8 +334,7 @@ find_access_token(ScanKey key, CnapAccessToken *token)
 	HeapTuple	tuple;
 	bool		found;
 
-	begin_lookup(&lookup, CNAP_ACCESS_TOKEN, NULL, 1, key);
-	tuple = systable_getnext(lookup.scan);
+	tuple = begin_row(&lookup, CNAP_ACCESS_TOKEN, key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
@@ -350,8 +384,7 @@ CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
 	bool		found;
 
 	key_uuid(&key, Anum_access_token_use_token_id, token_id);
-	begin_lookup(&lookup, CNAP_ACCESS_TOKEN_USE, NULL, 1, &key);
-	tuple = systable_getnext(lookup.scan);
+	tuple = begin_row(&lookup, CNAP_ACCESS_TOKEN_USE, &key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
@@ -373,8 +406,7 @@ find_install_link(ScanKey key, CnapInstallLink *link)
 	HeapTuple	tuple;
 	bool		found;
 
-	begin_lookup(&lookup, CNAP_INSTALL_LINK, NULL, 1, key);
-	tuple = systable_getnext(lookup.scan);
+	tuple = begin_row(&lookup, CNAP_INSTALL_LINK, key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
@@ -434,8 +466,7 @@ find_invitation(ScanKey key, CnapInvitation *invitation)
 	HeapTuple	tuple;
 	bool		found;
 
-	begin_lookup(&lookup, CNAP_INVITATION, NULL, 1, key);
-	tuple = systable_getnext(lookup.scan);
+	tuple = begin_row(&lookup, CNAP_INVITATION, key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{

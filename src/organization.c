@@ -118,11 +118,20 @@ cnap_update_organization(PG_FUNCTION_ARGS)
  * cnap_delete_organization(organization) -> void
  *
  * The workspaces that it managed stay with their owners; the foreign key's
- * action takes the organization out of them.
+ * action takes the organization out of them.  They are locked beforehand, in
+ * the order in which everybody does who locks several.
  */
 Datum
 cnap_delete_organization(PG_FUNCTION_ARGS)
 {
+	static CnapStatement lock = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+	static CnapStatement lock_workspaces = {
+		"SELECT FROM cnap.workspace WHERE managed_by = $1 ORDER BY id FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
 	static CnapStatement delete = {
 		"DELETE FROM cnap.organization WHERE id = $1",
 		1, {UUIDOID}
@@ -133,6 +142,8 @@ cnap_delete_organization(PG_FUNCTION_ARGS)
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
 							  CNAP_ORGANIZATION_DELETE, CNAP_CHANGE, &act);
 	value = PG_GETARG_DATUM(0);
+	CnapExecute(&lock, &value, NULL);
+	CnapExecute(&lock_workspaces, &value, NULL);
 	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();
 }

@@ -22,13 +22,13 @@
 #include "utils/lsyscache.h"
 
 #include "arguments.h"
-#include "audit.h"
+#include "authorize.h"
 
 PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
 
 /*
- * The functions that answer about anybody: public ones, in their schema, and
+ * The functions that answer about anybody, or act on anybody: public ones, in their schema, and
  * those that index conditions are made of.
  */
 static const char *const trusted_functions[] = {
@@ -39,6 +39,7 @@ static const char *const trusted_functions[] = {
 	"cnap_workspace_role(text, uuid)",
 	"cnap_accessible_workspaces(text)",
 	"cnap_explain_access(text, uuid)",
+	"cnap_forget_user(text, text)",
 };
 
 static const char *const trusted_internals[] = {
@@ -54,8 +55,7 @@ change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
 	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
 	char	   *role_name = GetUserNameFromId(role, false);
 	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-	const char *user = CnapCurrentUser();
-	CnapAct		act = {0};
+	CnapAct		act;
 	StringInfoData sql;
 	StringInfoData detail;
 
@@ -87,10 +87,8 @@ change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
 	initStringInfo(&detail);
 	appendStringInfoString(&detail, "\"role\": ");
 	escape_json(&detail, role_name);
-	act.actor.user = user != NULL ? cstring_to_text(user) : NULL;
-	act.actor.role = GetUserId();
-	act.path = "by its privileges";
-	CnapRecord(&act, action, detail.data);
+	CnapActByPrivilege(&act);
+	CnapRecord(&act, action, NULL, detail.data);
 }
 
 /* cnap_trust(role regrole) -> void */

@@ -90,6 +90,26 @@ $$;
 COMMENT ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) IS 'rows of cnap_organization_audit()';
 REVOKE ALL ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) FROM PUBLIC;
 
+CREATE FUNCTION cnap.list_sole_property(person text)
+RETURNS TABLE (kind text, id uuid, name text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT 'organization', o.id, o.name
+	FROM cnap.organization_member m
+		JOIN cnap.organization o ON o.id = m.organization_id
+	WHERE m.user_id = person AND m.role = 'owner' AND NOT EXISTS (
+		SELECT FROM cnap.organization_member other
+		WHERE other.organization_id = m.organization_id AND other.role = 'owner'
+			AND other.user_id <> m.user_id)
+	UNION ALL
+	SELECT 'workspace', w.id, w.name
+	FROM cnap.workspace w
+	WHERE w.owner_id = person
+$$;
+COMMENT ON FUNCTION cnap.list_sole_property(text) IS
+'what a user alone owns: the workspaces, and the organizations without another owner';
+REVOKE ALL ON FUNCTION cnap.list_sole_property(text) FROM PUBLIC;
+
 CREATE FUNCTION cnap.list_workspaces(person text)
 RETURNS TABLE (id uuid, name text, section text, role cnap.role, via text,
 	organization uuid)

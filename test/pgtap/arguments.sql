@@ -52,7 +52,7 @@ CREATE TABLE test.probe (
 -- what is refused wherever a user id is given, and wherever a name is
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', 'invalid {argument}'
-	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner']) kind,
+	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('blank at the start', ''' nina'''),
 			('blank at the end', '''nina '''), ('line feed at the end', 'E''nina\n'''),
 			('256 bytes', 'repeat(''x'', 256)'), ('256 bytes of 128 characters', 'repeat(''ä'', 128)')) bad (what, literal);
@@ -78,6 +78,8 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('label', 'blank', ''' '''), ('label', '256 bytes', 'repeat(''x'', 256)'),
 		('duration', 'zero', '''0'''), ('duration', 'negative', '''-1 day'''),
 		('duration', 'partly negative', '''1 month -29 days'''), ('duration', 'too long', '''1001 years'''),
+		('age', 'negative', '''-1 day'''), ('age', 'partly negative', '''1 month -29 days'''),
+		('age', 'too long', '''1001 years'''),
 		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
 		('metadata', 'number', '''1''')) bad (kind, what, literal);
 -- null, where it is not a value
@@ -86,7 +88,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
 		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
-		'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'required boolean']) kind;
+		'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean']) kind;
 -- null, and empty, where they are; and what is as long as it can be
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'
@@ -94,7 +96,8 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
 		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
 		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('label', 'null', 'null'),
-		('max uses', 'null', 'null'), ('duration', 'null', 'null'),
+		('max uses', 'null', 'null'), ('duration', 'null', 'null'), ('successor', 'null', 'null'),
+		('age', 'zero', '''0'''), ('age', '1000 years', '''1000 years'''),
 		('label', 'empty', ''''''), ('label', '255 characters', 'repeat(''ä'', 255)'),
 		('duration', '1000 years', '''1000 years'''), ('duration', 'a moment', '''1 us'''),
 		('slug', 'empty', ''''''), ('logo', 'empty', ''''''), ('email', 'empty', ''''''), ('text', 'empty', ''''''),
@@ -117,6 +120,7 @@ INSERT INTO test.probe (kind, what, literal, state)
 INSERT INTO test.probe VALUES
 	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
 	('max uses', 'zero', '''0''', '22023', 'max_uses must be positive'),
+	('successor', 'the same', '''dave''', '22023', 'successor must be somebody else'),
 	('max uses', 'negative', '''-1''', '22023', 'max_uses must be positive'),
 	('until', 'now', 'now()', '22023', '{argument} must be in the future'),
 	('until', 'the past', '''2000-01-01''', '22023', '{argument} must be in the future'),
