@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -82,9 +83,29 @@ append_pair(StringInfo json, const char *key, const char *value)
 }
 
 /*
+ * Whether somebody's own trigger on the log is about to be told of an entry.
+ * The extension has none for new entries.
+ */
+static bool
+has_listener(void)
+{
+	Relation	log = CnapOpenTable(CNAP_AUDIT_LOG);
+	TriggerDesc *triggers = log->trigdesc;
+	bool		result = triggers != NULL &&
+		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+		 triggers->trig_insert_before_statement || triggers->trig_insert_after_statement);
+
+	table_close(log, AccessShareLock);
+	return result;
+}
+
+/*
  * Writes an entry, and queues its notification.  The trigger has no fixed
  * search_path, which would cost as much as the rest of it, so the statement
  * names nothing without its schema.
+ *
+ * The triggers that tell caches of the change may not have fired yet.  A trigger
+ * that listens must not be told from the cache what was so before.
  */
 static void
 write_entry(const CnapAct *act, Entry *entry)
@@ -116,6 +137,8 @@ write_entry(const CnapAct *act, Entry *entry)
 	nulls[5] = entry->subject != NULL ? ' ' : 'n';
 	values[6] = CStringGetTextDatum(act->path);
 	values[7] = CStringGetTextDatum(psprintf("{%s}", entry->detail.data));
+	if (has_listener())
+		CnapEpochAdvance();
 	CnapExecute(&insert, values, nulls);
 
 	initStringInfo(&payload);
