@@ -246,8 +246,8 @@ sub attempts_to_set_for_role
 }
 
 # calls(NODE, NAME => VALUE...): pairs of the signature of a public function and a call with all of
-# its arguments, in order. The values are SQL, by the arguments' names, as 'cnap_authenticate.token' or
-# 'token', or else by their types.
+# its arguments, in order. The values are SQL, by the arguments' names, as 'cnap_authenticate.token', or
+# of texts and uuids by their names, or else by their types.
 my %values = (
 	user_id => "'gus'", new_owner => "'gus'", owner => 'NULL', successor => "'carol'",
 	organization => "'$ACME'", slug => "'a-slug'", logo => "'https://logo.example'",
@@ -275,8 +275,8 @@ sub calls
 		$call{$signature}{function} = $function;
 		next if $type eq '';
 		my $value = $value{ ($function =~ s/.*\.//r) . ".$name" };
-		$value //= $type eq 'uuid' && $name eq 'user_id' ? $value{uuid}
-		  : $name ne 'name' || $type eq 'name' ? $value{$name} // $value{$type} : $value{$type};
+		$value //= $value{$name} if $type eq 'text' || ($type eq 'uuid' && $name ne 'user_id');
+		$value //= $value{$type};
 		push @{ $call{$signature}{arguments} }, "$name => CAST($value AS $schema.$type)";
 	}
 	return map { ($_, "SELECT * FROM $call{$_}{function}(" . join(', ', @{ $call{$_}{arguments} // [] }) . ')') } @signatures;
