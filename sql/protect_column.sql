@@ -282,6 +282,13 @@ RESET cnap.user_id;
 SET ROLE regress_cnap_dev;
 DROP TABLE app.root, app.leaf;
 
+-- whose key has the workspace in it
+CREATE TABLE app.root (workspace_id uuid NOT NULL, id int, PRIMARY KEY (workspace_id, id));
+CREATE TABLE app.leaf (ws uuid NOT NULL, root_id int NOT NULL, FOREIGN KEY (ws, root_id) REFERENCES app.root);
+SELECT cnap_protect('app.root');
+SELECT cnap_protect_child('app.leaf', 'root_id', 'other');
+DROP TABLE app.root, app.leaf;
+
 -- to defaults, and of some columns only
 CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
 CREATE TABLE app.leaf (id int PRIMARY KEY, root_id int DEFAULT 1 REFERENCES app.root ON DELETE SET DEFAULT);

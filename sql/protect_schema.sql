@@ -129,6 +129,18 @@ SELECT count(*) FROM cnap_unprotect_schema('app', true);
 SELECT count(*) FROM cnap_protected_tables();
 SELECT * FROM cnap_unprotect_schema('app', true);
 
+-- ---- with columns for the children ----
+
+ALTER TABLE app.hen ADD workspace_id text;
+ALTER TABLE app.comment ADD ws text;
+SELECT relation, statement, reason FROM cnap_protect_schema('app', child_column => 'ws') WHERE protection = 'parent';
+SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'ws');
+SELECT relation, statement, reason FROM cnap_protect_schema('shared', child_column => 'ws') WHERE protection = 'parent';
+SELECT relation, workspace_column, enforced, parent FROM cnap_protected_tables() ORDER BY relation::text;
+SELECT statement FROM cnap_protect_schema('app', true, child_column => 'ws') WHERE statement IS NOT NULL;
+SELECT relation FROM cnap_unprotect_schema('app', true);
+SELECT count(*) FROM cnap_protected_tables();
+
 -- all or nothing: one that is refused takes back the others
 RESET ROLE;
 CREATE FUNCTION shared.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$

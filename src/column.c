@@ -431,10 +431,22 @@ add_column(Oid relid, const CnapLink *link, const char *column)
 	return attno;
 }
 
-/* Refuses a parent whose workspace cannot be kept in another table. */
+/* Refuses a parent whose workspace cannot be kept in another table, or is there already. */
 static void
-check_parent(Oid relid, Oid parent, AttrNumber parent_column)
+check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
 {
+	Oid			parent = link->parent;
+
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (parent_column != 0 && link->parent_keys[i] == parent_column)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("column \"%s\" of \"%s\" holds the parent's workspace already",
+							get_attname(relid, link->child_keys[i], false),
+							get_rel_name(relid)),
+					 errhint("Call cnap_protect() with this column.")));
+	}
 	if (parent_column == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -485,7 +497,7 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("\"%s\" has inheritance children, which its foreign keys are not for",
 						get_rel_name(relid))));
-	check_parent(relid, link->parent, parent_column);
+	check_parent(relid, link, parent_column);
 
 	memset(&keeper, 0, sizeof(keeper));
 	keeper.link = *link;

@@ -56,8 +56,10 @@ typedef struct Table
 	char	   *name;			/* qualified */
 	int			level;			/* of keys between it and the workspace's column */
 	CnapTest	test;			/* how it is protected, or will be */
+	bool		has_workspace;	/* has a workspace column that cannot be null, or will */
 	char	   *statement;		/* null: nothing to do */
 	char	   *reason;
+	bool		is_blocked;		/* for this reason nothing can be done */
 	List	   *ways;			/* a Way for each foreign key */
 } Table;
 
@@ -69,6 +71,8 @@ typedef struct Way
 	bool		nullable;
 	Table	   *parent;			/* null: it is not in the schema */
 	int			level;			/* of a parent that is not */
+	AttrNumber	column_of_parent;
+	bool		has_workspace;
 } Way;
 
 /* A table, by its OID. */
@@ -85,6 +89,7 @@ typedef struct Request
 	Oid			schema;
 	const char *column;
 	CnapPermission write;
+	const char *child_column;	/* null: children get no column */
 } Request;
 
 /* ---- what is there ---- */
@@ -216,6 +221,7 @@ plan_column(Table *table, const Request *request, AttrNumber column, CnapPermiss
 {
 	table->level = 0;
 	table->test.column = column;
+	table->has_workspace = CnapIsNotNull(table->relid, column);
 	table->statement = psprintf("SELECT %s.cnap_protect(%s, %s, %s);",
 								request->checks.schema,
 								quote_literal_cstr(table->name),
@@ -225,14 +231,16 @@ plan_column(Table *table, const Request *request, AttrNumber column, CnapPermiss
 
 static void
 plan_parent(Table *table, const Request *request, int level, const CnapLink *link,
-			AttrNumber column)
+			AttrNumber key, const char *column)
 {
 	table->level = level;
 	table->test.link = *link;
-	table->statement = psprintf("SELECT %s.cnap_protect_child(%s, %s);",
+	table->statement = psprintf("SELECT %s.cnap_protect_child(%s, %s%s%s);",
 								request->checks.schema,
 								quote_literal_cstr(table->name),
-								quote_literal_cstr(get_attname(table->relid, column, false)));
+								quote_literal_cstr(get_attname(table->relid, key, false)),
+								column != NULL ? ", " : "",
+								column != NULL ? quote_literal_cstr(column) : "");
 }
 
 /* A column that only one of a table's keys has, and so can name it; 0 if there is none. */
@@ -279,7 +287,7 @@ plan_protected(Table *table, const Request *request)
 	if (protection.test.column != 0)
 		plan_column(table, request, protection.test.column, write);
 	else
-		plan_parent(table, request, level, &protection.test.link, column);
+		plan_parent(table, request, level, &protection.test.link, column, NULL);
 	if (CnapIsEnforced(table->relid, &request->checks))
 	{
 		table->statement = NULL;
@@ -324,6 +332,7 @@ plan_by_column(Table *table, const Request *request)
 									 quote_identifier(get_attname(table->relid, found, false)),
 									 quote_identifier(get_attname(table->relid,
 																  link->child_keys[0], false)));
+			table->is_blocked = true;
 			return false;
 		}
 		found = link->child_keys[0];
@@ -333,6 +342,19 @@ plan_by_column(Table *table, const Request *request)
 	table->reason = NULL;
 	plan_column(table, request, found, request->write);
 	return true;
+}
+
+/* Reads how a parent that is not in the schema is protected. */
+static void
+read_parent(Way *way, const CnapChecks *checks)
+{
+	CnapProtection protection;
+
+	way->level = protected_level(way->link->parent, checks);
+	CnapReadProtection(way->link->parent, checks, &protection);
+	way->column_of_parent = protection.test.column;
+	way->has_workspace = protection.test.column != 0 &&
+		CnapIsNotNull(way->link->parent, protection.test.column);
 }
 
 /* Finds the ways of each table that has no level yet. */
@@ -358,7 +380,7 @@ find_ways(List *tables, const Request *request)
 		List	   *links;
 		ListCell   *key;
 
-		if (table->level != NO_LEVEL || table->reason != NULL)
+		if (table->level != NO_LEVEL || table->is_blocked)
 			continue;
 		links = CnapForeignKeys(table->relid);
 		foreach(key, links)
@@ -376,7 +398,7 @@ find_ways(List *tables, const Request *request)
 			if (entry != NULL)
 				way->parent = entry->table;
 			else if (CnapIsEnforced(way->link->parent, &request->checks))
-				way->level = protected_level(way->link->parent, &request->checks);
+				read_parent(way, &request->checks);
 			table->ways = lappend(table->ways, way);
 		}
 	}
@@ -411,6 +433,43 @@ best_way(const Table *table, bool nullable, int bound)
 	return best;
 }
 
+/* Whether the workspace column of a parent is among the columns that a key refers to. */
+static bool
+has_workspace_in_key(const Way *way)
+{
+	AttrNumber	column = way->parent != NULL ? way->parent->test.column : way->column_of_parent;
+
+	for (int i = 0; i < way->link->nkeys; i++)
+	{
+		if (column != 0 && way->link->parent_keys[i] == column)
+			return true;
+	}
+	return false;
+}
+
+/* Why a table cannot have a workspace column that follows its parent's, or null. */
+static const char *
+find_column_obstacle(const Table *table, const Way *way, const char *column)
+{
+	Oid			parent = way->link->parent;
+	AttrNumber	attno = get_attnum(table->relid, column);
+
+	if (!(way->parent != NULL ? way->parent->has_workspace : way->has_workspace))
+		return "its parent has none, or one that can be null";
+	if (has_workspace_in_key(way))
+		return "its key has its parent's workspace in it";
+	if (attno != InvalidAttrNumber &&
+		(attno < 0 || get_atttype(table->relid, attno) != UUIDOID ||
+		 get_attgenerated(table->relid, attno) != '\0' || CnapHasKey(way->link, attno)))
+		return "there is another column of that name";
+	if (get_rel_relkind(table->relid) == RELKIND_RELATION && has_subclass(table->relid))
+		return "it has inheritance children";
+	if (!CnapOwnsRelation(parent, GetUserId()) ||
+		!CnapOwnsRelation(parent, CnapRelationOwner(table->relid)))
+		return "its parent has another owner";
+	return NULL;
+}
+
 /*
  * Plans the tables that are next: those with the shortest ways of one kind.
  * Returns whether there were any.
@@ -438,12 +497,20 @@ plan_next(List *tables, const Request *request, bool nullable)
 		Table	   *table = lfirst(lc);
 		const Way  *way = table->level == NO_LEVEL ?
 			best_way(table, nullable, level + 1) : NULL;
+		const char *obstacle = NULL;
 
 		if (way == NULL)
 			continue;
-		plan_parent(table, request, level + 1, way->link, way->column);
-		if (nullable)
-			table->reason = pstrdup("rows without a parent will be visible to nobody");
+		if (request->child_column != NULL)
+			obstacle = find_column_obstacle(table, way, request->child_column);
+		plan_parent(table, request, level + 1, way->link, way->column,
+					obstacle == NULL ? request->child_column : NULL);
+		table->has_workspace = request->child_column != NULL && obstacle == NULL && !nullable;
+		if (obstacle != NULL)
+			table->reason = psprintf("it gets no column %s: %s",
+									 quote_identifier(request->child_column), obstacle);
+		else
+			table->reason = nullable ? pstrdup("rows without a parent will be visible to nobody") : NULL;
 	}
 	return true;
 }
@@ -474,6 +541,7 @@ plan_schema(const Request *request)
 		table->reason = find_obstacle(table->relid);
 		if (table->reason != NULL)
 		{
+			table->is_blocked = true;
 			table->statement = NULL;
 			table->level = NO_LEVEL;
 		}
@@ -555,7 +623,7 @@ return_plan(ReturnSetInfo *rsinfo, const Table *table)
 }
 
 /*
- * cnap_protect_schema(schema, execute, workspace_column, write_permission)
+ * cnap_protect_schema(schema, execute, workspace_column, write_permission, child_column)
  *	 -> setof (relation, protection, columns, parent, statement, reason)
  */
 Datum
@@ -571,6 +639,8 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
 	request.write = CnapPermissionFromOid(DatumGetObjectId(CnapRequiredArg(fcinfo, 3,
 																		   "write_permission")));
+	if (!PG_ARGISNULL(4))
+		request.child_column = NameStr(*PG_GETARG_NAME(4));
 	InitMaterializedSRF(fcinfo, 0);
 	tables = plan_schema(&request);
 	if (execute)

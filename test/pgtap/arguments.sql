@@ -194,6 +194,7 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('relation', 'unknown id', '4242', '42P01', 'relation with OID 4242 does not exist'),
 	('relation', 'somebody else''s', '''test.somebodys''', '42501', 'must be owner of table somebodys'),
 	('relation', 'the extension''s own', '''cnap.workspace''', '42809', '"workspace" is a table of the extension itself'),
+	('any name', 'null', 'null', '00000', NULL),
 	('kept column', 'null', 'null', '00000', NULL),
 	('kept column', 'of another type', '''folder_id''', '42804', 'column "folder_id" of relation "entry" is of type integer, not uuid'),
 	('schema', 'empty', '''''', '3F000', 'schema "" does not exist'),
