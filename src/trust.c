@@ -47,12 +47,39 @@ static const char *const trusted_internals[] = {
 	"reachable(uuid, cnap.permission)",
 };
 
+/*
+ * Takes back what the role is at login: as long as it could set the identity,
+ * it could give itself one by ALTER ROLE, in any database.
+ */
+static void
+reset_login_identity(Oid role)
+{
+	SPITupleTable *found;
+	char	   *query = psprintf("SELECT format('ALTER ROLE %%s%%s RESET cnap.user_id',"
+								 " %u::regrole, ' IN DATABASE ' || quote_ident(d.datname))"
+								 " FROM pg_db_role_setting s"
+								 " LEFT JOIN pg_database d ON d.oid = s.setdatabase"
+								 " WHERE s.setrole = %u", role, role);
+
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute: %s", query);
+	found = SPI_tuptable;
+	for (uint64 i = 0; i < found->numvals; i++)
+	{
+		char	   *reset = SPI_getvalue(found->vals[i], found->tupdesc, 1);
+
+		if (SPI_execute(reset, false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "could not execute: %s", reset);
+	}
+}
+
 /* Executes "verb ... preposition role" for everything that trust consists of. */
 static void
-change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
-			 const char *action)
+change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
 {
 	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
+	const char *verb = grant ? "GRANT" : "REVOKE";
+	const char *preposition = grant ? "TO" : "FROM";
 	char	   *role_name = GetUserNameFromId(role, false);
 	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
 	CnapAct		act;
@@ -82,6 +109,8 @@ change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
 	SPI_connect();
 	if (SPI_execute(sql.data, false, 0) < 0)
 		elog(ERROR, "could not change the privileges of role \"%s\"", role_name);
+	if (!grant)
+		reset_login_identity(role);
 	SPI_finish();
 
 	initStringInfo(&detail);
@@ -95,7 +124,7 @@ change_trust(FunctionCallInfo fcinfo, const char *verb, const char *preposition,
 Datum
 cnap_trust(PG_FUNCTION_ARGS)
 {
-	change_trust(fcinfo, "GRANT", "TO", "role.trust");
+	change_trust(fcinfo, true, "role.trust");
 	PG_RETURN_VOID();
 }
 
@@ -103,6 +132,6 @@ cnap_trust(PG_FUNCTION_ARGS)
 Datum
 cnap_distrust(PG_FUNCTION_ARGS)
 {
-	change_trust(fcinfo, "REVOKE", "FROM", "role.distrust");
+	change_trust(fcinfo, false, "role.distrust");
 	PG_RETURN_VOID();
 }

@@ -138,5 +138,5 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_distrust';
 COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
-'takes from a role all that cnap_trust() gave it; foreign keys that exist stay. For superusers';
+'takes from a role all that cnap_trust() gave it, and the identity that ALTER ROLE gives it at login, in all databases; foreign keys that exist stay. For superusers';
 REVOKE ALL ON FUNCTION @extschema@.cnap_distrust(regrole) FROM PUBLIC;

@@ -145,6 +145,29 @@ foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''
 	unlike($admin->query($settings), qr/carol/, 'from the catalog too');
 }
 
+# ---- a role that is no longer trusted ----
+
+{
+	$admin->query(q{CREATE ROLE former LOGIN; GRANT plain TO former; GRANT USAGE, CREATE ON SCHEMA app TO former; SELECT cnap_trust('former')});
+	my $session = connect_to($node, 'former', q{ALTER ROLE former SET cnap.user_id = 'erin'},
+		q{ALTER ROLE CURRENT_USER IN DATABASE postgres SET cnap.user_id = 'erin'}, q{ALTER ROLE former IN DATABASE other SET cnap.user_id = 'erin'},
+		qq{CREATE FUNCTION app.of_former() RETURNS boolean LANGUAGE sql SECURITY DEFINER SET cnap.user_id = 'erin' AS 'SELECT cnap_can_access(''$W3''::uuid)'},
+		qq{CREATE FUNCTION app.asks_about_erin() RETURNS boolean LANGUAGE sql SECURITY DEFINER AS 'SELECT cnap_can_access(''erin'', ''$W3''::uuid)'},
+		qq{CREATE VIEW app.about_erin AS SELECT cnap_can_access('erin', '$W3'::uuid)});
+	logs_in_as('former', 'erin', '(a trusted role gives itself an identity at login)');
+	$admin->query(q{SELECT cnap_distrust('former')});
+	logs_in_as('former', 'nobody', 'which is taken with the trust');
+	is($node->safe_psql('other', q{SELECT coalesce(cnap_current_user(), 'nobody')}, extra_params => [ '-U', 'former' ]), 'nobody', 'in every database');
+	is($admin->query($settings) =~ /erin/, '', 'and from the catalog');
+	foreach my $statement ('SELECT app.of_former()', 'SELECT app.asks_about_erin()', 'TABLE app.about_erin', "SET cnap.user_id = 'erin'",
+		"ALTER ROLE former SET cnap.user_id = 'erin'", 'CREATE TABLE app.t (w uuid REFERENCES cnap.workspace)')
+	{
+		refused($session, "what it has made, or tries again: $statement", $statement, '42501');
+	}
+	$session->quit;
+	$admin->query('DROP OWNED BY former; DROP ROLE former');
+}
+
 # ---- functions of others ----
 #
 # Whoever owns a SECURITY DEFINER function: who asks is who was asking, and nobody becomes the system.
