@@ -99,8 +99,9 @@ ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 SELECT p.oid::regprocedure AS function, l.lanname AS language, p.provolatile AS volatile,
 	p.proisstrict AS strict, p.proparallel AS parallel, p.proleakproof AS leakproof,
-	p.prosecdef AS definer, p.proconfig AS config,
-	array(SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE 'owner' END
+	p.prosecdef AS definer, p.prosupport AS support, p.proconfig AS config,
+	array(SELECT CASE grantee WHEN 0 THEN 'PUBLIC' WHEN p.proowner THEN 'owner' ELSE grantee::regrole::text END
+			|| CASE WHEN is_grantable THEN ' with grant option' ELSE '' END
 		FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner)))
 		ORDER BY 1) AS callers
 FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
@@ -119,6 +120,16 @@ FROM member m
 	LEFT JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
 WHERE coalesce(obj_description(m.objid, m.classid::regclass::name), '') = ''
 	AND coalesce(t.typtype IN ('e', 'd'), true) AND coalesce(c.relkind <> 'S', true);
+
+-- everything belongs to whoever created the extension
+SELECT pg_describe_object(m.classid, m.objid, 0), o.rolname
+FROM member m
+	LEFT JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+	LEFT JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+	LEFT JOIN pg_type t ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+	LEFT JOIN pg_namespace n ON m.classid = 'pg_namespace'::regclass AND m.objid = n.oid
+	JOIN pg_roles o ON o.oid = coalesce(p.proowner, c.relowner, t.typowner, n.nspowner)
+WHERE o.oid <> (SELECT extowner FROM pg_extension WHERE extname = 'cnap_org');
 
 -- there is nothing in the schema that doesn't belong to the extension
 SELECT c.oid::regclass FROM pg_class c
