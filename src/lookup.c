@@ -281,9 +281,12 @@ CnapManagedNow(const CnapWorkspace *workspace)
 	return workspace->managed && CnapHoldsUntil(workspace->managed_until);
 }
 
-/* Whether the user is a member or an owner of anything, or has access tokens. */
+/*
+ * Whether a row of any table but the audit log names the user.  Not each of the
+ * columns has an index.
+ */
 bool
-CnapHasAnything(text *user)
+CnapIsNamed(text *user)
 {
 	static const struct
 	{
@@ -294,6 +297,12 @@ CnapHasAnything(text *user)
 		{CNAP_WORKSPACE_MEMBER, Anum_workspace_member_user_id},
 		{CNAP_WORKSPACE, Anum_workspace_owner_id},
 		{CNAP_ACCESS_TOKEN, Anum_access_token_user_id},
+		{CNAP_INVITATION, Anum_invitation_inviter},
+		{CNAP_INVITATION, Anum_invitation_outcome_by},
+		{CNAP_INSTALL_LINK, Anum_install_link_created_by},
+		{CNAP_ORGANIZATION, Anum_organization_created_by},
+		{CNAP_ORGANIZATION_MEMBER, Anum_organization_member_added_by},
+		{CNAP_WORKSPACE_MEMBER, Anum_organization_member_added_by},
 	};
 	bool		found = false;
 

@@ -97,7 +97,7 @@ extern bool CnapFindInstallLink(const pg_uuid_t *id, CnapInstallLink *link);
 extern bool CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link);
 extern bool CnapFindInvitation(const pg_uuid_t *id, CnapInvitation *invitation);
 extern bool CnapFindInvitationByHash(Datum hash, CnapInvitation *invitation);
-extern bool CnapHasAnything(text *user);
+extern bool CnapIsNamed(text *user);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
 
 /* Whether what ends then, or with DT_NOEND never, has not ended yet. */

@@ -39,7 +39,7 @@
 #define EXTENSION_NAME "cnap_org"
 #define SCHEMA_NAME "cnap"
 
-/* The highest column that a lookup starts from. */
+/* The highest column that the index of a lookup starts with. */
 #define MAX_LEADING Anum_workspace_managed_by
 
 static const char *const table_names[CNAP_USER_EPOCH + 1] = {
@@ -317,13 +317,13 @@ CnapTableOid(CnapTable table)
 	return own.table[table];
 }
 
-/* The index that leads with a column, or InvalidOid: somebody dropped it. */
+/* The index that leads with a column, or InvalidOid: there is none, or no longer. */
 Oid
 CnapIndexOid(CnapTable table, AttrNumber leading)
 {
-	Assert(leading > 0 && leading <= MAX_LEADING);
+	Assert(leading > 0);
 	load_oids();
-	return own.index[table][leading];
+	return leading <= MAX_LEADING ? own.index[table][leading] : InvalidOid;
 }
 
 /* Opens a table for reading; close it with table_close(, AccessShareLock). */

@@ -41,11 +41,13 @@ typedef enum CnapTable
 #define Anum_organization_management_email 5
 #define Anum_organization_customer_id 6
 #define Anum_organization_metadata 7
+#define Anum_organization_created_by 8
 #define Anum_organization_updated_at 10
 
 #define Anum_organization_member_organization_id 1
 #define Anum_organization_member_user_id 2
 #define Anum_organization_member_role 3
+#define Anum_organization_member_added_by 4
 #define Anum_organization_member_updated_at 6
 
 #define Anum_workspace_id 1
@@ -80,6 +82,7 @@ typedef enum CnapTable
 #define Anum_install_link_uses 8
 #define Anum_install_link_expires_at 9
 #define Anum_install_link_revoked_at 10
+#define Anum_install_link_created_by 11
 
 #define Anum_invitation_id 1
 #define Anum_invitation_organization_id 2

@@ -188,7 +188,7 @@ cnap_forget_user(PG_FUNCTION_ARGS)
 	for (int i = 0; i < (int) lengthof(forget); i++)
 		CnapExecuteAct(&act, &forget[i], &value, NULL);
 
-	if (CnapHasAnything(user))
+	if (CnapIsNamed(user))
 		CnapSerializationFailure();
 	CnapRecord(&act, "user.forget", user, detail.data);
 	PG_RETURN_VOID();
