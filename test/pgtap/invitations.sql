@@ -15,8 +15,6 @@ BEGIN;
 
 SELECT no_plan();
 
-GRANT USAGE ON SCHEMA test TO cnap_test_app;
-
 SELECT test.keep(name, 'cnap_test_app', who, statement)
 FROM (VALUES
 	('colleague', 'adam', 'SELECT cnap_invite_to_organization({vendor})'),
