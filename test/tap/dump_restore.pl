@@ -29,12 +29,35 @@ act_as($node, 'source', $odd, q{
 	SELECT cnap_create_workspace(repeat('é', 255)) FROM generate_series(1, 20);
 	SELECT cnap_delete_workspace(id) FROM (SELECT id FROM cnap_workspaces() LIMIT 3) w;});
 act_as($node, 'source', 'ann', qq{SELECT cnap_remove_organization_member('$ACME', 'mia');});
+
+# tokens of each kind, some used, some ended
+sub token
+{
+	my ($person, $call) = @_;
+	return act_as($node, 'source', $person, "SELECT $call;");
+}
+my $access = token('erin', q{cnap_create_access_token('Script', '2999-01-01')});
+my $link = token('ann', qq{cnap_create_install_link('$ACME', 'Odd \\ "label" ⚙', 2, '2999-01-01', 'member', '1 year 2 mons 3 days')});
+my $revoked = token('ann', qq{cnap_create_install_link('$ACME')});
+my $invitation = token('ann', qq{cnap_invite_to_organization('$ACME', 'admin', 'new\@acme.example', '2999-01-01')});
+my $accepted = token('carol', qq{cnap_invite_to_workspace('$W1', 'admin', expires_at => 'infinity')});
+act_as($node, 'source', 'erin', qq{
+	SELECT cnap_authenticate('$access');
+	SELECT cnap_revoke_access_token(t.id) FROM cnap_create_access_token('Former') n, cnap_access_tokens() t WHERE name = 'Former';});
+act_as($node, 'source', $odd, qq{
+	SELECT cnap_redeem_install_link('$link', cnap_create_workspace('Linked'));
+	SELECT cnap_accept_invitation('$accepted');});
+act_as($node, 'source', 'ann', qq{
+	SELECT cnap_revoke_install_link(id) FROM cnap_install_links('$ACME') WHERE label IS NULL;
+	SELECT cnap_revoke_invitation(i.id) FROM cnap_invite_to_organization('$ACME', email => 'gone\@acme.example') n,
+		cnap_invitations('$ACME') i WHERE email = 'gone\@acme.example';});
 $node->safe_psql('source', qq{
 	UPDATE cnap.workspace SET managed_until = '2020-01-01' WHERE id = '$W3';
 	UPDATE cnap.organization SET customer_id = 'cus_2', metadata = '{"k": "v"}' WHERE id = '$ACME';
 	DELETE FROM cnap.audit_log WHERE id = 2;});
 
-my @tables = qw(organization organization_member workspace workspace_member audit_log access_epoch);
+my @tables = split /\n/, $node->safe_psql('source', q{
+	SELECT relname FROM pg_class WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r' ORDER BY relname});
 my %rows = map { $_ => table_rows($node, 'source', $_) } @tables;
 my $answers = answers($node, 'source');
 my $rights = q{SELECT p.oid::regprocedure::text, has_function_privilege('cnap_app', p.oid, 'EXECUTE')
@@ -44,6 +67,10 @@ my $rights = q{SELECT p.oid::regprocedure::text, has_function_privilege('cnap_ap
 my $policies = q{SELECT polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid),
 	pg_get_expr(polwithcheck, polrelid) FROM pg_policy ORDER BY polname};
 
+foreach my $table (grep { !/epoch/ } @tables)
+{
+	isnt($rows{$table}, '', "there is something in $table");
+}
 like($answers, qr/carol\|$W1\|t\|owner/, 'the answers are about something');
 cmp_ok(scalar(split(/\n/, $rows{audit_log})), '>', 30, 'and so is the audit log');
 
@@ -83,6 +110,15 @@ sub compare
 		"$db: the rules hold");
 	$node->safe_psql($db, qq{DELETE FROM cnap.workspace WHERE id = '$W1'});
 	is($node->safe_psql($db, 'SELECT count(*) FROM app.deployment'), '2', "$db: foreign keys hold");
+
+	# what was good before is, and nothing else
+	is(act_as($node, $db, 'nobody', "SELECT cnap_authenticate('$access')"), 'erin', "$db: an access token");
+	is(refused_as($node, $db, 'dave', "SELECT cnap_redeem_install_link('$revoked', '$W2')"), '22023', "$db: a revoked link");
+	is(refused_as($node, $db, 'hal', "SELECT cnap_accept_invitation('$accepted')"), '22023', "$db: an accepted invitation");
+	act_as($node, $db, 'hal', "SELECT cnap_accept_invitation('$invitation')");
+	act_as($node, $db, 'hal', "SELECT cnap_redeem_install_link('$link', cnap_create_workspace('Hal'))");
+	is(refused_as($node, $db, 'ivy', "SELECT cnap_redeem_install_link('$link', cnap_create_workspace('Ivy'))"), '22023',
+		"$db: a link that is used up");
 }
 
 my $dir = PostgreSQL::Test::Utils::tempdir();

@@ -120,6 +120,21 @@ my $odd = q{"\\} . "\xc3\xa9" x 120 . q{'};
 my ($created) = heard($odd, "SELECT cnap_create_organization(repeat('n', 255));");
 is(encode_utf8($created->{actor}), $odd, 'an id that needs escapes arrives as it is');
 
+# what comes of tokens names both sides, and no token
+my $link = act_as($node, 'postgres', 'ann', "SELECT cnap_create_install_link('$ACME');");
+is_deeply([ heard('dave', "SELECT cnap_redeem_install_link('$link', '$W2');") ],
+	[ { action => 'install_link.redeem', organization => $ACME, workspace => $W2, actor => 'dave' },
+		{ action => 'management.change', organization => $ACME, workspace => $W2, actor => 'dave' } ],
+	'a link that is redeemed');
+my $invitation = act_as($node, 'postgres', 'ann', "SELECT cnap_invite_to_organization('$ACME', email => 'new\@acme.example');");
+is_deeply([ heard('y' . "\x02" x 253 . 'y', "SELECT cnap_accept_invitation('$invitation');") ],
+	[ map { { action => $_, organization => $ACME, subject => 'y' . "\x02" x 253 . 'y', actor => 'y' . "\x02" x 253 . 'y' } }
+		'invitation.accept', 'organization_member.add' ],
+	'an invitation that is accepted, by the longest id');
+is_deeply([ heard('ann', "SELECT cnap_create_install_link('$ACME', 'A label') \\g /dev/null\nSELECT cnap_invite_to_organization('$ACME') \\g /dev/null\n") ],
+	[ map { { action => $_, organization => $ACME, actor => 'ann' } } 'install_link.create', 'invitation.create' ],
+	'a new link, a new invitation');
+
 # switched off by a superuser, for all or in a session
 is(actions('carol', qq{
 	RESET ROLE; SET cnap.notify = off; SET ROLE cnap_app;
