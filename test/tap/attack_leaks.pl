@@ -32,11 +32,21 @@ my $admin = connect_to($node, undef, qq{
 	CREATE INDEX ON app.secret (amount);
 	CREATE STATISTICS app.s ON workspace_id, note FROM app.secret;
 	SELECT cnap_protect('app.secret');
-	GRANT SELECT, INSERT, UPDATE, DELETE ON app.secret TO plain;
-	ANALYZE app.secret});
+	CREATE TABLE app.child (id int PRIMARY KEY, parent_id int REFERENCES app.secret, note text UNIQUE, amount numeric);
+	CREATE TABLE app.child_with_column (LIKE app.child, FOREIGN KEY (parent_id) REFERENCES app.secret, PRIMARY KEY (id));
+	INSERT INTO app.child SELECT id, id, note, amount FROM app.secret;
+	INSERT INTO app.child_with_column TABLE app.child;
+	CREATE INDEX ON app.child (parent_id);
+	CREATE INDEX ON app.child (amount);
+	SELECT cnap_protect_child('app.child', 'parent_id');
+	SELECT cnap_protect_child('app.child_with_column', 'parent_id', 'workspace_id');
+	CREATE INDEX ON app.child_with_column (workspace_id);
+	GRANT SELECT, INSERT, UPDATE, DELETE ON app.secret, app.child, app.child_with_column TO plain;
+	ANALYZE app.secret, app.child, app.child_with_column});
 my $mia = connect_to($node, 'mia');
 
-is($mia->query('SELECT count(*), count(*) FILTER (WHERE note ~ $$^seen$$) FROM app.secret'), '200|200', '(mia sees 200 of 1000 rows)');
+my @tables = qw(app.secret app.child app.child_with_column);
+is($mia->query("SELECT count(*), count(*) FILTER (WHERE note ~ '^seen') FROM $_"), '200|200', "(mia sees 200 of 1000 rows of $_)") foreach @tables;
 
 # ---- code of her own in a statement on the table ----
 
@@ -113,8 +123,8 @@ my @statements = (
 	'DELETE with a join' => 'DELETE FROM app.secret s USING own.t WHERE s.note OPERATOR(own.===) t.note RETURNING s.id',
 	'MERGE' => 'MERGE INTO app.secret s USING own.t ON s.note OPERATOR(own.===) t.note WHEN MATCHED AND own.tell(s.note) THEN DELETE',
 	'INSERT from it' => 'INSERT INTO own.t SELECT note, id FROM app.secret WHERE own.tell(note)',
-	'ON CONFLICT DO UPDATE' => "INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1) ON CONFLICT (id) DO UPDATE SET note = secret.note || own.tell(secret.note) RETURNING note",
-	'ON CONFLICT DO NOTHING' => "INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1) ON CONFLICT DO NOTHING RETURNING own.tell(note)",
+	'ON CONFLICT DO UPDATE' => "INSERT INTO app.secret (id, KEY, note, amount) VALUES (777000 + 3, VALUE, 'new', 1) ON CONFLICT (id) DO UPDATE SET note = secret.note || own.tell(secret.note) RETURNING note",
+	'ON CONFLICT DO NOTHING' => "INSERT INTO app.secret (id, KEY, note, amount) VALUES (777000 + 3, VALUE, 'new', 1) ON CONFLICT DO NOTHING RETURNING own.tell(note)",
 	'COPY of a query' => 'COPY (SELECT note FROM app.secret WHERE own.tell(note)) TO STDOUT',
 	'COPY' => 'COPY app.secret TO STDOUT',
 	'a view of her own' => 'SELECT id FROM own.v',
@@ -145,11 +155,18 @@ while (my ($plan, $settings) = splice @plans, 0, 2)
 	my $session = connect_to($node, 'mia', "\\set VERBOSITY default", $settings);
 	for (my $i = 0; $i < @statements; $i += 2)
 	{
-		$session->query('BEGIN');
-		my $told = $session->attempt($statements[ $i + 1 ]) . $session->{error};
-		$session->attempt('ROLLBACK');
-		my ($leak) = $told =~ /^(.*$hidden.*)$/m;
-		is($leak, undef, "$statements[$i], $plan");
+		foreach my $table (@tables)
+		{
+			my $statement = $statements[ $i + 1 ] =~ s/app\.secret/$table/gr =~ s/\bsecret\./($table =~ s,app\.,,r) . '.'/egr;
+			my ($key, $value) = $table eq 'app.secret' ? ('workspace_id', "'$W1'") : ('parent_id', 5);
+			$statement =~ s/\(id, KEY, (.*?)\+ 3, VALUE/(id, $key, $1+ 3, $value/;
+
+			$session->query('BEGIN');
+			my $told = $session->attempt($statement) . $session->{error};
+			$session->attempt('ROLLBACK');
+			my ($leak) = $told =~ /^(.*$hidden.*)$/m;
+			is($leak, undef, "$statements[$i], $plan, $table");
+		}
 	}
 	$session->quit;
 }
