@@ -240,6 +240,11 @@ foreach my $statement ("INSERT INTO app.secret VALUES (5000, 'ID', 'new', 1)", "
 {
 	is(says($mia, $statement =~ s/ID/$W3/r, $W3), says($mia, $statement =~ s/ID/$unknown/r, $unknown), "a hidden workspace is like an unknown one: $statement");
 }
+foreach my $statement ('INSERT INTO app.child (id, parent_id) VALUES (5000, ID)', 'INSERT INTO app.child_with_column (id, parent_id) VALUES (5000, ID)',
+	'UPDATE app.child SET parent_id = ID WHERE id = 5', 'UPDATE app.child SET parent_id = ID', 'DELETE FROM app.child WHERE parent_id = ID')
+{
+	is(says($mia, $statement =~ s/ID/777003/r, 777003), says($mia, $statement =~ s/ID/888003/r, 888003), "a hidden parent is like an unknown one: $statement");
+}
 foreach my $statement (
 	"INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1)",
 	'UPDATE app.secret SET id = 777003 WHERE id = 5',
