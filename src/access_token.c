@@ -76,7 +76,7 @@ look_up_session(const char *token_id)
 
 	session.id[0] = '\0';
 	session.events = CnapCurrentEpoch.total;
-	session.valid = CnapFindAccessToken(DatumGetUUIDP(id), &token) && !token.revoked;
+	session.valid = CnapFindAccessToken(CnapById(DatumGetUUIDP(id)), &token) && !token.revoked;
 	if (session.valid)
 	{
 		session.expires_at = token.expires_at;
@@ -149,7 +149,7 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 	CnapAccessToken token;
 
 	if (!CnapHashToken(CNAP_ACCESS_TOKEN_PREFIX, given, &hash) ||
-		!CnapFindAccessTokenByHash(hash, &token) || !is_valid(&token))
+		!CnapFindAccessToken(CnapByHash(hash), &token) || !is_valid(&token))
 		CnapInvalidToken();
 
 	record_use(&token.id);
@@ -230,7 +230,7 @@ cnap_revoke_access_token(PG_FUNCTION_ARGS)
 
 	CnapGetActor(&act.actor);
 	id = CnapRequiredUuid(fcinfo, 0, "token_id");
-	if (!CnapFindAccessToken(id, &token) ||
+	if (!CnapFindAccessToken(CnapById(id), &token) ||
 		(act.actor.user != NULL && !CnapTextEqual(token.user, act.actor.user)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

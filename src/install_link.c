@@ -45,7 +45,7 @@ required_link(FunctionCallInfo fcinfo, int argno)
 	Datum		hash = CnapRequiredInvitation(fcinfo, argno, CNAP_INSTALL_LINK_PREFIX);
 	CnapInstallLink link;
 
-	if (!CnapFindInstallLinkByHash(hash, &link) || !link.valid)
+	if (!CnapFindInstallLink(CnapByHash(hash), &link) || !link.valid)
 		CnapInvalidInvitation();
 	return link;
 }
@@ -143,7 +143,7 @@ use_link(const CnapAct *act, CnapInstallLink *link)
 	pg_uuid_t	id = link->id;
 	Datum		value = UUIDPGetDatum(&id);
 	bool		used = CnapExecuteAct(act, &use, &value, NULL) > 0;
-	bool		exists = CnapFindInstallLink(&id, link);
+	bool		exists = CnapFindInstallLink(CnapById(&id), link);
 
 	if (!used && exists && link->valid && IsolationUsesXactSnapshot())
 		CnapSerializationFailure();
@@ -202,7 +202,7 @@ cnap_revoke_install_link(PG_FUNCTION_ARGS)
 
 	CnapGetActor(&actor);
 	id = CnapRequiredUuid(fcinfo, 0, "link_id");
-	if (!CnapFindInstallLink(id, &link) ||
+	if (!CnapFindInstallLink(CnapById(id), &link) ||
 		!CnapSeesOrganization(&actor, &link.organization))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -213,7 +213,7 @@ cnap_revoke_install_link(PG_FUNCTION_ARGS)
 	value = UUIDPGetDatum(id);
 	if (CnapExecuteAct(&act, &revoke, &value, NULL) == 0)
 	{
-		if (CnapFindInstallLink(id, &link) && !link.revoked)
+		if (CnapFindInstallLink(CnapById(id), &link) && !link.revoked)
 			CnapSerializationFailure();
 		CnapEndedAlready("install link");
 	}

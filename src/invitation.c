@@ -137,7 +137,7 @@ pending_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 
 	CnapGetActor(&actor);
 	id = CnapRequiredUuid(fcinfo, 0, "invitation_id");
-	if (!CnapFindInvitation(id, &invitation) ||
+	if (!CnapFindInvitation(CnapById(id), &invitation) ||
 		!membership_of(&invitation)->sees(&actor, &invitation.object))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -146,7 +146,7 @@ pending_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 	kind = membership_of(&invitation);
 	kind->authorize(&invitation.object, act);
 	kind->require_on_role(act, invitation.role);
-	if (!CnapFindInvitation(id, &invitation) || invitation.ended)
+	if (!CnapFindInvitation(CnapById(id), &invitation) || invitation.ended)
 		CnapEndedAlready("invitation");
 	return invitation;
 }
@@ -219,7 +219,7 @@ valid_invitation(Datum hash)
 {
 	CnapInvitation invitation;
 
-	if (!CnapFindInvitationByHash(hash, &invitation) || !invitation.valid ||
+	if (!CnapFindInvitation(CnapByHash(hash), &invitation) || !invitation.valid ||
 		(invitation.inviter != NULL &&
 		 !membership_of(&invitation)->allows_on_role(&invitation.object,
 													 invitation.inviter,

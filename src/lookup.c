@@ -328,22 +328,35 @@ end_column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno)
 	return isnull ? DT_NOEND : DatumGetTimestampTz(value);
 }
 
-/* Tokens are found by their hashes. */
-static void
-key_hash(ScanKey key, AttrNumber attno, Datum hash)
+/* What tokens belong to has its id, and the token's hash, in the same columns. */
+StaticAssertDecl(Anum_install_link_id == Anum_access_token_id &&
+				 Anum_invitation_id == Anum_access_token_id &&
+				 Anum_install_link_token_hash == Anum_access_token_token_hash &&
+				 Anum_invitation_token_hash == Anum_access_token_token_hash,
+				 "the tables of tokens differ");
+
+static HeapTuple
+begin_token_row(Lookup *lookup, CnapTable table, CnapTokenKey by)
 {
-	ScanKeyInit(key, attno, BTEqualStrategyNumber, F_BYTEAEQ, hash);
+	ScanKeyData key;
+
+	if (by.id != NULL)
+		key_uuid(&key, Anum_access_token_id, by.id);
+	else
+		ScanKeyInit(&key, Anum_access_token_token_hash, BTEqualStrategyNumber,
+					F_BYTEAEQ, by.hash);
+	return begin_row(lookup, table, &key);
 }
 
 /* Fetches the access token that a key finds.  False: there is none. */
-static bool
-find_access_token(ScanKey key, CnapAccessToken *token)
+bool
+CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token)
 {
 	Lookup		lookup;
 	HeapTuple	tuple;
 	bool		found;
 
-	tuple = begin_row(&lookup, CNAP_ACCESS_TOKEN, key);
+	tuple = begin_token_row(&lookup, CNAP_ACCESS_TOKEN, key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
@@ -360,24 +373,6 @@ find_access_token(ScanKey key, CnapAccessToken *token)
 	}
 	end_lookup(&lookup);
 	return found;
-}
-
-bool
-CnapFindAccessToken(const pg_uuid_t *id, CnapAccessToken *token)
-{
-	ScanKeyData key;
-
-	key_uuid(&key, Anum_access_token_id, id);
-	return find_access_token(&key, token);
-}
-
-bool
-CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token)
-{
-	ScanKeyData key;
-
-	key_hash(&key, Anum_access_token_token_hash, hash);
-	return find_access_token(&key, token);
 }
 
 /*
@@ -408,14 +403,14 @@ CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
 }
 
 /* Fetches the install link that a key finds.  False: there is none. */
-static bool
-find_install_link(ScanKey key, CnapInstallLink *link)
+bool
+CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link)
 {
 	Lookup		lookup;
 	HeapTuple	tuple;
 	bool		found;
 
-	tuple = begin_row(&lookup, CNAP_INSTALL_LINK, key);
+	tuple = begin_token_row(&lookup, CNAP_INSTALL_LINK, key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
@@ -449,33 +444,15 @@ find_install_link(ScanKey key, CnapInstallLink *link)
 	return found;
 }
 
-bool
-CnapFindInstallLink(const pg_uuid_t *id, CnapInstallLink *link)
-{
-	ScanKeyData key;
-
-	key_uuid(&key, Anum_install_link_id, id);
-	return find_install_link(&key, link);
-}
-
-bool
-CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link)
-{
-	ScanKeyData key;
-
-	key_hash(&key, Anum_install_link_token_hash, hash);
-	return find_install_link(&key, link);
-}
-
 /* Fetches the invitation that a key finds.  False: there is none. */
-static bool
-find_invitation(ScanKey key, CnapInvitation *invitation)
+bool
+CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation)
 {
 	Lookup		lookup;
 	HeapTuple	tuple;
 	bool		found;
 
-	tuple = begin_row(&lookup, CNAP_INVITATION, key);
+	tuple = begin_token_row(&lookup, CNAP_INVITATION, key);
 	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
@@ -500,24 +477,6 @@ find_invitation(ScanKey key, CnapInvitation *invitation)
 	}
 	end_lookup(&lookup);
 	return found;
-}
-
-bool
-CnapFindInvitation(const pg_uuid_t *id, CnapInvitation *invitation)
-{
-	ScanKeyData key;
-
-	key_uuid(&key, Anum_invitation_id, id);
-	return find_invitation(&key, invitation);
-}
-
-bool
-CnapFindInvitationByHash(Datum hash, CnapInvitation *invitation)
-{
-	ScanKeyData key;
-
-	key_hash(&key, Anum_invitation_token_hash, hash);
-	return find_invitation(&key, invitation);
 }
 
 /* What CnapFindReach() is collecting. */

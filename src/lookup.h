@@ -82,6 +82,25 @@ typedef struct CnapInvitation
 	bool		valid;			/* neither that, nor expired */
 } CnapInvitation;
 
+/* What a token belongs to is found by its own id, or by the hash of the token. */
+typedef struct CnapTokenKey
+{
+	const pg_uuid_t *id;		/* a null pointer: by the hash */
+	Datum		hash;
+} CnapTokenKey;
+
+static inline CnapTokenKey
+CnapById(const pg_uuid_t *id)
+{
+	return (CnapTokenKey) {.id = id};
+}
+
+static inline CnapTokenKey
+CnapByHash(Datum hash)
+{
+	return (CnapTokenKey) {.hash = hash};
+}
+
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
 extern bool CnapHasOwner(const pg_uuid_t *organization);
@@ -90,13 +109,10 @@ extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
 extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace);
 extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count);
-extern bool CnapFindAccessToken(const pg_uuid_t *id, CnapAccessToken *token);
-extern bool CnapFindAccessTokenByHash(Datum hash, CnapAccessToken *token);
+extern bool CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token);
 extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
-extern bool CnapFindInstallLink(const pg_uuid_t *id, CnapInstallLink *link);
-extern bool CnapFindInstallLinkByHash(Datum hash, CnapInstallLink *link);
-extern bool CnapFindInvitation(const pg_uuid_t *id, CnapInvitation *invitation);
-extern bool CnapFindInvitationByHash(Datum hash, CnapInvitation *invitation);
+extern bool CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link);
+extern bool CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation);
 extern bool CnapIsNamed(text *user);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
 
