@@ -211,6 +211,25 @@ foreach my $leader ('on', 'off')
 	$session->quit;
 }
 
+# Where the library is loaded by the workers alone, these have got the placeholders of their leader.
+$admin->query(qq{
+	CREATE TABLE app.numbers AS SELECT n FROM generate_series(1, 1000) n;
+	ALTER TABLE app.numbers SET (parallel_workers = 2);
+	GRANT SELECT ON app.numbers TO plain;
+	CREATE FUNCTION app.asks(int) RETURNS text LANGUAGE plpgsql PARALLEL SAFE
+	AS \$\$ BEGIN RETURN 'it is ' || coalesce(cnap_current_user(), 'nobody') || cnap_can_access('$W3'); END \$\$});
+foreach my $forgery ("SET cnap.user_id = 'erin'", "BEGIN; SET LOCAL cnap.user_id = 'erin'", "SET cnap.user_id = 'erin'; BEGIN; SAVEPOINT s; SET LOCAL cnap.user_id = 'erin'",
+	"SET cnap.session_token = '$W3'; SET cnap.user_id = 'erin'", q(SET cnap.claims_setting = 'my.claims'; SET my.claims = '{"sub": "erin"}'))
+{
+	my $session = connect_to($node, 'plain', $parallel . 'off', $forgery);
+	my $query = 'SELECT app.asks(n) FROM app.numbers';
+
+	like($session->query("EXPLAIN $query"), qr/Gather/, '(parallel workers of a leader without the library)');
+	my %answers = map { $_ => 1 } grep { /^it is/ } split /\n/, $session->attempt($query);
+	is(join(',', keys %answers), 'it is nobodyfalse', "parallel workers take no forgery from a leader without the library: $forgery");
+	$session->quit;
+}
+
 # ---- who has been thrown out does not stay ----
 
 foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
