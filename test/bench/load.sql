@@ -1,5 +1,7 @@
 -- load.sql: the extension, made anew, with a copy of the access data
 
+SELECT 'SELECT count(*) FROM cnap_unprotect_schema(''app'', true)'
+FROM pg_proc WHERE proname = 'cnap_unprotect_schema' \gexec
 DROP EXTENSION IF EXISTS cnap_org CASCADE;
 CREATE EXTENSION cnap_org;
 

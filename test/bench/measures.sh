@@ -7,6 +7,7 @@
 
 query_measures=(count_few count_big count_half page_few page_big seq_scan)
 wire_measures=(row_{prepared,simple}_{few,big})
+child_measures=(child_count_{few,big,half} child_page_{few,big} child_rows_{few,big})
 check_measures=(check_warm check_cold check_wire_{1,2} check_changes check_changes_inside
 	first_check memory remove_member)
 scale_measures=(scale_{warm,cold,page_few,row_big})
@@ -18,7 +19,7 @@ page='SELECT sum(id) FROM
 measures_of() {
 	echo "${query_measures[@]}" "${wire_measures[@]}"
 	[ "$1" != XL ] || echo row_{prepared,simple}_huge
-	echo "${check_measures[@]}"
+	echo "${child_measures[@]}" "${check_measures[@]}"
 }
 
 # Prints the variants that are measured in a round. What only stands beside the others for
@@ -32,6 +33,7 @@ variants_of() {
 			[ "$2" != 1 ] || first='a b c d e f'
 			echo none cnap "$first"
 			;;
+		child_*) echo own column policy ;;
 		check_warm) echo none trivial cnap c ;;
 		check_cold) echo cnap c ;;
 		check_wire_*)
@@ -55,6 +57,17 @@ sample() {
 				time_query "$scale" "$variant" big 'SELECT count(*) FROM app.item' | sed 's/|.*/|/'
 			;;
 		row_*) time_row "$scale" "$variant" "${measure#row_}" ;;
+		child_count_*)
+			time_child "$scale" "${measure#child_count_}" "SELECT count(*) FROM app.note_$variant"
+			;;
+		child_page_*)
+			time_child "$scale" "${measure#child_page_}" "SELECT sum(id) FROM (SELECT id, folder_id,
+				created_at, title FROM app.note_$variant ORDER BY id DESC LIMIT 50) page"
+			;;
+		child_rows_*)
+			time_child "$scale" "${measure#child_rows_}" "SELECT count(*) || min(title)
+				FROM app.note_$variant WHERE id BETWEEN 500001 AND 500020"
+			;;
 		check_warm) time_warm "$scale" "$variant" ;;
 		check_cold) time_cold "$scale" "$variant" "$round" ;;
 		check_wire_*) time_wire "$scale" "$variant" "${measure#check_wire_}" ;;
@@ -92,6 +105,11 @@ time_query() {
 	use_policy "$1" "$2"
 	[ "$2" = raw ] || query=${query//'{raw}'/}
 	timed "$1" "$3" "SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
+}
+
+# time_child SCALE USER QUERY: of tables whose protection stays as it is
+time_child() {
+	timed "$1" "$2" "SELECT * FROM bench.time_query(\$q\$$3\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
 }
 
 # Prints the name of the function of a variant that takes a user and a workspace.
