@@ -119,7 +119,7 @@ my %example = (workspace => '4f1c1dad-a924-4653-9a98-109853e84f8a');
 my $setup = <<"END";
 CREATE SCHEMA app;
 CREATE TABLE app.deployment (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
-CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int UNIQUE REFERENCES app.project);
 CREATE TABLE app.comment (task_id int UNIQUE REFERENCES app.task);
 INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$example{workspace}', 'w', 'gina');
