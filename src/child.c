@@ -101,9 +101,26 @@ CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child, const char *chil
 	}
 }
 
+/* Whether a table has the workspace's column, or its parent does. */
+static bool
+is_near_workspace(Oid relid, const CnapChecks *checks)
+{
+	CnapProtection protection;
+
+	CnapReadProtection(relid, checks, &protection);
+	if (protection.test.column == 0 && OidIsValid(protection.test.link.parent))
+		CnapReadProtection(protection.test.link.parent, checks, &protection);
+	return protection.test.column != 0;
+}
+
 /*
  * Appends the search for the parent of a row, who must have the permission on
  * its workspace.
+ *
+ * The parent's own policies are planned with each plan for the search.  So that
+ * the planner's work does not double from level to level, only the searches of
+ * the first two levels may be done in either of two ways; OFFSET keeps the
+ * planner to the one of looking for the parent of each row.
  */
 static void
 append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int level,
@@ -135,6 +152,8 @@ append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int le
 			appendStringInfoChar(sql, ')');
 		}
 	}
+	if (!is_near_workspace(link->parent, checks))
+		appendStringInfoString(sql, " OFFSET '0'");
 	appendStringInfoChar(sql, ')');
 }
 
@@ -170,14 +189,16 @@ searchable_key(Oid relid, const CnapLink *link)
 /*
  * The check that a row's parent is visible, and that the current user has the
  * permission on its workspace.  With the keys of all such parents, if the check
- * is for finding rows.
+ * is for finding rows, which is for the first two levels alone for the reason
+ * given above.
  */
 char *
 CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
 				CnapPermission permission, bool with_keys)
 {
 	const char *name = quote_identifier(get_rel_name(relid));
-	int			key = with_keys ? searchable_key(relid, link) : -1;
+	int			key = with_keys && is_near_workspace(link->parent, checks) ?
+		searchable_key(relid, link) : -1;
 	StringInfoData sql;
 
 	initStringInfo(&sql);

@@ -193,6 +193,15 @@ CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 	return found;
 }
 
+/* Whether a clause says OFFSET '0', which changes nothing (child.c). */
+static bool
+is_zero(Node *clause)
+{
+	return IsA(clause, Const) && ((Const *) clause)->consttype == INT8OID &&
+		!((Const *) clause)->constisnull &&
+		DatumGetInt64(((Const *) clause)->constvalue) == 0;
+}
+
 /* Whether a query does nothing but to look for rows of one table. */
 static bool
 is_plain_lookup(const Query *query)
@@ -204,7 +213,8 @@ is_plain_lookup(const Query *query)
 		!query->hasAggs && !query->hasTargetSRFs && query->cteList == NIL &&
 		query->groupClause == NIL && query->groupingSets == NIL &&
 		query->havingQual == NULL && query->limitCount == NULL &&
-		query->limitOffset == NULL && query->setOperations == NULL &&
+		(query->limitOffset == NULL || is_zero(query->limitOffset)) &&
+		query->setOperations == NULL &&
 		query->jointree->quals != NULL;
 }
 
