@@ -43,6 +43,8 @@ PG_PROVE = pg_prove
 CLIENTS_DIR = $(SOURCE)test/clients
 CLIENTS_TESTS = $(sort $(wildcard $(CLIENTS_DIR)/*.js))
 
+SCHEMAS_TESTS = $(sort $(wildcard $(SOURCE)test/schemas/*.pl))
+
 EXTRA_CLEAN = $(EXTENSION)-*.zip
 
 # These bring what they need themselves, so must work where no pg_config exists yet.
@@ -82,6 +84,11 @@ pgtap:
 clients: $(CLIENTS_DIR)/node_modules
 	prove --exec node $(CLIENTS_TESTS)
 
+# The tests of other people's schemas against a running server, in databases of their own
+.PHONY: schemas
+schemas:
+	PATH='$(bindir)':"$$PATH" prove $(SCHEMAS_TESTS)
+
 # npm install --package-lock-only --omit-lockfile-registry-resolved makes the lock file.
 $(CLIENTS_DIR)/node_modules: $(addprefix $(CLIENTS_DIR)/,package.json package-lock.json)
 	npm ci --prefix $(CLIENTS_DIR) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
@@ -92,7 +99,7 @@ endif
 
 .PHONY: $(SETUP_GOALS)
 
-# SUITES="regress pgtap isolation tap clients" selects some of the suites.
+# SUITES="regress pgtap isolation tap clients schemas" selects some of the suites.
 test:
 	$(SOURCE)test/run $(SUITES)
 

@@ -99,6 +99,10 @@ have_npm() {
 		node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
 }
 
+have_apt() {
+	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null
+}
+
 # The major version of the server found, else of the one that the distribution has
 server_major() {
 	if find_server; then
@@ -129,6 +133,7 @@ packages_for() {
 			tap) echo perl libipc-run-perl ;;
 			pgbouncer) echo pgbouncer ;;
 			npm) echo nodejs npm ca-certificates ;;
+			apt) echo apt dpkg ;;
 		esac
 	done
 }
@@ -163,7 +168,7 @@ apt_install() {
 }
 
 # need THING...: makes sure that these are there: server, compiler, pgtap, pg_prove, prove, tap,
-# pgbouncer, npm
+# pgbouncer, npm, apt
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then

@@ -1,0 +1,98 @@
+#
+# SchemaPackage.pm: schemas of applications, out of Debian's packages
+#
+# fetch_package(NAME) downloads a package with apt-get, which checks its signature, and unpacks it
+# into a directory. Nothing is installed, and no script of the package is executed.
+#
+package SchemaPackage;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Cwd qw(getcwd);
+use Exporter 'import';
+use File::Path qw(make_path);
+use File::Temp;
+use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
+
+our @EXPORT_OK = qw(fetch_package schema_file);
+
+my $directory;
+my @own_lists;
+
+# Executes a command in the directory, and returns its exit status and output.
+sub run_command
+{
+	my (@command) = @_;
+	my $pid = open my $pipe, '-|';
+
+	defined $pid or die "cannot fork: $!";
+	if ($pid == 0)
+	{
+		open STDERR, '>&', \*STDOUT or die "cannot redirect: $!";
+		chdir $directory or die "$directory: $!";
+		exec @command or die "cannot execute $command[0]: $!";
+	}
+	my $output = do { local $/ = undef; <$pipe> } // '';
+	close $pipe;
+	return ($?, $output);
+}
+
+# The machine's lists of packages may be missing or old. So as not to touch them, or to need root,
+# others are made.
+sub update_own_lists
+{
+	my $apt = "$directory/apt";
+
+	make_path("$apt/lists/partial", "$apt/cache/archives/partial");
+	@own_lists = ('-o', "Dir::State::Lists=$apt/lists", '-o', "Dir::Cache=$apt/cache");
+	return run_command('apt-get', '-q', @own_lists, 'update');
+}
+
+sub download
+{
+	my ($package) = @_;
+
+	return run_command('apt-get', '-q', @own_lists, 'download', $package);
+}
+
+# fetch_package(NAME): the directory of its files
+sub fetch_package
+{
+	my ($package) = @_;
+
+	$directory //= File::Temp->newdir('cnap_org.XXXXXX', TMPDIR => 1);
+	my ($status, $output) = download($package);
+	if ($status != 0 && !@own_lists)
+	{
+		my ($updated, $said) = update_own_lists();
+		($status, $output) = download($package) if $updated == 0;
+		$output .= $said if $updated != 0;
+	}
+	$status == 0 or die "cannot fetch the Debian package $package, which this test is about:\n$output";
+
+	my ($archive) = glob "$directory/${package}_*.deb";
+	($status, $output) = run_command('dpkg-deb', '-x', $archive, "$directory/$package");
+	$status == 0 or die "cannot unpack the Debian package $package:\n$output";
+	return "$directory/$package";
+}
+
+# schema_file(DIRECTORY, PATH, PATTERN): the path of an SQL file, which is made if the package has
+# it compressed. The pattern must occur in it.
+sub schema_file
+{
+	my ($package, $path, $pattern) = @_;
+	my $file = "$package/$path";
+
+	if (!-e $file && -e "$file.gz")
+	{
+		gunzip("$file.gz" => $file) or die "$file: $GunzipError";
+	}
+	open my $handle, '<', $file or die "the Debian package has no $path: $!";
+	my $text = do { local $/ = undef; <$handle> };
+	close $handle;
+	$text =~ $pattern or die "$path is not the schema that this test is about: no $pattern in it";
+	return $file;
+}
+
+1;

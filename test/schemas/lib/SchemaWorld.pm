@@ -1,0 +1,137 @@
+#
+# SchemaWorld.pm: an application's schema, with customers in it
+#
+# There are four workspaces. Alice owns the first and Bob the second; the third and the fourth
+# belong to others, and are managed by an organization whose member Vera is. Nora has nothing.
+# Each of them, but for Bob, gets a database in which nobody else's rows were ever made, and nothing
+# is protected: what it shows to the superuser is what they have to see in the shared one.
+#
+package SchemaWorld;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use SchemaData qw(fill);
+use SchemaDatabase qw(create_database execute query_json run_script);
+use SchemaModel;
+use SchemaPackage qw(fetch_package schema_file);
+
+our @EXPORT_OK = qw(new_world create_workspaces WORKSPACES USERS OTHER SERVER);
+
+use constant WORKSPACES => 4;
+
+# Whose rows are attacked, and the workspaces of those who do
+use constant OTHER => 2;
+use constant USERS => { alice => [1], vera => [ 3, 4 ], nora => [] };
+
+# The roles of the application: one that owns the tables, one that serves users.
+use constant OWNER => 'schemas_owner';
+use constant SERVER => 'schemas_server';
+
+sub create_roles
+{
+	for my $role (OWNER, SERVER)
+	{
+		my $exists = execute('postgres', undef, "SELECT count(*) FROM pg_roles WHERE rolname = '$role'");
+
+		execute('postgres', undef, "CREATE ROLE $role LOGIN") if !$exists;
+	}
+	return;
+}
+
+# The people, and their workspaces
+sub create_people
+{
+	my ($database) = @_;
+
+	create_workspaces($database, 1, WORKSPACES);
+	execute($database, undef, q{
+		UPDATE cnap.workspace SET owner_id = 'alice' WHERE name = 'workspace 1';
+		UPDATE cnap.workspace SET owner_id = 'bob' WHERE name = 'workspace 2';
+		SELECT cnap_create_organization('Vendor', owner => 'vince') AS vendor \gset
+		SELECT cnap_add_organization_member(:'vendor', 'vera');
+		SELECT cnap_grant_management(id, :'vendor') FROM cnap.workspace
+		WHERE name IN ('workspace 3', 'workspace 4')});
+	return;
+}
+
+# Workspaces from one number to another, whose ids are those that the rows will have
+sub create_workspaces
+{
+	my ($database, $from, $to) = @_;
+
+	execute($database, undef, qq{
+		INSERT INTO cnap.workspace (id, name, owner_id)
+		SELECT lpad(n::text, 32, '0')::uuid, 'workspace ' || n, 'owner ' || n
+		FROM generate_series($from, $to) n});
+	return;
+}
+
+# Loads the files of the packages as the owner of the tables, and executes what makes the schema fit
+# for workspaces.
+sub load
+{
+	my ($database, $description) = @_;
+	my %directories;
+
+	for my $file (@{ $description->{files} })
+	{
+		my ($package, $path, $pattern) = @$file;
+
+		$directories{$package} //= fetch_package($package);
+		my ($status, $output) = run_script($database, OWNER,
+			schema_file($directories{$package}, $path, $pattern), '-q', '-v', 'ON_ERROR_STOP=1');
+		$status == 0 or die "$package, $path: $output";
+	}
+	execute($database, OWNER, $description->{prepare}) if defined $description->{prepare};
+	execute($database, OWNER, qq{
+		ALTER TABLE $_ ADD workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE;
+		CREATE INDEX ON $_ (workspace_id)}) foreach @{ $description->{roots} };
+	return;
+}
+
+# What the role that serves users may do: everything with the rows of workspaces, but only read what
+# all share.
+sub grant_rights
+{
+	my ($database, $model) = @_;
+	my $sql = 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ' . SERVER . ";\n";
+
+	$sql .= "GRANT SELECT ON $_->{name} TO @{[SERVER]};\n" foreach $model->shared_tables;
+	$sql .= "GRANT SELECT, INSERT, UPDATE, DELETE ON $_ TO @{[SERVER]};\n"
+	  foreach (map { $_->{name} } $model->protected_tables), @{ $model->{views} };
+	execute($database, OWNER, $sql);
+	return;
+}
+
+# new_world(DESCRIPTION): loads and protects a schema, and makes rows. Returns
+#   databases  by the users' names; the shared one is that of "all", and "empty" has no rows
+#   plan       what cnap_protect_schema() said it would do
+#   model      of the shared one
+sub new_world
+{
+	my ($description) = @_;
+	my $name = "schemas_$description->{name}";
+	my %world = (description => $description, databases => { all => $name });
+
+	create_roles();
+	create_database($name);
+	execute($name, undef, 'CREATE EXTENSION cnap_org; GRANT CREATE ON SCHEMA public TO ' . OWNER . q{;
+		SELECT cnap_trust('} . OWNER . q{'), cnap_trust('} . SERVER . q{')});
+	load($name, $description);
+	create_people($name);
+	create_database($world{databases}{$_} = "${name}_$_", $name) foreach sort keys %{ +USERS };
+
+	$world{plan} = query_json($name, q{SELECT * FROM cnap_protect_schema('public')}, OWNER);
+	execute($name, OWNER, q{SELECT cnap_protect_schema('public', execute => true)});
+	my $model = $world{model} = SchemaModel->new($name, values => $description->{values} // {});
+	grant_rights($name, $model);
+	create_database($world{databases}{empty} = "${name}_empty", $name);
+
+	fill($model, $name, 1 .. WORKSPACES);
+	fill($model, $world{databases}{$_}, @{ USERS->{$_} }) foreach keys %{ +USERS };
+	return \%world;
+}
+
+1;
