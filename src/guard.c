@@ -27,6 +27,7 @@
 #include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -213,8 +214,10 @@ cnap_guard(PG_FUNCTION_ARGS)
 	if (!OidIsValid(extension))
 		PG_RETURN_NULL();
 
+	/* Who may not drop it is refused by PostgreSQL itself. */
 	read_command(trigdata->parsetree, name, &dropped);
-	if (dropped.extension || has_name(dropped.schemas, get_namespace_name(schema)) ||
+	if ((dropped.extension && has_privs_of_role(GetUserId(), owner)) ||
+		has_name(dropped.schemas, get_namespace_name(schema)) ||
 		list_member_oid(dropped.owners, owner))
 		refuse_leftovers(extension, name, &dropped);
 	PG_RETURN_NULL();
