@@ -9,8 +9,8 @@
  * no one who waits for it.  Two of its kind would still meet in the rows where
  * one person added the other, so they come one after the other.
  *
- * What it changes is found by the user's id in each table.  Nobody can join
- * the user to what is locked already; where somebody did so elsewhere in the
+ * What it changes is found by the user's id in each table, among what is locked,
+ * to which nobody can join the user.  Where somebody did so elsewhere in the
  * meantime, or the transaction's snapshot is too old to see it, the transaction
  * fails, to be repeated.
  *
@@ -41,115 +41,117 @@ PG_FUNCTION_INFO_V1(cnap_prune_audit);
 
 /* ---- people ---- */
 
-/* Locks all that the user has a part in, against other changes. */
-static void
-lock_for_forgetting(Datum *user)
+/* The parameters that all statements below have. */
+enum
 {
-	static CnapStatement lock_organizations = {
-		"SELECT FROM cnap.organization WHERE id IN ("
-		" SELECT organization_id FROM cnap.organization_member WHERE user_id = $1"
-		" UNION ALL SELECT organization_id FROM cnap.invitation"
-		"  WHERE inviter = $1 AND outcome IS NULL)"
-		" ORDER BY id FOR NO KEY UPDATE",
-		1, {TEXTOID}
-	};
-	static CnapStatement lock_workspaces = {
-		"SELECT FROM cnap.workspace WHERE id IN ("
-		" SELECT id FROM cnap.workspace WHERE owner_id = $1"
-		" UNION ALL SELECT workspace_id FROM cnap.workspace_member WHERE user_id = $1"
-		" UNION ALL SELECT workspace_id FROM cnap.invitation"
-		"  WHERE inviter = $1 AND outcome IS NULL)"
-		" ORDER BY id FOR NO KEY UPDATE",
-		1, {TEXTOID}
-	};
+	USER,
+	ORGANIZATIONS,				/* that are locked, as an array in text form */
+	WORKSPACES,
+	SUCCESSOR,
+	ACTOR,
+	PARAMETERS
+};
+
+#define FORGET(statement) \
+	{statement, PARAMETERS, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}}
+
+/* Locks what a query finds by the user's id; returns the array of the ids. */
+static Datum
+lock_rows(CnapStatement *query, Datum *values, const char *nulls)
+{
+	char	   *locked = CnapQueryText(query, values, nulls);
+
+	return CStringGetTextDatum(locked != NULL ? locked : "{}");
+}
+
+/*
+ * Locks all that rows about the user belong to, against other changes.  Where
+ * that waits, a row is locked for what was found before, whatever it says then.
+ */
+static void
+lock_for_forgetting(Datum *values, char *nulls)
+{
+	static CnapStatement organizations =
+	FORGET("SELECT array_agg(id) FROM (SELECT id FROM cnap.organization WHERE id IN ("
+		   " SELECT id FROM cnap.organization WHERE created_by = $1"
+		   " UNION ALL SELECT organization_id FROM cnap.organization_member WHERE $1 IN (user_id, added_by)"
+		   " UNION ALL SELECT organization_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by)"
+		   " UNION ALL SELECT organization_id FROM cnap.install_link WHERE created_by = $1)"
+		   " ORDER BY id FOR NO KEY UPDATE) locked");
+	static CnapStatement workspaces =
+	FORGET("SELECT array_agg(id) FROM (SELECT id FROM cnap.workspace WHERE id IN ("
+		   " SELECT id FROM cnap.workspace WHERE owner_id = $1"
+		   " UNION ALL SELECT workspace_id FROM cnap.workspace_member WHERE $1 IN (user_id, added_by)"
+		   " UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by))"
+		   " ORDER BY id FOR NO KEY UPDATE) locked");
 
 	LockDatabaseObject(RelationRelationId, CnapTableOid(CNAP_ACCESS_EPOCH), 0,
 					   ExclusiveLock);
-	CnapExecute(&lock_organizations, user, NULL);
-	CnapExecute(&lock_workspaces, user, NULL);
+	values[ORGANIZATIONS] = lock_rows(&organizations, values, nulls);
+	nulls[ORGANIZATIONS] = ' ';
+	values[WORKSPACES] = lock_rows(&workspaces, values, nulls);
+	nulls[WORKSPACES] = ' ';
 }
 
 /* Refuses to forget somebody who alone owns something. */
 static void
-refuse_sole_owner(Datum *user)
+refuse_sole_owner(Datum *values, const char *nulls)
 {
-	static CnapStatement list = {
-		"SELECT string_agg(what, ', ' ORDER BY n) FILTER (WHERE n <= 10)"
-		" || CASE WHEN count(*) > 10 THEN format(', and %s more', count(*) - 10) ELSE '' END"
-		" FROM (SELECT format('%s \"%s\" (%s)', kind, name, id) AS what,"
-		"  row_number() OVER (ORDER BY kind, name, id) AS n"
-		"  FROM cnap.list_sole_property($1)) property",
-		1, {TEXTOID}
-	};
-	char	   *property = CnapQueryText(&list, user, NULL);
+	static CnapStatement list =
+	FORGET("SELECT string_agg(what, ', ' ORDER BY n) FILTER (WHERE n <= 10)"
+		   " || CASE WHEN count(*) > 10 THEN format(', and %s more', count(*) - 10) ELSE '' END"
+		   " FROM (SELECT format('%s \"%s\" (%s)', kind, name, id) AS what,"
+		   "  row_number() OVER (ORDER BY kind, name, id) AS n"
+		   "  FROM cnap.list_sole_property($1)) property");
+	char	   *property = CnapQueryText(&list, values, nulls);
 
 	if (property != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
 				 errmsg("user \"%s\" is the sole owner of organizations or workspaces",
-						TextDatumGetCString(*user)),
+						TextDatumGetCString(values[USER])),
 				 errdetail("They are: %s.", property),
 				 errhint("Name a successor, or delete or hand over what they own first.")));
 }
 
-/*
- * Makes the successor the owner of what the user alone owns.  $3 is who did
- * that, unless it is the user.
- */
-static void
-hand_over(const CnapAct *act, Datum user, text *successor)
-{
-	static CnapStatement organizations = {
-		"INSERT INTO cnap.organization_member AS m (organization_id, user_id, role, added_by)"
-		" SELECT p.id, $2, 'owner', nullif($3, $1) FROM cnap.list_sole_property($1) p"
-		" WHERE p.kind = 'organization'"
-		" ON CONFLICT (organization_id, user_id) DO UPDATE SET role = 'owner'",
-		3, {TEXTOID, TEXTOID, TEXTOID}
-	};
-	static CnapStatement memberships = {
-		"DELETE FROM cnap.workspace_member m USING cnap.workspace w"
-		" WHERE w.id = m.workspace_id AND w.owner_id = $1 AND m.user_id = $2",
-		2, {TEXTOID, TEXTOID}
-	};
-	static CnapStatement workspaces = {
-		"UPDATE cnap.workspace SET owner_id = $2 WHERE owner_id = $1",
-		2, {TEXTOID, TEXTOID}
-	};
-	Datum		values[3];
-	char		nulls[3] = {' ', ' ', ' '};
-
-	values[0] = user;
-	values[1] = PointerGetDatum(successor);
-	values[2] = PointerGetDatum(act->actor.user);
-	nulls[2] = act->actor.user != NULL ? ' ' : 'n';
-	CnapExecuteAct(act, &organizations, values, nulls);
-	CnapExecuteAct(act, &memberships, values, nulls);
-	CnapExecuteAct(act, &workspaces, values, nulls);
-}
+/* Makes the successor the owner of what the user alone owns. */
+static CnapStatement hand_over[] = {
+	FORGET("INSERT INTO cnap.organization_member AS m (organization_id, user_id, role, added_by)"
+		   " SELECT p.id, $4, 'owner', nullif($5, $1) FROM cnap.list_sole_property($1) p"
+		   " WHERE p.kind = 'organization' AND p.id = ANY ($2::uuid[])"
+		   " ON CONFLICT (organization_id, user_id) DO UPDATE SET role = 'owner'"),
+	FORGET("DELETE FROM cnap.workspace_member m USING cnap.workspace w"
+		   " WHERE w.id = m.workspace_id AND w.owner_id = $1 AND w.id = ANY ($3::uuid[])"
+		   " AND m.user_id = $4"),
+	FORGET("UPDATE cnap.workspace SET owner_id = $4"
+		   " WHERE owner_id = $1 AND id = ANY ($3::uuid[])"),
+};
 
 /* What the tables have of a user who owns nothing alone any more. */
 static CnapStatement forget[] = {
-	{"DELETE FROM cnap.workspace_member WHERE user_id = $1", 1, {TEXTOID}},
-	{"DELETE FROM cnap.organization_member WHERE user_id = $1", 1, {TEXTOID}},
-	{"DELETE FROM cnap.access_token WHERE user_id = $1", 1, {TEXTOID}},
+	FORGET("DELETE FROM cnap.workspace_member"
+		   " WHERE user_id = $1 AND workspace_id = ANY ($3::uuid[])"),
+	FORGET("DELETE FROM cnap.organization_member"
+		   " WHERE user_id = $1 AND organization_id = ANY ($2::uuid[])"),
+	FORGET("DELETE FROM cnap.access_token WHERE user_id = $1"),
 
 	/* Their invitations end; of those to them, the address is theirs as well. */
-	{
-		"UPDATE cnap.invitation SET inviter = NULL, outcome = coalesce(outcome, 'revoked'),"
-		" outcome_at = coalesce(outcome_at, now()) WHERE inviter = $1",
-		1, {TEXTOID}
-	},
-	{
-		"UPDATE cnap.invitation SET outcome_by = NULL,"
-		" email = CASE WHEN outcome = 'revoked' THEN email END WHERE outcome_by = $1",
-		1, {TEXTOID}
-	},
+	FORGET("UPDATE cnap.invitation SET inviter = NULL, outcome = coalesce(outcome, 'revoked'),"
+		   " outcome_at = coalesce(outcome_at, now()) WHERE inviter = $1"
+		   " AND (organization_id = ANY ($2::uuid[]) OR workspace_id = ANY ($3::uuid[]))"),
+	FORGET("UPDATE cnap.invitation SET outcome_by = NULL,"
+		   " email = CASE WHEN outcome = 'revoked' THEN email END WHERE outcome_by = $1"
+		   " AND (organization_id = ANY ($2::uuid[]) OR workspace_id = ANY ($3::uuid[]))"),
 
 	/* Install links are their organization's, and stay. */
-	{"UPDATE cnap.install_link SET created_by = NULL WHERE created_by = $1", 1, {TEXTOID}},
-	{"UPDATE cnap.organization SET created_by = NULL WHERE created_by = $1", 1, {TEXTOID}},
-	{"UPDATE cnap.organization_member SET added_by = NULL WHERE added_by = $1", 1, {TEXTOID}},
-	{"UPDATE cnap.workspace_member SET added_by = NULL WHERE added_by = $1", 1, {TEXTOID}},
+	FORGET("UPDATE cnap.install_link SET created_by = NULL"
+		   " WHERE created_by = $1 AND organization_id = ANY ($2::uuid[])"),
+	FORGET("UPDATE cnap.organization SET created_by = NULL"
+		   " WHERE created_by = $1 AND id = ANY ($2::uuid[])"),
+	FORGET("UPDATE cnap.organization_member SET added_by = NULL"
+		   " WHERE added_by = $1 AND organization_id = ANY ($2::uuid[])"),
+	FORGET("UPDATE cnap.workspace_member SET added_by = NULL"
+		   " WHERE added_by = $1 AND workspace_id = ANY ($3::uuid[])"),
 };
 
 /*
@@ -163,7 +165,8 @@ cnap_forget_user(PG_FUNCTION_ARGS)
 	CnapAct		act;
 	text	   *user;
 	text	   *successor = NULL;
-	Datum		value;
+	Datum		values[PARAMETERS] = {0};
+	char		nulls[PARAMETERS] = {'n', 'n', 'n', 'n', 'n'};
 	StringInfoData detail;
 
 	CnapActByPrivilege(&act);
@@ -175,19 +178,26 @@ cnap_forget_user(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("successor must be somebody else")));
 
-	value = PointerGetDatum(user);
+	values[USER] = PointerGetDatum(user);
+	nulls[USER] = ' ';
+	values[SUCCESSOR] = PointerGetDatum(successor);
+	nulls[SUCCESSOR] = successor != NULL ? ' ' : 'n';
+	values[ACTOR] = PointerGetDatum(act.actor.user);
+	nulls[ACTOR] = act.actor.user != NULL ? ' ' : 'n';
+
 	initStringInfo(&detail);
-	lock_for_forgetting(&value);
+	lock_for_forgetting(values, nulls);
 	if (successor == NULL)
-		refuse_sole_owner(&value);
+		refuse_sole_owner(values, nulls);
 	else
 	{
-		hand_over(&act, value, successor);
+		for (int i = 0; i < (int) lengthof(hand_over); i++)
+			CnapExecuteAct(&act, &hand_over[i], values, nulls);
 		appendStringInfoString(&detail, "\"successor\": ");
 		escape_json(&detail, text_to_cstring(successor));
 	}
 	for (int i = 0; i < (int) lengthof(forget); i++)
-		CnapExecuteAct(&act, &forget[i], &value, NULL);
+		CnapExecuteAct(&act, &forget[i], values, nulls);
 
 	if (CnapIsNamed(user))
 		CnapSerializationFailure();
