@@ -15,6 +15,7 @@ INSERT INTO test.matrix VALUES
 	('leave',		   true, true, true),
 	('update',		   true, true, false),
 	('manage members', true, true, false),
+	('manage links',   true, true, false),
 	('release',		   true, true, false),
 	('read audit',	   true, true, false),
 	('manage roles',   true, false, false),
@@ -66,6 +67,12 @@ INSERT INTO test.call (act, statement, writes) VALUES
 	('manage members', 'SELECT cnap_add_organization_member({vendor}, ''nina'')', true),
 	('manage members', 'SELECT cnap_add_organization_member({vendor}, ''nina'', ''member'')', true),
 	('manage members', 'SELECT cnap_remove_organization_member({vendor}, ''max'')', true),
+	('manage members', 'SELECT cnap_invite_to_organization({vendor})', true),
+	('manage members', 'SELECT count(*) FROM cnap_invitations({vendor})', false),
+	('manage roles', 'SELECT cnap_invite_to_organization({vendor}, ''admin'')', true),
+	('manage roles', 'SELECT cnap_invite_to_organization({vendor}, ''owner'')', true),
+	('manage links', 'SELECT cnap_create_install_link({vendor})', true),
+	('manage links', 'SELECT count(*) FROM cnap_install_links({vendor})', false),
 	('read audit', 'SELECT count(*) FROM cnap_organization_audit({vendor})', false),
 	('read audit', 'SELECT count(*) FROM cnap_organization_audit({vendor}, 1000000, 5)', false),
 	('manage roles', 'SELECT cnap_add_organization_member({vendor}, ''nina'', ''admin'')', true),
@@ -84,6 +91,9 @@ INSERT INTO test.call (act, statement, writes) VALUES
 	('system', 'SELECT cnap_create_organization(''New'', owner => ''nina'')', true),
 	('system', 'SELECT cnap_create_organization(''New'', ''new'', ''https://new.example/'', ''a@new.example'', ''olga2'')', true);
 INSERT INTO test.call (act, statement, writes, object) VALUES
+	('manage members', 'SELECT cnap_revoke_invitation({invitation})', true, 'invitation "{invitation}"'),
+	('manage members', 'SELECT cnap_resend_invitation({invitation})', true, 'invitation "{invitation}"'),
+	('manage links', 'SELECT cnap_revoke_install_link({link})', true, 'install link "{link}"'),
 	('release', 'SELECT cnap_revoke_management({ws})', true, 'workspace "{ws}"'),
 	('release', 'SELECT cnap_revoke_management({capped})', true, 'workspace "{capped}"');
 -- what the system cannot do, because it is nobody
