@@ -128,6 +128,24 @@ CREATE TABLE app.part_2 PARTITION OF app.part FOR VALUES IN (2);
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
+-- ---- a column of its own ----
+
+SELECT FROM cnap_protect_child('app.circle_1', 'project_id', workspace_column => 'workspace_id');
+CREATE INDEX ON app.circle_1 (workspace_id);
+SELECT * FROM findings();
+ALTER TABLE app.circle_1 ENABLE ALWAYS TRIGGER cnap_workspace;
+SELECT * FROM findings();
+ALTER TABLE app.circle_1 ENABLE REPLICA TRIGGER cnap_workspace;
+ALTER POLICY cnap_select_restrictive ON app.circle_1 USING (true);
+SELECT * FROM findings();
+SELECT * FROM close_all();
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid = 'app.circle_1'::regclass AND contype = 'f' ORDER BY conname COLLATE "C";
+ALTER TABLE app.circle_1 DROP CONSTRAINT cnap_circle_1_fkey;
+SELECT * FROM findings();
+SELECT FROM cnap_protect_child('app.circle_1', 'project_id', workspace_column => 'workspace_id');
+SELECT * FROM findings();
+
 -- ---- what cnap_protect_schema() has done ----
 
 SELECT count(*) FROM cnap_unprotect_schema('app', execute => true);

@@ -14,6 +14,8 @@
 CREATE FUNCTION cnap.lint_views(guarded oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
 AS $$
 WITH RECURSIVE reads AS MATERIALIZED (
 	SELECT DISTINCT r.ev_class AS reader, d.refobjid AS source, c.relkind IN ('v', 'm') AS passes_on
@@ -103,6 +105,8 @@ COMMENT ON FUNCTION cnap.lint_views(oid[]) IS
 CREATE FUNCTION cnap.lint_functions(guarded oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
 AS $$
 WITH RECURSIVE source (relation) AS (
 	SELECT unnest(guarded)

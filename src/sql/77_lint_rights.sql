@@ -30,6 +30,8 @@ COMMENT ON FUNCTION cnap.lint_revocations(aclitem[], oid, text) IS
 CREATE FUNCTION cnap.lint_grants(under_protection oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
 AS $$
 WITH guarded AS MATERIALIZED (
 	SELECT c.oid, c.relname, c.relnamespace, c.relowner, c.relacl, own.oid IS NOT NULL AS own
@@ -96,15 +98,20 @@ WHERE 0 NOT IN (SELECT grantee FROM aclexplode(i.initprivs))
 	AND (g.grantee = 0 OR NOT has_parameter_privilege(g.grantee, 'cnap.user_id', 'SET'))
 
 UNION ALL
-SELECT CASE g.grantee WHEN 0 THEN 'error' ELSE 'warning' END, 'identity_grant', cnap.lint_role(g.grantee),
-	CASE g.grantee WHEN 0 THEN 'everybody can be any user'
-		ELSE 'can be any user, but cnap_trust() was not called for it in this database' END,
-	g.revocation, 1
-FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
-WHERE p.parname = 'cnap.user_id' AND g.privilege = 'SET'
-	AND (g.grantee = 0
-		OR has_database_privilege(g.grantee, current_database(), 'CONNECT')
-			AND NOT has_function_privilege(g.grantee, '@extschema@.cnap_can_access(text, uuid)', 'EXECUTE'))
+SELECT CASE WHEN grantee = 0 THEN 'error' WHEN elsewhere THEN 'notice' ELSE 'warning' END,
+	'identity_grant', cnap.lint_role(grantee),
+	CASE WHEN grantee = 0 THEN 'everybody can be any user'
+		WHEN elsewhere THEN 'can be any user here too, unless it loses the right to connect: another database trusts it'
+		ELSE 'can be any user, but cnap_trust() was not called for it' END,
+	CASE WHEN NOT elsewhere THEN revocation END, 1
+FROM (SELECT g.*, EXISTS (SELECT FROM pg_shdepend d JOIN pg_database other ON other.oid = d.dbid
+				WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = g.grantee AND d.deptype = 'a'
+					AND d.classid = 'pg_proc'::regclass AND other.datname <> current_database()) AS elsewhere
+		FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
+		WHERE p.parname = 'cnap.user_id' AND g.privilege = 'SET') g
+WHERE grantee = 0
+	OR has_database_privilege(grantee, current_database(), 'CONNECT')
+		AND NOT has_function_privilege(grantee, '@extschema@.cnap_can_access(text, uuid)', 'EXECUTE')
 
 UNION ALL
 SELECT 'error', 'claims_grant', cnap.lint_role(g.grantee),
@@ -118,6 +125,8 @@ COMMENT ON FUNCTION cnap.lint_grants(oid[]) IS 'the findings about privileges';
 CREATE FUNCTION cnap.lint_roles(under_protection oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
 AS $$
 -- PostgreSQL 16 gave memberships the options SET and INHERIT
 WITH RECURSIVE member AS MATERIALIZED (
@@ -170,6 +179,8 @@ COMMENT ON FUNCTION cnap.lint_roles(oid[]) IS
 CREATE FUNCTION cnap.lint_settings() RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
 AS $$
 WITH setting AS MATERIALIZED (
 	SELECT s.setdatabase, s.setrole, part.name, part.value,
@@ -199,7 +210,7 @@ WHERE name = 'cnap.claims_setting' AND value <> ''
 UNION ALL
 SELECT 'warning', 'claims_enabled', 'configuration of the server',
 	format('whoever can send SQL of their own can set %s, and so be any user', setting),
-	'ALTER SYSTEM RESET cnap.claims_setting;', 1
+	'ALTER SYSTEM SET cnap.claims_setting = '''';', 1
 FROM pg_settings
 WHERE name = 'cnap.claims_setting' AND setting <> '' AND source = 'configuration file'
 
@@ -216,10 +227,31 @@ SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclas
 		ELSE 'the trigger is not enabled as the extension needs it' END,
 	format('ALTER TABLE %s ENABLE %sTRIGGER %I;', t.tgrelid::regclass,
 		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' WHEN 'R' THEN 'REPLICA ' END, t.tgname), 1
-FROM (SELECT t.*, CASE WHEN t.tgname LIKE 'signal\_applied\_%' THEN 'R'
+FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE WHEN t.tgname LIKE 'signal\_applied\_%' THEN 'R'
 			WHEN t.tgname LIKE 'signal\_%' THEN 'A' ELSE 'O' END AS wanted
-		FROM pg_trigger t JOIN cnap.lint_members('pg_class') own (oid) ON own.oid = t.tgrelid) t
+		FROM pg_trigger t
+		WHERE t.tgrelid IN (SELECT cnap.lint_members('pg_class'))
+		UNION ALL
+		-- what keeps the workspace columns of children may fire always
+		SELECT t.tgname, t.tgrelid, t.tgenabled, CASE t.tgenabled WHEN 'A' THEN 'A' ELSE 'O' END
+		FROM pg_trigger t
+		WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure) t
 WHERE t.tgenabled <> t.wanted
+
+UNION ALL
+SELECT 'error', 'trigger_state', format('event trigger %I', evtname), 'the trigger is not enabled as the extension needs it',
+	format('ALTER EVENT TRIGGER %I ENABLE;', evtname), 1
+FROM pg_event_trigger
+WHERE evtenabled NOT IN ('O', 'A') AND oid IN (SELECT cnap.lint_members('pg_event_trigger'))
+
+UNION ALL
+SELECT 'error', 'column_not_kept', t.tgrelid::regclass::text,
+	format('the foreign key has gone that kept column %I equal to the parent''s', a.attname), NULL, 1
+FROM pg_trigger t
+	JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = t.tgattr[array_upper(t.tgattr, 1)]
+WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
+	AND (t.tgrelid, t.tgattr::text) NOT IN (
+		SELECT f.conrelid, array_to_string(f.conkey, ' ') FROM pg_constraint f WHERE f.contype = 'f')
 $$;
 COMMENT ON FUNCTION cnap.lint_settings() IS
-'the findings about settings, and about the triggers of the extension''s tables';
+'the findings about settings, and about the triggers of the extension';

@@ -32,6 +32,8 @@ COMMENT ON FUNCTION cnap.lint_workspace_columns(name[]) IS
 CREATE FUNCTION cnap.lint_tables(under_protection oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
 AS $$
 WITH RECURSIVE command (place, code, name) AS (
 	VALUES (1, 'r'::"char", 'select'), (2, 'a', 'insert'), (3, 'w', 'update'), (4, 'd', 'delete')
@@ -129,6 +131,11 @@ WITH RECURSIVE command (place, code, name) AS (
 		JOIN pg_class c ON c.oid = i.indexrelid
 		JOIN pg_am m ON m.oid = c.relam
 	WHERE i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash')
+), handmade AS MATERIALIZED (
+	-- apart, so that the other policies are not looked into
+	SELECT p.relation, p.policy, CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command, q.polqual
+	FROM policy p JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
+	WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
 )
 
 -- switched off
@@ -257,19 +264,14 @@ FROM (SELECT p.relation, p.attname, coalesce(root.relation, p.relation) AS top
 GROUP BY top, attname
 
 UNION ALL
-SELECT 'warning', 'policy_without_index', relation::regclass::text,
-	format('policy %I lets rows through by a condition without a column, so that no index can be used', policy),
-	cnap.lint_protect_call(relation, parent, column_name, coalesce(permission, 'access')), 1
-FROM (SELECT p.relation, p.policy, t.parent, t.permission, t.restricted,
-			coalesce(t.column_name, c.workspace_column) AS column_name,
-			CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command
-		FROM policy p
-			JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
-			LEFT JOIN protection t ON t.relation = p.relation
-			LEFT JOIN candidate c ON c.relation = p.relation
-		WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
-			AND cnap.lint_open_alternative(q.polqual)) found
-WHERE command <> ALL (coalesce(restricted, '{}'))
+SELECT 'warning', 'policy_without_index', h.relation::regclass::text,
+	format('policy %I lets rows through by a condition without a column, so that no index can be used', h.policy),
+	cnap.lint_protect_call(h.relation, p.parent, coalesce(p.column_name, c.workspace_column), coalesce(p.permission, 'access')),
+	coalesce(p.step, 1)
+FROM handmade h
+	LEFT JOIN protection p USING (relation)
+	LEFT JOIN candidate c USING (relation)
+WHERE h.command <> ALL (coalesce(p.restricted, '{}')) AND cnap.lint_open_alternative(h.polqual)
 $$;
 COMMENT ON FUNCTION cnap.lint_tables(oid[]) IS
 'the findings about tables: without protection, with one that is not whole, without an index';

@@ -1,0 +1,110 @@
+# What cnap_lint() finds: nothing around the demo's schema, all of it among ten thousand tables, and
+# in time that grows with their number alone; and the README has its rules.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', '');
+
+# ---- the rules ----
+
+my %rules;
+
+foreach my $output (glob 'expected/lint*.out')
+{
+	$rules{$_} = 1 foreach slurp_file($output) =~ /^(?:error|warning|notice)\|(\w+)\|/mg;
+}
+my ($section) = slurp_file('README.md') =~ /^## Finding what is open\n(.*?)^## /ms;
+my @described = map { /`(\w+)`/g } $section =~ /^\| (`.*?) \|/mg;
+is_deeply([ sort @described ], [ sort keys %rules ], 'the README has the rules that the tests show');
+
+# ---- the demo ----
+
+my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
+my $demo = slurp_file('test/demo.sql') =~ s/^\\connect - postgres$/\\connect - $superuser/mr;
+my $findings = 'SELECT * FROM cnap_lint()';
+
+$node->safe_psql('postgres', 'CREATE DATABASE demo');
+$node->psql('demo', $demo, on_error_stop => 1);
+is($node->safe_psql('demo', 'SELECT count(*) FROM cnap_protected_tables()'), '3', 'the demo has protected tables');
+is($node->safe_psql('demo', $findings), '', 'the schema of the demo has no finding');
+is($node->safe_psql('demo', $findings, extra_params => [ '-U', 'reporting' ]),
+	'', 'nor for somebody who can only read');
+
+# ---- ten thousand tables ----
+
+$node->safe_psql('postgres', 'CREATE DATABASE many');
+$node->safe_psql('many', slurp_file('test/tap/lint.sql'));
+my $summary = 'SELECT severity, rule, count(*), count(remedy) FROM cnap_lint() GROUP BY 1, 2 ORDER BY 2';
+my $expected = <<'END' =~ s/\n\z//r;
+error|child_unprotected|1000|1000
+warning|function_may_bypass|1000|1000
+notice|identity_grant|1|0
+error|table_unprotected|1000|1000
+error|view_bypasses|1000|1000
+END
+
+is($node->safe_psql('many', "SELECT count(*) > 10000 FROM pg_class WHERE relkind = 'r'"), 't', 'ten thousand tables');
+is($node->safe_psql('many', $summary), $expected, 'the findings among ten thousand tables');
+
+# Executes a statement, and returns what each node of its plans, also those within functions,
+# has returned and thrown away.
+sub rows_of_nodes
+{
+	my ($statement) = @_;
+	my ($loops, @rows);
+
+	my ($code, undef, $plans) = $node->psql('many', <<"END", on_error_stop => 1);
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_nested_statements = on;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off;
+SET auto_explain.log_format = json;
+SET auto_explain.log_level = notice;
+$statement;
+END
+	is($code, 0, 'explained');
+	foreach (split /\n/, $plans)
+	{
+		push @rows, $1 if /"Actual Rows": ([\d.]+)/;
+		$rows[-1] *= $loops = $1 if /"Actual Loops": ([\d.]+)/;
+		push @rows, $1 * $loops if /"Rows Removed by .*": ([\d.]+)/;
+	}
+	return @rows;
+}
+
+# Of 10 thousand tables 4 thousand are protected, with 32 thousand policies, and pg_attribute has 120
+# thousand rows. A step that looked at each table for each of a thousand would take 10 million.
+my @rows = rows_of_nodes($findings);
+my ($most) = sort { $b <=> $a } @rows;
+cmp_ok($most, '>', 30_000, 'the plans say how many rows they took');
+cmp_ok($most, '<', 500_000, 'no step takes each table for each table');
+
+# ---- what a configuration file says ----
+
+# Changes the configuration, in a session that knows the setting, and waits for what is found then.
+sub configure
+{
+	my ($statement, $found, $name) = @_;
+
+	$node->safe_psql('demo', "SELECT cnap_current_user();\n$statement");
+	$node->reload;
+	ok($node->poll_query_until('demo', $findings, $found), $name);
+}
+
+configure(q{ALTER SYSTEM SET cnap.claims_setting = 'request.jwt.claims'},
+	'warning|claims_enabled|configuration of the server'
+	  . '|whoever can send SQL of their own can set request.jwt.claims, and so be any user'
+	  . q{|ALTER SYSTEM SET cnap.claims_setting = '';},
+	'claims turned on by a configuration file are found');
+configure($node->safe_psql('demo', 'SELECT remedy FROM cnap_lint()'),
+	'', 'and no longer, when the remedy has been executed');
+
+$node->stop;
+done_testing();
