@@ -76,7 +76,10 @@ CREATE TABLE public.workspace (workspace_id pg_catalog.uuid, note pg_catalog.tex
 SELECT public.cnap_protect('public.workspace');
 SELECT public.cnap_protect('public.workspace', write_permission => 'administer');
 SELECT relation, write_permission, enforced FROM public.cnap_protected_tables();
+GRANT ALL ON public.workspace TO regress_cnap_app;
+SELECT rule, object, remedy FROM public.cnap_lint();
 SELECT public.cnap_unprotect('public.workspace');
+SELECT rule, object, remedy FROM public.cnap_lint();
 SELECT public.cnap_distrust('regress_cnap_app');
 
 -- the triggers and foreign keys of the tables, for a direct writer

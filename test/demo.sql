@@ -97,6 +97,13 @@ SELECT cmd, permissive, qual, with_check
 FROM pg_policies WHERE tablename = 'log_line' ORDER BY cmd, permissive;
 
 \echo
+\echo 'Views, functions, grants and roles can lead past policies. The linter finds what is open, and'
+\echo 'says how to close it. Here, nothing is.'
+\echo
+
+SELECT * FROM cnap_lint();
+
+\echo
 \echo '=== 3. The application server ==='
 \echo
 \echo 'It connects with an ordinary role. cnap_trust() lets that role say on whose behalf it'

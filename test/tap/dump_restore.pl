@@ -95,7 +95,7 @@ sub compare
 	same(table_rows($node, $db, $_), $rows{$_}, "$db: same $_") foreach @tables;
 	same(answers($node, $db), $answers, "$db: same answers");
 	same($node->safe_psql($db, $_), $node->safe_psql('source', $_), "$db: same catalogs")
-	  foreach ($rights, $policies, 'SELECT * FROM cnap_protected_tables()',
+	  foreach ($rights, $policies, 'SELECT * FROM cnap_protected_tables()', 'SELECT * FROM cnap_lint()',
 		'SELECT last_value, is_called FROM cnap.audit_log_id_seq');
 	is(seen_by($node, $db, $_), seen_by($node, 'source', $_), "$db: $_ sees the same")
 	  foreach ('ann', 'carol', 'erin', 'gus', 'nobody');
