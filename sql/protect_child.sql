@@ -381,6 +381,26 @@ RESET cnap.user_id;
 SET ROLE regress_cnap_dev;
 DROP TABLE app.detail, app.event, app.base, app.derived, app.project;
 
+-- a foreign key refers to rows of the table itself, not to those of its inheritance children
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
+CREATE TABLE app.special () INHERITS (app.project);
+CREATE TABLE app.task (project_id int NOT NULL UNIQUE REFERENCES app.project);
+INSERT INTO app.project VALUES (1, :'w2'), (2, :'w1');
+INSERT INTO app.special VALUES (1, :'w1');
+INSERT INTO app.task VALUES (1), (2);
+SET client_min_messages = warning;
+SELECT cnap_protect('app.project');
+RESET client_min_messages;
+SELECT cnap_protect_child('app.task', 'project_id');
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'carol';
+SELECT id FROM app.project ORDER BY id;
+SELECT * FROM app.task;
+RESET cnap.user_id;
+SET ROLE regress_cnap_dev;
+DROP TABLE app.task, app.special, app.project;
+
 -- ---- the index ----
 
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL);
