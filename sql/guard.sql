@@ -67,8 +67,8 @@ SET ROLE regress_cnap_dev;
 CREATE TABLE app.passing (id int);
 \set VERBOSITY sqlstate
 DROP SCHEMA app;
-\set VERBOSITY default
 DROP OWNED BY regress_cnap_plain CASCADE;
+\set VERBOSITY default
 SELECT cnap.guard();
 RESET ROLE;
 SELECT pg_temp.try('SELECT cnap.guard()');

@@ -47,6 +47,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -59,6 +60,13 @@ const CnapCommand CnapCommands[CNAP_COMMANDS] = {
 	{ACL_UPDATE_CHR, "update", true, true, true},
 	{ACL_DELETE_CHR, "delete", true, true, false},
 };
+
+/* A protection that was read. */
+typedef struct KnownProtection
+{
+	Oid			relid;
+	CnapProtection protection;
+} KnownProtection;
 
 static bool recognize_test(const CnapChecks *checks, Node *node, CnapTest *test);
 
@@ -79,6 +87,7 @@ CnapFindChecksIn(const char *schema, CnapChecks *checks)
 	Oid			uuid[] = {UUIDOID, CnapPermissionType()};
 	Oid			boolean[] = {BOOLOID, ANYOID};
 
+	memset(checks, 0, sizeof(*checks));
 	checks->schema = quote_identifier(schema);
 	checks->can_access = find_function(schema, "cnap_can_access", 1, uuid);
 	checks->has_permission = find_function(schema, "cnap_has_permission", 2, uuid);
@@ -279,13 +288,23 @@ recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
 	return call->funcid == checks->can_access;
 }
 
-/* The same for what is in the catalog.  A null expression is none. */
+/*
+ * The same for what is in the catalog.  The trees of expressions are large, and
+ * nothing of them is kept.
+ */
 static bool
-recognize_expression(const CnapChecks *checks, Datum expression, bool isnull, CnapTest *test)
+recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
 {
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cnap_org expression",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext former = MemoryContextSwitchTo(context);
+	bool		recognized;
+
 	memset(test, 0, sizeof(*test));
-	return !isnull &&
-		recognize_test(checks, stringToNode(TextDatumGetCString(expression)), test);
+	recognized = recognize_test(checks, stringToNode(TextDatumGetCString(expression)), test);
+	MemoryContextSwitchTo(former);
+	MemoryContextDelete(context);
+	return recognized;
 }
 
 /* Whether two links are to the same parent by the same key. */
@@ -356,10 +375,10 @@ CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 
 		policy->command = i;
 		policy->permissive = form->polpermissive;
-		if (!recognize_expression(checks, qual_null ? check : qual, false, &policy->test))
+		if (!recognize_expression(checks, qual_null ? check : qual, &policy->test))
 			return false;
 		return qual_null || check_null ||
-			(recognize_expression(checks, check, false, &of_new) &&
+			(recognize_expression(checks, check, &of_new) &&
 			 CnapIsSameWay(&of_new, &policy->test) &&
 			 of_new.permission == policy->test.permission);
 	}
@@ -399,9 +418,9 @@ add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple
 	}
 }
 
-/* Reads what the policies of a table amount to. */
-void
-CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
+/* Reads what the policies of a table amount to from the catalog. */
+static void
+scan_policies(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 {
 	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -416,6 +435,42 @@ CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protecti
 		add_policy(protection, checks, tuple, RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Lets CnapReadProtection() read each table once: for those who look at many
+ * tables, and change none.
+ */
+void
+CnapKeepProtections(CnapChecks *checks)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(KnownProtection),
+	.hcxt = CurrentMemoryContext};
+
+	checks->known = hash_create("cnap_org protections", 256, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Reads what the policies of a table amount to. */
+void
+CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
+{
+	KnownProtection *known;
+	bool		found;
+
+	if (checks->known == NULL)
+	{
+		scan_policies(relid, checks, protection);
+		return;
+	}
+	known = hash_search(checks->known, &relid, HASH_FIND, &found);
+	if (!found)
+	{
+		scan_policies(relid, checks, protection);
+		known = hash_search(checks->known, &relid, HASH_ENTER, NULL);
+		known->protection = *protection;
+	}
+	*protection = known->protection;
 }
 
 /*

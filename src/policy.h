@@ -14,6 +14,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
+#include "utils/hsearch.h"
 
 #include "permission.h"
 
@@ -25,6 +26,7 @@ typedef struct CnapChecks
 	Oid			has_permission;
 	Oid			parent_visible; /* the check of a parent */
 	Oid			parent_visible_keys;	/* the same with its keys, for an index */
+	HTAB	   *known;			/* protections that were read; null: none are kept */
 } CnapChecks;
 
 /* The commands that policies are for. */
@@ -98,6 +100,7 @@ extern char *CnapPolicyName(int command, bool permissive);
 extern bool CnapIsPolicyName(const char *name);
 extern bool CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 								CnapPolicy *policy);
+extern void CnapKeepProtections(CnapChecks *checks);
 extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 							   CnapProtection *protection);
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);

@@ -109,6 +109,7 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	CnapFindChecks(fcinfo, &checks);
+	CnapKeepProtections(&checks);
 
 	rel = table_open(PolicyRelationId, AccessShareLock);
 	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);

@@ -592,6 +592,7 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 	request->schema = get_namespace_oid(NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 0, "schema"))),
 										false);
 	CnapFindChecks(fcinfo, &request->checks);
+	CnapKeepProtections(&request->checks);
 }
 
 /* Adds a table to the result of cnap_protect_schema(). */
