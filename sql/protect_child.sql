@@ -406,9 +406,9 @@ DROP TABLE app.task, app.special, app.project;
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
 INSERT INTO app.project
-SELECT n, CASE WHEN n % 100 = 1 THEN :'w1' WHEN n % 3 > 0 THEN :'w2' ELSE :'w3' END::uuid
-FROM generate_series(1, 1000) n;
-INSERT INTO app.task SELECT n, 1 + n % 1000 FROM generate_series(1, 20000) n;
+SELECT n, CASE WHEN n % 100 = 1 THEN :'w1' WHEN n % 100 < 16 THEN :'w4' WHEN n % 3 > 0 THEN :'w2' ELSE :'w3' END::uuid
+FROM generate_series(1, 4000) n;
+INSERT INTO app.task SELECT n, 1 + n % 4000 FROM generate_series(1, 20000) n;
 CREATE INDEX ON app.project (workspace_id);
 CREATE INDEX ON app.task (project_id);
 ANALYZE app.project, app.task;
@@ -434,7 +434,10 @@ SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*), min(project_id), max(project_id % 100) FROM app.task;
 SELECT pg_temp.scan('SELECT * FROM app.task WHERE id = 1');
 SELECT pg_temp.scan('DELETE FROM app.task');
--- many: all of it
+-- many, though a small part, and a large part: all of it
+SET cnap.user_id = 'frank';
+SELECT pg_temp.scan('SELECT count(*) FROM app.task');
+SELECT count(*) FROM app.task;
 SET cnap.user_id = 'dave';
 SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*) FROM app.task;
