@@ -198,6 +198,29 @@ SELECT pg_temp.enforced();
 SELECT cnap_protect_child('app.comment', 'task_id');
 SELECT pg_temp.enforced();
 ROLLBACK;
+-- all policies alike: by something else than equality, and by columns that are no key
+CREATE FUNCTION pg_temp.alter_all(condition text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	test text := format('(cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE %s)))', condition);
+	policy record;
+BEGIN
+	FOR policy IN SELECT * FROM pg_policy WHERE polrelid = 'app.task'::regclass LOOP
+		EXECUTE format('ALTER POLICY %I ON app.task', policy.polname)
+			|| CASE WHEN policy.polqual IS NOT NULL THEN ' USING ' || test ELSE '' END
+			|| CASE WHEN policy.polwithcheck IS NOT NULL THEN ' WITH CHECK ' || test ELSE '' END;
+	END LOOP;
+END $$;
+BEGIN;
+SELECT cnap_protect('app.project');
+SELECT pg_temp.alter_all('p.id = project_id');
+SELECT pg_temp.enforced();
+SELECT pg_temp.alter_all('p.id <= project_id');
+SELECT pg_temp.enforced();
+SELECT pg_temp.alter_all('p.name = task.name');
+SELECT pg_temp.enforced();
+SELECT pg_temp.alter_all('p.id = project_id OR true');
+SELECT pg_temp.enforced();
+ROLLBACK;
 -- the same by hand is as good
 BEGIN;
 ALTER POLICY cnap_select_restrictive ON app.task
