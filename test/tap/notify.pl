@@ -135,6 +135,14 @@ is_deeply([ heard('ann', "SELECT cnap_create_install_link('$ACME', 'A label') \\
 	[ map { { action => $_, organization => $ACME, actor => 'ann' } } 'install_link.create', 'invitation.create' ],
 	'a new link, a new invitation');
 
+my ($user, $heir) = map { $_ . "\x03" x 253 . $_ } 'z', 'h';
+act_as($node, 'postgres', $user, "SELECT cnap_create_workspace('Left');");
+my ($transfer, $forget) = heard('y' . "\x02" x 253 . 'y', "SELECT cnap_forget_user('$user', '$heir');");
+is_deeply([ $transfer->{action}, $transfer->{subject}, $transfer->{actor} ], [ 'workspace.transfer', $heir, 'y' . "\x02" x 253 . 'y' ],
+	'a successor, by the longest ids');
+is_deeply($forget, { action => 'user.forget', subject => $user, actor => 'y' . "\x02" x 253 . 'y' },
+	'somebody who is forgotten, by the longest ids');
+
 # switched off by a superuser, for all or in a session
 is(actions('carol', qq{
 	RESET ROLE; SET cnap.notify = off; SET ROLE cnap_app;
