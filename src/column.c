@@ -30,14 +30,10 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -114,33 +110,6 @@ CnapFindKeeper(Oid relid, CnapKeeper *keeper)
 	return found;
 }
 
-/* The constraints that depend on a relation: foreign keys, those of a table itself among them. */
-static List *
-dependents(Oid relid)
-{
-	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	List	   *constraints = NIL;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == ConstraintRelationId)
-			constraints = list_append_unique_oid(constraints, form->objid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return constraints;
-}
-
 static bool
 is_own_constraint(Oid constraint)
 {
@@ -165,7 +134,7 @@ drop_constraint(Oid relid, Oid constraint)
 List *
 CnapKeptChildren(Oid parent)
 {
-	List	   *constraints = dependents(parent);
+	List	   *constraints = CnapDependents(parent, ConstraintRelationId);
 	List	   *children = NIL;
 	ListCell   *lc;
 
@@ -221,7 +190,7 @@ drop_constraints(Oid relid, const CnapKeeper *keeper)
 	drop_constraint(relid, keeper->constraint);
 
 	unique = get_index_constraint(index);
-	if (is_own_constraint(unique) && dependents(index) == NIL &&
+	if (is_own_constraint(unique) && CnapDependents(index, ConstraintRelationId) == NIL &&
 		CnapOwnsRelation(keeper->link.parent, GetUserId()))
 		drop_constraint(keeper->link.parent, unique);
 }

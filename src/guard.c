@@ -151,13 +151,9 @@ find_protected(Oid extension)
 	rel = table_open(PolicyRelationId, AccessShareLock);
 	foreach(lc, policies)
 	{
-		ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(lfirst_oid(lc)));
-		scan = systable_beginscan(rel, PolicyOidIndexId, true, NULL, 1, &key);
-		tuple = systable_getnext(scan);
+		tuple = CnapCopyPolicy(rel, lfirst_oid(lc));
 		if (HeapTupleIsValid(tuple))
 			tables = list_append_unique_oid(tables, ((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
-		systable_endscan(scan);
 	}
 	table_close(rel, AccessShareLock);
 	return tables;

@@ -27,7 +27,6 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
@@ -35,10 +34,8 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/readfuncs.h"
 #include "parser/parse_func.h"
@@ -48,9 +45,9 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
 #include "policy.h"
 #include "relations.h"
 
@@ -573,17 +570,12 @@ CnapIsEnforced(Oid relid, const CnapChecks *checks)
 	return is_enforced(relid, checks, &write, NIL);
 }
 
-/*
- * The tables that are protected through a parent directly, found by what their
- * policies depend on, in the order of their OIDs.
- */
+/* The objects of a class, such as policies, that depend on a relation, or its columns. */
 List *
-CnapProtectedChildren(Oid parent, const CnapChecks *checks)
+CnapDependents(Oid relid, Oid class)
 {
 	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	List	   *policies = NIL;
-	List	   *children = NIL;
-	ListCell   *lc;
+	List	   *dependents = NIL;
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -591,35 +583,60 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(RelationRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(parent));
+				ObjectIdGetDatum(relid));
 	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
-		if (form->classid == PolicyRelationId)
-			policies = list_append_unique_oid(policies, form->objid);
+		if (form->classid == class)
+			dependents = list_append_unique_oid(dependents, form->objid);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return dependents;
+}
 
-	rel = table_open(PolicyRelationId, AccessShareLock);
+/* A copy of a policy's row in pg_policy; null if it has been dropped. */
+HeapTuple
+CnapCopyPolicy(Relation rel, Oid policy)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(policy));
+	scan = systable_beginscan(rel, PolicyOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+/*
+ * The tables that are protected through a parent directly, found by what their
+ * policies depend on, in the order of their OIDs.
+ */
+List *
+CnapProtectedChildren(Oid parent, const CnapChecks *checks)
+{
+	List	   *policies = CnapDependents(parent, PolicyRelationId);
+	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
+	List	   *children = NIL;
+	ListCell   *lc;
+
 	foreach(lc, policies)
 	{
-		ScanKeyInit(&keys[0], Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(lfirst_oid(lc)));
-		scan = systable_beginscan(rel, PolicyOidIndexId, true, NULL, 1, keys);
-		tuple = systable_getnext(scan);
-		if (HeapTupleIsValid(tuple))
-		{
-			Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-			CnapPolicy	policy;
+		HeapTuple	tuple = CnapCopyPolicy(rel, lfirst_oid(lc));
+		CnapPolicy	policy;
 
-			if (CnapRecognizePolicy(checks, tuple, RelationGetDescr(rel), &policy) &&
-				policy.test.link.parent == parent)
-				children = list_append_unique_oid(children, relid);
-		}
-		systable_endscan(scan);
+		if (HeapTupleIsValid(tuple) &&
+			CnapRecognizePolicy(checks, tuple, RelationGetDescr(rel), &policy) &&
+			policy.test.link.parent == parent)
+			children = list_append_unique_oid(children,
+											  ((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
 	}
 	table_close(rel, AccessShareLock);
 	list_sort(children, list_oid_cmp);

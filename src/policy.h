@@ -15,6 +15,7 @@
 #include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/hsearch.h"
+#include "utils/relcache.h"
 
 #include "permission.h"
 
@@ -109,6 +110,8 @@ extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
 extern bool CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly);
 extern bool CnapIsSameLink(const CnapLink *a, const CnapLink *b);
 extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
+extern List *CnapDependents(Oid relid, Oid class);
+extern HeapTuple CnapCopyPolicy(Relation rel, Oid policy);
 extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 
 /* protect.c: what makes policies. */
