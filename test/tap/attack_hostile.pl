@@ -174,6 +174,30 @@ while (my ($statement, $sqlstate) = splice @refused, 0, 2)
 }
 $session->quit;
 
+# ---- the schema of the extension's functions is hers ----
+
+$admin->query('CREATE DATABASE theirs; GRANT CREATE ON DATABASE theirs TO mallory');
+my $owner = CnapTest::Session->new($node, user => 'mallory', dbname => 'theirs');
+$owner->query('CREATE SCHEMA shop');
+$node->safe_psql('theirs', q{
+	CREATE EXTENSION cnap_org SCHEMA shop;
+	CREATE TABLE public.t AS SELECT shop.cnap_create_workspace('theirs', owner => 'erin') AS workspace_id;
+	SELECT shop.cnap_protect('public.t');
+	CREATE POLICY open ON public.t USING (true);
+	GRANT SELECT ON public.t TO mallory});
+foreach my $statement ('DROP SCHEMA shop', 'DROP SCHEMA shop CASCADE', 'DROP SCHEMA IF EXISTS nothing, shop CASCADE',
+	'DROP OWNED BY mallory CASCADE', 'DROP OWNED BY CURRENT_USER CASCADE', 'DROP FUNCTION shop.cnap_can_access(uuid) CASCADE',
+	'DROP ROUTINE shop.cnap_can_access CASCADE', q{DO $$ BEGIN EXECUTE 'DROP SCHEMA shop CASCADE'; END $$}, 'BEGIN; DROP SCHEMA shop CASCADE; COMMIT',
+	'ALTER FUNCTION shop.cnap_can_access(uuid) SET SCHEMA public',
+	'ALTER SCHEMA shop RENAME TO store', 'DROP SCHEMA store CASCADE')
+{
+	$owner->attempt($statement);
+	$owner->attempt('ROLLBACK');
+	is($owner->query('SELECT count(*) FROM public.t'), 0, "by the owner of the schema: $statement");
+	is($node->safe_psql('theirs', q{SELECT count(*) FROM pg_policy WHERE polname LIKE 'cnap%restrictive'}), 4, 'and the policies are there');
+}
+$owner->quit;
+
 # ---- every function, called in a hostile session ----
 #
 # The answers are those of a quiet session. The look-alikes would raise an error with whatever rights
