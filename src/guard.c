@@ -23,6 +23,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
@@ -34,6 +35,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "policy.h"
 
@@ -191,6 +193,20 @@ refuse_leftovers(Oid extension, const char *name, const Dropped *dropped)
 			 errhint("Call cnap_unprotect() or cnap_unprotect_schema(), and drop policies of your own that use the extension, before dropping it.")));
 }
 
+/* The owner of a schema, or InvalidOid. */
+static Oid
+schema_owner(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /* cnap.guard() -> event_trigger */
 Datum
 cnap_guard(PG_FUNCTION_ARGS)
@@ -214,7 +230,8 @@ cnap_guard(PG_FUNCTION_ARGS)
 	read_command(trigdata->parsetree, name, &dropped);
 	if ((dropped.extension && has_privs_of_role(GetUserId(), owner)) ||
 		has_name(dropped.schemas, get_namespace_name(schema)) ||
-		list_member_oid(dropped.owners, owner))
+		list_member_oid(dropped.owners, owner) ||
+		list_member_oid(dropped.owners, schema_owner(schema)))
 		refuse_leftovers(extension, name, &dropped);
 	PG_RETURN_NULL();
 }

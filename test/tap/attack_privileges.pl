@@ -120,10 +120,10 @@ nothing_has_changed('nothing has changed');
 # ---- functions that are not public ----
 
 my @internal = map { [ split /\|/ ] } split /\n/, $admin->query(q{
-	SELECT oid, oid::regprocedure, pg_get_function_result(oid) = 'trigger', pronargs FROM pg_proc
+	SELECT oid, oid::regprocedure, prorettype::regtype, pronargs FROM pg_proc
 	WHERE pronamespace = 'cnap'::regnamespace ORDER BY 2});
 my @trusted_alone = map { [ split /\|/ ] } split /\n/, $admin->query(q{
-	SELECT oid, oid::regprocedure, false, pronargs FROM pg_proc
+	SELECT oid, oid::regprocedure, prorettype::regtype, pronargs FROM pg_proc
 	WHERE proname LIKE 'cnap\_%' AND NOT has_function_privilege('bare', oid, 'EXECUTE') ORDER BY 2});
 cmp_ok(scalar(@internal), '>', 20, '(there are internal functions)');
 # What is open to everybody: what policies, index conditions and triggers of the application's tables
@@ -143,7 +143,7 @@ foreach my $role (@roles)
 
 	foreach my $function (@internal, @trusted_alone)
 	{
-		my ($oid, $signature, $is_trigger, $nargs) = @$function;
+		my ($oid, $signature, $kind, $nargs) = @$function;
 		my ($name, $types) = $signature =~ /^(.*?)\((.*)\)$/;
 		my $arguments = join ', ', map { defined $sample{$_} ? "$sample{$_}::$_" : "NULL::$_" } split /,/, $types;
 
@@ -151,10 +151,15 @@ foreach my $role (@roles)
 		$wire->call($oid, ('x') x $nargs);
 		# (PostgreSQL refuses functions that return sets before it looks at rights)
 		like($wire->{sqlstate}, qr/^(42501|0A000)$/, "$role: $signature by the protocol's function call");
-		if ($is_trigger eq 't')
+		if ($kind eq 'trigger')
 		{
 			refused($session, "$role: $signature as a trigger of one's own",
 				"CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION $signature", '42501');
+			refused($session, "$role: $signature as an event trigger", "CREATE EVENT TRIGGER t ON sql_drop EXECUTE FUNCTION $signature", '42501');
+		}
+		elsif ($kind eq 'event_trigger')
+		{
+			refused($session, "$role: $signature in SQL", "SELECT $name()", '42501');
 			refused($session, "$role: $signature as an event trigger", "CREATE EVENT TRIGGER t ON sql_drop EXECUTE FUNCTION $signature", '42501');
 		}
 		elsif ($types eq 'internal')
