@@ -87,7 +87,7 @@ clients: $(CLIENTS_DIR)/node_modules
 # The tests of other people's schemas against a running server, in databases of their own
 .PHONY: schemas
 schemas:
-	PATH='$(bindir)':"$$PATH" prove $(SCHEMAS_TESTS)
+	PATH='$(bindir)':"$$PATH" prove -j $(shell nproc) $(SCHEMAS_TESTS)
 
 # npm install --package-lock-only --omit-lockfile-registry-resolved makes the lock file.
 $(CLIENTS_DIR)/node_modules: $(addprefix $(CLIENTS_DIR)/,package.json package-lock.json)

@@ -18,4 +18,24 @@ test_schema({
 		[ 'roundcube-core', 'usr/share/dbconfig-common/data/roundcube/install/pgsql', qr/CREATE TABLE contactgroupmembers/ ] ],
 	roots => [qw(users session)],
 	shared => [qw(cache_shared system)],
-});
+	large => {
+		users => 25, session => 100, contactgroups => 50, contacts => 500, contactgroupmembers => 500,
+		identities => 50, cache_messages => 500, cache_index => 500 },
+	queries => [
+		q{SELECT * FROM users WHERE username = '1.2.username' AND mail_host = '1.2.mail_host'},
+		q{SELECT * FROM session WHERE sess_id = '1.3.sess_id'},
+		q{SELECT * FROM contacts WHERE user_id = 1002 AND del = 1027 ORDER BY name, firstname LIMIT 50},
+		q{SELECT count(*) FROM contacts WHERE user_id = 1002},
+		q{SELECT * FROM contacts WHERE contact_id = 1007 AND user_id = 1003},
+		q{SELECT c.* FROM contactgroupmembers m JOIN contacts c USING (contact_id)
+			WHERE m.contactgroup_id = 1002 AND c.user_id = 1002 AND c.del <> 1 ORDER BY c.name},
+		# by their own key, since fewer of the contact's groups are expected
+		[ q{SELECT g.contactgroup_id, g.name FROM contactgroupmembers m
+			JOIN contactgroups g USING (contactgroup_id) WHERE m.contact_id = 1017 AND g.user_id = 1001},
+			'contactgroupmembers_contact_id_idx, contactgroups_pkey' ],
+		q{SELECT data FROM cache_messages WHERE user_id = 1001 AND mailbox = '1.17.mailbox'
+			AND uid = 1017},
+		q{SELECT uid, data FROM cache_messages WHERE user_id = 1001 AND mailbox = '1.17.mailbox'
+			AND uid IN (1016, 1017, 1018)},
+		q{UPDATE cache_index SET data = '', valid = 0 WHERE user_id = 1001 AND mailbox = '1.21.mailbox'},
+		q{DELETE FROM identities WHERE user_id = 1001 AND identity_id = 1009} ] });

@@ -75,7 +75,8 @@ sub query_json
 
 # run_statements(DATABASE, ROLE, USER, STATEMENTS, OPTIONS): executes each on its own, on behalf of
 # the user unless that is undefined; quiet => 1 leaves command tags out. A result for each:
-#   output    the lines of results and command tags, sorted
+#   lines     of results and command tags
+#   output    the same, sorted
 #   sqlstate  of the first error, or 00000
 #   error     its message, and what comes with it
 #   notices   the messages that are no errors
@@ -103,7 +104,7 @@ sub run_statements
 sub read_result
 {
 	my ($text) = @_;
-	my %result = (sqlstate => '00000', error => '', notices => [], output => []);
+	my %result = (sqlstate => '00000', error => '', notices => [], lines => []);
 	my $in_error = 0;
 
 	for my $line (split /\n/, $text)
@@ -124,10 +125,10 @@ sub read_result
 		}
 		elsif ($line !~ /^(?:LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|DATATYPE NAME|CONSTRAINT NAME):  /)
 		{
-			push @{ $result{output} }, $line;
+			push @{ $result{lines} }, $line;
 		}
 	}
-	$result{output} = [ sort @{ $result{output} } ];
+	$result{output} = [ sort @{ $result{lines} } ];
 	return \%result;
 }
 

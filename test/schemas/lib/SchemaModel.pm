@@ -9,8 +9,8 @@
 #            lists of names of columns
 #   unique   the columns of all unique indexes
 #   links    foreign keys: hashes of columns, parent, parent_columns
-#   path     the columns by which it is protected: of the workspace, or of one of the links; none,
-#            if it is not protected
+#   path     the columns that say whose a row is: that of the workspace, and of the link that this
+#            follows, or of one of the links; none, if the table is not protected
 #
 package SchemaModel;
 
@@ -110,8 +110,23 @@ sub new
 	my $views = query_json($database, VIEWS);
 	$self->{views} = [ map { $_->{name} } @$views ];
 	$self->{writable_views} = [ map { [ $_->{name}, $_->{first} ] } grep { $_->{writable} } @$views ];
+	follow_columns($_) foreach values %{ $self->{tables} };
 	$self->sort_tables;
 	return $self;
+}
+
+# A column for the workspace that is part of foreign keys follows their parents.
+sub follow_columns
+{
+	my ($table) = @_;
+	my ($column, @others) = @{ $table->{path} };
+
+	return if !defined $column || @others;
+	for my $link (@{ $table->{links} })
+	{
+		push @{ $table->{path} }, grep { $_ ne $column } @{ $link->{columns} } if $link->{columns}[-1] eq $column;
+	}
+	return;
 }
 
 # Puts parents before their children, but for tables that refer to themselves.

@@ -20,6 +20,7 @@ use Exporter 'import';
 use SchemaAttack;
 use SchemaData qw(find_orphans);
 use SchemaDatabase qw(execute query_json run_statements);
+use SchemaPlans qw(compare_plans);
 use SchemaWorld qw(new_world USERS OTHER SERVER);
 use Test::More;
 
@@ -345,6 +346,7 @@ sub test_schema
 		local $self->{user} = $user;
 		$self->test_user;
 	}
+	is($_->[1], '', "keeps its indexes: $_->[0]") foreach compare_plans($self);
 	done_testing;
 	return;
 }

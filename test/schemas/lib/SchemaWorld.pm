@@ -12,6 +12,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use Fcntl qw(LOCK_EX);
 use SchemaData qw(fill);
 use SchemaDatabase qw(create_database execute query_json run_script);
 use SchemaModel;
@@ -29,14 +30,21 @@ use constant USERS => { alice => [1], vera => [ 3, 4 ], nora => [] };
 use constant OWNER => 'schemas_owner';
 use constant SERVER => 'schemas_server';
 
+# A right to a setting is a row that all databases share, so only one test at a time may grant it.
 sub create_roles
 {
+	my ($database) = @_;
+
+	open my $lock, '<', __FILE__ or die __FILE__ . ": $!";
+	flock $lock, LOCK_EX or die 'flock: ' . $!;
 	for my $role (OWNER, SERVER)
 	{
 		my $exists = execute('postgres', undef, "SELECT count(*) FROM pg_roles WHERE rolname = '$role'");
 
 		execute('postgres', undef, "CREATE ROLE $role LOGIN") if !$exists;
+		execute($database, undef, "SELECT cnap_trust('$role')");
 	}
+	execute($database, undef, 'GRANT CREATE ON SCHEMA public TO ' . OWNER);
 	return;
 }
 
@@ -105,29 +113,44 @@ sub grant_rights
 	return;
 }
 
+# Protects the schema, and does what the linter says.
+sub protect
+{
+	my ($database, $child_column) = @_;
+	my $arguments = "'public'" . (defined $child_column ? ", child_column => '$child_column'" : '');
+	my $plan = query_json($database, "SELECT * FROM cnap_protect_schema($arguments)", OWNER);
+
+	execute($database, OWNER, "SELECT cnap_protect_schema($arguments, execute => true)");
+	execute($database, OWNER, 'SELECT remedy FROM cnap_lint() WHERE remedy IS NOT NULL \gexec');
+	return $plan;
+}
+
 # new_world(DESCRIPTION): loads and protects a schema, and makes rows. Returns
-#   databases  by the users' names; the shared one is that of "all", and "empty" has no rows
+#   databases  by the users' names; the shared one is that of "all", and "many" is for others to fill
 #   plan       what cnap_protect_schema() said it would do
 #   model      of the shared one
+# What is alone in a database is not protected, but for columns that protection has to add.
 sub new_world
 {
 	my ($description) = @_;
 	my $name = "schemas_$description->{name}";
-	my %world = (description => $description, databases => { all => $name });
+	my %world = (
+		description => $description,
+		databases => { all => $name, map { $_ => "${name}_$_" } keys %{ +USERS } });
+	my $copy = sub { create_database($world{databases}{$_}, $name) foreach sort keys %{ +USERS } };
 
-	create_roles();
 	create_database($name);
-	execute($name, undef, 'CREATE EXTENSION cnap_org; GRANT CREATE ON SCHEMA public TO ' . OWNER . q{;
-		SELECT cnap_trust('} . OWNER . q{'), cnap_trust('} . SERVER . q{')});
+	execute($name, undef, 'CREATE EXTENSION cnap_org');
+	create_roles($name);
 	load($name, $description);
 	create_people($name);
-	create_database($world{databases}{$_} = "${name}_$_", $name) foreach sort keys %{ +USERS };
 
-	$world{plan} = query_json($name, q{SELECT * FROM cnap_protect_schema('public')}, OWNER);
-	execute($name, OWNER, q{SELECT cnap_protect_schema('public', execute => true)});
+	$copy->() if !defined $description->{child_column};
+	$world{plan} = protect($name, $description->{child_column});
+	$copy->() if defined $description->{child_column};
 	my $model = $world{model} = SchemaModel->new($name, values => $description->{values} // {});
 	grant_rights($name, $model);
-	create_database($world{databases}{empty} = "${name}_empty", $name);
+	create_database($world{databases}{many} = "${name}_many", $name);
 
 	fill($model, $name, 1 .. WORKSPACES);
 	fill($model, $world{databases}{$_}, @{ USERS->{$_} }) foreach keys %{ +USERS };

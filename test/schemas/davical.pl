@@ -1,0 +1,52 @@
+#
+# davical.pl: the calendar server DAViCal
+#
+# Its users belong to workspaces. A key of two columns that shares one of them with another key, keys
+# that are deferrable and that set defaults, triggers that write to other tables, sequences that
+# tables share, and a view whose rules write.
+#
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use SchemaTest;
+
+test_schema({
+	name => 'davical',
+	files => [
+		[ 'libawl-php', 'usr/share/awl/dba/awl-tables.sql', qr/CREATE TABLE usr/ ],
+		[ 'libawl-php', 'usr/share/awl/dba/schema-management.sql', qr/awl_db_revision/ ],
+		[ 'davical', 'usr/share/davical/dba/davical.sql', qr/CREATE TABLE caldav_data/ ],
+		[ 'davical', 'usr/share/davical/dba/rrule_functions.sql', qr/rrule/ ],
+		[ 'davical', 'usr/share/davical/dba/caldav_functions.sql', qr/FUNCTION sync_dav_id/ ],
+		[ 'davical', 'usr/share/davical/dba/views/dav_principal.sql', qr/VIEW dav_principal/ ],
+		[ 'davical', 'usr/share/davical/dba/base-data.sql', qr/INSERT/ ] ],
+	roots => [qw(usr locks property)],
+	prepare => q{
+		DELETE FROM role_member;
+		DELETE FROM principal;
+		DELETE FROM usr},
+	shared => [qw(awl_db_revision calendar_attendee_email_status principal_type relationship_type roles supported_locales timezones tz_aliases tz_localnames)],
+	large => {
+		usr => 25, principal => 25, collection => 50, caldav_data => 500, calendar_item => 500,
+		calendar_attendee => 500, sync_changes => 500, property => 500 },
+	queries => [
+		# lower() might tell its argument, so is called for visible rows only
+		[ q{SELECT * FROM usr WHERE lower(username) = lower('1.2.username')}, 'usr_workspace_id_idx' ],
+		q{SELECT * FROM dav_principal WHERE user_no = 1003},
+		q{SELECT * FROM collection WHERE dav_name = '1.2.dav_name'},
+		q{SELECT * FROM caldav_data WHERE user_no = 1001 AND dav_name = '1.33.dav_name'},
+		q{SELECT caldav_type, dav_etag FROM caldav_data WHERE collection_id = 1003
+			ORDER BY modified DESC LIMIT 20},
+		q{SELECT d.caldav_data, i.summary FROM caldav_data d JOIN calendar_item i USING (dav_id)
+			WHERE d.dav_id = 1099},
+		q{SELECT i.* FROM calendar_item i WHERE i.collection_id = 1002
+			AND i.dtstart BETWEEN '2024-01-02' AND '2024-01-10' ORDER BY i.dtstart},
+		q{SELECT attendee, partstat FROM calendar_attendee WHERE dav_id = 1077},
+		q{SELECT s.* FROM sync_changes s WHERE s.collection_id = 1004 AND s.dav_id = 1100
+			ORDER BY s.sync_time},
+		q{SELECT property_value FROM property WHERE dav_name = '1.40.dav_name'
+			AND property_name = '1.40.property_name'},
+		q{UPDATE caldav_data SET caldav_data = '' WHERE dav_id = 1101} ] });
