@@ -26,13 +26,15 @@ CREATE INDEX ON app.a_deep_2 (up);
 -- with a key that can be null, to itself, in a circle, partitioned
 CREATE TABLE app.nullable (id int PRIMARY KEY, project_id int REFERENCES app.project, parent_id int REFERENCES app.nullable);
 CREATE INDEX ON app.nullable (project_id);
+CREATE TABLE app.a_child_of_nullable (id int PRIMARY KEY REFERENCES app.nullable);
 CREATE TABLE app.circle_1 (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project, c2 int);
 CREATE TABLE app.circle_2 (id int PRIMARY KEY REFERENCES app.circle_1);
 ALTER TABLE app.circle_1 ADD FOREIGN KEY (c2) REFERENCES app.circle_2;
 CREATE INDEX ON app.circle_1 (project_id);
-CREATE TABLE app.part (id int, task_id int NOT NULL REFERENCES app.task) PARTITION BY LIST (id);
+CREATE TABLE app.part (id int PRIMARY KEY, task_id int NOT NULL REFERENCES app.task) PARTITION BY LIST (id);
 CREATE TABLE app.part_1 PARTITION OF app.part FOR VALUES IN (1);
 CREATE INDEX ON app.part (task_id);
+CREATE TABLE app.of_part (id int PRIMARY KEY REFERENCES app.part);
 -- these don't belong to a project
 CREATE TABLE app.country (code text PRIMARY KEY);
 CREATE TABLE app.island (id int PRIMARY KEY, self int REFERENCES app.island, country text REFERENCES app.country);

@@ -53,8 +53,8 @@ CREATE VIEW app.invoker_over_private WITH (security_invoker) AS SELECT * FROM ap
 CREATE VIEW app.unrelated AS SELECT * FROM pg_class;
 GRANT SELECT ON app.of_superuser, app."of 'bypass", app.outer_view, app.of_owner, app.over_of_owner, app.invoker,
 	app.over_invoker, app.invoker_over_private, app.unrelated TO regress_cnap_app;
-GRANT SELECT ON app.private TO regress_cnap_plain;
-REVOKE SELECT ON app.private FROM regress_cnap_plain;
+CREATE ROLE regress_cnap_super SUPERUSER;
+GRANT SELECT ON app.private TO regress_cnap_super;
 SELECT * FROM seen('app.of_superuser', 'app."of ''bypass"', 'app.outer_view', 'app.of_owner', 'app.over_of_owner',
 	'app.invoker', 'app.over_invoker', 'app.private', 'app.invoker_over_private');
 SELECT * FROM findings();
@@ -184,7 +184,7 @@ SELECT * FROM close_all();
 DROP SCHEMA app CASCADE;
 DROP FUNCTION findings, close_all, seen;
 DROP TYPE told;
-DROP ROLE regress_cnap_dev, regress_cnap_bypass;
+DROP ROLE regress_cnap_dev, regress_cnap_bypass, regress_cnap_super;
 \pset tuples_only
 \pset format aligned
 \set drop_model :abs_srcdir '/sql/include/drop_model.sql'

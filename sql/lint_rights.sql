@@ -68,6 +68,12 @@ GRANT SET ON PARAMETER cnap.user_id TO "regress_cnap ""odd"" 50%";
 RESET ROLE;
 SELECT * FROM findings();
 SELECT * FROM close_all();
+-- who cannot connect to this database cannot do so here
+GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_plain;
+SELECT format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()) \gexec
+SELECT * FROM findings();
+SELECT format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()) \gexec
+SELECT * FROM close_all();
 -- of whom one is trusted
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_app WITH GRANT OPTION;
 SET ROLE regress_cnap_app;

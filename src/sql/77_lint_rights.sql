@@ -94,7 +94,7 @@ FROM pg_proc p
 	JOIN cnap.lint_members('pg_proc') own (oid) ON own.oid = p.oid
 	JOIN pg_init_privs i ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
 	CROSS JOIN cnap.lint_revocations(p.proacl, p.proowner, 'FUNCTION ' || p.oid::regprocedure::text) g
-WHERE 0 NOT IN (SELECT grantee FROM aclexplode(i.initprivs))
+WHERE NOT EXISTS (SELECT FROM aclexplode(i.initprivs) WHERE grantee IN (0, g.grantee))
 	AND (g.grantee = 0 OR NOT has_parameter_privilege(g.grantee, 'cnap.user_id', 'SET'))
 
 UNION ALL

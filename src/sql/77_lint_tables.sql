@@ -42,7 +42,7 @@ WITH RECURSIVE command (place, code, name) AS (
 	SELECT p.*, CASE WHEN permission IS NOT NULL THEN ARRAY[coalesce(parent, 0)::bigint, column_number] END AS way,
 		CASE WHEN NOT permissive AND command <> 'r' THEN permission END AS write_permission
 	FROM cnap.policies('@extschema@') p
-), own AS MATERIALIZED (
+), summary AS (
 	SELECT relation,
 		mode() WITHIN GROUP (ORDER BY way) AS way,
 		mode() WITHIN GROUP (ORDER BY write_permission DESC) AS permission,
@@ -55,38 +55,40 @@ WITH RECURSIVE command (place, code, name) AS (
 	FROM policy
 	GROUP BY relation
 	HAVING bool_or(own)
+), own AS MATERIALIZED (
+	-- names are looked up one by one, as there are few in comparison with all columns
+	SELECT s.*, (SELECT attname FROM pg_attribute WHERE attrelid = s.relation AND attnum = s.way[2]) AS attname
+	FROM summary s
 ), workspace_column AS MATERIALIZED (
-	SELECT * FROM cnap.lint_workspace_columns(array(
-		SELECT DISTINCT a.attname
-		FROM own JOIN pg_attribute a ON a.attrelid = own.relation AND a.attnum = own.way[2]
-		WHERE own.way[1] = 0))
+	SELECT * FROM cnap.lint_workspace_columns(array(SELECT DISTINCT attname FROM own WHERE way[1] = 0))
 ), candidate AS MATERIALIZED (
 	SELECT * FROM workspace_column WHERE type = 'uuid'::regtype
 ), key AS MATERIALIZED (
 	-- a column of one foreign key alone names it for cnap_protect_child()
 	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, k.attnum,
+		(SELECT attname FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS attname,
+		(SELECT attnotnull FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS not_null,
 		count(*) OVER (PARTITION BY f.conrelid, k.attnum) = 1 AS sole
 	FROM pg_constraint f
 		LEFT JOIN pg_constraint original ON original.oid = f.conparentid
 		CROSS JOIN unnest(f.conkey) k (attnum)
 	WHERE f.contype = 'f' AND original.conrelid IS DISTINCT FROM f.conrelid
 ), reference AS MATERIALIZED (
-	SELECT k.oid, k.relation, k.parent, k.conname, k.conparentid, min(a.attname) FILTER (WHERE sole) AS column_name,
-		bool_and(a.attnotnull) AS not_null
-	FROM key k JOIN pg_attribute a ON a.attrelid = k.relation AND a.attnum = k.attnum
-	GROUP BY k.oid, k.relation, k.parent, k.conname, k.conparentid
+	SELECT oid, relation, parent, conname, conparentid, min(attname) FILTER (WHERE sole) AS column_name,
+		bool_and(not_null) AS not_null
+	FROM key
+	GROUP BY oid, relation, parent, conname, conparentid
 ), shape AS MATERIALIZED (
 	SELECT DISTINCT ON (own.relation) own.relation, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
 		own.torn, own.restricted, own.permitted, own.altered, own.others_permissive,
-		own.way[2]::smallint AS attnum, a.attname, reference.oid AS reference,
+		own.way[2]::smallint AS attnum, own.attname, reference.oid AS reference,
 		CASE WHEN own.way IS NOT NULL THEN nullif(own.way[1], 0)::oid
 			WHEN candidate.relation IS NULL THEN reference.parent END AS parent,
-		CASE WHEN own.way[1] = 0 THEN a.attname
+		CASE WHEN own.way[1] = 0 THEN own.attname
 			ELSE coalesce(candidate.workspace_column, reference.column_name) END AS column_name,
 		coalesce(own.permission, 'access') AS permission
 	FROM own
 		JOIN pg_class c ON c.oid = own.relation
-		LEFT JOIN pg_attribute a ON a.attrelid = own.relation AND a.attnum = own.way[2]
 		LEFT JOIN candidate ON candidate.relation = own.relation AND own.way IS NULL
 		LEFT JOIN key ON key.relation = own.relation
 			AND CASE WHEN own.way IS NULL THEN key.parent <> own.relation AND key.parent IN (SELECT relation FROM own)

@@ -36,6 +36,17 @@ is($node->safe_psql('demo', $findings), '', 'the schema of the demo has no findi
 is($node->safe_psql('demo', $findings, extra_params => [ '-U', 'reporting' ]),
 	'', 'nor for somebody who can only read');
 
+# ---- superusers ----
+
+# The first one is exempt, and the owner of the extension.
+$node->safe_psql('postgres', 'CREATE ROLE dba LOGIN SUPERUSER; CREATE DATABASE owned OWNER dba');
+$node->safe_psql('owned', q{CREATE EXTENSION cnap_org; CREATE TABLE t (workspace_id uuid PRIMARY KEY);
+	SELECT cnap_protect('t')}, extra_params => [ '-U', 'dba' ]);
+my $superusers = q{SELECT severity, object FROM cnap_lint() WHERE rule = 'role_bypasses'};
+is($node->safe_psql('owned', $superusers), '', 'the owner of the extension');
+is($node->safe_psql('demo', $superusers), 'notice|dba', 'another superuser');
+$node->safe_psql('postgres', 'ALTER ROLE dba NOLOGIN');
+
 # ---- ten thousand tables ----
 
 $node->safe_psql('postgres', 'CREATE DATABASE many');
