@@ -100,7 +100,7 @@ SELECT severity, rule, object, finding FROM findings();
 SELECT * FROM close_all();
 -- all of them
 SELECT format('ALTER POLICY %I ON app.event %s', polname,
-	CASE polcmd WHEN 'a' THEN 'WITH CHECK (true)' ELSE 'USING (true)' END)
+	CASE polcmd WHEN 'a' THEN 'WITH CHECK (true)' WHEN 'w' THEN 'USING (true) WITH CHECK (true)' ELSE 'USING (true)' END)
 FROM pg_policy WHERE polrelid = 'app.event'::regclass ORDER BY polname \gexec
 GRANT TRUNCATE ON app.event TO regress_cnap_app;
 SELECT rule, object, finding, remedy FROM findings();
