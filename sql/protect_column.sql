@@ -153,6 +153,11 @@ SET LOCAL session_replication_role = replica;
 INSERT INTO app.task (id, project_id, workspace_id) VALUES (77, 1, :'w1');
 SELECT untrue();
 ROLLBACK;
+-- COPY is for who is not held to policies, and fills the column
+BEGIN;
+COPY app.task (id, project_id) FROM PROGRAM 'echo 77,1' (FORMAT csv);
+SELECT workspace_id FROM app.task WHERE id = 77;
+ROLLBACK;
 -- the foreign key holds where the trigger was passed by
 BEGIN;
 ALTER TABLE app.task DISABLE TRIGGER cnap_workspace;
