@@ -80,7 +80,10 @@ sub begin
 	my ($self, $sql) = @_;
 
 	$self->{count}++;
-	print { $self->{in} } "$sql\n;\n\\echo == $self->{count} ==\n";
+
+	# Some versions of psql look for the end of the data also where COPY was refused.
+	my $data = $sql =~ /\bFROM STDIN$/ ? "\\.\n" : '';
+	print { $self->{in} } "$sql\n;\n$data\\echo == $self->{count} ==\n";
 	return;
 }
 
