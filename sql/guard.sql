@@ -78,18 +78,18 @@ SELECT count(*) FROM cnap_unprotect_schema('app', true);
 CREATE POLICY mine ON app.passing USING (cnap_workspace_role(NULL) = 'owner');
 SELECT pg_temp.try('DROP EXTENSION cnap_org CASCADE');
 -- but not those that go with their tables
-CREATE SCHEMA extensions;
+CREATE SCHEMA "Odd schema";
 BEGIN;
 DROP POLICY mine ON app.passing;
 SET LOCAL client_min_messages = warning;
 DROP EXTENSION cnap_org CASCADE;
-CREATE EXTENSION cnap_org SCHEMA extensions;
-CREATE TABLE extensions.one (workspace_id uuid PRIMARY KEY);
-SELECT extensions.cnap_protect('extensions.one');
-SELECT extensions.cnap_protect('app.project');
-SELECT pg_temp.try('DROP SCHEMA extensions CASCADE');
-SELECT extensions.cnap_unprotect('app.project');
-SELECT pg_temp.try('DROP SCHEMA extensions CASCADE');
+CREATE EXTENSION cnap_org SCHEMA "Odd schema";
+CREATE TABLE "Odd schema".one (workspace_id uuid PRIMARY KEY);
+SELECT "Odd schema".cnap_protect('"Odd schema".one');
+SELECT relation, statement FROM "Odd schema".cnap_protect_schema('app', true) WHERE statement IS NOT NULL;
+SELECT pg_temp.try('DROP SCHEMA "Odd schema" CASCADE');
+SELECT * FROM "Odd schema".cnap_unprotect_schema('app', true);
+SELECT pg_temp.try('DROP SCHEMA "Odd schema" CASCADE');
 SELECT count(*) FROM pg_extension WHERE extname = 'cnap_org';
 ROLLBACK;
 
@@ -106,7 +106,7 @@ SELECT count(*) FROM pg_event_trigger;
 ROLLBACK;
 
 SET client_min_messages = warning;
-DROP SCHEMA app, extensions CASCADE;
+DROP SCHEMA app, "Odd schema" CASCADE;
 DROP ROLE regress_cnap_dev;
 \set drop_model :abs_srcdir '/sql/include/drop_model.sql'
 \i :drop_model
