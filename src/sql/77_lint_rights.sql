@@ -153,25 +153,16 @@ WHERE r.rolcanlogin AND (r.rolsuper OR r.rolbypassrls)
 	AND cardinality(under_protection) > 0
 
 UNION ALL
-SELECT DISTINCT 'warning', 'role_may_bypass', m.member::regrole::text,
-	format('can become %I, whom no policy binds', r.rolname),
-	string_agg(format('REVOKE %I FROM %s%s CASCADE;', r.rolname, m.member::regrole, m.granted_by), ' '), 1
-FROM member m
-	JOIN pg_roles r ON r.oid = m.roleid
-	JOIN can_login l ON l.oid = m.member
-WHERE m.may_set AND (r.rolsuper OR r.rolbypassrls) AND cardinality(under_protection) > 0
-GROUP BY m.member, r.rolname
-
-UNION ALL
-SELECT 'notice', 'role_owns', m.member::regrole::text,
-	format('can switch protection off, as a member of %I, who owns protected tables', r.rolname),
-	string_agg(format('REVOKE %I FROM %s%s CASCADE;', r.rolname, m.member::regrole, m.granted_by), ' '), 1
-FROM member m
-	JOIN pg_roles r ON r.oid = m.roleid
-	JOIN owner o ON o.oid = r.oid
-	JOIN can_login l ON l.oid = m.member
-WHERE (m.may_set OR m.inherits) AND NOT (r.rolsuper OR r.rolbypassrls)
-GROUP BY m.member, r.rolname
+SELECT CASE WHEN bypasses THEN 'warning' ELSE 'notice' END, CASE WHEN bypasses THEN 'role_may_bypass' ELSE 'role_owns' END,
+	member::regrole::text,
+	format(CASE WHEN bypasses THEN 'can become %I, whom no policy binds'
+		ELSE 'can switch protection off, as a member of %I, who owns protected tables' END, rolname),
+	string_agg(format('REVOKE %I FROM %s%s CASCADE;', rolname, member::regrole, granted_by), ' '), 1
+FROM (SELECT m.*, r.rolname, r.rolsuper OR r.rolbypassrls AS bypasses, m.roleid IN (SELECT oid FROM owner) AS owns
+		FROM member m JOIN pg_roles r ON r.oid = m.roleid) m
+WHERE member IN (SELECT oid FROM can_login) AND cardinality(under_protection) > 0
+	AND CASE WHEN bypasses THEN may_set ELSE owns AND (may_set OR inherits) END
+GROUP BY member, rolname, bypasses
 $$;
 COMMENT ON FUNCTION cnap.lint_roles(oid[]) IS
 'the findings about roles that no policy binds, and about those who can become one';
@@ -190,7 +181,7 @@ WITH setting AS MATERIALIZED (
 			END AS target
 	FROM pg_db_role_setting s,
 		unnest(s.setconfig) config,
-		LATERAL (SELECT split_part(config, '=', 1), substr(config, strpos(config, '=') + 1)) part (name, value)
+		LATERAL (SELECT lower(split_part(config, '=', 1)), substr(config, strpos(config, '=') + 1)) part (name, value)
 	WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
 )
 
