@@ -4,6 +4,7 @@
  */
 CREATE EXTENSION cnap_org;
 SET client_min_messages = warning;
+SET jit = off;
 \pset format unaligned
 \pset tuples_only on
 CREATE ROLE regress_cnap_app;
