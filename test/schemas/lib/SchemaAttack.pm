@@ -97,12 +97,22 @@ sub keep
 	return "$name = $table->{name}.$name";
 }
 
-# The assignment of somebody's workspace or parent
-sub move
+# The assignment of somebody else's values
+sub assign
 {
-	my ($self, $table, $w) = @_;
+	my ($self, $table, $w, @columns) = @_;
 
-	return join ', ', map { "$_ = " . $self->value_of($table, $_, $w, 1) } @{ $table->{path} };
+	return join ', ', map { "$_ = " . $self->value_of($table, $_, $w, 1) } @columns;
+}
+
+# Of a table with a column for the workspace that follows the parent's, the others that say whose a
+# row is
+sub parent_columns
+{
+	my ($table) = @_;
+	my @columns = @{ $table->{path} };
+
+	return @columns > 1 ? grep { $_ ne 'workspace_id' } @columns : ();
 }
 
 # A row of one's own, but for some columns, which are those of the first one of another workspace
@@ -270,6 +280,11 @@ sub intrusions
 
 	return (
 		'INSERT' => sub { return insert_row($_[0], $row->($_[0])) },
+		'INSERT below a parent' => sub {
+			my @parent = parent_columns($_[0]) or return;
+
+			return insert_row($_[0], $self->mixed_row($_[0], $w, @parent));
+		},
 		'INSERT of a copy' => sub { return insert_row($_[0], $self->row($_[0], $w, 1)) . ' RETURNING *' },
 		'INSERT ON CONFLICT DO NOTHING' => sub { return insert_row($_[0], $self->row($_[0], $w, 1)) . ' ON CONFLICT DO NOTHING RETURNING *' },
 		'INSERT ON CONFLICT DO UPDATE' => sub {
@@ -293,9 +308,14 @@ sub moves
 	my ($self, $w) = @_;
 
 	return (
-		'UPDATE of whose a row is' => sub { return "UPDATE $_[0]{name} SET " . $self->move($_[0], $w) },
+		'UPDATE of the parent' => sub {
+			my @parent = parent_columns($_[0]) or return;
+
+			return "UPDATE $_[0]{name} SET " . $self->assign($_[0], $w, @parent);
+		},
+		'UPDATE of whose a row is' => sub { return "UPDATE $_[0]{name} SET " . $self->assign($_[0], $w, @{ $_[0]{path} }) },
 		'MERGE with an update of whose a row is' => sub {
-			return "MERGE INTO $_[0]{name} USING (SELECT 1) s ON " . $self->is_any($_[0]) . ' WHEN MATCHED THEN UPDATE SET ' . $self->move($_[0], $w);
+			return "MERGE INTO $_[0]{name} USING (SELECT 1) s ON " . $self->is_any($_[0]) . ' WHEN MATCHED THEN UPDATE SET ' . $self->assign($_[0], $w, @{ $_[0]{path} });
 		});
 }
 
@@ -365,6 +385,12 @@ sub own_writes
 			return "UPDATE $table->{name} SET " . $self->change($table, FRESH) . ' WHERE '
 			  . join(' AND ', map { "$_ = " . $self->value_of($table, $_, $self->{own}, 2) } $self->{model}->key($table));
 		},
+		'UPDATE that reads nothing' => sub {
+			my ($table) = @_;
+
+			return "UPDATE $table->{name} SET " . $self->change($table, FRESH + 2) if $self->payload($table);
+			return;
+		},
 		'INSERT ON CONFLICT DO NOTHING' => sub { return insert_row($_[0], $self->row($_[0], $self->{own}, 2)) . ' ON CONFLICT DO NOTHING' },
 		'INSERT ON CONFLICT DO UPDATE' => sub {
 			my ($table) = @_;
@@ -379,11 +405,18 @@ sub own_writes
 		});
 }
 
-sub deletion
+sub deletions
 {
 	my ($self) = @_;
 
-	return ('DELETE' => sub { return "DELETE FROM $_[0]{name} RETURNING *" });
+	return (
+		'DELETE by key' => sub {
+			my ($table) = @_;
+
+			return "DELETE FROM $table->{name} WHERE "
+			  . join(' AND ', map { "$_ = " . $self->value_of($table, $_, $self->{own}, 3) } $self->{model}->key($table)) . ' RETURNING *';
+		},
+		'DELETE that reads nothing' => sub { return "DELETE FROM $_[0]{name}" });
 }
 
 1;

@@ -65,9 +65,9 @@ sub fetch_package
 	my ($status, $output) = download($package);
 	if ($status != 0 && !@own_lists)
 	{
-		my ($updated, $said) = update_own_lists();
-		($status, $output) = download($package) if $updated == 0;
-		$output .= $said if $updated != 0;
+		my (undef, $updating) = update_own_lists();
+		($status, my $downloading) = download($package);
+		$output .= $updating . $downloading;
 	}
 	$status == 0 or die "cannot fetch the Debian package $package, which this test is about:\n$output";
 

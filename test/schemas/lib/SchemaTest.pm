@@ -268,7 +268,8 @@ sub check_sqlstates
 	return;
 }
 
-# What is refused, is refused alike for what somebody else has, and for what nobody has.
+# What is refused, is refused alike for what somebody else has, and for what nobody has. But whoever
+# gives a workspace of his own together with an unknown parent hears of that from the foreign key.
 sub test_intrusions
 {
 	my ($self) = @_;
@@ -282,11 +283,17 @@ sub test_intrusions
 
 		for my $kind (sort keys %$others)
 		{
-			my @results = @{ $others->{$kind} };
+			my @problems;
 
-			report("$self->{user}: into another workspace: $kind",
-				map { "$results[$_][0]\n" . as_text($results[$_][1]) . "\n" . as_text($nobodys->{$kind}[$_][1]) }
-				  grep { $results[$_][1]{sqlstate} ne $expected || @{ $results[$_][1]{output} } || as_text($results[$_][1]) ne as_text($nobodys->{$kind}[$_][1]) } 0 .. $#results);
+			for my $i (0 .. $#{ $others->{$kind} })
+			{
+				my ($statement, $result) = @{ $others->{$kind}[$i] };
+				my ($got, $alike) = (as_text($result), as_text($nobodys->{$kind}[$i][1]));
+
+				$alike = $got if $kind =~ /parent$/ && $alike =~ /^23503: /;
+				push @problems, "$statement\n$got\n$alike" if $result->{sqlstate} ne $expected || @{ $result->{output} } || $got ne $alike;
+			}
+			report("$self->{user}: into another workspace: $kind", @problems);
 		}
 	}
 	return;
@@ -320,7 +327,7 @@ sub test_user
 	$self->check_state('writing');
 	$self->check_same('views', [ 'UPDATE' => sub { return "UPDATE $_[0] SET $_[1] = $_[1]" }, 'DELETE' => sub { return "DELETE FROM $_[0]" } ], $self->{model}{writable_views});
 	$self->check_state('writing through views') if @{ $self->{model}{writable_views} };
-	$self->check_same('own rows', [ $attack->deletion ], [ reverse @{ $self->tables } ]);
+	$self->check_same('own rows', [ $attack->deletions ], [ reverse @{ $self->tables } ]);
 	$self->check_state('deleting');
 	return;
 }
