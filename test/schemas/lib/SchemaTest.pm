@@ -332,6 +332,9 @@ sub test_user
 	return;
 }
 
+# What the linter finds, but for roles that other databases of the server trust
+my $FINDINGS = q{SELECT * FROM cnap_lint() WHERE rule <> 'identity_grant' OR remedy IS NOT NULL};
+
 sub test_schema
 {
 	my ($description) = @_;
@@ -341,7 +344,7 @@ sub test_schema
 		$description->{shared}, 'the plan leaves out what all share');
 	is_deeply([ find_orphans($self->{model}, $self->{databases}{all}) ], [], 'the rows satisfy the foreign keys');
 
-	is_deeply([ map { "$_->{severity} $_->{rule} $_->{object}" } @{ query_json($self->{databases}{all}, 'SELECT * FROM cnap_lint()') } ],
+	is_deeply([ map { "$_->{severity} $_->{rule} $_->{object}" } @{ query_json($self->{databases}{all}, $FINDINGS) } ],
 		$description->{findings} // [], 'the linter finds what is expected');
 
 	execute($self->{databases}{all}, undef, q{
