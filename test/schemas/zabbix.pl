@@ -16,7 +16,7 @@ use SchemaTest;
 test_schema({
 	name => 'zabbix',
 	files => [
-		[ 'zabbix-server-pgsql', 'usr/share/zabbix-server-pgsql/schema.sql', qr/CREATE TABLE hosts/ ] ],
+		[ 'zabbix-server-pgsql', 'usr/share/zabbix-server-pgsql/schema.sql', qr/INSERT INTO dbversion VALUES \('1','60000/ ] ],
 	child_column => 'workspace_id',
 	roots => [qw(
 		actions auditlog autoreg_host correlation dashboard drules escalations events globalmacro graphs
