@@ -97,6 +97,18 @@ ALTER TABLE app.note OWNER TO regress_cnap_bypass;
 SELECT * FROM close_all();
 DROP TABLE app.note CASCADE;
 
+-- of a view, whose owner its rules act for also where it reads for the invoker
+CREATE VIEW app.with_rule WITH (security_invoker) AS SELECT * FROM app.deployment;
+CREATE RULE change AS ON UPDATE TO app.with_rule DO INSTEAD UPDATE app.deployment SET id = new.id WHERE id = old.id;
+SELECT * FROM findings();
+GRANT SELECT, UPDATE ON app.with_rule TO regress_cnap_app;
+SELECT * FROM findings();
+ALTER VIEW app.with_rule OWNER TO regress_cnap_dev;
+SELECT * FROM findings();
+ALTER VIEW app.with_rule OWNER TO regress_cnap_bypass;
+SELECT * FROM close_all();
+DROP VIEW app.with_rule;
+
 -- ---- materialized views ----
 
 CREATE VIEW app.invoker WITH (security_invoker) AS SELECT * FROM app.deployment;

@@ -77,11 +77,13 @@ WITH RECURSIVE reads AS MATERIALIZED (
 	GROUP BY relation
 ), dropping AS (
 	SELECT r.ev_class AS relation,
-		string_agg(DISTINCT format('DROP RULE %I ON %s;', r.rulename, r.ev_class::regclass), ' ') AS statements
+		string_agg(DISTINCT format('DROP RULE %I ON %s;', r.rulename, r.ev_class::regclass), ' ') AS statements,
+		min(d.refobjid) AS target
 	FROM pg_rewrite r
 		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
 			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-	WHERE r.ev_class IN (SELECT relation FROM open WHERE relkind NOT IN ('v', 'm'))
+	WHERE r.ev_class IN (SELECT relation FROM open WHERE relkind <> 'm')
+		AND r.ev_type <> '1'
 		AND d.refobjid IN (SELECT unnest(guarded))
 	GROUP BY r.ev_class
 )
@@ -92,6 +94,14 @@ SELECT 'error', CASE relkind WHEN 'v' THEN 'view_bypasses' ELSE 'rule_bypasses' 
 		ELSE dropping.statements END, 1
 FROM open LEFT JOIN dropping USING (relation)
 WHERE relkind <> 'm' AND bypasses AND NOT invoker AND source IS NOT NULL
+
+-- security_invoker is about reading: rules of a view act for its owner all the same
+UNION ALL
+SELECT 'error', 'rule_bypasses', relation::regclass::text,
+	format('changes %s as %s, whom no policy binds', target::regclass, relowner::regrole),
+	dropping.statements, 1
+FROM open JOIN dropping USING (relation)
+WHERE relkind = 'v' AND bypasses
 
 UNION ALL
 SELECT CASE WHEN bypasses THEN 'error' ELSE 'warning' END, 'materialized_view', relation::regclass::text,
