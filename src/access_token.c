@@ -202,12 +202,8 @@ cnap_access_tokens(PG_FUNCTION_ARGS)
 	static CnapStatement query = {
 		"SELECT * FROM cnap.list_access_tokens($1)", 1, {TEXTOID}
 	};
-	CnapActor	actor;
-	Datum		value;
 
-	CnapGetUser(&actor);
-	value = PointerGetDatum(actor.user);
-	return CnapReturnRows(fcinfo, &query, &value, NULL);
+	return CnapCurrentUserRows(fcinfo, &query);
 }
 
 /*

@@ -307,3 +307,14 @@ CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permission,
 	CnapArguments(fcinfo, query->nparams, values, nulls);
 	return CnapReturnRows(fcinfo, query, values, nulls);
 }
+
+Datum
+CnapCurrentUserRows(FunctionCallInfo fcinfo, CnapStatement *query)
+{
+	CnapActor	actor;
+	Datum		user;
+
+	CnapGetUser(&actor);
+	user = PointerGetDatum(actor.user);
+	return CnapReturnRows(fcinfo, query, &user, NULL);
+}

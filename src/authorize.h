@@ -52,6 +52,12 @@ extern Datum CnapOrganizationRows(FunctionCallInfo fcinfo, CnapOrganizationAct w
 extern Datum CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permission,
 							   CnapStatement *query);
 
+/*
+ * Returns the rows of a query about the current user, whose only parameter that
+ * is.  Raises 28000 without one, also for the system.
+ */
+extern Datum CnapCurrentUserRows(FunctionCallInfo fcinfo, CnapStatement *query);
+
 /* Whether the actor may know of it at all. */
 extern bool CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id);
 extern bool CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id);

@@ -326,20 +326,6 @@ CnapForeignKeys(Oid relid)
 
 /* ---- protecting ---- */
 
-/* Refuses what is not a column of the table. */
-static AttrNumber
-require_column(Oid relid, const char *column)
-{
-	AttrNumber	attno = get_attnum(relid, column);
-
-	if (attno <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						column, get_rel_name(relid))));
-	return attno;
-}
-
 /*
  * The foreign key that a column belongs to.  Of several, the one to a protected
  * table, if there is only one of that kind.
@@ -347,7 +333,7 @@ require_column(Oid relid, const char *column)
 static void
 find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *found)
 {
-	AttrNumber	attno = require_column(relid, column);
+	AttrNumber	attno = CnapRequireColumn(relid, column);
 	List	   *links = CnapForeignKeys(relid);
 	ListCell   *lc;
 	bool		is_self = false;

@@ -155,12 +155,8 @@ cnap_organizations(PG_FUNCTION_ARGS)
 	static CnapStatement query = {
 		"SELECT * FROM cnap.list_organizations($1)", 1, {TEXTOID}
 	};
-	CnapActor	actor;
-	Datum		value;
 
-	CnapGetUser(&actor);
-	value = PointerGetDatum(actor.user);
-	return CnapReturnRows(fcinfo, &query, &value, NULL);
+	return CnapCurrentUserRows(fcinfo, &query);
 }
 
 /* cnap_organization(organization) -> one row */

@@ -97,7 +97,7 @@ void
 CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 {
 	CnapFindChecksIn(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
-				   checks);
+					 checks);
 }
 
 /* The column of a table that a node is; 0 if it is none. */

@@ -118,6 +118,7 @@ extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 extern char *CnapQualifiedName(Oid relid);
 extern void CnapExecuteUtility(const char *sql);
 extern List *CnapLockTables(Oid relid);
+extern AttrNumber CnapRequireColumn(Oid relid, const char *column);
 extern void CnapCheckColumn(Oid relid, const char *column);
 extern Oid	CnapRelationOwner(Oid relid);
 extern bool CnapHasIndex(Oid relid, AttrNumber column);

@@ -122,9 +122,9 @@ CnapLockTables(Oid relid)
 	return tables;
 }
 
-/* Refuses a column that is missing, or is no uuid. */
-void
-CnapCheckColumn(Oid relid, const char *column)
+/* Refuses what is not a column of the table. */
+AttrNumber
+CnapRequireColumn(Oid relid, const char *column)
 {
 	AttrNumber	attno = get_attnum(relid, column);
 
@@ -133,6 +133,15 @@ CnapCheckColumn(Oid relid, const char *column)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist",
 						column, get_rel_name(relid))));
+	return attno;
+}
+
+/* Refuses a column that is missing, or is no uuid. */
+void
+CnapCheckColumn(Oid relid, const char *column)
+{
+	AttrNumber	attno = CnapRequireColumn(relid, column);
+
 	if (get_atttype(relid, attno) != UUIDOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

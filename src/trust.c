@@ -28,8 +28,8 @@ PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
 
 /*
- * The functions that answer about anybody, or act on anybody: public ones, in their schema, and
- * those that index conditions are made of.
+ * The functions that answer about anybody, or act on anybody: public ones, in
+ * their schema, and those that index conditions are made of.
  */
 static const char *const trusted_functions[] = {
 	"cnap_can_access(text, uuid)",

@@ -185,12 +185,8 @@ cnap_workspaces(PG_FUNCTION_ARGS)
 	static CnapStatement query = {
 		"SELECT * FROM cnap.list_workspaces($1)", 1, {TEXTOID}
 	};
-	CnapActor	actor;
-	Datum		value;
 
-	CnapGetUser(&actor);
-	value = PointerGetDatum(actor.user);
-	return CnapReturnRows(fcinfo, &query, &value, NULL);
+	return CnapCurrentUserRows(fcinfo, &query);
 }
 
 /* cnap_workspace_members(workspace) -> everyone with access, by each way */
