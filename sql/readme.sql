@@ -20,8 +20,6 @@ CREATE ROLE regress_app_server LOGIN;
 GRANT SELECT, INSERT, UPDATE, DELETE ON deployment TO regress_app_server;
 SELECT cnap_trust('regress_app_server');
 
-SELECT * FROM cnap_protected_tables();
-
 SET ROLE regress_app_server;
 
 BEGIN;

@@ -1,5 +1,5 @@
 # What cnap_lint() finds: nothing around the demo's schema, all of it among ten thousand tables, and
-# in time that grows with their number alone; and the README has its rules.
+# in time that grows with their number alone; and doc/lint.md has its rules.
 use strict;
 use warnings FATAL => 'all';
 
@@ -19,9 +19,8 @@ foreach my $output (glob 'expected/lint*.out')
 {
 	$rules{$_} = 1 foreach slurp_file($output) =~ /^(?:error|warning|notice)\|(\w+)\|/mg;
 }
-my ($section) = slurp_file('README.md') =~ /^## Finding what is open\n(.*?)^## /ms;
-my @described = map { /`(\w+)`/g } $section =~ /^\| (`.*?) \|/mg;
-is_deeply([ sort @described ], [ sort keys %rules ], 'the README has the rules that the tests show');
+my @described = map { /`(\w+)`/g } slurp_file('doc/lint.md') =~ /^\| (`.*?) \|/mg;
+is_deeply([ sort @described ], [ sort keys %rules ], 'the guide has the rules that the tests show');
 
 # ---- the demo ----
 

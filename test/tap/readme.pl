@@ -1,10 +1,11 @@
-# readme.pl: what README.md says is so
+# readme.pl: what README.md and the guides in doc/ say is so
 #
 # - the first session is what sql/readme.sql executes, and returns what is shown
 # - the reference has each public function and setting, and says of it what the catalogs say
 # - the table of permissions is what the functions answer
-# - every other SQL statement of the README can be executed
-# - its links lead to its headings
+# - every other SQL statement can be executed, in the order of the text; test/clients execute the
+#   JavaScript; what nobody executes is listed here
+# - the README leads to each guide, and every link to a file and heading that exist
 
 use strict;
 use warnings;
@@ -14,6 +15,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $readme = slurp_file('README.md');
+my @guides = do { my %seen; grep { !$seen{$_}++ } $readme =~ m{\]\((doc/\w+\.md)}g };
+my $first_session = '## First session';
 
 # The text below a heading, up to the next one of that level or a higher one.
 sub section
@@ -26,14 +29,27 @@ sub section
 	return $1;
 }
 
-# The fenced blocks of a text, each as [language, content].
+# The fenced blocks of a text, each as [language, content].  Those of a list are indented.
 sub blocks
 {
 	my ($text) = @_;
 	my @blocks;
 
-	push @blocks, [ $1, $2 ] while $text =~ /^```(\w*)\n(.*?)^```$/msg;
+	while ($text =~ /^( *)```(\w*)\n(.*?)^\1```$/msg)
+	{
+		my ($indent, $language, $content) = ($1, $2, $3);
+
+		push @blocks, [ $language, $content =~ s/^$indent//mgr ];
+	}
 	return @blocks;
+}
+
+# A document's blocks, but for the first session, which is executed elsewhere.
+sub blocks_of
+{
+	my ($file) = @_;
+
+	return blocks(slurp_file($file) =~ s/^\Q$first_session\E\n.*?(?=^## )//msr);
 }
 
 # The rows of the tables in a text, each as a list of its cells.
@@ -58,7 +74,7 @@ sub lines
 
 # ---- the first session ----
 
-my @session = blocks(section('## First session'));
+my @session = blocks(section($first_session));
 my $border = qr/^-- =+\n/m;
 
 $_->[1] =~ s/\bapp_server\b/regress_app_server/g foreach @session;
@@ -72,10 +88,11 @@ is_deeply(
 	'sql/readme.sql is the first session of the README');
 
 # Goes through the output, in which psql has echoed each line of the script.  What follows the
-# last statement of a step that returns something must be what the README shows.
+# last statement of a step that returns something must be what the README shows, if it does.
 my @output = lines($output);
-while (my ($step, $shown) = splice(@session, 0, 2))
+while (my $step = shift @session)
 {
+	my $shown = @session && $session[0][0] eq '' ? shift @session : undef;
 	my @returned;
 
 	foreach my $line (lines($step->[1]))
@@ -91,17 +108,48 @@ while (my ($step, $shown) = splice(@session, 0, 2))
 	push @rest, shift @output while @output && !(@next && $output[0] eq $next[0]);
 	@returned = @rest if @rest;
 	is_deeply([ lines($shown->[1]) ], \@returned,
-		'output shown below "' . (lines($step->[1]))[-1] . '"');
+		'output shown below "' . (lines($step->[1]))[-1] . '"') if $shown;
 }
 
 # ---- links ----
 
-my %anchor;
-foreach my $heading ($readme =~ s/^```.*?^```$//msgr =~ /^#+ (.*)$/mg)
+is_deeply([ sort @guides ], [ sort glob 'doc/*.md' ], 'the README leads to each guide');
+
+# A document without its code
+sub prose
 {
-	$anchor{ lc($heading) =~ s/[^\w\- ]//gr =~ tr/ /-/r } = 1;
+	my ($file) = @_;
+
+	return slurp_file($file) =~ s/^( *)```.*?^\1```$//msgr =~ s/`[^`]*`//gr;
 }
-is_deeply([ grep { !$anchor{$_} } $readme =~ /\]\(#([^)]*)\)/g ], [], 'links lead to headings');
+
+# The anchors of a document's headings
+sub anchors
+{
+	my ($file) = @_;
+	my @headings = slurp_file($file) =~ s/^( *)```.*?^\1```$//msgr =~ /^#+ (.*)$/mg;
+
+	return map { lc($_) =~ s/[^\w\- ]//gr =~ tr/ /-/r } @headings;
+}
+
+foreach my $file ('README.md', 'CHANGELOG.md', 'src/README.md', @guides)
+{
+	my ($directory) = $file =~ m{^(.*/)?};
+	my (@dead, %anchors);
+
+	$anchors{$_}++ foreach anchors($file);
+	is_deeply([ grep { $anchors{$_} > 1 } keys %anchors ], [], "$file: no heading is there twice");
+	foreach my $link (grep { !/^https:/ } prose($file) =~ /\]\(([^)]*)\)/g)
+	{
+		my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+		my $target = $path eq '' ? $file : ($directory // '') . $path;
+
+		1 while $target =~ s{[^/]+/\.\./}{};
+		push @dead, $link
+		  unless -f $target && ($anchor eq '' || grep { $_ eq $anchor } anchors($target));
+	}
+	is_deeply(\@dead, [], "$file: links lead to what exists");
+}
 
 # ---- a server ----
 
@@ -109,7 +157,7 @@ my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
 $node->start;
 
-# The database, role, table and workspace of the README's examples
+# The database, roles, tables and workspace of the examples
 $node->safe_psql('postgres',
 	'CREATE DATABASE app; CREATE ROLE app_server LOGIN; CREATE ROLE anna LOGIN');
 
@@ -125,31 +173,69 @@ CREATE TABLE app.comment (task_id int UNIQUE REFERENCES app.task);
 INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$example{workspace}', 'w', 'gina');
 END
 
-foreach my $block (blocks($readme =~ s/^## First session\n.*?(?=^## )//msr))
+# Executes a document's SQL in one session, like somebody who pastes it.
+foreach my $file ('README.md', @guides)
 {
-	my ($language, $sql) = @$block;
+	my @sql = map { $_->[1] } grep { $_->[0] eq 'sql' } blocks_of($file);
+	my $script = '';
 
-	next if $language ne 'sql';
-	my ($code, undef, $error) = $node->psql('app', $sql, on_error_stop => 1);
-	is($code, 0, 'example: ' . (lines($sql))[0]) or diag($error);
-	next if $sql !~ /CREATE EXTENSION/;
-	$node->safe_psql('app', $setup);
-	$ENV{CNAP_TOKEN} = $node->safe_psql('app',
+	foreach my $n (0 .. $#sql)
+	{
+		$script .= "$sql[$n]\n\\echo executed $n\n";
+		$script .= $setup if $sql[$n] =~ /CREATE EXTENSION/;
+	}
+	my (undef, $output, $error) = $node->psql('app', $script, on_error_stop => 1);
+	my %executed = map { $_ => 1 } $output =~ /^executed (\d+)$/mg;
+	foreach my $n (0 .. $#sql)
+	{
+		ok($executed{$n}, "$file: " . (lines($sql[$n]))[0]) or diag($error);
+	}
+	$ENV{CNAP_TOKEN} //= $node->safe_psql('app',
 		"SET cnap.user_id = 'gina'; SELECT cnap_create_access_token('README')");
 }
+
+# The tests of clients ask for a block of JavaScript by the name that it defines.
+my $clients = join '', map { slurp_file($_) } glob 'test/clients/*.js';
+my (@not_executed, @not_asked_for);
+foreach my $block (map { blocks_of($_) } 'README.md', @guides)
+{
+	my ($language, $content) = @$block;
+
+	if ($language eq 'js')
+	{
+		my ($name) = $content =~ /^(?:const|(?:async )?function) (\w+)/;
+		push @not_asked_for, $content if $clients !~ /\bdefined\('$name'/;
+	}
+	elsif ($language ne 'sql')
+	{
+		push @not_executed, (lines($content))[0];
+	}
+}
+is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript');
+is_deeply(
+	\@not_executed,
+	[   'make demo',
+		'sudo apt-get install postgresql-15 postgresql-server-dev-15 gcc make',
+		'make PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config',
+		# leaves out how a column is filled
+		'ALTER TABLE app.project ADD workspace_id uuid REFERENCES cnap.workspace ON DELETE CASCADE;',
+		# is to be looked at first
+		'SELECT remedy FROM cnap_lint() WHERE remedy IS NOT NULL \gexec',
+		'{"action": "management.grant", "organization": "4f1c…", "workspace": "9a4e…", "actor": "gina"}' ],
+	'what nobody executes');
 
 # ALTER DATABASE and ALTER ROLE have an effect only on sessions that begin later.
 is($node->safe_psql('app', 'SHOW cnap.notify'), 'off', 'the example turns notifications off');
 is($node->safe_psql('app', 'SELECT cnap_current_user()', extra_params => [ '-U', 'anna' ]),
 	'anna', 'the example gives a role its identity');
 
-my ($signing_in) = grep { /getenv/ } map { $_->[1] } blocks($readme);
+my ($signing_in) = grep { /getenv/ } map { $_->[1] } blocks_of('doc/identity.md');
 is($node->safe_psql('app', $signing_in, extra_params => [ '-U', 'authenticator' ]),
 	'gina', 'the example signs in as a role that is not trusted');
 
 $example{id} = $node->safe_psql('app', "SELECT cnap_create_organization('Other', owner => 'gina')");
 $example{token} = $node->safe_psql('app', "SELECT cnap_create_install_link('$example{id}', duration => '1 year')");
-foreach my $row (rows(section('## From a REST API')))
+foreach my $row (rows(slurp_file('doc/api.md')))
 {
 	my ($request, $cell) = @$row;
 

@@ -1,12 +1,15 @@
 /*
- * readme.js: the code that README.md shows, so that tests can execute it
+ * readme.js: the code that README.md and the guides in doc/ show, so that tests can execute it
  */
 'use strict';
 
 const fs = require('node:fs');
 const path = require('node:path');
 
-const text = fs.readFileSync(path.join(__dirname, '../../../README.md'), 'utf8');
+const root = path.join(__dirname, '../../..');
+const guides = fs.readdirSync(path.join(root, 'doc')).map((name) => path.join('doc', name));
+const text = ['README.md', ...guides]
+	.map((name) => fs.readFileSync(path.join(root, name), 'utf8')).join('\n');
 
 // The fenced block of a language that has a text in it, of which there must be one
 function block(language, contents) {
@@ -14,7 +17,7 @@ function block(language, contents) {
 		.filter((match) => match[1] === language && match[2].includes(contents));
 
 	if (blocks.length !== 1)
-		throw new Error(`README.md has ${blocks.length} blocks of ${language} with "${contents}"`);
+		throw new Error(`there are ${blocks.length} blocks of ${language} with "${contents}"`);
 	return blocks[0][2];
 }
 
