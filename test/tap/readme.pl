@@ -2,7 +2,7 @@
 #
 # - the first session is what sql/readme.sql executes, and returns what is shown
 # - the reference has each public function and setting, and says of it what the catalogs say
-# - the table of permissions is what the functions answer
+# - the table of permissions is what the functions answer, and that of audited actions complete
 # - every other SQL statement can be executed, in the order of the text; test/clients execute the
 #   JavaScript; what nobody executes is listed here
 # - the README leads to each guide, and every link to a file and heading that exist
@@ -329,6 +329,15 @@ FROM (SELECT cnap_current_user()) loaded, pg_settings
 WHERE name LIKE 'cnap.%' ORDER BY name COLLATE "C"
 END
 	'the reference has the settings');
+
+# ---- the audit log ----
+
+my ($actions) = slurp_file('doc/operations.md') =~ /^## Audit log\n\n(.*?)^## /ms;
+my $sources = join '', map { slurp_file($_) } glob 'src/*.c';
+is_deeply(
+	[ sort map { $_->[1] =~ /`(\w+\.\w+)`/g } grep { @$_ == 2 } rows($actions) ],
+	[ sort keys %{ { map { $_ => 1 } $sources =~ /"((?!cnap\.)[a-z_]+\.(?!h")[a-z]+)"/g } } ],
+	'the actions of the audit log are those that the code knows');
 
 # ---- the table of permissions ----
 
