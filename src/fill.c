@@ -10,11 +10,21 @@
  * the trigger's table, who owns the parent as well: somebody else's table with
  * this trigger learns nothing.
  *
+ * Nor does the writer.  A parent that is hidden gives the row a workspace that
+ * the policies refuse.  For one that is absent the column could stay as given,
+ * with a workspace of the writer's own, and the foreign key's error would tell
+ * the two apart.  So the column becomes null then, which the policies refuse in
+ * the same words.  Whoever no policy binds gets the foreign key's error, and so
+ * does everybody where the key is deferrable, since the parent may come later.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -24,7 +34,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 #include "utils/uuid.h"
 
 #include "policy.h"
@@ -60,6 +72,7 @@ find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink
 			continue;
 		memset(link, 0, sizeof(*link));
 		link->parent = key->confrelid;
+		link->constraint = key->conoid;
 		link->nkeys = ncolumns;
 		memcpy(link->child_keys, key->conkey, ncolumns * sizeof(AttrNumber));
 		memcpy(link->parent_keys, key->confkey, ncolumns * sizeof(AttrNumber));
@@ -191,6 +204,41 @@ lookup_workspace(TriggerData *trigdata, const CnapLink *link, HeapTuple row,
 	return found;
 }
 
+static bool
+is_deferrable(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	bool		deferrable;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	deferrable = ((Form_pg_constraint) GETSTRUCT(tuple))->condeferrable;
+	ReleaseSysCache(tuple);
+	return deferrable;
+}
+
+/*
+ * Whether policies bind the writer.  A statement meets those of the table that it
+ * names, which may be one that this is a partition of.
+ */
+static bool
+is_bound(Relation rel)
+{
+	List	   *ancestors;
+	ListCell   *lc;
+
+	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED)
+		return true;
+	ancestors = rel->rd_rel->relispartition ?
+		get_partition_ancestors(RelationGetRelid(rel)) : NIL;
+	foreach(lc, ancestors)
+	{
+		if (check_enable_rls(lfirst_oid(lc), InvalidOid, true) == RLS_ENABLED)
+			return true;
+	}
+	return false;
+}
+
 /* Whether an UPDATE leaves a row's parent and workspace as they were. */
 static bool
 is_unchanged(TriggerData *trigdata, const CnapLink *link)
@@ -243,9 +291,17 @@ cnap_fill_workspace(PG_FUNCTION_ARGS)
 	for (int i = 0; i < link.nkeys - 1; i++)
 		isnull |= heap_attisnull(row, link.child_keys[i], RelationGetDescr(rel));
 
-	/* What has no parent yet, the foreign key decides about. */
-	if (!isnull && !lookup_workspace(trigdata, &link, row, &workspace, &isnull))
-		PG_RETURN_POINTER(row);
+	if (!isnull)
+	{
+		/* Locking a parent would take an id as well, which the writer could see. */
+		(void) GetCurrentTransactionId();
+		if (!lookup_workspace(trigdata, &link, row, &workspace, &isnull))
+		{
+			if (is_deferrable(link.constraint) || !is_bound(rel))
+				PG_RETURN_POINTER(row);
+			isnull = true;
+		}
+	}
 	column = link.child_keys[link.nkeys - 1];
 	PG_RETURN_POINTER(heap_modify_tuple_by_cols(row, RelationGetDescr(rel), 1,
 												&column, &workspace, &isnull));

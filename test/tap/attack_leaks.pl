@@ -36,6 +36,7 @@ my $admin = connect_to($node, undef, qq{
 	CREATE TABLE app.child_with_column (LIKE app.child, FOREIGN KEY (parent_id) REFERENCES app.secret, PRIMARY KEY (id));
 	INSERT INTO app.child SELECT id, id, note, amount FROM app.secret;
 	INSERT INTO app.child_with_column TABLE app.child;
+	ALTER TABLE app.child_with_column ALTER parent_id SET NOT NULL;
 	CREATE INDEX ON app.child (parent_id);
 	CREATE INDEX ON app.child (amount);
 	SELECT cnap_protect_child('app.child', 'parent_id');
@@ -240,11 +241,85 @@ foreach my $statement ("INSERT INTO app.secret VALUES (5000, 'ID', 'new', 1)", "
 {
 	is(says($mia, $statement =~ s/ID/$W3/r, $W3), says($mia, $statement =~ s/ID/$unknown/r, $unknown), "a hidden workspace is like an unknown one: $statement");
 }
-foreach my $statement ('INSERT INTO app.child (id, parent_id) VALUES (5000, ID)', 'INSERT INTO app.child_with_column (id, parent_id) VALUES (5000, ID)',
-	'UPDATE app.child SET parent_id = ID WHERE id = 5', 'UPDATE app.child SET parent_id = ID', 'DELETE FROM app.child WHERE parent_id = ID')
+
+# Parents, whichever way a row comes to name one, with a workspace of her own where there is a column
+# for it. Below each table there is another one, and there is one whose key has two columns that can
+# be null.
+$admin->query(qq{
+	CREATE TABLE app.grandchild (id int PRIMARY KEY, parent_id int REFERENCES app.child, note text);
+	CREATE TABLE app.grandchild_with_column (id int PRIMARY KEY, parent_id int REFERENCES app.child_with_column, note text);
+	ALTER TABLE app.secret ADD kind int NOT NULL DEFAULT 1, ADD UNIQUE (kind, id);
+	CREATE TABLE app.pair (id int PRIMARY KEY, kind int DEFAULT 1, parent_id int, note text, FOREIGN KEY (kind, parent_id) REFERENCES app.secret (kind, id));
+	CREATE TABLE app.pair_with_column (LIKE app.pair INCLUDING DEFAULTS, PRIMARY KEY (id), FOREIGN KEY (kind, parent_id) REFERENCES app.secret (kind, id));
+	CREATE TABLE app.parted_with_column (id int PRIMARY KEY, parent_id int NOT NULL REFERENCES app.secret, note text) PARTITION BY RANGE (id);
+	CREATE TABLE app.part PARTITION OF app.parted_with_column FOR VALUES FROM (1) TO (9000);
+	SELECT cnap_protect_child('app.grandchild', 'parent_id');
+	SELECT cnap_protect_child('app.grandchild_with_column', 'parent_id', 'workspace_id');
+	SELECT cnap_protect_child('app.pair', 'parent_id');
+	SELECT cnap_protect_child('app.pair_with_column', 'parent_id', 'workspace_id');
+	SELECT cnap_protect_child('app.parted_with_column', 'parent_id', 'workspace_id');
+	CREATE TABLE app.later PARTITION OF app.parted_with_column FOR VALUES FROM (9000) TO (9900);
+	GRANT SELECT, INSERT, UPDATE, DELETE ON app.grandchild, app.grandchild_with_column, app.pair, app.pair_with_column, app.parted_with_column TO plain;
+	INSERT INTO app.grandchild SELECT id, id FROM app.child;
+	INSERT INTO app.grandchild_with_column SELECT id, id FROM app.child_with_column;
+	INSERT INTO app.pair SELECT id, 1, id FROM app.secret;
+	INSERT INTO app.pair_with_column TABLE app.pair;
+	INSERT INTO app.parted_with_column SELECT id, id FROM app.secret WHERE id < 9000 UNION ALL VALUES (9005, 5)});
+foreach my $table (map { "app.$_" } qw(child grandchild pair), map { "${_}_with_column" } qw(child grandchild pair parted))
 {
-	is(says($mia, $statement =~ s/ID/777003/r, 777003), says($mia, $statement =~ s/ID/888003/r, 888003), "a hidden parent is like an unknown one: $statement");
+	my $given = $table =~ /column/ ? ", '$W1'" : '';
+	my $into = "INSERT INTO $table (id, parent_id" . ($given && ', workspace_id') . ')';
+	my %statements = (
+		'INSERT' => "$into VALUES (5001, ID$given)",
+		'INSERT of several rows' => "$into VALUES (5001, 5$given), (5002, ID$given)",
+		'INSERT of a query' => "$into SELECT 5001, ID$given FROM app.secret WHERE id = 5",
+		'INSERT of a taken key' => "$into VALUES (5, ID$given)",
+		'INSERT in a query' => "WITH new AS ($into VALUES (5001, ID$given) RETURNING id) SELECT count(*) FROM new",
+		'INSERT without RETURNING' => "INSERT INTO $table (id, parent_id) VALUES (5001, ID)",
+		'INSERT without the workspace, into what comes later' => "INSERT INTO $table (id, parent_id) VALUES (9001, ID)",
+		'INSERT into what comes later' => "$into VALUES (9001, ID$given)",
+		'ON CONFLICT DO NOTHING' => "$into VALUES (5001, ID$given) ON CONFLICT DO NOTHING",
+		'ON CONFLICT DO NOTHING with a taken key' => "$into VALUES (5, ID$given) ON CONFLICT DO NOTHING",
+		'ON CONFLICT DO UPDATE' => "$into VALUES (5001, ID$given) ON CONFLICT (id) DO UPDATE SET note = 'taken'",
+		'ON CONFLICT DO UPDATE with a taken key' => "$into VALUES (5, ID$given) ON CONFLICT (id) DO UPDATE SET note = 'taken'",
+		'ON CONFLICT DO UPDATE of the parent' => "$into VALUES (5, 5$given) ON CONFLICT (id) DO UPDATE SET parent_id = ID",
+		'UPDATE' => "UPDATE $table SET parent_id = ID WHERE id = 5",
+		'UPDATE of all rows' => "UPDATE $table SET parent_id = ID",
+		'UPDATE of a row of what comes later' => "UPDATE $table SET parent_id = ID, id = 9001 WHERE id = 5",
+		'UPDATE with the workspace' => $given ? "UPDATE $table SET (parent_id, workspace_id) = (ID$given)" : "UPDATE $table SET (parent_id, note) = (ID, '')",
+		'UPDATE in a query' => "WITH new AS (UPDATE $table SET parent_id = ID RETURNING id) SELECT count(*) FROM new",
+		'MERGE with INSERT' => "MERGE INTO $table t USING (VALUES (5001)) s (id) ON t.id = s.id WHEN NOT MATCHED THEN " . ($into =~ s/INTO \S+//r) . " VALUES (s.id, ID$given)",
+		'MERGE with UPDATE' => "MERGE INTO $table t USING (VALUES (5)) s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET parent_id = ID");
+
+	foreach my $kind (sort keys %statements)
+	{
+		next if $kind =~ /later$/ && $table !~ /parted/;
+		my ($hidden, $absent) = map { says($mia, "BEGIN; " . ($statements{$kind} =~ s/ID/$_/r), $_) } 777003, 888003;
+
+		is($hidden, $absent, "$table: a hidden parent is like an unknown one: $kind");
+		like($hidden, qr/^(?:psql\S* )?ERROR:  42501: new row violates row-level security policy for table "\w+"$/, "$table: which is refused: $kind");
+	}
+	foreach my $kind ('INSERT', 'UPDATE')
+	{
+		my @ids = map {
+			$mia->query("BEGIN; SAVEPOINT s");
+			$mia->attempt($statements{$kind} =~ s/ID/$_/r);
+			$mia->query('ROLLBACK TO s');
+			my $id = $mia->query('SELECT pg_current_xact_id_if_assigned() IS NULL');
+			$mia->query('ROLLBACK');
+			$id;
+		} 777003, 888003;
+		is($ids[0], $ids[1], "$table: a hidden parent takes no other transaction id than an unknown one: $kind");
+	}
+	foreach my $statement ("COPY $table (id, parent_id) FROM STDIN", "DELETE FROM $table WHERE parent_id = ID", "SELECT * FROM $table WHERE parent_id = ID",
+		"UPDATE $table SET note = 'mine' WHERE parent_id = ID RETURNING *")
+	{
+		is(says($mia, $statement =~ s/ID/777003/r, 777003), says($mia, $statement =~ s/ID/888003/r, 888003), "$table: a hidden parent is like an unknown one: $statement");
+	}
 }
+# What no policy binds, hears of it from the foreign key.
+refused($admin, 'an unknown parent of a superuser', "INSERT INTO app.$_ (id, parent_id, workspace_id) VALUES (5001, 888003, '$W1')", '23503') foreach 'child_with_column', 'parted_with_column';
+
 foreach my $statement (
 	"INSERT INTO app.secret VALUES (777003, '$W1', 'new', 1)",
 	'UPDATE app.secret SET id = 777003 WHERE id = 5',
