@@ -141,6 +141,43 @@ SELECT statement FROM cnap_protect_schema('app', true, child_column => 'ws') WHE
 SELECT relation FROM cnap_unprotect_schema('app', true);
 SELECT count(*) FROM cnap_protected_tables();
 
+-- ---- what somebody has changed by hand ----
+
+-- unprotecting leaves nothing, though it counts as protection no longer: policies that are altered, or
+-- gone from a parent, or from all but the partitions; what keeps a column without any policies
+BEGIN;
+SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'tenant');
+DO $$
+DECLARE
+	policy record;
+BEGIN
+	FOR policy IN SELECT polname, polrelid::regclass AS relation FROM pg_policy
+			WHERE polrelid IN ('app.tag'::regclass, 'app.task'::regclass, 'app.project'::regclass) LOOP
+		EXECUTE format('ALTER POLICY %I ON %s TO CURRENT_USER', policy.polname, policy.relation);
+	END LOOP;
+	FOR policy IN SELECT polname, polrelid::regclass AS relation FROM pg_policy
+			WHERE polrelid IN ('app.comment'::regclass, 'app.event'::regclass) LOOP
+		EXECUTE format('DROP POLICY %I ON %s', policy.polname, policy.relation);
+	END LOOP;
+END $$;
+SELECT relation, enforced FROM cnap_protected_tables() ORDER BY relation::text;
+SAVEPOINT s;
+SELECT cnap_unprotect('app.project');
+ROLLBACK TO s;
+SELECT relation, statement FROM cnap_unprotect_schema('app', true);
+SELECT polrelid::regclass, polname FROM pg_policy WHERE polname LIKE 'cnap%';
+SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = 'cnap.fill_workspace'::regproc;
+SELECT oid::regclass FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relrowsecurity;
+-- policies that read each other's tables are refused, since opening either table would open the other
+CREATE TABLE app.hen_house (id int PRIMARY KEY, coop_id int);
+CREATE TABLE app.coop (id int PRIMARY KEY, hen_house_id int);
+CREATE POLICY p ON app.hen_house FOR SELECT USING (cnap.parent_visible(EXISTS (SELECT FROM app.coop WHERE coop.id = hen_house.coop_id)));
+CREATE POLICY p ON app.coop FOR SELECT USING (cnap.parent_visible(EXISTS (SELECT FROM app.hen_house WHERE hen_house.id = coop.hen_house_id)));
+SELECT relation, protection FROM cnap_protect_schema('app') WHERE relation IN ('app.hen_house'::regclass, 'app.coop'::regclass);
+SELECT relation, statement FROM cnap_unprotect_schema('app');
+SELECT relation, statement FROM cnap_unprotect_schema('app', true);
+ROLLBACK;
+
 -- all or nothing: one that is refused takes back the others
 RESET ROLE;
 CREATE FUNCTION shared.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$

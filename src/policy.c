@@ -496,16 +496,15 @@ CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
 }
 
 /*
- * The table through which one is protected: by its policies, or by a workspace
- * column that follows that table's.  InvalidOid: there is none.
+ * The table through which one is protected: by a workspace column that follows
+ * that table's, or by its policies.  InvalidOid: there is none.
  */
 Oid
 CnapParentOf(Oid relid, const CnapProtection *protection)
 {
 	CnapKeeper	keeper;
 
-	if (protection->test.column != 0 && CnapFindKeeper(relid, &keeper) &&
-		keeper.column == protection->test.column)
+	if (CnapFindKeeper(relid, &keeper) && keeper.column != 0)
 		return keeper.link.parent;
 	return protection->test.link.parent;
 }

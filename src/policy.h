@@ -126,6 +126,7 @@ extern char *CnapColumnCheck(const CnapChecks *checks, const char *column,
 							 CnapPermission permission);
 extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 							  const CnapTest *test);
+extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
 
 /* child.c: tables that reach their workspace through a parent. */
 extern List *CnapAllForeignKeys(Oid relid);

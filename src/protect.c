@@ -469,6 +469,15 @@ refuse_with_children(List *tables, const CnapChecks *checks)
 				 errhint("Call cnap_unprotect() for them first, or protect them in another way.")));
 }
 
+/* Whether a table has anything that protecting it has made, whatever it is worth by now. */
+bool
+CnapHasRemains(Oid relid, const CnapProtection *protection)
+{
+	CnapKeeper	keeper;
+
+	return protection->own != NIL || (CnapFindKeeper(relid, &keeper) && !keeper.is_clone);
+}
+
 /*
  * cnap_unprotect(relation) -> void
  *
@@ -492,7 +501,7 @@ cnap_unprotect(PG_FUNCTION_ARGS)
 		CnapProtection former;
 
 		CnapReadProtection(lfirst_oid(lc), &checks, &former);
-		if (former.own == NIL)
+		if (!CnapHasRemains(lfirst_oid(lc), &former))
 			continue;
 		drop_policies(lfirst_oid(lc), &former);
 		CnapDropKeeper(lfirst_oid(lc));

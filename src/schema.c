@@ -190,24 +190,37 @@ find_obstacle(Oid relid)
 	return NULL;
 }
 
-/* How many keys lead from a protected table to the workspace's column. */
+/*
+ * How many tables are above one.  Not all of them, nor itself, may be protected;
+ * policies that somebody has made by hand may even lead in a circle.
+ */
 static int
-protected_level(Oid relid, const CnapChecks *checks)
+count_parents(Oid relid, const CnapChecks *checks, bool *all_protected)
 {
-	int			level = -1;
+	List	   *tables = NIL;
 
+	*all_protected = true;
 	do
 	{
 		CnapProtection protection;
 
+		tables = lappend_oid(tables, relid);
 		CnapReadProtection(relid, checks, &protection);
-		if (!protection.is_protected)
-			return NO_LEVEL;
+		*all_protected &= protection.is_protected;
 		relid = CnapParentOf(relid, &protection);
-		level++;
-		CHECK_FOR_INTERRUPTS();
-	} while (OidIsValid(relid) && level < NO_LEVEL - 1);
-	return level;
+	} while (OidIsValid(relid) && !list_member_oid(tables, relid));
+	*all_protected &= !OidIsValid(relid);
+	return list_length(tables) - 1;
+}
+
+/* The same; NO_LEVEL, if not all are protected. */
+static int
+protected_level(Oid relid, const CnapChecks *checks)
+{
+	bool		all_protected;
+	int			level = count_parents(relid, checks, &all_protected);
+
+	return all_protected ? level : NO_LEVEL;
 }
 
 /* ---- the plan for protecting ---- */
@@ -647,7 +660,25 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The tables of a schema that are protected, children first. */
+/* Whether a table, or one that inherits from it, has anything of ours. */
+static bool
+is_touched(Oid relid, const CnapChecks *checks)
+{
+	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapProtection protection;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (CnapHasRemains(lfirst_oid(lc), &protection))
+			return true;
+	}
+	return false;
+}
+
+/* The tables of a schema that have anything of ours, children first. */
 static List *
 plan_unprotecting(const Request *request)
 {
@@ -658,11 +689,11 @@ plan_unprotecting(const Request *request)
 	foreach(lc, tables)
 	{
 		Table	   *table = lfirst(lc);
+		bool		all_protected;
 
-		table->level = protected_level(table->relid, &request->checks);
-		if (table->level == NO_LEVEL)
+		if (!is_touched(table->relid, &request->checks))
 			continue;
-		table->level = -table->level;
+		table->level = -count_parents(table->relid, &request->checks, &all_protected);
 		table->reason = find_obstacle(table->relid);
 		if (table->reason == NULL)
 			table->statement = psprintf("SELECT %s.cnap_unprotect(%s);", request->checks.schema,
