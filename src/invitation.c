@@ -185,14 +185,15 @@ cnap_revoke_invitation(PG_FUNCTION_ARGS)
  * cnap_resend_invitation(invitation_id) -> text
  *
  * Also for one that has expired.  Whoever sends it again is its inviter from
- * then on.
+ * then on.  An end that is so far off that adding to it may leave the range of
+ * timestamps stays as it is.
  */
 Datum
 cnap_resend_invitation(PG_FUNCTION_ARGS)
 {
 	static CnapStatement renew = {
 		"UPDATE cnap.invitation SET token_hash = $2, inviter = $3, sent_at = now(),"
-		" expires_at = CASE WHEN isfinite(expires_at)"
+		" expires_at = CASE WHEN expires_at < make_timestamptz(200000, 1, 1, 0, 0, 0)"
 		" THEN now() + (expires_at - sent_at) ELSE expires_at END"
 		" WHERE id = $1 AND outcome IS NULL",
 		3, {UUIDOID, BYTEAOID, TEXTOID}

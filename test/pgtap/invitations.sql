@@ -322,6 +322,13 @@ FROM (VALUES
 			'SELECT concat_ws('' '', role, email, inviter, extract(day FROM expires_at - now())) FROM cnap_invitation([new])',
 			'00000 member guest@customer.example wanda 1'),
 		(ARRAY['system: SELECT test.resend(''anna'', ''expired'')'], 'SELECT cnap_accept_invitation([new])', '00000 '),
+		-- but for an end that cannot be put off
+		(ARRAY['system: UPDATE cnap.invitation SET sent_at = now() - interval ''1 d'', expires_at = ''294276-12-31 12:00+00'' WHERE id = [colleague id]',
+			'system: SELECT test.resend(''anna'', ''colleague'')'],
+			'SELECT expires_at = ''294276-12-31 12:00+00'' FROM cnap_invitation([new])', '00000 true'),
+		(ARRAY['system: UPDATE cnap.invitation SET sent_at = now() - interval ''1 d'', expires_at = ''infinity'' WHERE id = [colleague id]',
+			'system: SELECT test.resend(''anna'', ''colleague'')'],
+			'SELECT expires_at = ''infinity'' FROM cnap_invitation([new])', '00000 true'),
 		(ARRAY['system: SELECT test.resend(''anna'', ''expired'')'], 'SELECT cnap_accept_invitation([expired])',
 			'22023 invalid or expired invitation'),
 		(ARRAY['system: SELECT test.resend(''anna'', ''colleague'')', 'olga: SELECT cnap_remove_organization_member({vendor}, ''adam'')'],

@@ -235,6 +235,22 @@ is($admin->query(qq{DELETE FROM cnap.access_token WHERE token_hash = sha256('$go
 	RETURNING (SELECT count(*) FROM cnap.access_token_use)}), '3', 'a deleted token');
 is($admin->query('SELECT count(*) FROM cnap.access_token_use'), '2', 'takes the account of its use along');
 
+# ---- revoking ----
+
+my ($ended) = act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('ended')});
+my $ended_id = $admin->query(q{SELECT id FROM cnap.access_token WHERE name = 'ended'});
+my $revoke = "SELECT cnap_revoke_access_token('$ended_id')";
+set_token(q{created_at = now() - interval '2 d', expires_at = now() - interval '1 d'}, $ended_id);
+is(refused_as($primary, 'postgres', 'mia', $revoke), '42704', 'somebody else\'s token');
+is(refused_as($primary, 'postgres', 'mia', 'SELECT cnap_revoke_access_token(gen_random_uuid())'), '42704', 'a token that is not there');
+is(refused_as($primary, 'postgres', 'gus', $revoke), 'not at all', 'a token that has expired can be revoked');
+set_token('expires_at = NULL', $ended_id);
+$session->attempt("SELECT cnap_authenticate('$ended')");
+is($session->{sqlstate}, '28000', 'which is final');
+is(refused_as($primary, 'postgres', 'gus', $revoke), '55000', 'but not again');
+$admin->attempt($revoke);
+is($admin->{sqlstate}, '55000', 'nor by the system');
+
 # ---- a standby ----
 
 $primary->backup('backup');
