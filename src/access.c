@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * access.c
- *	  The check: who reaches which workspace, and how.
+ *	  The access check: which users reach which workspaces, and how.
  *
- * The functions here decide nothing by themselves.  They ask the cache for the
- * user's ways into the workspace, and permission.c what these allow.
+ * The functions here make no decisions of their own.  They ask the cache for
+ * the user's ways into the workspace, and permission.c for what those ways
+ * allow.
  *
- * They are not strict: null, where a boolean is asked for, gives false and not
- * null, so that NOT, a CHECK constraint and an application's own test for
- * "not false" are refused as well.
+ * The functions that return boolean are not strict, but return false for null
+ * arguments: null would satisfy a CHECK constraint, and would be overlooked by
+ * "IF NOT ... THEN RAISE" and by an application that tests for false.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,7 +46,7 @@ PG_FUNCTION_INFO_V1(cnap_reachable_user);
 PG_FUNCTION_INFO_V1(cnap_reachable_uuid);
 PG_FUNCTION_INFO_V1(cnap_explain_access);
 
-/* The user of a text argument, or a null pointer. */
+/* The user named by a text argument, or NULL if that is null. */
 static CnapUser *
 user_argument(FunctionCallInfo fcinfo, int argno)
 {
@@ -57,7 +58,10 @@ user_argument(FunctionCallInfo fcinfo, int argno)
 	return CnapGetCachedUser(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
 }
 
-/* The same for a uuid argument, in the text form that uuids have as user ids. */
+/*
+ * Likewise for a uuid argument, which stands for the user id that is its text
+ * form.
+ */
 static CnapUser *
 uuid_user_argument(FunctionCallInfo fcinfo, int argno)
 {
@@ -69,7 +73,7 @@ uuid_user_argument(FunctionCallInfo fcinfo, int argno)
 	return CnapGetCachedUser(id, strlen(id));
 }
 
-/* Whether the user has access to the workspace in an argument. */
+/* Does the user have access to the workspace in argument argno? */
 static inline Datum
 can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
@@ -79,7 +83,7 @@ can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 							  CnapWaysThatAllow(CNAP_ACCESS)));
 }
 
-/* The same for the permission in the argument behind the workspace. */
+/* Likewise for the permission in the argument that follows the workspace. */
 static Datum
 has_permission(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
@@ -105,7 +109,10 @@ workspace_role(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 	PG_RETURN_OID(CnapRoleToOid(role));
 }
 
-/* An array of the workspaces into which the user has any of the ways. */
+/*
+ * Returns an array of the workspaces into which the user has any of the
+ * allowed ways.
+ */
 static Datum
 reachable(CnapUser *user, CnapWays allowed)
 {
@@ -135,7 +142,7 @@ reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 /*
  * cnap_can_access(workspace) -> boolean, for the current user
  *
- * This is the function of the row-level security policies.
+ * This is the function that row-level security policies call.
  */
 Datum
 cnap_can_access(PG_FUNCTION_ARGS)
@@ -178,14 +185,14 @@ cnap_has_permission_uuid(PG_FUNCTION_ARGS)
 	return has_permission(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
-/* cnap_workspace_role(workspace) -> cnap.role, for the current user; null: none */
+/* cnap_workspace_role(workspace) -> cnap.role or null, for the current user */
 Datum
 cnap_workspace_role(PG_FUNCTION_ARGS)
 {
 	return workspace_role(fcinfo, CnapGetCurrentCachedUser(), 0);
 }
 
-/* cnap_workspace_role(user_id text, workspace) -> cnap.role; null: none */
+/* cnap_workspace_role(user_id text, workspace) -> cnap.role or null */
 Datum
 cnap_workspace_role_user(PG_FUNCTION_ARGS)
 {
@@ -209,7 +216,7 @@ cnap_accessible_workspaces_user(PG_FUNCTION_ARGS)
 /*
  * cnap.reachable(permission) -> uuid[], for the current user
  *
- * The index condition of cnap_has_permission(workspace, permission).
+ * Used in the index condition for cnap_has_permission(workspace, permission).
  */
 Datum
 cnap_reachable(PG_FUNCTION_ARGS)
@@ -231,7 +238,7 @@ cnap_reachable_uuid(PG_FUNCTION_ARGS)
 	return reachable_with(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
-/* Adds one row to the result of cnap_explain_access(). */
+/* Add one row to the result of cnap_explain_access(). */
 static void
 explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
 			bool granted, TimestampTz until, const char *reason)
@@ -250,7 +257,7 @@ explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* The row of cnap_explain_access() about the managing organization. */
+/* Add the row of cnap_explain_access() about the managing organization. */
 static void
 explain_management(ReturnSetInfo *rsinfo, const CnapWorkspace *workspace, text *user)
 {
@@ -288,8 +295,8 @@ explain_management(ReturnSetInfo *rsinfo, const CnapWorkspace *workspace, text *
  * cnap_explain_access(user_id text, workspace)
  *	 -> setof (path, role, granted, until, reason)
  *
- * One row for each way into a workspace that there is, saying whether the user
- * has it and why; one row in all if there is no such workspace.
+ * Returns one row for each kind of way into a workspace, saying whether the
+ * user has it and why, or a single row if the workspace does not exist.
  */
 Datum
 cnap_explain_access(PG_FUNCTION_ARGS)

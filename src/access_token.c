@@ -4,15 +4,15 @@
  *	  Personal access tokens.
  *
  * A user creates a token and gives it to a script, which signs in with it.
- * The database stores its hash, so nothing that can be read here, or in a
- * dump, signs anybody in.
+ * The database stores only its hash, so nothing that can be read from the
+ * tables or from a dump can be used to sign in.
  *
  * A session keeps the id of its token (identity.c) and looks the token up when
- * it needs the current user.  What it found is good until an invalidation
- * message of any kind arrives (epoch.h; every change of a token sends one), or
- * the token expires by the clock.  So a session ends to be signed in with the
- * first statement after the token's revocation, also in the middle of a
- * transaction, and on a standby from replay.
+ * it needs the current user.  The result stays valid until an invalidation
+ * message of any kind arrives (epoch.h; changing or deleting a token sends
+ * one), or until the clock passes the token's expiry.  So a session is signed
+ * out as of its first statement after the token's revocation, even in the
+ * middle of a transaction, and on a standby as of replay.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,27 +47,30 @@ PG_FUNCTION_INFO_V1(cnap_access_tokens);
 PG_FUNCTION_INFO_V1(cnap_revoke_access_token);
 PG_FUNCTION_INFO_V1(cnap_access_token_after_delete);
 
-/* The last use of a token is written at most once in so many milliseconds. */
+/*
+ * The minimum interval between two updates of a token's last use, in
+ * milliseconds.
+ */
 #define LAST_USE_PRECISION (60 * 1000)
 
-/* The token of this session, as it was looked up last. */
+/* The token of this session, as of its last lookup. */
 static struct
 {
-	char		id[UUID_LEN * 2 + 5];	/* in text form; empty: none yet */
-	uint64		events;			/* had been counted before the lookup */
-	bool		valid;			/* but for its expiry */
+	char		id[UUID_LEN * 2 + 5];	/* text form; empty if none yet */
+	uint64		events;			/* epoch total before the lookup */
+	bool		valid;			/* apart from its expiry */
 	TimestampTz expires_at;
 	char		user[CNAP_MAX_USER_ID + 1];
 }			session;
 
-/* Whether a token signs in at this moment. */
+/* Is the token valid at this moment? */
 static bool
 is_valid(const CnapAccessToken *token)
 {
 	return !token->revoked && CnapHoldsUntil(token->expires_at);
 }
 
-/* Looks the token of this session up. */
+/* Look up the token of this session. */
 static void
 look_up_session(const char *token_id)
 {
@@ -104,9 +107,9 @@ CnapTokenUser(const char *token_id)
 }
 
 /*
- * Writes down that a token is used now.  Somebody else who is doing the same is
- * not waited for, nor is a row touched that the snapshot does not have as it is
- * now.
+ * Record that a token is being used now.  We neither wait for another session
+ * that is doing the same, nor update a row whose current version our snapshot
+ * does not see.
  */
 static void
 record_use(const pg_uuid_t *token_id)
@@ -136,9 +139,9 @@ record_use(const pg_uuid_t *token_id)
 /*
  * cnap_authenticate(token, is_local) -> text
  *
- * Unknown, expired, revoked and malformed tokens meet one error.  The first
- * three take the same work; that a token has a typing error is told by its
- * checksum, which says nothing about what the database has.
+ * Unknown, expired, revoked and malformed tokens all raise the same error, and
+ * the first three take the same work.  A mistyped token is detected by its
+ * checksum, which reveals nothing about the contents of the database.
  */
 Datum
 cnap_authenticate(PG_FUNCTION_ARGS)
@@ -160,7 +163,8 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 /*
  * cnap_create_access_token(name, expires_at) -> text
  *
- * A token cannot make another one, which would live on after its revocation.
+ * A session signed in by a token cannot create another token, which would
+ * survive the revocation of the first.
  */
 Datum
 cnap_create_access_token(PG_FUNCTION_ARGS)
@@ -195,7 +199,7 @@ cnap_create_access_token(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(token);
 }
 
-/* cnap_access_tokens() -> the current user's, the newest first */
+/* cnap_access_tokens() -> the current user's tokens, newest first */
 Datum
 cnap_access_tokens(PG_FUNCTION_ARGS)
 {
@@ -209,7 +213,7 @@ cnap_access_tokens(PG_FUNCTION_ARGS)
 /*
  * cnap_revoke_access_token(token_id) -> void
  *
- * Users revoke their own, the system anybody's.
+ * Users can revoke their own tokens, the system anybody's.
  */
 Datum
 cnap_revoke_access_token(PG_FUNCTION_ARGS)
@@ -248,8 +252,9 @@ cnap_revoke_access_token(PG_FUNCTION_ARGS)
 /*
  * cnap.access_token_after_delete(): row trigger
  *
- * Takes the account of the token's last use along, unless somebody holds it who
- * is signing in.  What stays then is an id and a time.
+ * Deletes the row with the token's last use as well, unless a session that is
+ * signing in has it locked.  In that case a row with just an id and a time is
+ * left behind.
  */
 Datum
 cnap_access_token_after_delete(PG_FUNCTION_ARGS)

@@ -9,9 +9,9 @@
 #define CNAP_ACCESS_TOKEN_H
 
 /*
- * The user whom the access token of that id signs in, or a null pointer where
- * it is revoked, has expired, or is gone.  The string is good until the next
- * call, and what changes is told as described in identity.h.
+ * Returns the user that the access token with this id signs in, or NULL if it
+ * is revoked, has expired, or does not exist.  The string is valid until the
+ * next call.  Changes of the user are reported as described in identity.h.
  */
 extern const char *CnapTokenUser(const char *token_id);
 

@@ -3,14 +3,16 @@
  * audit.c
  *	  The audit log.
  *
- * A row trigger on each table writes the entries, so that a change is recorded
- * whoever makes it: a public function, psql, an ORM.  A public function leaves
- * who acts, and with what right, in current_act while its statement runs; a
- * change outside of it is recorded as a direct statement.
+ * A row trigger on each table writes the entries, so that every change is
+ * recorded, whether it is made by a public function, psql or an ORM.  While a
+ * public function executes its statement, current_act says who is acting and
+ * by which right; any other change is recorded as a direct statement.
  *
- * Members that go with their organization or workspace leave no entry; that
- * about the organization or workspace says it.  Neither do new rows that bring
- * a created_at of their own: the triggers' conditions keep them out.
+ * Members, invitations and install links that are deleted along with their
+ * organization or workspace leave no entries of their own; the entry about the
+ * organization or workspace covers them.  Neither do new rows that are
+ * inserted with a created_at other than now(), because of the triggers' WHEN
+ * conditions.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,10 +40,10 @@
 PG_FUNCTION_INFO_V1(cnap_record_change);
 PG_FUNCTION_INFO_V1(cnap_audit_log_before_write);
 
-/* The act whose statement is being executed, or null. */
+/* The act whose statement is being executed, or NULL. */
 static const CnapAct *current_act = NULL;
 
-/* What one entry says, apart from who and with what right. */
+/* The contents of an entry, apart from who acted and by which right. */
 typedef struct Entry
 {
 	const char *action;
@@ -51,7 +53,9 @@ typedef struct Entry
 	StringInfoData detail;		/* the inside of a JSON object */
 } Entry;
 
-/* A changed row, old and new; the one that there is not is null. */
+/*
+ * The old and new versions of a changed row; NULL if there is no such version.
+ */
 typedef struct Change
 {
 	TupleDesc	desc;
@@ -69,7 +73,7 @@ begin_entry(Entry *entry, const char *action)
 	initStringInfo(&entry->detail);
 }
 
-/* Adds "key": "value" to a JSON object; a null pointer adds nothing. */
+/* Add "key": "value" to a JSON object, unless value is NULL. */
 static void
 append_pair(StringInfo json, const char *key, const char *value)
 {
@@ -83,8 +87,8 @@ append_pair(StringInfo json, const char *key, const char *value)
 }
 
 /*
- * Whether somebody's own trigger on the log is about to be told of an entry.
- * The extension has none for new entries.
+ * Does the audit log have an insert trigger?  The extension itself has none,
+ * so it would be an application's.
  */
 static bool
 has_listener(void)
@@ -100,12 +104,13 @@ has_listener(void)
 }
 
 /*
- * Writes an entry, and queues its notification.  The trigger has no fixed
- * search_path, which would cost as much as the rest of it, so the statement
- * names nothing without its schema.
+ * Write an entry, and queue its notification.  The trigger function has no SET
+ * search_path clause, which would cost as much as all the rest of it, so the
+ * statement must qualify every name.
  *
- * The triggers that tell caches of the change may not have fired yet.  A trigger
- * that listens must not be told from the cache what was so before.
+ * The triggers that invalidate the caches may not have fired yet.  An
+ * application's trigger on the log must not get stale answers from the cache,
+ * so if there is one, we invalidate the cache of this session here.
  */
 static void
 write_entry(const CnapAct *act, Entry *entry)
@@ -173,7 +178,7 @@ CnapRecord(const CnapAct *act, const char *action, text *subject, const char *de
 	write_entry(act, &entry);
 }
 
-/* Records an entry as part of the current act, or of a direct statement. */
+/* Record an entry as part of the current act, or else of a direct statement. */
 static void
 record(Entry *entry)
 {
@@ -230,7 +235,10 @@ get(const Change *change, HeapTuple tuple, AttrNumber attno, bool *isnull)
 	return heap_getattr(tuple, attno, change->desc, isnull);
 }
 
-/* A column that is not null, of the row as it is now, or was at its end. */
+/*
+ * Get a not-null column from the new version of the row, or from the old one
+ * if it was deleted.
+ */
 static Datum
 get_current(const Change *change, AttrNumber attno)
 {
@@ -267,14 +275,17 @@ get_uuid(const Change *change, HeapTuple tuple, AttrNumber attno)
 	return isnull ? NULL : DatumGetUUIDP(value);
 }
 
-/* Whether an UPDATE changed a column. */
+/* Did the UPDATE change a column? */
 static bool
 changed(const Change *change, AttrNumber attno)
 {
 	return CnapColumnDiffers(change->desc, change->before, change->after, attno);
 }
 
-/* Adds "changed": [names], of those among the columns that changed. */
+/*
+ * Add "changed": [names], listing those of the columns that the UPDATE
+ * changed.  Returns false, without adding anything, if there are none.
+ */
 static bool
 append_changed(StringInfo json, const Change *change,
 			   const AttrNumber *columns, int ncolumns)
@@ -323,7 +334,7 @@ record_organization(const Change *change)
 	record(&entry);
 }
 
-/* The two tables of members are alike. */
+/* The two tables of members have the same layout. */
 static void
 record_member(const Change *change, CnapTable table)
 {
@@ -365,7 +376,7 @@ record_member(const Change *change, CnapTable table)
 	record(&entry);
 }
 
-/* The entry about the management of a workspace, if that changed. */
+/* Record the change of a workspace's management, if there is one. */
 static void
 record_management(const Change *change)
 {
@@ -386,7 +397,7 @@ record_management(const Change *change)
 	if (after == NULL)
 	{
 		if (change->after == NULL)
-			return;				/* the entry about the deletion says it */
+			return;				/* covered by the entry about the deletion */
 		begin_entry(&entry, "management.revoke");
 		entry.organization = before;
 		terms = change->before;
@@ -463,7 +474,7 @@ record_workspace(const Change *change)
 	record_management(change);
 }
 
-/* An access token is created, revoked, or deleted. */
+/* Record that an access token was created, revoked, or deleted. */
 static void
 record_access_token(const Change *change)
 {
@@ -489,9 +500,10 @@ uses_of(const Change *change, HeapTuple link)
 }
 
 /*
- * An install link is created, redeemed, revoked, or deleted.  The workspace
- * that it is redeemed for is not in its row, and whoever may read the entries
- * of that sees nothing of the link but its id.
+ * Record that an install link was created, redeemed, revoked, or deleted.  Its
+ * row does not contain the workspace that it is redeemed for, so that comes
+ * from the current act.  The entry about a redemption can be read by the
+ * workspace's side as well, so it contains nothing of the link but its id.
  */
 static void
 record_install_link(const Change *change)
@@ -528,8 +540,9 @@ record_install_link(const Change *change)
 }
 
 /*
- * An invitation is created, sent again, accepted, declined, revoked, or
- * deleted.  The log outlives people, so the address is not in it.
+ * Record that an invitation was created, sent again, accepted, declined,
+ * revoked, or deleted.  The log is kept after a user has been forgotten, so it
+ * does not contain the e-mail address.
  */
 static void
 record_invitation(const Change *change)
@@ -571,9 +584,9 @@ record_invitation(const Change *change)
 }
 
 /*
- * cnap.record_change(): trigger, after the change of a row
+ * cnap.record_change(): AFTER row trigger
  *
- * The memory is that of the trigger call.
+ * Everything is allocated in the memory context of the trigger call.
  */
 Datum
 cnap_record_change(PG_FUNCTION_ARGS)
@@ -625,10 +638,10 @@ cnap_record_change(PG_FUNCTION_ARGS)
 }
 
 /*
- * cnap.audit_log_before_write(): trigger, before UPDATE, DELETE or TRUNCATE
+ * cnap.audit_log_before_write(): BEFORE UPDATE, DELETE or TRUNCATE trigger
  *
- * A role to which somebody granted more than it should have still cannot
- * rewrite history.
+ * Keeps a role from rewriting history even if it has been granted privileges
+ * on the log.
  */
 Datum
 cnap_audit_log_before_write(PG_FUNCTION_ARGS)

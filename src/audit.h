@@ -16,42 +16,42 @@
 #include "permission.h"
 
 /*
- * An act: who does something, with what right.  Filled in by authorize.h, and
- * good for the function call that it was made in.
+ * An act: who does something, and by which right.  Filled in by the functions
+ * of authorize.h, and valid during the function call that it was made in.
  */
 typedef struct CnapAct
 {
 	CnapActor	actor;
-	CnapRole	role;			/* in the organization that is acted on */
-	CnapWays	ways;			/* into the workspace that is acted on */
-	const char *path;			/* by which right, for people to read */
+	CnapRole	role;			/* in the organization acted on */
+	CnapWays	ways;			/* into the workspace acted on */
+	const char *path;			/* by which right, in human-readable form */
 	bool		as_manager;		/* through the organization in "manager" */
 	pg_uuid_t	manager;
-	const pg_uuid_t *workspace; /* that is acted on, or a null pointer */
+	const pg_uuid_t *workspace; /* the workspace acted on, or NULL */
 } CnapAct;
 
 /*
- * CnapExecute() for a statement that changes something: the triggers that it
- * fires record the changes as done by that act.
+ * Like CnapExecute(), for a statement that changes something.  The triggers
+ * that it fires record the changes as part of the act.
  */
 extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
 							 Datum *values, const char *nulls);
 
 /*
- * The same for a row that the act was decided on.  Raises 40001
- * (serialization_failure) where the transaction's snapshot does not have it.
+ * Likewise, for a row that the authorization was based on.  Raises 40001
+ * (serialization_failure) if the transaction's snapshot does not see it.
  */
 extern void CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 								Datum *values, const char *nulls);
 
 /*
- * Records what is no change of a row.  detail is the inside of a JSON object,
- * and subject may be a null pointer.
+ * Record an event that is not a change of a row. detail is the inside of a
+ * JSON object, and subject may be NULL.
  */
 extern void CnapRecord(const CnapAct *act, const char *action, text *subject,
 					   const char *detail);
 
-/* JSON's form of a moment, which does not depend on settings. */
+/* The JSON representation of a timestamp, which does not depend on settings. */
 extern char *CnapJsonMoment(TimestampTz moment);
 
 #endif							/* CNAP_AUDIT_H */

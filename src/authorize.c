@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * authorize.c
- *	  The decision that stands at the start of each public function.
+ *	  Authorization checks at the start of the public functions.
  *
- * What is looked at is read with fresh snapshots (lookup.c).  A function that
- * changes something locks the row of the organization or workspace first, and
- * decides then: so all changes of one organization, and of one workspace, come
- * one after the other, and none is decided on what another has just changed.
- * The actor is checked before the lock as well, so that somebody who may not
+ * Everything is read with fresh snapshots (lookup.c).  A function that changes
+ * something first locks the row of the organization or workspace, and decides
+ * after that: so the changes to one organization, and to one workspace, are
+ * serialized, and none is decided on data that another one is changing.  The
+ * actor is also checked before the lock is taken, so that a user who cannot
  * even see an object cannot hold a lock on it.
  *
- * An object that does not exist, and one that the actor may not see, give the
+ * A nonexistent object and one that the actor is not allowed to see raise the
  * same error.
  *
  *-------------------------------------------------------------------------
@@ -51,8 +51,9 @@ CnapEndedAlready(const char *what)
 }
 
 /*
- * Locks the row of an object; true if there is one.  In REPEATABLE READ and
- * above it may be hidden from the statement, and not from the decision before.
+ * Lock the row of an object, and return whether there is one.  In REPEATABLE
+ * READ and above, the statement may not see a row that the preceding check has
+ * seen.
  */
 static bool
 lock_row(CnapStatement *statement, const pg_uuid_t *id)
@@ -150,7 +151,10 @@ CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 	}
 }
 
-/* Says that the actor acts through the organization that manages the workspace. */
+/*
+ * Record that the actor acts through the organization that manages the
+ * workspace.
+ */
 static void
 act_as_manager(const CnapAccess *access, CnapAct *act)
 {
@@ -162,8 +166,8 @@ act_as_manager(const CnapAccess *access, CnapAct *act)
 }
 
 /*
- * Finds the actor's ways into a workspace, at this moment and with one
- * snapshot.  The system has the owner's.
+ * Find the actor's current ways into a workspace, using one snapshot.  The
+ * system has those of the owner.
  */
 static CnapAccess
 find_access(const pg_uuid_t *id, CnapAct *act)
@@ -189,7 +193,7 @@ check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 
 	CnapRequirePermission(act->ways, permission);
 
-	/* The path is the highest of the actor's own ways that allow it. */
+	/* The path names the highest of the actor's own ways that allow it. */
 	if (act->actor.user == NULL)
 		act->path = CNAP_AS_SYSTEM;
 	else if (allowing & ~CNAP_WAYS_MANAGED)
@@ -215,8 +219,8 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 }
 
 /*
- * Whoever may manage the delegation revokes it; the managing organization's
- * side may release the workspace.
+ * A user with manage_delegation can revoke the delegation; owners and admins
+ * of the managing organization can release the workspace.
  */
 static void
 check_revocation(const pg_uuid_t *id, CnapAct *act)

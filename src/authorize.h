@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * authorize.h
- *	  The decision that stands at the start of each public function.
+ *	  Authorization checks at the start of the public functions.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,10 +10,10 @@
 
 #include "audit.h"
 
-/* The path of what the system does. */
+/* The path of acts of the system. */
 #define CNAP_AS_SYSTEM "as the system"
 
-/* Whether the object's row is locked against other changes of it. */
+/* Should the object's row be locked against other changes? */
 typedef enum CnapLock
 {
 	CNAP_READ,
@@ -21,9 +21,9 @@ typedef enum CnapLock
 } CnapLock;
 
 /*
- * Each fills in the act, or raises 28000 without a current user, 42704 where
- * the object does not exist or the actor may not know of it, 42501 where the
- * actor's role is too low.  The system may do everything.
+ * Each of these fills in the act, or raises 28000 if there is no current user,
+ * 42704 if the object does not exist or the actor cannot see it, 42501 if the
+ * actor's role is too low.  The system is allowed to do everything.
  */
 extern void CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 									  CnapLock lock, CnapAct *act);
@@ -32,20 +32,21 @@ extern void CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permissio
 extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
 
 /*
- * Whoever creates something owns it, unless the system names somebody else.
- * Returns the owner; argno is an argument that may be null.
+ * The creator of an object owns it, unless the system names another user.
+ * Returns the owner; argument argno may be null.
  */
 extern text *CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act);
 
 /*
- * The act of a role whose right to it is that of executing the function, with or
- * without a current user.
+ * Fills in the act of a role that needs no right other than EXECUTE on the
+ * function, with or without a current user.
  */
 extern void CnapActByPrivilege(CnapAct *act);
 
 /*
- * Return the rows of a query about one object, whose parameters are the
- * function's arguments, the object first, to an actor who may see them.
+ * Check that the actor is allowed to read from an object, and return the rows
+ * of a query about it.  The query's parameters are the function's arguments,
+ * of which the first is the object.
  */
 extern Datum CnapOrganizationRows(FunctionCallInfo fcinfo, CnapOrganizationAct what,
 								  CnapStatement *query);
@@ -53,33 +54,36 @@ extern Datum CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permissio
 							   CnapStatement *query);
 
 /*
- * Returns the rows of a query about the current user, whose only parameter that
- * is.  Raises 28000 without one, also for the system.
+ * Returns the rows of a query about the current user, who is its only
+ * parameter.  Raises 28000 if there is none, even for the system.
  */
 extern Datum CnapCurrentUserRows(FunctionCallInfo fcinfo, CnapStatement *query);
 
-/* Whether the actor may know of it at all. */
+/* Is the actor allowed to see the object at all? */
 extern bool CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id);
 extern bool CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id);
 
 /*
- * Locks the object's row against other changes, if there is one.  Raises 40001
- * (serialization_failure) where the transaction's snapshot does not have it.
+ * Lock the object's row against other changes, if it exists.  Raise 40001
+ * (serialization_failure) if the transaction's snapshot does not see it.
  */
 extern void CnapHoldOrganization(const pg_uuid_t *id);
 extern void CnapHoldWorkspace(const pg_uuid_t *id);
 
-/* Locks an organization's row against other changes; false: there is none. */
+/* Lock an organization's row against other changes; false if there is none. */
 extern bool CnapLockOrganization(const pg_uuid_t *id);
 
-/* Keeps an organization from being deleted; false: there is none. */
+/* Keep an organization from being deleted; false if there is none. */
 extern bool CnapKeepOrganization(const pg_uuid_t *id);
 
 /* Raise 42704 (undefined_object). */
 extern void CnapNoOrganization(const pg_uuid_t *id);
 extern void CnapNoWorkspace(const pg_uuid_t *id);
 
-/* Raises 55000 (object_not_in_prerequisite_state) for a token, a link ... */
+/*
+ * Raise 55000 (object_not_in_prerequisite_state) for a token, link or
+ * invitation.
+ */
 extern void CnapEndedAlready(const char *what);
 
 #endif							/* CNAP_AUTHORIZE_H */

@@ -4,24 +4,26 @@
  *	  A session's cache of access decisions.
  *
  * A decision is what the tables say about one user and one workspace: the
- * user's ways in.  It is found by index lookups (lookup.c) and kept in a hash
- * table.  A user for whom many lookups were needed gets the whole set of
- * workspaces loaded; from then on a workspace that is not in the table is one
- * that the user cannot reach, and costs no lookup.
+ * user's ways into it.  It is made by index lookups (lookup.c) and kept in a
+ * hash table.  Once a user has needed many lookups, the user's whole set of
+ * workspaces is loaded; from then on, a workspace that is not in the table is
+ * known to be unreachable for the user, without a lookup.
  *
- * What is kept is stamped with the number of events (epoch.h) of the moment
- * before its snapshot was taken.  An event with a higher number, which may have
- * come while it was read, makes it void if it is a change or concerns the user.
- * The creation of a workspace makes sets incomplete, and nothing else: that a
- * workspace does not exist is not kept.  Void entries are overwritten when the
- * same question comes again, or go with the table.
+ * Everything kept is stamped with the number of events (epoch.h) just before
+ * its snapshot was taken.  An event with a higher number, which may have
+ * arrived while it was being read, invalidates it if the event is a general
+ * change or concerns the user.  The creation of a workspace makes sets
+ * incomplete, and does nothing else, since the nonexistence of a workspace is
+ * never cached.  Stale entries are overwritten when the same check is made
+ * again, or freed together with the table.
  *
- * Every question first absorbs the invalidation messages that are waiting.  A
- * prepared statement that is executed again inside a transaction takes no new
- * lock, so nothing else would.
+ * Every check first processes pending invalidation messages.  We cannot rely
+ * on that having happened when locks were taken, because re-executing a
+ * prepared statement within a transaction acquires no new locks.
  *
- * The memory is one context below TopMemoryContext.  Before it would grow past
- * cnap.cache_size, all of it is given back, and the cache begins again.
+ * All memory is in one context below TopMemoryContext.  When something does
+ * not fit into cnap.cache_size any more, the cache is emptied and starts
+ * afresh.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,24 +47,25 @@
 PG_FUNCTION_INFO_V1(cnap_cache_stats);
 
 /*
- * A user's set is loaded once FIRST_LOAD lookups were needed, at the cost of
- * reading at most LOAD_ROWS rows for each lookup so far.  Where that does not
- * suffice, the next attempt comes after twice as many lookups.  So the loading
- * costs a constant factor of what the lookups cost, however large the set is.
+ * A user's set is loaded once FIRST_LOAD lookups have been needed, reading at
+ * most LOAD_ROWS rows for each lookup so far.  If that is not enough, the next
+ * attempt is made after twice as many lookups.  So the cost of loading is
+ * limited to a constant factor of the cost of the lookups, however large the
+ * set is.
  */
 #define FIRST_LOAD 8
 #define LOAD_ROWS 8
 
-/* In place of a number of rows: the set does not fit into the cache. */
+/* Special value of at_least: the set does not fit into the cache. */
 #define TOO_LARGE PG_INT32_MAX
 
 struct CnapUser
 {
-	uint32		number;			/* in decisions; its lowest part is the channel */
-	uint64		serial;			/* never used again */
+	uint32		number;			/* in decisions; the low bits are the channel */
+	uint64		serial;			/* never reused */
 	int			id_len;
 	uint32		stamp;			/* of the fields below */
-	uint32		lookups;		/* needed in this epoch */
+	uint32		lookups;		/* needed since the last change */
 	uint32		load_at;		/* number of lookups at which to load the set */
 	bool		loaded;			/* the set is complete */
 	int			set_size;
@@ -74,7 +77,7 @@ struct CnapUser
 
 typedef struct UserKey
 {
-	const char *id;				/* in an entry: of its user */
+	const char *id;				/* in an entry, points into its user */
 	int			len;
 	uint32		hash;
 } UserKey;
@@ -107,7 +110,7 @@ equal_users(UserKey a, UserKey b)
 
 static int	cache_size;			/* setting, in kB */
 
-/* Everything that follows is emptied together. */
+/* All of the following is reset together, by empty_cache(). */
 static MemoryContext cache_context = NULL;
 static MemoryContext user_context = NULL;	/* below it: users and their sets */
 static CnapDecisions *decisions = NULL;
@@ -116,12 +119,15 @@ static uint32 next_user = 0;
 static CnapUser *current_user_entry = NULL;
 static CnapUser *last_user = NULL;
 
-static uint64 last_serial = 0;	/* of users; not emptied */
+static uint64 last_serial = 0;	/* of users; never reset */
 
-/* There is no room left; not done at once, since a user may be in use. */
+/*
+ * Empty the cache at the next check.  This cannot be done at once, since a
+ * CnapUser may be in use.
+ */
 static bool empty_cache_next = false;
 
-/* Of this session, for cnap_cache_stats(). */
+/* Statistics of this session, for cnap_cache_stats(). */
 static struct
 {
 	int64		hits;
@@ -154,7 +160,7 @@ empty_cache(void)
 	empty_cache_next = false;
 }
 
-/* Whether there is room for more decisions and other bytes. */
+/* Is there room for that many more decisions and other bytes? */
 static bool
 has_room(uint64 more, Size bytes)
 {
@@ -162,7 +168,10 @@ has_room(uint64 more, Size bytes)
 		CnapDecisionsGrowth(decisions, more) + bytes <= (Size) cache_size * 1024;
 }
 
-/* Gives room, with the next question, to something that fits into an empty cache. */
+/*
+ * Make room, as of the next check, for something that fits into an empty
+ * cache.
+ */
 static void
 run_out_of_room(void)
 {
@@ -180,13 +189,16 @@ assign_cache_size(int newval, void *extra)
 
 /* ---- users ---- */
 
-/* Absorbs what other sessions have changed, and makes the cache usable. */
+/* Process pending invalidation messages, and make the cache usable. */
 static inline void
 begin_question(void)
 {
 	AcceptInvalidationMessages();
 
-	/* Stamps are short; what arrives during a question must fit as well. */
+	/*
+	 * Stamps have few bits, which must also suffice for the events that arrive
+	 * during a check.
+	 */
 	if (unlikely(decisions == NULL || empty_cache_next ||
 				 CnapCurrentEpoch.events >= CNAP_MAX_STAMP / 2))
 		empty_cache();
@@ -241,7 +253,7 @@ CnapGetCurrentCachedUser(void)
 	begin_question();
 	if (unlikely(current_user_entry == NULL || !CnapIdentityIsFixed))
 	{
-		/* If that has become another one, there is no entry left. */
+		/* If the user has changed, this resets current_user_entry. */
 		const char *id = CnapCurrentUser();
 
 		if (id == NULL)
@@ -266,7 +278,10 @@ CnapCurrentUserChanged(void)
 
 /* ---- decisions ---- */
 
-/* The last event that made what was known about a user of that number void. */
+/*
+ * The last event that invalidated what was known about the user with that
+ * number.
+ */
 static inline uint32
 last_change(uint32 number)
 {
@@ -274,7 +289,7 @@ last_change(uint32 number)
 			   CnapCurrentEpoch.user[number % CNAP_USER_CHANNELS]);
 }
 
-/* Whether the user's set can be relied on for what is not in it. */
+/* Is the user's set complete, so that absence from it means no access? */
 static inline bool
 is_complete(const CnapUser *user)
 {
@@ -282,7 +297,7 @@ is_complete(const CnapUser *user)
 		user->stamp >= CnapCurrentEpoch.workspace;
 }
 
-/* A decision that is good, or a null pointer. */
+/* Find a decision that is still valid, or return NULL. */
 static inline CnapDecision *
 find_decision(const CnapUser *user, const pg_uuid_t *workspace)
 {
@@ -294,8 +309,9 @@ find_decision(const CnapUser *user, const pg_uuid_t *workspace)
 }
 
 /*
- * Keeps a decision that was read at the stamp; there is room.  If something
- * changed while it was read, the stamp makes it void from the beginning.
+ * Keep a decision that was read as of the stamp; the caller has checked that
+ * there is room.  If something changed while it was being read, its stamp
+ * makes it invalid from the start.
  */
 static void
 keep_decision(const CnapUser *user, const pg_uuid_t *workspace,
@@ -316,9 +332,9 @@ user_text(const CnapUser *user)
 }
 
 /*
- * Brings the user's own account of lookups up to date.  After a change it
- * begins anew.  A set that a new workspace has made incomplete is loaded again
- * as soon as that costs no more than the lookups in place of it.
+ * Bring the user's own count of lookups up to date.  After a change it starts
+ * from zero.  A set that a new workspace has made incomplete is reloaded as
+ * soon as that costs no more than the lookups that were made in its place.
  */
 static void
 refresh_user(CnapUser *user)
@@ -341,8 +357,8 @@ refresh_user(CnapUser *user)
 }
 
 /*
- * Loads the user's set, unless that takes reading more than max_rows rows, or
- * more room than there is.  Returns whether the set is complete now.
+ * Load the user's set, unless that requires reading more than max_rows rows,
+ * or more memory than is available.  Returns whether the set is complete now.
  */
 static bool
 load_set(CnapUser *user, uint64 max_rows)
@@ -393,7 +409,7 @@ load_set(CnapUser *user, uint64 max_rows)
 	return is_complete(user);
 }
 
-/* Finds the user's ways into a workspace where the cache does not say. */
+/* Find the user's ways into a workspace that the cache does not know about. */
 static CnapWays
 look_up(CnapUser *user, const pg_uuid_t *workspace)
 {

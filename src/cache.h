@@ -10,41 +10,42 @@
 
 #include "lookup.h"
 
-/* A user that the session has asked about; opaque. */
+/* A user that the session has checked access for; opaque. */
 typedef struct CnapUser CnapUser;
 
 extern void CnapCacheInit(void);
 
 /*
- * The user with that id, or the current user; a null pointer where there is no
- * current user, or the id is none.  Good for one call of the functions below.
- * Getting it also absorbs what other sessions have changed.
+ * Get the user with that id, or the current user.  The result is NULL if the
+ * id is not a valid user id, or there is no current user.  It is good for one
+ * call of the functions below.  This also processes pending invalidation
+ * messages.
  */
 extern CnapUser *CnapGetCachedUser(const char *id, int len);
 extern CnapUser *CnapGetCurrentCachedUser(void);
 
-/* A number that no other user in this session has, or has had. */
+/* A number that is unique among all users that this session ever knew. */
 extern uint64 CnapUserSerial(const CnapUser *user);
 
-/* The current user has become another one. */
+/* To be called when the current user may have changed. */
 extern void CnapCurrentUserChanged(void);
 
-/* Whether any of the user's ways into the workspace is among those allowed. */
+/* Is any of the user's ways into the workspace among those allowed? */
 extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed);
 
-/* All of the user's ways into the workspace, at this moment. */
+/* All of the user's current ways into the workspace. */
 extern CnapWays CnapAllWays(CnapUser *user, const pg_uuid_t *workspace);
 
 /*
- * The ids of the workspaces into which the user has any of the ways, sorted,
- * allocated in the caller's context.
+ * The sorted ids of the workspaces into which the user has any of the allowed
+ * ways, palloc'd in the caller's context.
  */
 extern pg_uuid_t *CnapReachable(CnapUser *user, CnapWays allowed, int *count);
 
 /*
- * How many workspaces there are ways into for the user, if that is known or can
- * be found out by reading max_rows rows; else -1.  Not more precise than what
- * an estimate needs: ways that have ended are counted.
+ * The number of workspaces that the user has ways into, if that is known or
+ * can be determined by reading max_rows rows; otherwise -1.  This is only as
+ * precise as an estimate needs to be: ways that have ended are counted.
  */
 extern int	CnapReachSize(CnapUser *user, int max_rows);
 

@@ -1,28 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * claims.c
- *	  The current user as a gateway's claims say it.
+ *	  The current user according to a gateway's claims.
  *
- * PostgREST and PostGraphile check a JSON web token themselves, and put its
- * claims into a setting of a name of their own, such as request.jwt.claims.
- * The administrator can let that setting say who is asking: cnap.claims_setting
- * names it, and cnap.claims_key the member of the JSON object in it that is the
- * user's id.  Without a key, the setting itself is the id.
+ * PostgREST and PostGraphile verify a JSON web token themselves, and store its
+ * claims in a setting such as request.jwt.claims.  The administrator can have
+ * the current user taken from that setting: cnap.claims_setting is its name,
+ * and cnap.claims_key the key in its JSON object whose value is the user's id.
+ * If no key is given, the whole setting is the id.
  *
- * Hazard: anybody who can execute any SQL can set such a setting to anything.
- * Claims are for databases that only the gateway reaches, and are off by
- * default.
+ * Hazard: anybody who can execute arbitrary SQL can set such a setting to any
+ * value.  Claims are meant for databases that only the gateway can connect to,
+ * and are off by default.
  *
- * Whatever is wrong with the claims, there is no current user then, and never
- * an error: they are read in the middle of policies.  The parser of PostgreSQL
- * reports malformed JSON without an error, except where it is nested so deeply
- * that the stack runs out, and, up to version 15, where the escape of a character
- * stands for one that the database's encoding does not have.  So what could have
- * either is not parsed.
+ * Invalid claims mean that there is no current user, but never raise an error,
+ * since they are read while policies are evaluated.  PostgreSQL's JSON parser
+ * reports malformed input without an error, with two exceptions: input that is
+ * nested so deeply that the stack depth limit is exceeded, and, up to version
+ * 15, Unicode escapes of characters that the database encoding does not have.
+ * So input that may contain either is not parsed.
  *
- * What the claims said last is kept, in TopMemoryContext, together with their
- * text.  The setting is looked up for each question, since nothing tells of its
- * changes, and parsed where the text differs.
+ * The result of the last parse is kept, in TopMemoryContext, together with the
+ * text that was parsed.  We get no notice of changes of the setting, so it is
+ * looked up for each check, and parsed again if its text differs.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,24 +38,24 @@
 #include "identity.h"
 #include "validate.h"
 
-/* Objects and arrays that claims may consist of. */
+/* Maximum number of objects and arrays in claims. */
 #define MAX_CONTAINERS 1000
 
 static char *claims_setting = NULL;
 static char *claims_key = NULL;
 
-static char *known_claims = NULL;	/* null: none yet */
-static char known_user[CNAP_MAX_USER_ID + 1];	/* empty: nobody */
+static char *known_claims = NULL;	/* NULL if none yet */
+static char known_user[CNAP_MAX_USER_ID + 1];	/* empty if nobody */
 
-/* What the parser has come to. */
+/* State of the parser's semantic actions. */
 typedef struct Search
 {
 	JsonLexContext *lex;
-	bool		at_key;			/* the value that comes next is that of the key */
+	bool		at_key;			/* next value is that of the key */
 	char		user[CNAP_MAX_USER_ID + 1];
 } Search;
 
-/* Takes over a user's id; if it cannot be one, there is no user. */
+/* Copy a value to user; if it is not a valid user id, there is no user. */
 static void
 take_user(char *user, const char *value)
 {
@@ -67,7 +67,10 @@ take_user(char *user, const char *value)
 		strlcpy(user, value, CNAP_MAX_USER_ID + 1);
 }
 
-/* The name of an object's member.  Of members with the same name, the last counts. */
+/*
+ * Start of an object field.  If a key occurs more than once, the last one
+ * counts.
+ */
 static CnapJsonResult
 member_begins(void *state, char *name, bool isnull)
 {
@@ -86,7 +89,7 @@ container_begins(void *state)
 	CnapJsonContinue();
 }
 
-/* A string, or a number as it is written; nothing else is a user's id. */
+/* A string can be a user id, and so can a number, as it is written. */
 static CnapJsonResult
 scalar(void *state, char *token, JsonTokenType type)
 {
@@ -98,7 +101,7 @@ scalar(void *state, char *token, JsonTokenType type)
 	CnapJsonContinue();
 }
 
-/* Finds the user's id in a JSON object; the memory is given back by the caller. */
+/* Find the user's id in a JSON object.  Memory is freed by the caller. */
 static void
 parse_claims(const char *claims, char *user)
 {
@@ -126,7 +129,7 @@ parse_claims(const char *claims, char *user)
 		strlcpy(user, search.user, sizeof(search.user));
 }
 
-/* Finds out who the user is by claims that have not been seen before. */
+/* Determine the user from claims that differ from the last ones. */
 static void
 read_claims(const char *claims)
 {

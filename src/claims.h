@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * claims.h
- *	  The current user as a gateway's claims say it.
+ *	  The current user according to a gateway's claims.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,13 +11,13 @@
 extern void CnapClaimsInit(void);
 
 /*
- * The user that the claims name, or a null pointer where they name none, are
- * malformed, or where claims are not turned on; the argument says whether they
- * are.  The string is good until the next call.
+ * The user that the claims name, or NULL if they name none, are malformed, or
+ * are not turned on; *turned_on says whether they are.  The string is valid
+ * until the next call.
  */
 extern const char *CnapClaimsUser(bool *turned_on);
 
-/* Whether CnapClaimsUser() has just seen claims, whatever they said. */
+/* Did the last call of CnapClaimsUser() see any claims, valid or not? */
 extern bool CnapClaimsGiven(void);
 
 #endif							/* CNAP_CLAIMS_H */

@@ -3,14 +3,14 @@
  * cnap_org.c
  *	  Entry point of the library.
  *
- * The extension puts multi-tenant access control into the database: who may
- * reach a workspace is derived from the tables of the schema "cnap" at the
- * moment of the question, and enforced by row-level security.  README.md in
+ * The extension implements multi-tenant access control inside the database:
+ * who can reach a workspace is derived from the tables of the schema "cnap" at
+ * the time of each check, and enforced by row-level security.  README.md in
  * this directory explains how the parts work together.
  *
- * The library needs no shared memory and works when it is loaded by the first
- * call of a function; session_preload_libraries is advised, so that the
- * settings exist from the start of a session.
+ * The library needs no shared memory, and can be loaded by the first call of
+ * one of its functions.  Listing it in session_preload_libraries is
+ * recommended, so that its settings exist from the start of a session.
  *
  *-------------------------------------------------------------------------
  */

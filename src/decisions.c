@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * decisions.c
- *	  The hash table of access decisions: what makes it and lets it grow.
+ *	  The hash table of access decisions: creation and growth.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 
 #define MIN_SLOTS 256
 
-/* The table doubles when this part of its slots is taken. */
+/* The table is doubled when this fraction of its slots is in use. */
 #define MAX_FILL 0.8
 
 #define SLOT_SPACE (sizeof(uint16) + sizeof(CnapDecision))
@@ -91,7 +91,7 @@ CnapDecisionsInsert(CnapDecisions *table, const pg_uuid_t *workspace, uint32 use
 	return &table->slots[slot];
 }
 
-/* While the table grows, the former one is still there. */
+/* While the table is being enlarged, its former slots are still allocated. */
 Size
 CnapDecisionsGrowth(const CnapDecisions *table, uint64 more)
 {

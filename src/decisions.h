@@ -4,14 +4,13 @@
  *	  The hash table of access decisions.
  *
  * Open addressing with linear probing (Knuth, The Art of Computer Programming,
- * volume 3, section 6.4, algorithm L).  Beside the entries stands an array with
- * a tag of 16 bits of each entry's hash.  A search goes through the tags, and
- * touches an entry only where the tag is the same.  That matters for what is
- * not in the table, which is what a scan over other tenants' rows asks for most
- * of the time: its search ends in one or two cache lines of tags, also in a
- * table that is rather full.
+ * volume 3, section 6.4, algorithm L).  An array beside the entries holds 16
+ * bits of each entry's hash as a tag.  A search goes through the tags, and
+ * touches an entry only if its tag matches.  That makes unsuccessful searches
+ * cheap, which prevail when a scan checks the rows of other tenants: they
+ * touch one or two cache lines of tags, even in a rather full table.
  *
- * Nothing is ever removed; the memory goes with its context.
+ * Entries are never removed; the memory is freed together with its context.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,10 +28,10 @@ typedef struct CnapDecision
 	uint32		user;
 	uint32		stamp:27;		/* CnapCurrentEpoch.events before it was read */
 	uint32		ways:5;			/* CnapWays */
-	TimestampTz managed_until;	/* DT_NOEND: without end */
+	TimestampTz managed_until;	/* DT_NOEND if unlimited */
 } CnapDecision;
 
-/* The first stamp that does not fit. */
+/* The smallest stamp that does not fit. */
 #define CNAP_MAX_STAMP (1 << 27)
 
 typedef struct CnapDecisions
@@ -40,32 +39,32 @@ typedef struct CnapDecisions
 	MemoryContext context;
 	uint32		mask;			/* number of slots - 1 */
 	uint32		members;
-	uint16	   *tags;			/* 0: the slot is free */
+	uint16	   *tags;			/* 0 if the slot is free */
 	CnapDecision *slots;
 } CnapDecisions;
 
-/* All of the table's memory is allocated in the context. */
+/* Create an empty table.  All of its memory is allocated in the context. */
 extern CnapDecisions *CnapDecisionsCreate(MemoryContext context);
 
 /*
- * The entry of a workspace and a user, which is made, with the rest of it
- * undefined, if there is none.
+ * Find the entry of a workspace and a user.  If there is none, it is created,
+ * with its other fields undefined.
  */
 extern CnapDecision *CnapDecisionsInsert(CnapDecisions *table,
 										 const pg_uuid_t *workspace, uint32 user);
 
-/* Makes room for more entries at once. */
+/* Make room for that many more entries at once. */
 extern void CnapDecisionsReserve(CnapDecisions *table, uint64 more);
 
-/* How many bytes the table needs beside those it has, to take more entries. */
+/* The number of bytes that the table needs to allocate for more entries. */
 extern Size CnapDecisionsGrowth(const CnapDecisions *table, uint64 more);
 
-/* How many bytes a table of so many entries takes. */
+/* The number of bytes in a table with that many entries. */
 extern Size CnapDecisionsSpace(uint64 members);
 
 /*
- * A multiplicative hash.  Random ids would need no more than an xor, but
- * time-ordered and hand-made ones do.
+ * A multiplicative hash.  An xor would do for random ids, but not for
+ * time-ordered or hand-made ones.
  */
 static inline uint64
 CnapDecisionHash(const pg_uuid_t *workspace, uint32 user)
@@ -86,7 +85,7 @@ CnapDecisionTag(uint64 hash)
 }
 
 /*
- * The slot of a workspace and a user, or the free one where the search ended.
+ * The slot of a workspace and a user, or the free slot where the search ended.
  */
 static inline uint32
 CnapDecisionsSlot(const CnapDecisions *table, const pg_uuid_t *workspace,
@@ -110,7 +109,7 @@ CnapDecisionsSlot(const CnapDecisions *table, const pg_uuid_t *workspace,
 	return slot;
 }
 
-/* The entry of a workspace and a user, or a null pointer. */
+/* The entry of a workspace and a user, or NULL. */
 static inline CnapDecision *
 CnapDecisionsFind(const CnapDecisions *table, const pg_uuid_t *workspace, uint32 user)
 {

@@ -3,31 +3,34 @@
  * epoch.c
  *	  How a session learns that access data changed.
  *
- * PostgreSQL's shared invalidation messages carry the news.  Triggers on the
- * tables of members and workspaces send a relation cache invalidation for one
- * of some empty tables, the epochs; a callback counts them.  Nobody reads the
- * epochs, so their messages cost nobody a plan or a catalog lookup, which
- * messages about the data tables themselves would.
+ * This is built on PostgreSQL's shared invalidation messages.  Triggers on the
+ * tables of members, workspaces and access tokens send a relation cache
+ * invalidation for one of several empty tables, the epochs, and a callback
+ * counts them.  Nothing else uses the epochs, so their messages invalidate no
+ * plans and no catalog caches, as messages about the data tables themselves
+ * would.
  *
- * PostgreSQL sends the messages of a transaction after its changes have become
- * visible and before COMMIT returns; applies them to the own session at each
- * command's end; drops them, after applying them to the own session once more,
- * with a transaction or subtransaction that aborts; keeps them with a prepared
- * transaction; and replays them on a standby.
+ * PostgreSQL sends a transaction's messages after its changes have become
+ * visible and before COMMIT returns.  Within the session that made the
+ * changes, it also processes them at the end of each command, and once more if
+ * the transaction or subtransaction aborts, in which case they are not sent.
+ * It stores them with a prepared transaction, and replays them on a standby.
  *
- * There are three kinds of epochs, so that what is still true stays cached:
- * - access_epoch: anything may have changed; a workspace did.
- * - user_epoch_0 to user_epoch_15: the memberships of a user changed whose id
- *	 has that hash.
- * - workspace_epoch: a workspace was created.  What was found out about the
- *	 workspaces that existed stays as it is; a list of all workspaces of
- *	 somebody may be incomplete now.
+ * There are three kinds of epochs, so that decisions that are still valid stay
+ * cached:
+ * - access_epoch: anything may have changed, for example a workspace.
+ * - user_epoch_0 to user_epoch_15: a membership or access token changed of a
+ *	 user whose id has that hash.
+ * - workspace_epoch: a workspace was created.  Decisions about workspaces that
+ *	 existed before are still valid, but a user's set of workspaces may be
+ *	 incomplete now.
  *
- * One hazard is left.  A trigger that fires before ours can make this session
- * read rows of the command that is still running, and if that command then
- * fails, no message has been queued.  So whoever keeps what it read in a
- * transaction that has written something, says so, and the end of the
- * (sub)transaction, other than by commit, counts as a change.
+ * One hazard remains.  A trigger that fires before ours can make this session
+ * read rows written by the running command, and if that command then fails, no
+ * message has been queued.  So whoever caches something in a transaction that
+ * has a transaction id must call CnapEpochNoteLoad(), and if the transaction
+ * or one of its subtransactions then ends other than by commit, that counts as
+ * a change.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,7 +54,7 @@ PG_FUNCTION_INFO_V1(cnap_signal_workspace);
 
 CnapEpoch	CnapCurrentEpoch = {0};
 
-/* Something was kept that this transaction's own changes may show in. */
+/* Something was cached that may depend on this transaction's own changes. */
 static bool kept_uncommitted = false;
 
 static uint32
@@ -62,8 +65,9 @@ count_event(void)
 }
 
 /*
- * Relation cache callback.  It must not read catalogs, so it compares with the
- * OIDs that are known: whoever has cached anything has looked them up before.
+ * Relation cache callback.  It must not access catalogs, so it compares relid
+ * with the OIDs that are already known.  They have been looked up if anything
+ * has been cached.
  */
 static void
 epoch_invalidated(Datum arg, Oid relid)
@@ -153,7 +157,7 @@ CnapEpochInit(void)
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }
 
-/* cnap.signal_change(): trigger, after what may concern anybody */
+/* cnap.signal_change(): trigger, after a change that may concern any user */
 Datum
 cnap_signal_change(PG_FUNCTION_ARGS)
 {
@@ -173,7 +177,7 @@ cnap_signal_workspace(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* Queues the message about the user of a member's row. */
+/* Queue the message about the user of a row. */
 static void
 signal_user_of(TriggerData *trigdata, HeapTuple tuple)
 {
@@ -186,7 +190,7 @@ signal_user_of(TriggerData *trigdata, HeapTuple tuple)
 	CacheInvalidateRelcacheByRelid(CnapTableOid(CNAP_USER_EPOCH + channel));
 }
 
-/* cnap.signal_user(): row trigger, after a change of somebody's membership */
+/* cnap.signal_user(): row trigger, after a change of a membership or token */
 Datum
 cnap_signal_user(PG_FUNCTION_ARGS)
 {

@@ -9,43 +9,44 @@
 #define CNAP_EPOCH_H
 
 /*
- * Users share channels by the hash of their ids.  More of them would void less
- * that is still true, and cost more empty tables.
+ * Users are assigned to channels by the hash of their ids.  With more
+ * channels, fewer valid decisions would be invalidated, but more empty tables
+ * needed.
  */
 #define CNAP_USER_CHANNELS 16
 
 /*
- * What this session has been told of: events are counted, and for each kind the
- * number of the last one is kept.  What was read when so many events had been
- * counted is stamped with their number, and is good while no event that it
- * depends on has a higher one.
+ * The events that this session has been told of are counted, and for each kind
+ * we keep the number of its last event.  Cached data is stamped with the
+ * number of events counted before it was read, and is valid as long as no
+ * event that it depends on has a higher number.
  */
 typedef struct CnapEpoch
 {
 	uint32		events;
 	uint32		change;			/* anything may have changed */
-	uint32		user[CNAP_USER_CHANNELS];	/* memberships of users changed */
+	uint32		user[CNAP_USER_CHANNELS];	/* memberships changed */
 	uint32		workspace;		/* a workspace was created */
-	int64		changes;		/* of the session, but for creations */
-	uint64		total;			/* events of the session */
+	int64		changes;		/* in this session, except creations */
+	uint64		total;			/* events in this session */
 } CnapEpoch;
 
 extern CnapEpoch CnapCurrentEpoch;
 
 extern void CnapEpochInit(void);
 
-/* The channel of a user. */
+/* The channel of the user with that id. */
 extern int	CnapUserChannel(const char *id, int len);
 
-/* Says that all that was read so far is void. */
+/* Invalidate everything that has been cached so far. */
 extern void CnapEpochAdvance(void);
 
-/* Counts from the beginning again, for somebody who has kept nothing. */
+/* Restart the count of events, after everything cached has been discarded. */
 extern void CnapEpochRestart(void);
 
 /*
- * Says that something is about to be kept that may rest on what this
- * transaction has changed, and not yet committed.
+ * To be called before caching something that may depend on uncommitted changes
+ * of the current transaction.
  */
 extern void CnapEpochNoteLoad(void);
 

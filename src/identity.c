@@ -1,33 +1,34 @@
 /*-------------------------------------------------------------------------
  *
  * identity.c
- *	  Who is asking.
+ *	  Who the current user is.
  *
- * There are three sources, and the first that says something decides:
- * 1. The access token that cnap_authenticate() has signed the session in with
- *	 (access_token.c).  Once it is revoked or has expired, there is no current
- *	 user, whatever the other sources say.
- * 2. The setting cnap.user_id.  Only a superuser, or a role that was given SET
- *	 on the parameter, can set it.
+ * There are three sources, in order of precedence:
+ * 1. The access token that the session was signed in with by
+ *	 cnap_authenticate() (access_token.c).  Once it is revoked or has expired,
+ *	 there is no current user, whatever the other sources say.
+ * 2. The setting cnap.user_id.  Only superusers, and roles with the SET
+ *	 privilege on the parameter, can set it.
  * 3. The claims of a gateway, where a superuser has turned that on (claims.c).
  *
- * The token is kept as a setting as well, cnap.session_token, which holds its
- * id and which cnap_authenticate() alone can set.  So PostgreSQL's own machinery
- * ends either with its transaction, undoes it with its savepoint, and carries it
+ * The id of the token is kept in a setting as well, cnap.session_token, which
+ * only cnap_authenticate() can set.  So GUC resets both settings at the end of
+ * the transaction, restores them on rollback to a savepoint, and copies them
  * to parallel workers; it also checks who sets cnap.user_id, and applies ALTER
  * ROLE ... SET at login.
  *
  * Hazard: before the library is loaded, anybody can set a placeholder of that
- * name.  When the library defines the setting, PostgreSQL checks the right of
- * whoever set the placeholder and throws a forged value away.  So nothing but
- * this file may read the identity: current_setting() in a session that has not
- * loaded the library would return the forgery.
+ * name.  When the library defines the setting, PostgreSQL checks the privilege
+ * of the role that set the placeholder, and discards a forged value.  So
+ * nothing but this file may read the identity: current_setting() in a session
+ * that has not loaded the library would return the forged value.
  *
- * The system is a superuser without a current user.  Both the role that calls
- * and the role of the session must be superusers: a SECURITY DEFINER function
- * that belongs to a superuser must not make its callers the system, nor must
- * somebody else's code that a superuser runs under that somebody's name
- * (a trigger's owner, an index expression, a SECURITY DEFINER function).
+ * The system is a superuser without a current user.  Both the current role
+ * (GetUserId()) and the outer one (GetOuterUserId()) must be superusers, and
+ * there must be no security-restricted operation: a SECURITY DEFINER function
+ * owned by a superuser must not make its callers the system, nor must code
+ * that a superuser executes under another role's name (SECURITY DEFINER
+ * functions, index expressions).
  *
  *-------------------------------------------------------------------------
  */
@@ -48,22 +49,23 @@
 #include "validate.h"
 
 static char *user_id_setting = NULL;
-static char *session_token = NULL;	/* the id of an access token */
+static char *session_token = NULL;	/* id of an access token */
 
-/* cnap_authenticate() is setting cnap.session_token. */
+/* Is cnap_authenticate() setting cnap.session_token? */
 static bool signing_in = false;
 
 /*
- * The current user cannot change without an assignment to one of our settings.
- * False after any assignment, until somebody asks.
+ * True if the current user cannot change without an assignment to one of our
+ * settings.  Any assignment resets it, until CnapCurrentUser() is called.
  */
 bool		CnapIdentityIsFixed = false;
 
 PG_FUNCTION_INFO_V1(cnap_current_user);
 
 /*
- * check_hook of cnap.user_id: empty, or a user id.  GUC_DISALLOW_IN_FILE stops
- * ALTER SYSTEM alone, and that only while the setting is defined.
+ * check_hook of cnap.user_id: empty, or a valid user id.  We reject
+ * configuration files here because GUC_DISALLOW_IN_FILE only prevents ALTER
+ * SYSTEM, and that only once the setting is defined.
  */
 static bool
 check_user_id(char **newval, void **extra, GucSource source)
@@ -91,8 +93,8 @@ check_user_id(char **newval, void **extra, GucSource source)
 }
 
 /*
- * check_hook of cnap.session_token.  A parallel worker takes over what its
- * leader has.
+ * check_hook of cnap.session_token.  A parallel worker must accept the value
+ * of its leader.
  */
 static bool
 check_session_token(char **newval, void **extra, GucSource source)
@@ -106,7 +108,7 @@ check_session_token(char **newval, void **extra, GucSource source)
 	return false;
 }
 
-/* assign_hook of both */
+/* assign_hook of both settings */
 static void
 assign_identity(const char *newval, void *extra)
 {
@@ -192,8 +194,9 @@ CnapInvalidToken(void)
 }
 
 /*
- * Whether, in the absence of a current user, the caller is the system.  A token
- * that has ended, and claims that name nobody, do not make anybody that.
+ * Is the caller the system, given that there is no current user?  Not if the
+ * session is signed in with a token that has ended, or there are claims that
+ * name no user.
  */
 static bool
 is_system(void)

@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * lookup.c
- *	  What the tables say now about a user, a workspace, an organization.
+ *	  Lookups of the current contents of the tables.
  *
  * All reads are index scans with a fresh catalog snapshot.  Such a snapshot
- * sees everything that is committed at the moment of the lookup, whatever the
- * isolation level, and what the own transaction did up to the current command:
- * the semantics of PostgreSQL's own GRANT and REVOKE.  An active snapshot would
- * go on granting access to a revoked member for as long as a REPEATABLE READ
- * transaction lasts.  One decision is read with one snapshot, so that it never
- * sees half of another transaction.
+ * sees everything committed by the time of the lookup, whatever the isolation
+ * level, and the changes of the current transaction up to the current command,
+ * which are the semantics of PostgreSQL's own GRANT and REVOKE.  With the
+ * active snapshot, a member removed meanwhile would keep access until the end
+ * of a REPEATABLE READ transaction.  Everything that a decision is based on is
+ * read with the same snapshot, so that it never sees half of another
+ * transaction.
  *
- * Direct scans need no rights on the tables, and do not depend on the
+ * Direct scans require no privileges on the tables, and do not depend on the
  * caller's planner settings or search path.
  *
  *-------------------------------------------------------------------------
@@ -31,7 +32,9 @@
 #include "lookup.h"
 #include "relations.h"
 
-/* A scan of one of our tables by equality on its leading columns. */
+/*
+ * A scan of one of our tables by equality on the leading columns of an index.
+ */
 typedef struct Lookup
 {
 	Relation	rel;
@@ -54,8 +57,8 @@ key_text(ScanKey key, AttrNumber attno, text *value)
 }
 
 /*
- * Takes the snapshot of a decision that is put together from several lookups.
- * Our tables have no system cache, so PostgreSQL takes a new one each time.
+ * Take the snapshot for a decision that is based on several lookups.  Our
+ * tables have no syscache, so GetCatalogSnapshot() takes a new one each time.
  */
 static Snapshot
 begin_snapshot(void)
@@ -63,7 +66,7 @@ begin_snapshot(void)
 	return RegisterSnapshot(GetCatalogSnapshot(CnapTableOid(CNAP_WORKSPACE)));
 }
 
-/* A null snapshot stands for a fresh one. */
+/* A NULL snapshot stands for a fresh one. */
 static void
 begin_lookup(Lookup *lookup, CnapTable table, Snapshot snapshot, int nkeys, ScanKey keys)
 {
@@ -74,7 +77,7 @@ begin_lookup(Lookup *lookup, CnapTable table, Snapshot snapshot, int nkeys, Scan
 									  snapshot, nkeys, keys);
 }
 
-/* The same, for the one row that a key finds, if there is one. */
+/* Likewise, and fetch the row that matches the key, if there is one. */
 static HeapTuple
 begin_row(Lookup *lookup, CnapTable table, ScanKey key)
 {
@@ -95,7 +98,7 @@ column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno, bool *isnull)
 	return heap_getattr(tuple, attno, RelationGetDescr(lookup->rel), isnull);
 }
 
-/* A role in one of the two tables of members, or CNAP_ROLE_NONE. */
+/* The user's role in one of the two tables of members, or CNAP_ROLE_NONE. */
 static CnapRole
 member_role(CnapTable table, Snapshot snapshot, const pg_uuid_t *id, text *user)
 {
@@ -120,7 +123,7 @@ member_role(CnapTable table, Snapshot snapshot, const pg_uuid_t *id, text *user)
 	return role;
 }
 
-/* Whether an organization exists. */
+/* Does the organization exist? */
 bool
 CnapOrganizationExists(const pg_uuid_t *organization)
 {
@@ -134,7 +137,7 @@ CnapOrganizationExists(const pg_uuid_t *organization)
 	return found;
 }
 
-/* Whether there is any organization. */
+/* Is there any organization? */
 bool
 CnapAnyOrganization(void)
 {
@@ -147,7 +150,7 @@ CnapAnyOrganization(void)
 	return found;
 }
 
-/* Whether an organization has an owner. */
+/* Does the organization have an owner? */
 bool
 CnapHasOwner(const pg_uuid_t *organization)
 {
@@ -185,8 +188,8 @@ CnapDirectRole(const pg_uuid_t *workspace, text *user)
 }
 
 /*
- * Fetches what decides about a workspace with a snapshot.  The owner stays in
- * the tuple's buffer, which the lookup holds.
+ * Fetch the fields of a workspace that access depends on.  The owner points
+ * into the tuple, so it is valid until end_lookup().
  */
 static bool
 fetch_workspace(Lookup *lookup, CnapWorkspace *workspace)
@@ -213,7 +216,10 @@ fetch_workspace(Lookup *lookup, CnapWorkspace *workspace)
 	return true;
 }
 
-/* Fetches what decides about a workspace.  False: there is none of that id. */
+/*
+ * Fetch the fields of a workspace that access depends on; false if there is no
+ * workspace with that id.
+ */
 bool
 CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace)
 {
@@ -231,9 +237,9 @@ CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace)
 }
 
 /*
- * All ways of a user into a workspace: three index lookups at most.  The owner
- * has every permission, so nothing else is looked up for the owner.  A managed
- * way that has ended already is left out.
+ * Find all ways of a user into a workspace, with at most three index lookups.
+ * The owner has every permission, so nothing else is looked up for the owner.
+ * A managed way that has ended already is omitted.
  */
 CnapAccess
 CnapFindAccess(text *user, const pg_uuid_t *workspace)
@@ -274,7 +280,7 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace)
 	return access;
 }
 
-/* Whether an organization manages the workspace at this moment. */
+/* Is the workspace managed by an organization at this moment? */
 bool
 CnapManagedNow(const CnapWorkspace *workspace)
 {
@@ -282,8 +288,8 @@ CnapManagedNow(const CnapWorkspace *workspace)
 }
 
 /*
- * Whether a row of any table but the audit log names the user.  Not each of the
- * columns has an index.
+ * Does any row name the user, except in the audit log?  Some of the columns
+ * have no index, and are searched by a sequential scan.
  */
 bool
 CnapIsNamed(text *user)
@@ -318,7 +324,7 @@ CnapIsNamed(text *user)
 	return found;
 }
 
-/* A column with the moment at which something ends; null stands for never. */
+/* Get the time at which something ends from a column; null means never. */
 static TimestampTz
 end_column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno)
 {
@@ -328,7 +334,10 @@ end_column(const Lookup *lookup, HeapTuple tuple, AttrNumber attno)
 	return isnull ? DT_NOEND : DatumGetTimestampTz(value);
 }
 
-/* What tokens belong to has its id, and the token's hash, in the same columns. */
+/*
+ * The three tables of tokens have the id and the token's hash in the same
+ * columns.
+ */
 StaticAssertDecl(Anum_install_link_id == Anum_access_token_id &&
 				 Anum_invitation_id == Anum_access_token_id &&
 				 Anum_install_link_token_hash == Anum_access_token_token_hash &&
@@ -348,7 +357,7 @@ begin_token_row(Lookup *lookup, CnapTable table, CnapTokenKey by)
 	return begin_row(lookup, table, &key);
 }
 
-/* Fetches the access token that a key finds.  False: there is none. */
+/* Fetch the access token with that key; false if there is none. */
 bool
 CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token)
 {
@@ -376,8 +385,8 @@ CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token)
 }
 
 /*
- * When an access token was used last; DT_NOBEGIN: never.  False: nobody keeps
- * account of that.
+ * Find out when an access token was last used; DT_NOBEGIN means never.
+ * Returns false if there is no row to record that in.
  */
 bool
 CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
@@ -402,7 +411,7 @@ CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
 	return found;
 }
 
-/* Fetches the install link that a key finds.  False: there is none. */
+/* Fetch the install link with that key; false if there is none. */
 bool
 CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link)
 {
@@ -444,7 +453,7 @@ CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link)
 	return found;
 }
 
-/* Fetches the invitation that a key finds.  False: there is none. */
+/* Fetch the invitation with that key; false if there is none. */
 bool
 CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation)
 {
@@ -479,11 +488,11 @@ CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation)
 	return found;
 }
 
-/* What CnapFindReach() is collecting. */
+/* State of CnapFindReach(). */
 typedef struct ReachList
 {
 	Snapshot	snapshot;
-	uint64		rows_left;		/* to read, before it gives up */
+	uint64		rows_left;		/* to read before giving up */
 	int			count;
 	int			allocated;
 	CnapReach  *items;
@@ -506,7 +515,10 @@ append_reach(ReachList *list, const pg_uuid_t *workspace, CnapWays ways, Timesta
 	item->managed_until = until;
 }
 
-/* The next row of a lookup; false, too, once enough rows have been read. */
+/*
+ * Fetch the next row of a lookup; false if there is none, or if too many rows
+ * have been read.
+ */
 static bool
 next_row(ReachList *list, Lookup *lookup, HeapTuple *tuple)
 {
@@ -517,7 +529,7 @@ next_row(ReachList *list, Lookup *lookup, HeapTuple *tuple)
 	return true;
 }
 
-/* The workspaces that the user owns. */
+/* Collect the workspaces that the user owns. */
 static void
 collect_owned(ReachList *list, text *user)
 {
@@ -537,7 +549,7 @@ collect_owned(ReachList *list, text *user)
 	end_lookup(&lookup);
 }
 
-/* The workspaces that the user is a direct member of. */
+/* Collect the workspaces that the user is a direct member of. */
 static void
 collect_direct(ReachList *list, text *user)
 {
@@ -559,7 +571,10 @@ collect_direct(ReachList *list, text *user)
 	end_lookup(&lookup);
 }
 
-/* The workspaces that an organization manages, without a check of the time. */
+/*
+ * Collect the workspaces that an organization manages, disregarding
+ * managed_until.
+ */
 static void
 collect_managed(ReachList *list, const pg_uuid_t *organization)
 {
@@ -583,7 +598,7 @@ collect_managed(ReachList *list, const pg_uuid_t *organization)
 	end_lookup(&lookup);
 }
 
-/* The workspaces that the user reaches through organizations. */
+/* Collect the workspaces that the user reaches through organizations. */
 static void
 collect_through_organizations(ReachList *list, text *user)
 {
@@ -612,12 +627,12 @@ collect_through_organizations(ReachList *list, text *user)
 #include "lib/sort_template.h"
 
 /*
- * All workspaces that there are ways into for a user, sorted, each once, with
- * all the ways.  Managed ways that have ended are among them: the time is
- * compared at each use.
+ * Find all workspaces that the user has ways into, sorted and without
+ * duplicates, with all of those ways.  Managed ways that have ended are
+ * included, because the time is checked at each use.
  *
- * Gives up when that would take reading more than max_rows rows, and returns a
- * null pointer.  Otherwise the result is allocated in the caller's context.
+ * Gives up and returns NULL if that would require reading more than max_rows
+ * rows.  Otherwise the result is palloc'd in the caller's context.
  */
 CnapReach *
 CnapFindReach(text *user, uint64 max_rows, int *count)
@@ -625,7 +640,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count)
 	ReachList	list;
 	int			distinct = 0;
 
-	/* Of what is left, one stands for "there was one row too many". */
+	/* Reaching zero means that there were too many rows. */
 	list.rows_left = max_rows + 1;
 	list.count = 0;
 	list.allocated = 16;
@@ -653,7 +668,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count)
 			list.items[distinct++] = *item;
 		else
 		{
-			/* Only the managed way, of which there is one, has an end. */
+			/* Only the managed way has an end, and there is at most one. */
 			last->ways |= item->ways;
 			last->managed_until = Min(last->managed_until, item->managed_until);
 		}
@@ -662,7 +677,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count)
 	return list.items;
 }
 
-/* Whether two user ids are the same. */
+/* Are two user ids the same? */
 bool
 CnapTextEqual(const text *a, const text *b)
 {

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * lookup.h
- *	  What the tables say now about a user, a workspace, an organization.
+ *	  Lookups of the current contents of the tables.
  *
- * User ids are passed as text without a terminating zero, as everywhere in
- * PostgreSQL.  What is returned is allocated in the caller's memory context.
+ * User ids are passed as values of type text.  Results are palloc'd in the
+ * caller's memory context.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,32 +17,32 @@
 
 #include "permission.h"
 
-/* What decides about a workspace. */
+/* The fields of a workspace that access depends on. */
 typedef struct CnapWorkspace
 {
 	text	   *owner;
 	bool		managed;		/* the next three say by whom and how */
 	pg_uuid_t	managed_by;
 	CnapRole	managed_role;
-	TimestampTz managed_until;	/* DT_NOEND: without end */
+	TimestampTz managed_until;	/* DT_NOEND if unlimited */
 } CnapWorkspace;
 
 /*
- * A user's ways into a workspace.  The managed ways hold until a moment that
- * is compared with the clock at each use: CnapWaysNow().
+ * A user's ways into a workspace.  The managed ways end at managed_until,
+ * which CnapWaysNow() compares with the clock at each use.
  */
 typedef struct CnapAccess
 {
 	CnapWays	ways;
-	TimestampTz managed_until;	/* DT_NOEND: without end */
-	bool		exists;			/* there is such a workspace */
+	TimestampTz managed_until;	/* DT_NOEND if unlimited */
+	bool		exists;			/* the workspace exists */
 
-	/* Of the managed ways: the organization, and the user's role in it. */
+	/* For managed ways, the organization and the user's role in it. */
 	pg_uuid_t	manager;
 	CnapRole	manager_role;
 } CnapAccess;
 
-/* A user's ways into one of all the workspaces that there are ways into. */
+/* One of the workspaces that a user has ways into, with those ways. */
 typedef struct CnapReach
 {
 	pg_uuid_t	workspace;
@@ -50,42 +50,48 @@ typedef struct CnapReach
 	CnapWays	ways;
 } CnapReach;
 
-/* Who an access token signs in. */
+/* An access token, and the user it signs in. */
 typedef struct CnapAccessToken
 {
 	pg_uuid_t	id;
 	text	   *user;
-	TimestampTz expires_at;		/* DT_NOEND: without end */
+	TimestampTz expires_at;		/* DT_NOEND if unlimited */
 	bool		revoked;
 } CnapAccessToken;
 
-/* On which terms an install link lets its organization manage a workspace. */
+/*
+ * An install link, and the terms on which it lets its organization manage a
+ * workspace.
+ */
 typedef struct CnapInstallLink
 {
 	pg_uuid_t	id;
 	pg_uuid_t	organization;
 	CnapRole	role;
-	Interval   *duration;		/* a null pointer: without end */
+	Interval   *duration;		/* NULL if unlimited */
 	bool		revoked;
 	bool		valid;			/* neither revoked, nor expired, nor used up */
 } CnapInstallLink;
 
-/* An invitation, and who could make it. */
+/* An invitation, and who made it. */
 typedef struct CnapInvitation
 {
 	pg_uuid_t	id;
 	bool		to_organization;	/* rather than to a workspace */
-	pg_uuid_t	object;			/* that organization or workspace */
+	pg_uuid_t	object;			/* the organization or workspace */
 	CnapRole	role;
-	text	   *inviter;		/* a null pointer: the system */
+	text	   *inviter;		/* NULL if the system */
 	bool		ended;			/* accepted, declined or revoked */
-	bool		valid;			/* neither that, nor expired */
+	bool		valid;			/* neither ended nor expired */
 } CnapInvitation;
 
-/* What a token belongs to is found by its own id, or by the hash of the token. */
+/*
+ * Access tokens, install links and invitations are found either by their id or
+ * by the hash of the token.
+ */
 typedef struct CnapTokenKey
 {
-	const pg_uuid_t *id;		/* a null pointer: by the hash */
+	const pg_uuid_t *id;		/* NULL to search by the hash */
 	Datum		hash;
 } CnapTokenKey;
 
@@ -116,14 +122,16 @@ extern bool CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation);
 extern bool CnapIsNamed(text *user);
 extern bool CnapManagedNow(const CnapWorkspace *workspace);
 
-/* Whether what ends then, or with DT_NOEND never, has not ended yet. */
+/*
+ * Is something that ends at that time, or never if DT_NOEND, still in effect?
+ */
 static inline bool
 CnapHoldsUntil(TimestampTz end)
 {
 	return likely(end == DT_NOEND) || end > GetCurrentTimestamp();
 }
 
-/* The ways that hold at this moment, by the clock. */
+/* Those of the ways that have not ended by now. */
 static inline CnapWays
 CnapWaysNow(CnapWays ways, TimestampTz managed_until)
 {

@@ -3,9 +3,9 @@
  * permission.c
  *	  Who may do what: the two matrices, and nothing else.
  *
- * Every function of the extension that decides whether somebody may do
- * something asks here.  The matrices are those of the README, line by line; a
- * rule is changed by changing its line.
+ * Every decision of the extension about whether somebody is allowed to do
+ * something is made here.  The matrices are those of the README, line by line;
+ * to change a rule, change its line.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,7 @@ static const char *const role_names[] = {
 #define yes true
 #define no false
 
-/* On an organization, by the person's role in it. */
+/* What a person can do with an organization, by their role in it. */
 static const struct
 {
 	bool		owner;
@@ -47,9 +47,9 @@ static const struct
 	 ((manager_member) ? CNAP_WAY_MANAGER_MEMBER : 0))
 
 /*
- * On a workspace, by the way in which the person reaches it: as its owner, as
- * a direct admin or member, through managed_by while managed_role is 'admin',
- * and while that is 'member'.
+ * What a person can do with a workspace, by the way in which they reach it: as
+ * its owner, as a direct admin or member, through managed_by while
+ * managed_role is 'admin', and while that is 'member'.
  */
 static const struct
 {
@@ -86,7 +86,7 @@ CnapPermissionName(CnapPermission permission)
 	return workspace_matrix[permission].name;
 }
 
-/* The ways of which any one allows the permission. */
+/* The ways that allow the permission, each on its own. */
 CnapWays
 CnapWaysThatAllow(CnapPermission permission)
 {
@@ -106,7 +106,7 @@ CnapWaysRole(CnapWays ways)
 	return CNAP_ROLE_NONE;
 }
 
-/* The way of a direct member with that role; none for no role. */
+/* The way of a direct member with that role; none for CNAP_ROLE_NONE. */
 CnapWays
 CnapWayOfMember(CnapRole role)
 {
@@ -121,7 +121,7 @@ CnapWayOfMember(CnapRole role)
 	}
 }
 
-/* The way of a managing organization's members, capped at that role. */
+/* The way of members of a managing organization, capped at that role. */
 CnapWays
 CnapWayOfManager(CnapRole role)
 {
@@ -144,7 +144,7 @@ role_required(CnapRole role)
 			 errmsg("%s role required", CnapRoleName(role))));
 }
 
-/* Refuses ways of which none allows the permission. */
+/* Raise an error if none of the ways allows the permission. */
 void
 CnapRequirePermission(CnapWays ways, CnapPermission permission)
 {
@@ -153,7 +153,7 @@ CnapRequirePermission(CnapWays ways, CnapPermission permission)
 					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
 }
 
-/* Whether a role in an organization allows the act. */
+/* Does a role in an organization allow the act? */
 bool
 CnapOrganizationAllows(CnapRole role, CnapOrganizationAct act)
 {
@@ -170,7 +170,7 @@ CnapOrganizationAllows(CnapRole role, CnapOrganizationAct act)
 	}
 }
 
-/* Refuses a role in an organization that does not allow the act. */
+/* Raise an error if a role in an organization does not allow the act. */
 void
 CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct act)
 {

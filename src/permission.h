@@ -48,8 +48,8 @@ typedef enum CnapOrganizationAct
 #define CNAP_ORGANIZATION_ACTS (CNAP_ORGANIZATION_DELETE + 1)
 
 /*
- * The ways in which a person reaches a workspace, as a set of bits.  A person
- * with several ways holds the union of what they allow.
+ * The ways in which a person reaches a workspace, as a bit set.  A person with
+ * several ways has the union of the permissions that they give.
  */
 typedef uint8 CnapWays;
 
@@ -64,21 +64,21 @@ typedef uint8 CnapWays;
 extern const char *CnapRoleName(CnapRole role);
 extern const char *CnapPermissionName(CnapPermission permission);
 
-/* The sets of ways that allow a permission, and that give a role. */
+/* Conversions between ways, permissions and roles. */
 extern CnapWays CnapWaysThatAllow(CnapPermission permission);
 extern CnapRole CnapWaysRole(CnapWays ways);
 extern CnapWays CnapWayOfMember(CnapRole role);
 extern CnapWays CnapWayOfManager(CnapRole role);
 
 /*
- * The two that refuse raise 42501 (insufficient_privilege) with the lowest
- * role that would do: "admin role required" or "owner role required".
+ * CnapRequireXXX() raise 42501 (insufficient_privilege) and name the lowest
+ * role that would suffice: "admin role required" or "owner role required".
  */
 extern void CnapRequirePermission(CnapWays ways, CnapPermission permission);
 extern void CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct act);
 extern bool CnapOrganizationAllows(CnapRole role, CnapOrganizationAct act);
 
-/* What it takes to add, invite or remove somebody with a role. */
+/* What is required to add, invite or remove somebody with that role. */
 extern CnapOrganizationAct CnapOrganizationActOnRole(CnapRole role);
 extern CnapPermission CnapPermissionOnRole(CnapRole role);
 
