@@ -3,8 +3,8 @@
  * arguments.c
  *	  The arguments of public functions.
  *
- * Public functions are not strict, so that a null is refused with a message
- * that names the argument, rather than answered with a null that nobody reads.
+ * Public functions are not strict, so that a null argument raises an error
+ * that names it, rather than returning a null that nobody looks at.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +32,7 @@ CnapRequiredArg(FunctionCallInfo fcinfo, int argno, const char *argname)
 	return PG_GETARG_DATUM(argno);
 }
 
-/* A text argument, or a null pointer for null. */
+/* A text argument, or NULL if it is null. */
 text *
 CnapOptionalText(FunctionCallInfo fcinfo, int argno)
 {
@@ -155,7 +155,7 @@ CnapRequiredUuid(FunctionCallInfo fcinfo, int argno, const char *argname)
 	return DatumGetUUIDP(CnapRequiredArg(fcinfo, argno, argname));
 }
 
-/* An argument of type cnap.role, not above the highest. */
+/* An argument of type cnap.role, which must not be above the highest. */
 CnapRole
 CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
 {
@@ -170,7 +170,7 @@ CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
 	return role;
 }
 
-/* A timestamptz argument at which something is to end, or null. */
+/* A timestamptz argument, the time at which something is to end, or null. */
 void
 CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname)
 {
@@ -190,7 +190,7 @@ CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno)
 				 errmsg("max_rows must not be negative")));
 }
 
-/* The first arguments, as parameters of a statement. */
+/* Get the first arguments as parameters of a statement. */
 void
 CnapArguments(FunctionCallInfo fcinfo, int nargs, Datum *values, char *nulls)
 {

@@ -14,9 +14,9 @@
 #include "permission.h"
 
 /*
- * Each returns the checked argument, or raises 22023
- * (invalid_parameter_value) with its name in the message.  "Required" refuses
- * null; "optional" returns a null pointer for it.
+ * Each of these returns the checked argument, or raises 22023
+ * (invalid_parameter_value) with a message that names it.  "Required" refuses
+ * null; "optional" returns NULL for it.
  */
 extern Datum CnapRequiredArg(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern const pg_uuid_t *CnapRequiredUuid(FunctionCallInfo fcinfo, int argno,
@@ -27,14 +27,14 @@ extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole hi
 extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
 
 /*
- * The hash of the token of an invitation or an install link, which begins with
- * that prefix; and the error for whatever is wrong with one.
+ * The hash of an invitation's or install link's token, which must begin with
+ * that prefix; and the error for anything that is wrong with a token.
  */
 extern Datum CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno,
 									const char *prefix);
 extern void CnapInvalidInvitation(void) pg_attribute_noreturn();
 
-/* Each raises 22023 for a value that is not of the format. */
+/* Each of these raises 22023 if the value does not have the format. */
 extern void CnapCheckLabel(const text *label);
 extern void CnapCheckSlug(const text *slug);
 extern void CnapCheckUrl(const text *url, const char *argname);
@@ -43,7 +43,7 @@ extern void CnapCheckMetadata(FunctionCallInfo fcinfo, int argno);
 extern void CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern void CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno);
 
-/* Copies the first arguments to the parameters of a statement. */
+/* Copy the first arguments to the parameters of a statement. */
 extern void CnapArguments(FunctionCallInfo fcinfo, int nargs, Datum *values, char *nulls);
 
 #endif							/* CNAP_ARGUMENTS_H */

@@ -3,16 +3,16 @@
  * execute.c
  *	  The SQL that public functions execute on the extension's tables.
  *
- * Ordinary roles have no rights on the tables.  A public function decides in
- * C, as its caller, whether the caller may do what it asks, and then executes
- * a fixed, parameterized statement as the owner of the tables, as referential
- * integrity triggers do.  The functions are not SECURITY DEFINER, because the
- * decision has to know who called.
+ * Ordinary roles have no privileges on the tables.  A public function checks
+ * in C, running as its caller, whether the caller is allowed to do what it
+ * asks for, and then executes a fixed, parameterized statement as the owner of
+ * the tables, as referential integrity triggers do.  The functions are not
+ * SECURITY DEFINER, because the check has to know the caller.
  *
- * Hazard: a function that gets here must have a fixed search_path in its CREATE
- * FUNCTION, unless its statements qualify every name and operator.
+ * Hazard: an SQL function that calls this must have a SET search_path clause,
+ * unless its statements qualify all names and operators.
  *
- * Plans are kept for the life of the session, in SPI's own memory.
+ * Plans are kept for the lifetime of the session, by SPI_keepplan().
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +27,7 @@
 #include "execute.h"
 #include "relations.h"
 
-/* What to restore after a statement was executed as the owner. */
+/* State to restore after executing a statement as the owner. */
 typedef struct Caller
 {
 	Oid			userid;
@@ -35,8 +35,8 @@ typedef struct Caller
 } Caller;
 
 /*
- * Connects to SPI and becomes the owner.  An error that ends the statement in
- * between also restores the caller, in the transaction machinery.
+ * Connect to SPI and switch to the owner.  If the statement fails, abort
+ * processing of the (sub)transaction restores the caller's user id.
  */
 static void
 begin_as_owner(CnapStatement *statement, Caller *caller)
@@ -70,7 +70,7 @@ end_as_owner(int result, const Caller *caller)
 	SPI_finish();
 }
 
-/* Executes a statement; returns how many rows it touched or found. */
+/* Execute a statement; returns the number of rows processed. */
 uint64
 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
 {
@@ -86,8 +86,8 @@ CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
- * Executes a query; returns the first column of the first row in text form, or a
- * null pointer where that is null or there is none.
+ * Execute a query; returns the first column of the first row in text form, or
+ * NULL if that is null or there are no rows.
  */
 char *
 CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls)
@@ -108,8 +108,8 @@ CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
- * Returns the rows of a query as the result of a set-returning function.  They
- * go straight into the function's tuplestore, which spills to disk.
+ * Return the rows of a query as the result of a set-returning function.  They
+ * are put directly into the function's tuplestore, which can spill to disk.
  */
 Datum
 CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,

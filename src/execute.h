@@ -14,21 +14,23 @@
 #define CNAP_MAX_PARAMS 10
 
 /*
- * A statement, its parameters' types, and the plan once it was made.  All
- * types are built in, so that the plan outlives a DROP EXTENSION: values of
- * our enums travel as text, and the statement casts them.
+ * A statement, its parameter types, and its plan once it has been prepared.
+ * All types are built-in ones, so that the plan survives DROP EXTENSION and
+ * re-creation: values of our enums are passed as text, and cast in the
+ * statement.
  */
 typedef struct CnapStatement
 {
 	const char *sql;
 	int			nparams;
 	Oid			types[CNAP_MAX_PARAMS];
-	SPIPlanPtr	plan;			/* kept for the life of the session */
+	SPIPlanPtr	plan;			/* kept for the lifetime of the session */
 } CnapStatement;
 
 /*
- * Each executes a statement as the owner of the tables.  A null pointer in
- * nulls means that no parameter is null; else it has 'n' for each that is.
+ * Each of these executes a statement as the owner of the tables.  If nulls is
+ * NULL, no parameter is null; otherwise it has 'n' for each one that is, as in
+ * SPI_execute_plan().
  */
 extern uint64 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls);
 extern char *CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls);
@@ -36,12 +38,13 @@ extern Datum CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
 							Datum *values, const char *nulls);
 
 /*
- * Raises 40001 (serialization_failure): decisions see what others have just
- * committed, and in REPEATABLE READ and above the statements do not.
+ * Raise 40001 (serialization_failure).  Authorization checks see changes that
+ * others have just committed, which in REPEATABLE READ and above the
+ * statements do not see.
  */
 extern void CnapSerializationFailure(void);
 
-/* A new id, for a row that a statement is about to insert. */
+/* Generate the id of a row that is about to be inserted. */
 extern Datum CnapNewUuid(void);
 
 #endif							/* CNAP_EXECUTE_H */

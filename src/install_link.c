@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * install_link.c
- *	  Install links: how a vendor and a customer who do not know each other
- *	  come together.
+ *	  Install links: how a vendor asks customers that it does not know for the
+ *	  management of their workspaces.
  *
- * An organization issues a link; whoever has its token sees who is asking, and
- * lets that organization manage a workspace of theirs, on the terms of the link.
- * The token gives nothing else, and nothing to the organization: the right to
- * redeem it is that of managing the workspace's delegation.
+ * An organization issues a link.  A user with its token can see which
+ * organization is asking, and let it manage one of their own workspaces on the
+ * terms of the link.  The token conveys no other right, and none to the
+ * organization: redeeming it takes the permission manage_delegation on the
+ * workspace.
  *
- * A use is counted by one conditional UPDATE, and the terms are read behind it,
- * when the row is locked.  So of two at the same moment on the last use, one
- * succeeds, and no other terms are granted than those that the use was counted
- * on.
+ * A use is counted by a single conditional UPDATE, and the terms are read
+ * after that, when the row is locked.  So only one of two concurrent attempts
+ * at the last use succeeds, and the terms granted are those of the row version
+ * in which the use was counted.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,7 +39,7 @@ PG_FUNCTION_INFO_V1(cnap_redeem_install_link);
 PG_FUNCTION_INFO_V1(cnap_install_links);
 PG_FUNCTION_INFO_V1(cnap_revoke_install_link);
 
-/* The install link that a token belongs to, if that is valid. */
+/* Find the install link of a token, and raise an error unless it is valid. */
 static CnapInstallLink
 required_link(FunctionCallInfo fcinfo, int argno)
 {
@@ -50,7 +51,7 @@ required_link(FunctionCallInfo fcinfo, int argno)
 	return link;
 }
 
-/* Checks max_uses and duration, which may be null. */
+/* Check max_uses and duration, which may be null. */
 static void
 check_terms(FunctionCallInfo fcinfo, int max_uses, int duration)
 {
@@ -106,9 +107,9 @@ cnap_create_install_link(PG_FUNCTION_ARGS)
 }
 
 /*
- * cnap_install_link(token) -> who is asking, and for what
+ * cnap_install_link(token) -> the organization that is asking, and the terms
  *
- * For whoever has the token, and an identity.
+ * For any current user who has the token, and for the system.
  */
 Datum
 cnap_install_link(PG_FUNCTION_ARGS)
@@ -127,8 +128,9 @@ cnap_install_link(PG_FUNCTION_ARGS)
 }
 
 /*
- * Counts a use of a link.  Another transaction may have ended it since it was
- * looked up; where it is still valid, the snapshot is too old to have it.
+ * Count a use of a link.  If the UPDATE finds no row, another transaction has
+ * ended the link since it was looked up, or else, if the link is still valid,
+ * the transaction's snapshot is too old to see it.
  */
 static void
 use_link(const CnapAct *act, CnapInstallLink *link)
@@ -174,7 +176,7 @@ cnap_redeem_install_link(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cnap_install_links(organization) -> its links, also those that have ended */
+/* cnap_install_links(organization) -> its links, including those that ended */
 Datum
 cnap_install_links(PG_FUNCTION_ARGS)
 {

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * invariant.c
- *	  What must hold whoever writes the tables.
+ *	  Triggers for rules that constraints cannot express.
  *
- * Triggers keep the rules that constraints cannot express.  They fire for the
- * public functions and for direct statements alike, and not for logical
- * replication's apply, whose rows were checked where they come from.
+ * The triggers fire for the public functions and for direct statements alike,
+ * but not in logical replication's apply workers, whose rows have been checked
+ * at their origin.
  *
- * The last owner: an organization that goes on existing keeps an owner.  Two
- * owners who step down at the same moment each see the other's row as it was,
- * so the rule first locks the organization's row, and then looks with a fresh
- * snapshot, which sees what the transaction it waited for has done, in every
- * isolation level.  The check comes after the statement, so one UPDATE can hand
- * ownership over, and a deleted organization takes its members with it.
+ * Every existing organization must have an owner.  Two owners who step down
+ * concurrently would each still see the other's row, so the trigger first
+ * locks the organization's row, and then searches for an owner with a fresh
+ * snapshot, which in every isolation level sees the changes of the transaction
+ * that it waited for.  The check is made after the statement, so that a single
+ * UPDATE can hand over the ownership, and so that an organization can be
+ * deleted with all its members.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,7 +42,7 @@ trigger_data(FunctionCallInfo fcinfo)
 	return (TriggerData *) fcinfo->context;
 }
 
-/* Whether an UPDATE changes a column. */
+/* Does the UPDATE change a column? */
 static bool
 changes(TriggerData *trigdata, AttrNumber attno)
 {
@@ -49,7 +50,10 @@ changes(TriggerData *trigdata, AttrNumber attno)
 							 trigdata->tg_trigtuple, trigdata->tg_newtuple, attno);
 }
 
-/* Refuses an UPDATE that changes one of the first columns: the row's identity. */
+/*
+ * Refuse an UPDATE that changes any of the first columns, which identify the
+ * row.
+ */
 static void
 keep_columns(TriggerData *trigdata, int count)
 {
@@ -66,7 +70,9 @@ keep_columns(TriggerData *trigdata, int count)
 	}
 }
 
-/* The new row of an UPDATE, with updated_at set if anything else changes. */
+/*
+ * Return the new row of an UPDATE, with updated_at set if any column changes.
+ */
 static HeapTuple
 touch(TriggerData *trigdata, HeapTuple tuple, AttrNumber updated_at)
 {
@@ -105,7 +111,7 @@ cnap_organization_before_write(PG_FUNCTION_ARGS)
 								 Anum_organization_updated_at));
 }
 
-/* The management of a workspace's row. */
+/* The management of a workspace, according to a version of its row. */
 typedef struct Management
 {
 	bool		managed;
@@ -134,9 +140,10 @@ get_management(HeapTuple tuple, TupleDesc desc)
 /*
  * cnap.workspace_before_write(): trigger, before INSERT or UPDATE of a workspace
  *
- * Keeps the columns of the management together: without a manager they are all
- * null, which is also what the deletion of the organization comes to; a new
- * management starts now, as 'admin' unless the row says otherwise.
+ * Keeps the columns about the management consistent: without a manager they
+ * are all null, as after the deletion of the organization sets managed_by to
+ * null; a new management starts now, and with the role 'admin' unless the row
+ * specifies another.
  */
 Datum
 cnap_workspace_before_write(PG_FUNCTION_ARGS)
@@ -203,8 +210,8 @@ cnap_workspace_before_write(PG_FUNCTION_ARGS)
 }
 
 /*
- * cnap.last_owner(): trigger, after an owner's row is deleted or demoted, and
- * after TRUNCATE of the members
+ * cnap.last_owner(): trigger, after an owner is deleted or demoted, and after
+ * TRUNCATE of the members
  */
 Datum
 cnap_last_owner(PG_FUNCTION_ARGS)

@@ -3,17 +3,19 @@
  * invitation.c
  *	  Invitations to organizations and to workspaces.
  *
- * Whoever has the token of an invitation may become a member, with the role
- * that it says.  There is no table of users, so the e-mail address is for the
- * application, which delivers the token there, and is not compared.
+ * Any user with the token of an invitation can become a member with the role
+ * that it specifies.  There is no table of users, so the e-mail address is
+ * only stored for the application, which delivers the token, and is not
+ * checked.
  *
- * An invitation is worth what its inviter could do: it holds as long as the
- * inviter might add that member, and falls with that.  Nothing has to be
- * cleaned up when somebody leaves; it is looked at when the token is presented.
+ * An invitation is valid only as long as its inviter would be allowed to add
+ * that member directly.  This is checked when the token is presented, so there
+ * is nothing to clean up when somebody leaves.
  *
- * Every change locks the row of the organization or workspace first, and then
- * looks at the invitation, as for changes of members.  So of two who accept the
- * same invitation, and of acceptance and revocation, one comes first.
+ * As with changes of members, every change first locks the row of the
+ * organization or workspace, and reads the invitation after that.  So two
+ * acceptances of the same invitation, or its acceptance and revocation, are
+ * serialized.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +41,7 @@ PG_FUNCTION_INFO_V1(cnap_workspace_invitations);
 PG_FUNCTION_INFO_V1(cnap_revoke_invitation);
 PG_FUNCTION_INFO_V1(cnap_resend_invitation);
 
-/* The path of what somebody does by having a token. */
+/* The path of acts whose right is a token. */
 #define BY_INVITATION "by an invitation"
 
 static CnapMembership *
@@ -124,8 +126,8 @@ cnap_workspace_invitations(PG_FUNCTION_ARGS)
 }
 
 /*
- * The invitation of the function's argument, for somebody who could make it
- * now, with the organization or workspace locked.
+ * Find the invitation named by the function's argument, check that the actor
+ * would be allowed to make it now, and lock the organization or workspace.
  */
 static CnapInvitation
 pending_invitation(FunctionCallInfo fcinfo, CnapAct *act)
@@ -151,7 +153,7 @@ pending_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 	return invitation;
 }
 
-/* Ends an invitation, whose organization or workspace is locked. */
+/* End an invitation, whose organization or workspace is locked. */
 static void
 end_invitation(const CnapAct *act, const CnapInvitation *invitation, const char *outcome)
 {
@@ -184,9 +186,9 @@ cnap_revoke_invitation(PG_FUNCTION_ARGS)
 /*
  * cnap_resend_invitation(invitation_id) -> text
  *
- * Also for one that has expired.  Whoever sends it again is its inviter from
- * then on.  An end that is so far off that adding to it may leave the range of
- * timestamps stays as it is.
+ * Works for expired invitations as well.  The actor becomes its inviter.  The
+ * expiry is left alone if it is so far in the future that extending it could
+ * exceed the range of timestamps.
  */
 Datum
 cnap_resend_invitation(PG_FUNCTION_ARGS)
@@ -214,7 +216,10 @@ cnap_resend_invitation(PG_FUNCTION_ARGS)
 
 /* ---- for those who are invited ---- */
 
-/* The invitation of a token, if it can be accepted at this moment. */
+/*
+ * Find the invitation of a token, and raise an error unless it can be accepted
+ * at this moment.
+ */
 static CnapInvitation
 valid_invitation(Datum hash)
 {
@@ -230,8 +235,8 @@ valid_invitation(Datum hash)
 }
 
 /*
- * The invitation of the token that is the function's argument, with the
- * organization or workspace locked.
+ * Find the invitation whose token is the function's argument, and lock the
+ * organization or workspace.
  */
 static CnapInvitation
 held_invitation(FunctionCallInfo fcinfo, CnapAct *act)
@@ -248,7 +253,7 @@ held_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 	return valid_invitation(hash);
 }
 
-/* cnap_invitation(token) -> who invites, and to what */
+/* cnap_invitation(token) -> who is inviting, and to what */
 Datum
 cnap_invitation(PG_FUNCTION_ARGS)
 {

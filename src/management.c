@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * management.c
- *	  Public functions by which an organization comes to manage a workspace,
- *	  and ceases to.
+ *	  Public functions to grant and revoke the management of a workspace.
  *
- * The grant is one row of the workspace; who has access through it is derived
- * at each check.  That a workspace has one manager at a time is kept by the
- * trigger on the table (invariant.c).
+ * The grant consists of some columns in the workspace's row; who has access
+ * through it is derived at each check.  A trigger on the table ensures that a
+ * workspace has only one manager at a time (invariant.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -39,9 +38,9 @@ CnapAuthorizeGrant(const pg_uuid_t *workspace, const pg_uuid_t *organization,
 }
 
 /*
- * Naming the organization that manages the workspace already changes the terms:
- * extends, shortens, raises or caps.  Terms that are in force already are an
- * error, as for any other thing that exists.
+ * If the organization manages the workspace already, this changes the terms:
+ * the role or the end.  Granting the terms that are already in force is an
+ * error, like creating an object that already exists.
  */
 void
 CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
@@ -95,7 +94,8 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 /*
  * cnap_revoke_management(workspace) -> void
  *
- * The owner revokes; the managing organization's owner or admin releases.
+ * The workspace's owner revokes; an owner or admin of the managing
+ * organization releases.
  */
 Datum
 cnap_revoke_management(PG_FUNCTION_ARGS)

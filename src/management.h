@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * management.h
- *	  Letting an organization manage a workspace.
+ *	  Granting an organization the management of a workspace.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,15 +11,15 @@
 #include "authorize.h"
 
 /*
- * Authorizes the actor to grant an organization the management of a workspace,
- * and locks both: the workspace's row, and before that the organization's
- * against deletion, in the order in which that deletion locks them.  False:
- * there is no such organization.
+ * Check that the actor is allowed to grant an organization the management of a
+ * workspace.  This locks the organization's row against deletion and then the
+ * workspace's row, which is the order in which that deletion locks them.
+ * Returns false if there is no such organization.
  */
 extern bool CnapAuthorizeGrant(const pg_uuid_t *workspace,
 							   const pg_uuid_t *organization, CnapAct *act);
 
-/* Grants it, until a time (DT_NOEND: without end), or changes the terms. */
+/* Grant the management, until a time or DT_NOEND, or change its terms. */
 extern void CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 								const pg_uuid_t *organization, CnapRole role,
 								TimestampTz until);

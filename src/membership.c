@@ -3,9 +3,9 @@
  * membership.c
  *	  Public functions about the members of organizations and workspaces.
  *
- * The two kinds of membership differ in their tables, in who may change them
- * (permission.c) and in their names; what is done is the same, and stands here
- * once.
+ * The two kinds of membership differ in their tables, their names and the
+ * permissions required to change them (permission.c), but are otherwise
+ * handled by the same code.
  *
  *-------------------------------------------------------------------------
  */
@@ -95,7 +95,7 @@ allows_on_workspace_role(const pg_uuid_t *id, text *user, CnapRole role)
 			CnapWaysThatAllow(CnapPermissionOnRole(role))) != 0;
 }
 
-/* The owner's role in a workspace stands in the workspace's own row. */
+/* A workspace's owner is stored in the workspace's own row. */
 static CnapRole
 workspace_role_of(const pg_uuid_t *id, text *user)
 {
@@ -143,8 +143,9 @@ not_a_member(const CnapMembership *kind, text *user)
 }
 
 /*
- * The role of somebody whose membership is to be changed or ended.  The owner
- * of a workspace is not one of its members: ownership is transferred.
+ * Get the role of a user whose membership is to be changed or ended.  The
+ * owner of a workspace has no row in workspace_member, so it is an error to
+ * name them: ownership has to be transferred.
  */
 static CnapRole
 target_role(const CnapMembership *kind, const pg_uuid_t *id, text *user)
@@ -211,7 +212,7 @@ set_role(FunctionCallInfo fcinfo, CnapMembership *kind)
 	Datum		values[3];
 
 	kind->authorize(id, &act);
-	/* To change any role takes what it takes to make an owner. */
+	/* Changing any role requires the right to add an owner. */
 	kind->require_on_role(&act, CNAP_ROLE_OWNER);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
 	role = CnapRequiredRole(fcinfo, 2, kind->highest);

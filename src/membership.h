@@ -12,23 +12,23 @@
 
 typedef struct CnapMembership
 {
-	const char *name;			/* also of the SQL functions' first argument */
-	CnapRole	highest;		/* role that a member can have */
+	const char *name;			/* also names the functions' first argument */
+	CnapRole	highest;		/* highest role that a member can have */
 	CnapRole	(*role_of) (const pg_uuid_t *id, text *user);
 
-	/* Whether the actor may know that there is such an object. */
+	/* Is the actor allowed to see the object? */
 	bool		(*sees) (const CnapActor *actor, const pg_uuid_t *id);
 
-	/* Locks the object, and raises the errors of authorize.h for who does not. */
+	/* Lock the object, or raise the errors of authorize.h. */
 	void		(*authorize) (const pg_uuid_t *id, CnapAct *act);
 
-	/* Refuses those who may not add, invite or remove somebody with that role. */
+	/* Check the right to add, invite or remove somebody with that role. */
 	void		(*require_on_role) (const CnapAct *act, CnapRole role);
 
-	/* Whether a user may. */
+	/* Does a user have that right? */
 	bool		(*allows_on_role) (const pg_uuid_t *id, text *user, CnapRole role);
 
-	/* Locks the object, for those who need no right on it. */
+	/* Lock the object, without checking any right. */
 	void		(*hold) (const pg_uuid_t *id);
 
 	CnapStatement add;
@@ -39,7 +39,7 @@ typedef struct CnapMembership
 extern CnapMembership CnapOrganizationMembership;
 extern CnapMembership CnapWorkspaceMembership;
 
-/* Adds a member.  Raises 23505 (unique_violation) for who is one already. */
+/* Add a member.  Raises 23505 (unique_violation) if the user already is one. */
 extern void CnapAddMember(const CnapAct *act, CnapMembership *kind,
 						  const pg_uuid_t *id, text *user, CnapRole role,
 						  text *added_by);

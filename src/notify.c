@@ -3,13 +3,13 @@
  * notify.c
  *	  Notifications of changes, on the channel "cnap".
  *
- * PostgreSQL refuses to PREPARE a transaction that has executed NOTIFY.  So
- * that access data can be changed in a prepared transaction, notifications are
- * collected here and handed to the server just before it commits; those of a
- * prepared transaction are dropped.
+ * PostgreSQL refuses to PREPARE a transaction that has executed NOTIFY.  To
+ * allow changing access data in a prepared transaction, notifications are
+ * collected here and queued just before the transaction commits; those of a
+ * prepared transaction are discarded.
  *
- * The list lives in TopTransactionContext.  What a subtransaction queued goes
- * with it when it aborts, and to its parent when it commits.
+ * The list lives in TopTransactionContext.  Notifications of a subtransaction
+ * are removed when it aborts, and passed to its parent when it commits.
  *
  *-------------------------------------------------------------------------
  */
@@ -65,7 +65,7 @@ at_transaction_end(XactEvent event, void *arg)
 			Async_Notify(CHANNEL, notification->payload);
 		}
 	}
-	/* The memory goes with the transaction. */
+	/* The memory is freed with TopTransactionContext. */
 	pending = NIL;
 }
 

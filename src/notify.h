@@ -10,7 +10,7 @@
 
 extern void CnapNotifyInit(void);
 
-/* Sends the payload when the transaction commits.  It is copied. */
+/* Send a copy of the payload when the transaction commits. */
 extern void CnapNotify(const char *payload);
 
 #endif							/* CNAP_NOTIFY_H */

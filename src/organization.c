@@ -24,7 +24,7 @@ PG_FUNCTION_INFO_V1(cnap_organization_members);
 PG_FUNCTION_INFO_V1(cnap_organization_workspaces);
 PG_FUNCTION_INFO_V1(cnap_organization_audit);
 
-/* Checks the texts that create and update have in common; '' means none. */
+/* Check the texts that create and update have in common; '' means none. */
 static void
 check_texts(const text *slug, const text *logo, const text *email)
 {
@@ -118,8 +118,8 @@ cnap_update_organization(PG_FUNCTION_ARGS)
  * cnap_delete_organization(organization) -> void
  *
  * The workspaces that it managed stay with their owners; the foreign key's
- * action takes the organization out of them.  They are locked beforehand, in
- * the order in which everybody does who locks several.
+ * action sets their managed_by to null.  They are locked beforehand, in the
+ * order of their ids, as everywhere, to avoid deadlocks.
  */
 Datum
 cnap_delete_organization(PG_FUNCTION_ARGS)

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * retention.c
- *	  What is not kept: people who are to be forgotten, and old audit entries.
+ *	  Removing users who are to be forgotten, and old audit entries.
  *
- * To forget a user concerns any number of organizations and workspaces, where
- * every other function concerns one.  It locks the organizations first and the
- * workspaces after them, each in the order of their ids, so that it waits for
- * no one who waits for it.  Two of its kind would still meet in the rows where
- * one person added the other, so they come one after the other.
+ * Forgetting a user involves any number of organizations and workspaces, while
+ * every other function involves just one.  To avoid deadlocks, it locks first
+ * the organizations and then the workspaces, each in the order of their ids.
+ * Two such calls could still deadlock on rows where one user added the other,
+ * so only one is executed at a time.
  *
- * What it changes is found by the user's id in each table, among what is locked,
- * to which nobody can join the user.  Where somebody did so elsewhere in the
- * meantime, or the transaction's snapshot is too old to see it, the transaction
- * fails, to be repeated.
+ * The rows to change are found by the user's id in each table, among the
+ * locked organizations and workspaces, to which nobody can add the user
+ * meanwhile.  If the user has been added elsewhere meanwhile, or the
+ * transaction's snapshot is too old to see a row, we raise a serialization
+ * failure.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,11 +42,11 @@ PG_FUNCTION_INFO_V1(cnap_prune_audit);
 
 /* ---- people ---- */
 
-/* The parameters that all statements below have. */
+/* The parameters of all statements below. */
 enum
 {
 	USER,
-	ORGANIZATIONS,				/* that are locked, as an array in text form */
+	ORGANIZATIONS,				/* the locked ones, as an array in text form */
 	WORKSPACES,
 	SUCCESSOR,
 	ACTOR,
@@ -55,7 +56,10 @@ enum
 #define FORGET(statement) \
 	{statement, PARAMETERS, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}}
 
-/* Locks what a query finds by the user's id; returns the array of the ids. */
+/*
+ * Lock the rows that a query finds by the user's id; returns an array of their
+ * ids.
+ */
 static Datum
 lock_rows(CnapStatement *query, Datum *values, const char *nulls)
 {
@@ -65,8 +69,9 @@ lock_rows(CnapStatement *query, Datum *values, const char *nulls)
 }
 
 /*
- * Locks all that rows about the user belong to, against other changes.  Where
- * that waits, a row is locked for what was found before, whatever it says then.
+ * Lock everything that rows about the user belong to against other changes.
+ * If that has to wait for a row, the row is locked because of what it
+ * contained before, even if that has changed.
  */
 static void
 lock_for_forgetting(Datum *values, char *nulls)
@@ -93,7 +98,7 @@ lock_for_forgetting(Datum *values, char *nulls)
 	nulls[WORKSPACES] = ' ';
 }
 
-/* Refuses to forget somebody who alone owns something. */
+/* Raise an error if the user is the sole owner of something. */
 static void
 refuse_sole_owner(Datum *values, const char *nulls)
 {
@@ -114,7 +119,7 @@ refuse_sole_owner(Datum *values, const char *nulls)
 				 errhint("Name a successor, or delete or hand over what they own first.")));
 }
 
-/* Makes the successor the owner of what the user alone owns. */
+/* Make the successor an owner of what the user is the sole owner of. */
 static CnapStatement hand_over[] = {
 	FORGET("INSERT INTO cnap.organization_member AS m (organization_id, user_id, role, added_by)"
 		   " SELECT p.id, $4, 'owner', nullif($5, $1) FROM cnap.list_sole_property($1) p"
@@ -127,7 +132,7 @@ static CnapStatement hand_over[] = {
 		   " WHERE owner_id = $1 AND id = ANY ($3::uuid[])"),
 };
 
-/* What the tables have of a user who owns nothing alone any more. */
+/* Remove a user who is no longer the sole owner of anything from the tables. */
 static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.workspace_member"
 		   " WHERE user_id = $1 AND workspace_id = ANY ($3::uuid[])"),
@@ -135,7 +140,10 @@ static CnapStatement forget[] = {
 		   " WHERE user_id = $1 AND organization_id = ANY ($2::uuid[])"),
 	FORGET("DELETE FROM cnap.access_token WHERE user_id = $1"),
 
-	/* Their invitations end; of those to them, the address is theirs as well. */
+	/*
+	 * Invitations by them end; in those to them, the address is removed as
+	 * well.
+	 */
 	FORGET("UPDATE cnap.invitation SET inviter = NULL, outcome = coalesce(outcome, 'revoked'),"
 		   " outcome_at = coalesce(outcome_at, now()) WHERE inviter = $1"
 		   " AND (organization_id = ANY ($2::uuid[]) OR workspace_id = ANY ($3::uuid[]))"),
@@ -143,7 +151,7 @@ static CnapStatement forget[] = {
 		   " email = CASE WHEN outcome = 'revoked' THEN email END WHERE outcome_by = $1"
 		   " AND (organization_id = ANY ($2::uuid[]) OR workspace_id = ANY ($3::uuid[]))"),
 
-	/* Install links are their organization's, and stay. */
+	/* Install links belong to the organization, and are kept. */
 	FORGET("UPDATE cnap.install_link SET created_by = NULL"
 		   " WHERE created_by = $1 AND organization_id = ANY ($2::uuid[])"),
 	FORGET("UPDATE cnap.organization SET created_by = NULL"
@@ -157,7 +165,8 @@ static CnapStatement forget[] = {
 /*
  * cnap_forget_user(user_id, successor) -> void
  *
- * Any trusted role may call it, in whosever name: it can be anybody.
+ * No permission of the current user is checked: a role that is trusted to call
+ * this can act as any user anyway.
  */
 Datum
 cnap_forget_user(PG_FUNCTION_ARGS)

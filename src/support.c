@@ -3,32 +3,34 @@
  * support.c
  *	  Planner support for the checks.
  *
- * The plain policy USING (cnap_can_access(workspace_id)) serves two plans.  A
- * scan that tests each row pays a probe of the cache for it.  A query of a user
- * who reaches few workspaces goes to the index on workspace_id: the check is
- * answered with the index condition
+ * The plain policy USING (cnap_can_access(workspace_id)) supports two kinds of
+ * plans.  A scan that checks each row needs one probe of the cache per row.
+ * For a user who reaches few workspaces, a query can use the index on
+ * workspace_id: we provide the equivalent index condition
  *
  *		workspace_id = ANY (cnap.reachable('access'))
  *
- * which is executed once for a scan, with the identity of that moment, so a
- * plan that is kept stays right for whoever executes it.
+ * which is evaluated once per scan, for the current user at that time, so a
+ * cached plan is correct whoever executes it.
  *
- * cnap.reachable() is volatile.  The planner calls a stable function while it
- * estimates, and weighs each element of the array for each index path; planning
- * would cost in proportion to the user's set.  Of a volatile one it assumes
- * that the array has ten elements.  So the condition is offered as long as the
- * set is not far larger than that, and not where a large part of the table
- * belongs to the user.  For a larger set it is offered only where nothing but
- * the whole of it is asked for, and the index alone can answer that, as in
- * count(*): then there is no better index that the wrong estimate could win
- * against, and it is faster than a scan of the table.
+ * cnap.reachable() is declared volatile.  The planner would evaluate a stable
+ * function during estimation, and cost each element of the array for each
+ * index path, so that planning time would be proportional to the size of the
+ * user's set.  For a volatile function it assumes that the array has ten
+ * elements.  So the condition is offered only if the set is not much larger
+ * than that, and the user does not reach a large part of the table.  For a
+ * larger set it is offered only if the query asks for nothing but the whole
+ * set, and can be answered by an index-only scan, as with count(*): then there
+ * is no better index that could lose against the wrong estimate, and it is
+ * faster than a scan of the table.
  *
- * How many rows the user sees is estimated from the column's statistics.  For a
- * small set: the frequencies of the most common values in it, and the average
- * for the others.  For a large one, the statistics serve as a sample of the
- * rows: the most common values stand for their frequencies, and the bounds of
- * the histogram for an equal share of the rest each.  That takes some hundred
- * checks at the most, and needs no knowledge of the set's size.
+ * The number of rows that the user sees is estimated from the column's
+ * statistics.  For a small set, we add the frequencies of those most common
+ * values that are in it, and the average frequency for the others.  For a
+ * large set, the statistics serve as a sample of the rows: the most common
+ * values count with their frequencies, and the bounds of the histogram with an
+ * equal share of the rest each.  That takes at most MAX_SAMPLE checks for each
+ * of the two, and does not require the size of the set.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,22 +64,25 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 /* The largest set for which the index condition is offered. */
 #define MAX_INDEXED 256
 
-/* The largest part of a table for which it is. */
+/* The largest fraction of a table for which the index condition is offered. */
 #define MAX_INDEXED_FRACTION 0.2
 
-/* The same for an index that can answer the whole query. */
+/* Likewise, for an index that can answer the whole query. */
 #define MAX_COVERED_FRACTION 0.6
 
-/* An index-only scan reads at least so many rows for each element of the array. */
+/* Minimum number of rows per element of the array for an index-only scan. */
 #define MIN_ROWS_PER_ELEMENT 16
 
-/* What the planner assumes of an array whose size it does not know. */
+/* The planner's assumption about an array of unknown size. */
 #define ASSUMED_SET 10
 
-/* At most so many values of each kind of statistics are looked at. */
+/* Maximum number of values to check of each kind of statistics. */
 #define MAX_SAMPLE 1000
 
-/* Cost of a check, in cpu_operator_cost: from the cache, and with its lookups. */
+/*
+ * Cost of a check from the cache, and extra cost of lookups, in units of
+ * cpu_operator_cost.
+ */
 #define CACHED_COST 2
 #define UNCACHED_COST 20
 
@@ -85,22 +90,25 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 typedef struct Check
 {
 	Oid			function;
-	Node	   *user;			/* null: the current user */
+	Node	   *user;			/* NULL means the current user */
 	Node	   *workspace;
-	int			workspace_arg;	/* its number among the arguments */
-	Node	   *permission;		/* null: 'access' */
+	int			workspace_arg;	/* its argument number */
+	Node	   *permission;		/* NULL means 'access' */
 } Check;
 
 /* What is known about a check at planning. */
 typedef struct Known
 {
-	bool		is_known;		/* who the user is, and the permission */
-	CnapUser   *user;			/* null: nobody */
+	bool		is_known;		/* are user and permission known? */
+	CnapUser   *user;			/* NULL if there is no user */
 	CnapWays	allowed;
-	int			set_size;		/* -1: not known, and larger than MAX_INDEXED */
+	int			set_size;		/* -1 if unknown but above MAX_INDEXED */
 } Known;
 
-/* Takes the arguments apart.  The forms differ in their number and types. */
+/*
+ * Split the arguments.  The variants of the checks differ in their number and
+ * types.
+ */
 static bool
 parse_check(Oid function, List *args, Check *check)
 {
@@ -119,7 +127,7 @@ parse_check(Oid function, List *args, Check *check)
 	return exprType(check->workspace) == UUIDOID;
 }
 
-/* The user that an argument stands for, if that is known. */
+/* Find the user that an argument stands for; false if that is not known. */
 static bool
 know_user(PlannerInfo *root, Node *argument, CnapUser **user)
 {
@@ -153,9 +161,10 @@ know_user(PlannerInfo *root, Node *argument, CnapUser **user)
 }
 
 /*
- * Finds out what can be known about a check without much work.  Who may not ask
- * about anybody would be refused by the executor only after planning, and could
- * count the user's workspaces by what is in the cache then.
+ * Find out what can be known about a check at low cost.  A role that is not
+ * allowed to ask about other users would get an error from the executor only
+ * after planning, and could infer the number of the user's workspaces from the
+ * state of the cache.
  */
 static void
 know_check(PlannerInfo *root, const Check *check, Known *known)
@@ -180,9 +189,10 @@ know_check(PlannerInfo *root, const Check *check, Known *known)
 }
 
 /*
- * Goes through a sample of the column's values in its statistics.  Returns how
- * much weight the values have that the check allows, and in *total that of all.
- * Most common values weigh what their frequencies are, others one each.
+ * Check a sample of the column's values in its statistics.  Returns the total
+ * weight of the values that the check accepts, and in *total that of all
+ * values.  Most common values are weighted by their frequencies, others count
+ * as one each.
  */
 static double
 weigh_values(const Known *known, HeapTuple statistics, int kind,
@@ -216,7 +226,7 @@ weigh_values(const Known *known, HeapTuple statistics, int kind,
 		}
 		if (kind == STATISTIC_KIND_MCV && step > 1)
 		{
-			/* What was left out is like what was looked at. */
+			/* Assume that the values left out are like those in the sample. */
 			double		all = 0;
 
 			for (int i = 0; i < slot.nvalues; i++)
@@ -232,7 +242,7 @@ weigh_values(const Known *known, HeapTuple statistics, int kind,
 }
 
 /*
- * The part of a column's rows that a check lets through, from the column's
+ * Estimate the fraction of rows that a check accepts, from the column's
  * statistics.
  */
 static double
@@ -263,10 +273,10 @@ weigh_column(const Known *known, HeapTuple statistics, double ndistinct)
 	return Min(fraction, 1.0 - null_fraction);
 }
 
-/* What an estimate was made from.  Compared bytewise, so padding is zeroed. */
+/* The inputs of an estimate.  Compared bytewise, so padding must be zeroed. */
 typedef struct EstimateKey
 {
-	ItemPointerData statistics; /* version of the statistics' row */
+	ItemPointerData statistics; /* version of the pg_statistic row */
 	TransactionId xmin;
 	Oid			relid;
 	AttrNumber	attno;
@@ -276,9 +286,9 @@ typedef struct EstimateKey
 } EstimateKey;
 
 /*
- * weigh_column(), remembered: planning asks several times for a query, and the
- * same user's next query asks again.  One estimate is kept for each of a few
- * columns, in static memory.
+ * Like weigh_column(), but keep the result, since the planner asks several
+ * times for each query, and again for the user's next query.  One estimate is
+ * kept for each of a few columns, in static memory.
  */
 static double
 weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
@@ -308,7 +318,7 @@ weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
 	return kept[i].fraction;
 }
 
-/* The part of a relation's rows that a check lets through. */
+/* Estimate the fraction of a relation's rows that a check accepts. */
 static double
 estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int varrelid)
 {
@@ -336,9 +346,10 @@ estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int
 }
 
 /*
- * Whether an index can take the condition.  It must be a btree or hash index on
- * uuid, led by the column: a condition with an array on a later column of a
- * btree would break the order that the planner expects of the index.
+ * Return the operator for the condition if the index supports it, otherwise
+ * InvalidOid.  It must be a btree or hash index on uuid, with our column
+ * first: an array condition on a later column of a btree would break the order
+ * that the planner expects of the index.
  */
 static Oid
 find_operator(SupportRequestIndexCondition *req)
@@ -360,8 +371,8 @@ find_operator(SupportRequestIndexCondition *req)
 }
 
 /*
- * Whether a query asks for all that the check lets through of one relation, and
- * for nothing that is not in the index.
+ * Does the query ask for all rows of a single relation that the check accepts,
+ * and only for columns that are in the index?
  */
 static bool
 is_covered(const SupportRequestIndexCondition *req)
@@ -388,7 +399,9 @@ is_covered(const SupportRequestIndexCondition *req)
 	return bms_is_subset(used, stored);
 }
 
-/* Whether the index condition is worth it for the user's set, as far as known. */
+/*
+ * Is the index condition worthwhile for the user's set, as far as it is known?
+ */
 static bool
 is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const Known *known)
 {
@@ -406,7 +419,10 @@ is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const K
 		is_covered(req);
 }
 
-/* Answers a check with the equivalent index condition, where that is worth it. */
+/*
+ * Return the index condition that is equivalent to a check, if it is
+ * worthwhile.
+ */
 static List *
 make_index_condition(SupportRequestIndexCondition *req)
 {
@@ -457,9 +473,10 @@ make_index_condition(SupportRequestIndexCondition *req)
 	condition->location = -1;
 
 	/*
-	 * Only bitmap scans of hash indexes take arrays.  The planner knows that,
-	 * but recognizes an array by the clause that the condition comes from, so
-	 * it has to be told in this way, which lasts as long as planning does.
+	 * Hash indexes support arrays in bitmap scans only.  The planner knows
+	 * that, but recognizes an array condition by the original clause, so we
+	 * have to tell it this way.  The IndexOptInfo exists only while this query
+	 * is planned.
 	 */
 	if (req->index->relam == HASH_AM_OID)
 		req->index->amhasgettuple = false;
@@ -468,7 +485,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 	return list_make1(condition);
 }
 
-/* Answers what part of the rows a check lets through. */
+/* Estimate the fraction of rows that a check accepts. */
 static bool
 estimate_selectivity(SupportRequestSelectivity *req)
 {
@@ -483,8 +500,8 @@ estimate_selectivity(SupportRequestSelectivity *req)
 }
 
 /*
- * Answers what a check costs: a probe of the cache, or, for somebody who reaches
- * so much that the set may not be loaded, that and a share of lookups.
+ * Estimate the cost of a check: a probe of the cache, plus a share of lookups
+ * for a user who reaches so many workspaces that the set may not be loaded.
  */
 static bool
 estimate_cost(SupportRequestCost *req)

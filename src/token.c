@@ -3,16 +3,17 @@
  * token.c
  *	  The format of tokens.
  *
- * A token is a prefix that says what it is for, 160 bits from the server's
- * strong random source, and a checksum of both, in the base 32 alphabet of
- * RFC 4648, in lower case: letters and digits that survive e-mail, URLs, a
- * double click and reading aloud.  The checksum (CRC-32C) lets a typing error
- * be refused without a lookup, and scanners for leaked secrets be certain of
- * what they found.  It keeps nobody out: anybody can compute it.
+ * A token consists of a prefix that says what it is for, 160 bits from
+ * pg_strong_random(), and a checksum of both.  It is written in lower case in
+ * the base 32 alphabet of RFC 4648, whose letters and digits survive e-mail,
+ * URLs, a double click and reading aloud.  The checksum (CRC-32C) allows us to
+ * refuse a mistyped token without a lookup, and scanners for leaked secrets to
+ * be certain of what they found.  It is no protection, since anybody can
+ * compute it.
  *
- * Only the SHA-256 of a token is stored.  160 random bits cannot be guessed
- * from it, so it needs neither salt nor a slow hash, and can be looked up by
- * an index.
+ * Only the SHA-256 of a token is stored.  As 160 random bits cannot be guessed
+ * from that, there is no need for a salt or a slow hash, and the hash can be
+ * looked up in an index.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +29,7 @@
 
 #define RANDOM_BYTES 20
 
-/* Five bits make a character. */
+/* Each character encodes five bits. */
 #define RANDOM_CHARS (RANDOM_BYTES * 8 / 5)
 #define CHECKSUM_CHARS 7
 
@@ -49,7 +50,7 @@ append_base32(StringInfo token, const uint8 *bytes, int len)
 		appendStringInfoChar(token, alphabet[bits << (5 - nbits) & 31]);
 }
 
-/* Appends the checksum of what is there. */
+/* Append the checksum of the token so far. */
 static void
 append_checksum(StringInfo token)
 {

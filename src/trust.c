@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * trust.c
- *	  What an application server's role needs, given and taken in one step.
+ *	  Granting and revoking what an application server's role needs, in one
+ *	  step.
  *
- * The catalogs' own privileges are the only record of who is trusted.  Only a
- * superuser can change them, because only a superuser can grant a setting.
+ * The privileges in the system catalogs are the only record of who is trusted.
+ * These functions require superuser, because by default only superusers can
+ * grant privileges on a parameter.
  *
- * Caveat: the right to set a parameter belongs to the role, in all databases
- * of the cluster.
+ * Caveat: privileges on parameters are cluster-wide, so the role can set the
+ * identity in all databases.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,8 +30,8 @@ PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
 
 /*
- * The functions that answer about anybody, or act on anybody: public ones, in
- * their schema, and those that index conditions are made of.
+ * The functions that give information about, or act on, arbitrary users: the
+ * public ones, in their schema, and those used in index conditions.
  */
 static const char *const trusted_functions[] = {
 	"cnap_can_access(text, uuid)",
@@ -48,8 +50,8 @@ static const char *const trusted_internals[] = {
 };
 
 /*
- * Takes back what the role is at login: as long as it could set the identity,
- * it could give itself one by ALTER ROLE, in any database.
+ * Reset the identity that the role has at login: while it was trusted, it
+ * could give itself one by ALTER ROLE ... SET, in any database.
  */
 static void
 reset_login_identity(Oid role)
@@ -86,7 +88,7 @@ change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
 	StringInfoData sql;
 	StringInfoData detail;
 
-	/* GRANT by somebody who may not would be no more than a warning. */
+	/* GRANT without grant options would merely raise a warning. */
 	if (!superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

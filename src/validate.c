@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * validate.c
- *	  Formats of the values that users give.
+ *	  Formats of the values that users supply.
  *
- * Each format is defined once, here.  The tables use it through the functions
- * cnap.is_...() in their constraints, so that every writer meets it; the
- * public functions use it for their arguments (arguments.c), so that their callers get
- * SQLSTATE 22023 and a message that names the argument.
+ * Each format is defined once, here.  The constraints on the tables use it
+ * through the functions cnap.is_...(), so that it applies to every writer; the
+ * public functions use it for their arguments (arguments.c), so that their
+ * callers get SQLSTATE 22023 and a message that names the argument.
  *
- * All tests work on bytes and ASCII classes alone.  They do not depend on the
- * locale, so an immutable constraint stays true when a database moves.
+ * All tests work on bytes and ASCII classes only.  They do not depend on the
+ * locale, so that a constraint stays satisfied when a database is moved to
+ * another machine.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,8 +79,8 @@ CnapIsSlug(const char *str, int len)
 }
 
 /*
- * An https URL with a host.  What could end an HTML attribute is refused, since
- * applications put the value into one.
+ * An https URL with a host.  Characters that could end an HTML attribute are
+ * refused, since applications put the value into one.
  */
 bool
 CnapIsHttpsUrl(const char *str, int len)
@@ -131,7 +132,7 @@ CnapIsDuration(const Interval *interval)
 		(interval->month > 0 || interval->day > 0 || interval->time > 0);
 }
 
-/* Calls a format test on an SQL text argument. */
+/* Apply a format test to an SQL text argument. */
 static Datum
 test_format(FunctionCallInfo fcinfo, bool (*test) (const char *, int))
 {

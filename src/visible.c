@@ -1,22 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * visible.c
- *	  cnap.parent_visible(), the check of a row's parent, and its planner support.
+ *	  cnap.parent_visible(), which checks a row's parent, and its planner
+ *	  support.
  *
- * The function returns its first argument, the search for the parent.  It is
- * there so that our policies are known by what they depend on, and to give the
- * planner what PostgreSQL does not find by itself.  In the form
+ * The function returns its first argument, the search for the parent.  Its
+ * purpose is to make our policies recognizable by their dependencies, and to
+ * offer the planner an index condition that it does not find by itself.  In a
+ * call of the form
  *
  *		cnap.parent_visible(EXISTS (SELECT FROM parent WHERE id = parent_id),
  *							parent_id, ARRAY(SELECT id FROM parent))
  *
  * the further arguments, in pairs, are a key and its values in all visible
- * parents.  They say nothing new, but make an index condition possible,
- * parent_id = ANY (the values), for which the parents are searched once.
+ * parents.  They are redundant, but allow the index condition parent_id = ANY
+ * (values), for which the parents are searched only once.
  *
- * A filter evaluates all arguments of a function for its first row.  So the
- * values are wrapped, when planning begins, in a CASE that never gets to them,
- * and the index condition takes them out of it again.
+ * A filter evaluates all arguments of a function, at least for its first row.
+ * So at the beginning of planning the values are wrapped in a CASE that never
+ * evaluates them, and the index condition takes them out of it again.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,9 +44,9 @@ PG_FUNCTION_INFO_V1(cnap_never);
 PG_FUNCTION_INFO_V1(cnap_visible_support);
 
 /*
- * The most values, and the largest part of a table, for which an index condition
- * is offered.  The planner assumes ten values, so many would cost far more than
- * it thinks.
+ * The maximum number of values, and the largest fraction of a table, for which
+ * an index condition is offered.  The planner assumes ten values, so many
+ * values would cost far more than it estimates.
  */
 #define MAX_VALUES 512
 #define MAX_INDEXED_FRACTION 0.2
@@ -56,14 +58,14 @@ cnap_parent_visible(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(!PG_ARGISNULL(0) && PG_GETARG_BOOL(0));
 }
 
-/* cnap.never() -> false, which the planner does not know */
+/* cnap.never() -> false, unknown to the planner */
 Datum
 cnap_never(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(false);
 }
 
-/* The expression below the CASE that make_lazy() has put around it, or null. */
+/* The expression inside the CASE that make_lazy() put around it, or NULL. */
 static Node *
 lazy_argument(Node *node)
 {
@@ -94,7 +96,10 @@ make_lazy(Node *values)
 	return (Node *) choice;
 }
 
-/* Answers a call with one that does not evaluate the values; null: it is that already. */
+/*
+ * Replace a call by one that does not evaluate the values; NULL if it already
+ * is one.
+ */
 static Node *
 make_values_lazy(SupportRequestSimplify *req)
 {
@@ -119,14 +124,17 @@ make_values_lazy(SupportRequestSimplify *req)
 	if (!changed)
 		return NULL;
 
-	/* What is answered must not be the node that was asked about. */
+	/* The result must not be the node that we were given. */
 	lazy = makeNode(FuncExpr);
 	*lazy = *call;
 	lazy->args = args;
 	return (Node *) lazy;
 }
 
-/* The search for all visible parents: one way to do the first argument, or the values. */
+/*
+ * Find the search for all visible parents: either the hashed alternative of
+ * the first argument, or the one that computes the values.
+ */
 static const SubPlan *
 find_search(PlannerInfo *root, List *args)
 {
@@ -166,14 +174,20 @@ searched_rows(PlannerInfo *root, const SubPlan *subplan)
 	{
 		RelOptInfo *rel = subroot->simple_rel_array[i];
 
-		/* What has partitions says how many of their rows it returns. */
+		/*
+		 * For an inheritance parent, tuples is an estimate of the rows
+		 * returned.
+		 */
 		if (rel != NULL && !subroot->simple_rte_array[i]->inh)
 			rows += rel->tuples;
 	}
 	return rows;
 }
 
-/* The part of all parents that is visible, and their number; negative if not known. */
+/*
+ * Estimate the fraction of all parents that is visible, and the number of
+ * those; negative if not known.
+ */
 static double
 visible_fraction(PlannerInfo *root, List *args, double *nvisible)
 {
@@ -187,7 +201,10 @@ visible_fraction(PlannerInfo *root, List *args, double *nvisible)
 	return total > 0 ? Min(*nvisible / total, 1.0) : -1;
 }
 
-/* Answers what part of the rows have a visible parent: as large a part of these. */
+/*
+ * Estimate the fraction of rows with a visible parent, by the fraction of
+ * parents that is visible.
+ */
 static bool
 estimate_selectivity(SupportRequestSelectivity *req)
 {
@@ -204,8 +221,9 @@ estimate_selectivity(SupportRequestSelectivity *req)
 }
 
 /*
- * The operator that compares an index's column with the values: the equality
- * of the types' default order, as in the foreign key.
+ * Return the operator that compares an index's column with the values: the
+ * equality operator of the column type's default btree opclass, as used for
+ * the foreign key.
  */
 static Oid
 find_operator(const SupportRequestIndexCondition *req, Oid value_type)
@@ -224,7 +242,7 @@ find_operator(const SupportRequestIndexCondition *req, Oid value_type)
 							   BTEqualStrategyNumber);
 }
 
-/* Answers the check with an index condition, where that is worth it. */
+/* Return an index condition for the check, if it is worthwhile. */
 static List *
 make_index_condition(SupportRequestIndexCondition *req)
 {
@@ -257,7 +275,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 	condition->args = list_make2(list_nth(call->args, req->indexarg), values);
 	condition->location = -1;
 
-	/* The first argument decides; it may say more than this. */
+	/* The first argument decides, and may be stricter. */
 	req->lossy = true;
 	return list_make1(condition);
 }

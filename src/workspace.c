@@ -108,8 +108,8 @@ cnap_set_workspace_billing(PG_FUNCTION_ARGS)
 /*
  * cnap_transfer_workspace(workspace, new_owner) -> void
  *
- * The new owner is one of the direct members; the former owner stays as a
- * direct admin.
+ * The new owner must be a direct member; the former owner stays as a direct
+ * admin.
  */
 Datum
 cnap_transfer_workspace(PG_FUNCTION_ARGS)
@@ -189,7 +189,7 @@ cnap_workspaces(PG_FUNCTION_ARGS)
 	return CnapCurrentUserRows(fcinfo, &query);
 }
 
-/* cnap_workspace_members(workspace) -> everyone with access, by each way */
+/* cnap_workspace_members(workspace) -> everyone with access, by which ways */
 Datum
 cnap_workspace_members(PG_FUNCTION_ARGS)
 {
@@ -203,7 +203,7 @@ cnap_workspace_members(PG_FUNCTION_ARGS)
 /*
  * cnap_workspace_audit(workspace, before, max_rows) -> its audit entries
  *
- * For the customer's side: who can manage members, which managers never can.
+ * This requires manage_members, which the managing organization never has.
  */
 Datum
 cnap_workspace_audit(PG_FUNCTION_ARGS)
