@@ -2,20 +2,12 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
+\set try :abs_srcdir '/sql/include/try.sql'
+\i :try
 CREATE ROLE regress_cnap_dev;
 CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
 CREATE SCHEMA empty;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
-CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-BEGIN
-	EXECUTE call;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-	RETURN SQLSTATE || ': ' || SQLERRM || '; ' || regexp_replace(detail, '\n.*', '');
-END $$;
 
 -- nothing is protected: it can go, also for others' commands
 BEGIN;

@@ -2,6 +2,8 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
+\set try :abs_srcdir '/sql/include/try.sql'
+\i :try
 
 CREATE ROLE regress_cnap_dev;
 CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
@@ -245,14 +247,7 @@ CREATE FOREIGN TABLE app.f (workspace_id uuid) SERVER regress_cnap_server;
 ALTER FOREIGN TABLE app.f OWNER TO regress_cnap_dev;
 CREATE TABLE app.others (workspace_id uuid);
 SET ROLE regress_cnap_dev;
-CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE 'SELECT ' || call;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ': ' || SQLERRM;
-END $$;
-SELECT call, pg_temp.try(call) AS result
+SELECT call, pg_temp.try('SELECT ' || call) AS result
 FROM unnest(ARRAY[
 	$$cnap_protect('app.t', 'no_such_column')$$,
 	$$cnap_protect('app.t', 'ctid')$$,
@@ -285,7 +280,7 @@ FROM unnest(ARRAY[
 	$$cnap_unprotect('pg_catalog.pg_class')$$]) AS call;
 -- a superuser is refused what can't be protected, too
 RESET ROLE;
-SELECT call, pg_temp.try(call) AS result
+SELECT call, pg_temp.try('SELECT ' || call) AS result
 FROM unnest(ARRAY[
 	$$cnap_protect('pg_catalog.pg_class')$$,
 	$$cnap_protect('information_schema.sql_features')$$,
@@ -306,7 +301,7 @@ SET ROLE regress_cnap_dev;
 SELECT cnap_protect('app.parent');
 SELECT count(*) FROM policies WHERE relation = 'app.parent'::regclass;
 -- nor is a column of a domain over uuid taken for one
-SELECT pg_temp.try($$cnap_protect('app.domained')$$);
+SELECT pg_temp.try($$SELECT cnap_protect('app.domained')$$);
 
 -- a temporary table can be protected
 CREATE TEMP TABLE mine (workspace_id uuid PRIMARY KEY);

@@ -2,6 +2,8 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
+\set try :abs_srcdir '/sql/include/try.sql'
+\i :try
 
 CREATE ROLE regress_cnap_dev;
 CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
@@ -496,14 +498,7 @@ GRANT REFERENCES ON cnap.workspace TO regress_cnap_dev;
 CREATE TABLE app.others (id int PRIMARY KEY, project_id int REFERENCES app.project);
 SET ROLE regress_cnap_dev;
 ALTER TABLE app.t ADD FOREIGN KEY (ws) REFERENCES cnap.workspace;
-CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE 'SELECT ' || call;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ': ' || SQLERRM;
-END $$;
-SELECT call, pg_temp.try(call) AS result
+SELECT call, pg_temp.try('SELECT ' || call) AS result
 FROM unnest(ARRAY[
 	$$cnap_protect_child(NULL, 'project_id')$$,
 	$$cnap_protect_child('app.t', NULL)$$,

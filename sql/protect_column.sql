@@ -2,6 +2,8 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
+\set try :abs_srcdir '/sql/include/try.sql'
+\i :try
 
 CREATE ROLE regress_cnap_dev;
 CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
@@ -33,13 +35,6 @@ BEGIN
 	END LOOP;
 END $$;
 GRANT SELECT ON keepers TO PUBLIC;
-CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE call;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ': ' || SQLERRM;
-END $$;
 
 -- ---- the shape ----
 

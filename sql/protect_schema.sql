@@ -2,6 +2,8 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
+\set try :abs_srcdir '/sql/include/try.sql'
+\i :try
 
 CREATE ROLE regress_cnap_dev;
 GRANT REFERENCES ON cnap.workspace TO regress_cnap_dev;
@@ -204,14 +206,7 @@ SELECT count(*) FROM cnap_protected_tables();
 
 -- ---- refusals ----
 
-CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE 'SELECT count(*) FROM ' || call;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ': ' || SQLERRM;
-END $$;
-SELECT call, pg_temp.try(call) AS result
+SELECT call, pg_temp.try('SELECT count(*) FROM ' || call) AS result
 FROM unnest(ARRAY[
 	$$cnap_protect_schema(NULL)$$,
 	$$cnap_protect_schema('app', NULL)$$,
