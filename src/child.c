@@ -3,20 +3,21 @@
  * child.c
  *	  Protection of tables that reach their workspace through a parent.
  *
- * A row of such a table is as visible as its parent is:
+ * A row of such a table is visible if its parent is:
  *
  *		cnap.parent_visible(EXISTS (SELECT FROM parent
  *									WHERE parent.key = table.key))
  *
- * PostgreSQL applies the parent's own policies to the parent, also those that
- * are not ours, and so on over any number of levels.  The workspace's permission
- * for writing is no part of what a parent's visibility says, so the policies for
- * writing go on to the table that has the workspace's column, and test it there.
+ * PostgreSQL applies the parent's own policies to this search, including those
+ * that are not ours, and so on for any number of levels.  A parent's
+ * visibility does not imply the workspace's permission for writing, so the
+ * policies for writing extend to the table that has the workspace column, and
+ * test it there.
  *
- * A policy that reads its own table is an endless recursion to PostgreSQL.  So
- * a parent is refused that is the table itself, or is protected through it.
+ * PostgreSQL rejects a policy that reads its own table as infinite recursion.
+ * So we refuse a parent that is the table itself, or is protected through it.
  *
- * Keys without a parent match nothing, so a row with a null key is nobody's.
+ * A null key matches no parent, so a row with one is visible to nobody.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,7 +49,9 @@ PG_FUNCTION_INFO_V1(cnap_protect_child);
 
 /* ---- expressions ---- */
 
-/* The name by which a policy calls a parent: another than that of its table. */
+/*
+ * The alias of a parent in a policy, which must differ from the table's name.
+ */
 static char *
 parent_alias(Oid relid, int level)
 {
@@ -64,8 +67,8 @@ column_reference(const char *alias, Oid relid, AttrNumber column)
 }
 
 /*
- * The table of a parent.  A foreign key to a table with inheritance children
- * refers to its own rows alone.
+ * The FROM item for a parent.  A foreign key to a table with inheritance
+ * children refers only to rows of the table itself.
  */
 char *
 CnapParentSource(Oid parent, const char *alias)
@@ -75,7 +78,7 @@ CnapParentSource(Oid parent, const char *alias)
 					CnapQualifiedName(parent), alias);
 }
 
-/* Appends the equality of the keys of a row and its parent. */
+/* Append the comparison of the keys of a row and its parent. */
 void
 CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child, const char *child_alias,
 			   const char *alias)
@@ -101,7 +104,7 @@ CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child, const char *chil
 	}
 }
 
-/* Whether a table has the workspace's column, or its parent does. */
+/* Does a table, or its parent, have the workspace column? */
 static bool
 is_near_workspace(Oid relid, const CnapChecks *checks)
 {
@@ -114,13 +117,13 @@ is_near_workspace(Oid relid, const CnapChecks *checks)
 }
 
 /*
- * Appends the search for the parent of a row, who must have the permission on
- * its workspace.
+ * Append the search for the parent of a row, on whose workspace the current
+ * user must have the permission.
  *
- * The parent's own policies are planned with each plan for the search.  So that
- * the planner's work does not double from level to level, only the searches of
- * the first two levels may be done in either of two ways; OFFSET keeps the
- * planner to the one of looking for the parent of each row.
+ * PostgreSQL plans such a search in two ways, each time including the parent's
+ * own policies.  To keep planning time from doubling with each level, only the
+ * searches of the first two levels can be planned both ways; in the others,
+ * OFFSET confines the planner to searching for the parent of each row.
  */
 static void
 append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int level,
@@ -158,9 +161,10 @@ append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int le
 }
 
 /*
- * The key by which an index on the table can find the rows of all visible
- * parents (visible.c), or -1: one with an index, if there is one.  Comparing
- * with it must be the same as comparing with the foreign key's operator.
+ * Choose the key by which an index on the table can find the rows of all
+ * visible parents (visible.c), preferably one with an index; -1 if there is
+ * none.  The index's operator must have the same semantics as the foreign
+ * key's.
  */
 static int
 searchable_key(Oid relid, const CnapLink *link)
@@ -188,9 +192,9 @@ searchable_key(Oid relid, const CnapLink *link)
 
 /*
  * The check that a row's parent is visible, and that the current user has the
- * permission on its workspace.  With the keys of all such parents, if the check
- * is for finding rows, which is for the first two levels alone for the reason
- * given above.
+ * permission on its workspace.  If the check is used to find rows, it includes
+ * the keys of all such parents, but only in the first two levels for the
+ * reason given above.
  */
 char *
 CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
@@ -219,7 +223,7 @@ CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
 
 /* ---- foreign keys ---- */
 
-/* Whether a foreign key is there because of another one of the same table. */
+/* Has a foreign key been created because of another one of the same table? */
 bool
 CnapIsDerivedKey(Oid constraint)
 {
@@ -241,7 +245,7 @@ CnapIsDerivedKey(Oid constraint)
 	return derived;
 }
 
-/* Takes a foreign key apart. */
+/* Deconstruct a foreign key. */
 static void
 read_foreign_key(HeapTuple tuple, CnapLink *link)
 {
@@ -252,7 +256,7 @@ read_foreign_key(HeapTuple tuple, CnapLink *link)
 							   link->operators, NULL, NULL, NULL, NULL);
 }
 
-/* Whether a column is one of those of a key. */
+/* Is a column one of those of a key? */
 bool
 CnapHasKey(const CnapLink *link, AttrNumber column)
 {
@@ -264,7 +268,7 @@ CnapHasKey(const CnapLink *link, AttrNumber column)
 	return false;
 }
 
-/* Whether each row that a key refers to is found by the equality of its columns. */
+/* Does a key refer to rows by equality of its columns only? */
 static bool
 is_plain_key(Form_pg_constraint form)
 {
@@ -275,7 +279,10 @@ is_plain_key(Form_pg_constraint form)
 #endif
 }
 
-/* The foreign keys of a table: a list of CnapLink, in the order of their names. */
+/*
+ * The foreign keys of a table, as a list of CnapLink, in the order of their
+ * names.
+ */
 List *
 CnapAllForeignKeys(Oid relid)
 {
@@ -306,7 +313,7 @@ CnapAllForeignKeys(Oid relid)
 	return links;
 }
 
-/* The same without the one that keeps a workspace column. */
+/* Likewise, without the one that maintains a workspace column. */
 List *
 CnapForeignKeys(Oid relid)
 {
@@ -327,8 +334,9 @@ CnapForeignKeys(Oid relid)
 /* ---- protecting ---- */
 
 /*
- * The foreign key that a column belongs to.  Of several, the one to a protected
- * table, if there is only one of that kind.
+ * Find the foreign key that a column belongs to.  If there are several, take
+ * the one that references a protected table, if there is only one of that
+ * kind.
  */
 static void
 find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *found)
@@ -402,9 +410,9 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 }
 
 /*
- * Refuses a parent that is not protected, or is protected through one of the
- * tables.  Locks the parents on the way, so that they stay what they are.
- * Returns the permission that writing takes.
+ * Raise an error if a parent is not protected, or is protected through one of
+ * the tables.  This locks all parents, to keep them from being changed.
+ * Returns the permission that writing requires.
  */
 static CnapPermission
 check_parents(Oid parent, List *tables, const CnapChecks *checks)
@@ -437,7 +445,7 @@ check_parents(Oid parent, List *tables, const CnapChecks *checks)
 	return write;
 }
 
-/* Tells the owner about rows that have no parent. */
+/* Warn the owner about rows without a parent. */
 static void
 advise_not_null(Oid relid, const CnapLink *link)
 {
@@ -452,7 +460,7 @@ advise_not_null(Oid relid, const CnapLink *link)
 	}
 }
 
-/* Whether a column is NOT NULL. */
+/* Is a column NOT NULL? */
 bool
 CnapIsNotNull(Oid relid, AttrNumber column)
 {
@@ -467,7 +475,7 @@ CnapIsNotNull(Oid relid, AttrNumber column)
 	return not_null;
 }
 
-/* Whether one of the columns of a link can be null. */
+/* Can any of the columns of a link be null? */
 bool
 CnapIsNullableLink(Oid relid, const CnapLink *link)
 {

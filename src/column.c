@@ -1,25 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * column.c
- *	  A workspace column that follows the parent's.
+ *	  Workspace columns that follow the parent's.
  *
- * A policy that searches the parent takes a search for each row, or one for all
- * parents.  A table that has the workspace in a column of its own needs neither.
- * cnap_protect_child() adds that column where it is asked to, and what keeps it
- * true is PostgreSQL's own:
+ * A policy that searches the parent has to do so for each row, or once for all
+ * parents.  A table with a workspace column of its own avoids that.
+ * cnap_protect_child() adds such a column on request, and PostgreSQL's own
+ * means keep it correct:
  *
- *	- a unique constraint on the parent's key with its workspace column,
- *	- a foreign key from the table's key with its column to these, ON UPDATE
- *	  CASCADE, so that rows move with their parent, at any number of levels,
- *	- and a BEFORE trigger, cnap.fill_workspace() (fill.c), which sets the column,
- *	  so that applications need not know of it.
+ *	- a unique constraint on the parent's key and its workspace column,
+ *	- a foreign key from the table's key and its workspace column to these, ON
+ *	  UPDATE CASCADE, so that rows move with their parent, at any number of
+ *	  levels,
+ *	- and a BEFORE trigger, cnap.fill_workspace() (fill.c), which sets the
+ *	  column, so that applications need not know about it.
  *
- * The foreign key is the guarantee: no writer can leave a row in another
- * workspace than its parent's.  It holds in a race, because the trigger locks
- * the parent as the foreign key does, and for whoever writes without triggers.
+ * The foreign key guarantees that no writer can leave a row in a different
+ * workspace from its parent's.  That holds for concurrent writers, because the
+ * trigger locks the parent as the foreign key does, and also if the trigger
+ * does not fire.
  *
- * The trigger is the record: its columns are the key's and, at the end, the
- * workspace's, and the foreign key is that of these columns.
+ * The trigger serves as the record of all this: its columns are those of the
+ * key, followed by the workspace column, and the foreign key is the one with
+ * these columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,14 +54,15 @@
 
 #define TRIGGER_NAME "cnap_workspace"
 
-/* Begins the names of constraints that we make, and so may drop. */
+/* Prefix of the names of constraints that we create, and therefore may drop. */
 #define OWN_PREFIX "cnap_"
 
 /* ---- what is there ---- */
 
 /*
- * Finds what keeps a table's workspace column: the trigger, and the foreign
- * key, whose last column it is.  A trigger without its key has no parent.
+ * Find what maintains a table's workspace column: the trigger, and the foreign
+ * key, whose last column it is.  If the foreign key is missing, link.parent
+ * stays InvalidOid.
  */
 bool
 CnapFindKeeper(Oid relid, CnapKeeper *keeper)
@@ -118,7 +122,7 @@ is_own_constraint(Oid constraint)
 	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
 }
 
-/* Drops a constraint of a table. */
+/* Drop a constraint of a table. */
 static void
 drop_constraint(Oid relid, Oid constraint)
 {
@@ -171,8 +175,8 @@ column_list(Oid relid, const AttrNumber *columns, int ncolumns, AttrNumber last)
 }
 
 /*
- * Drops the foreign key that keeps a column true, and what it refers to, unless
- * something else does so as well.
+ * Drop the foreign key that maintains a column, and the unique constraint that
+ * it references unless other foreign keys do as well.
  */
 static void
 drop_constraints(Oid relid, const CnapKeeper *keeper)
@@ -195,7 +199,7 @@ drop_constraints(Oid relid, const CnapKeeper *keeper)
 		drop_constraint(keeper->link.parent, unique);
 }
 
-/* Whether a column belongs to the primary key. */
+/* Does a column belong to the primary key? */
 static bool
 is_primary(Oid relid, AttrNumber column)
 {
@@ -207,8 +211,8 @@ is_primary(Oid relid, AttrNumber column)
 }
 
 /*
- * Takes the trigger and the constraints from a table.  The column stays, but
- * can be null then, since nothing fills it.
+ * Drop a table's trigger and constraints.  The column stays, but without NOT
+ * NULL, since nothing sets it any more.
  */
 void
 CnapDropKeeper(Oid relid)
@@ -230,8 +234,8 @@ CnapDropKeeper(Oid relid)
 }
 
 /*
- * Disables the triggers of a table that rows are updated in for a technical
- * reason.  Returns the statements that enable them again.
+ * Disable the triggers of a table, to update its rows for technical reasons.
+ * Returns undo with the statements appended that enable them again.
  */
 static List *
 disable_triggers(Oid relid, List *undo)
@@ -262,8 +266,8 @@ disable_triggers(Oid relid, List *undo)
 }
 
 /*
- * Fills the column.  That changes nothing that the application's triggers are
- * about, so they are disabled meanwhile.
+ * Fill the column.  This is no change of interest to the application's
+ * triggers, so they are disabled meanwhile.
  */
 static void
 fill_column(List *tables, const CnapKeeper *keeper)
@@ -288,7 +292,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not execute: %s", sql.data);
 
-	/* A row without a parent is in no workspace. */
+	/* A row without a parent belongs to no workspace. */
 	resetStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s SET %s = NULL WHERE %s IS NOT NULL AND (false",
 					 table, column, column);
@@ -303,7 +307,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 		CnapExecuteUtility(lfirst(lc));
 }
 
-/* What the foreign key of the column does when a parent is deleted: what the table's does. */
+/* The ON DELETE action for our foreign key, copied from the table's own one. */
 static char *
 delete_action(HeapTuple tuple, Oid relid, AttrNumber column)
 {
@@ -333,7 +337,10 @@ delete_action(HeapTuple tuple, Oid relid, AttrNumber column)
 	}
 }
 
-/* Adds the foreign key that keeps the column true, and what it refers to. */
+/*
+ * Add the foreign key that maintains the column, and the unique constraint
+ * that it references.
+ */
 static void
 add_constraints(Oid relid, const CnapKeeper *keeper)
 {
@@ -372,7 +379,9 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	ReleaseSysCache(tuple);
 }
 
-/* Adds the column, where it isn't there; refuses one that cannot be ours. */
+/*
+ * Add the column, unless it exists; raise an error if that one cannot be used.
+ */
 static AttrNumber
 add_column(Oid relid, const CnapLink *link, const char *column)
 {
@@ -400,7 +409,10 @@ add_column(Oid relid, const CnapLink *link, const char *column)
 	return attno;
 }
 
-/* Refuses a parent whose workspace cannot be kept in another table, or is there already. */
+/*
+ * Raise an error if the parent's workspace cannot be copied to the table, or
+ * is in it already.
+ */
 static void
 check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
 {
@@ -433,7 +445,7 @@ check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(parent));
 }
 
-/* Whether an UPDATE would not see all rows that are there. */
+/* Raise an error if an UPDATE would not see all existing rows. */
 static void
 check_isolation(void)
 {
@@ -445,11 +457,11 @@ check_isolation(void)
 }
 
 /*
- * Gives a table, the first of the list, and its partitions a column with the
- * parent's workspace.  SPI is connected.
+ * Give a table, the first of the list, and its partitions a column with the
+ * parent's workspace.  The caller must have connected to SPI.
  *
- * The rows that are filled, and compared with their parents for the foreign key,
- * are all that there are: policies don't apply to the owner meanwhile.
+ * Meanwhile policies do not apply to the owner, so that the UPDATE and the
+ * validation of the foreign key see all rows.
  */
 AttrNumber
 CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,

@@ -42,8 +42,8 @@
 #endif
 
 /*
- * PostgreSQL 18 (978f38c7716) let RelationGetPrimaryKeyIndex() pass over
- * deferrable primary keys.  Ours are not deferrable.
+ * PostgreSQL 18 (978f38c7716) made RelationGetPrimaryKeyIndex() ignore
+ * deferrable primary keys, unless told otherwise.  Ours are not deferrable.
  */
 #if PG_VERSION_NUM < 180000
 #define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel)
@@ -52,8 +52,9 @@
 #endif
 
 /*
- * PostgreSQL 16 let the actions of the JSON parser return a result
- * (c60c9badba9), and 17 let its state be allocated by the caller (1c99cde2f34).
+ * PostgreSQL 16 made the semantic actions of the JSON parser return a result
+ * (c60c9badba9), and 17 made it possible for the caller to allocate its state
+ * (1c99cde2f34).
  */
 #if PG_VERSION_NUM < 160000
 typedef void CnapJsonResult;

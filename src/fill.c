@@ -1,21 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * fill.c
- *	  cnap.fill_workspace(), the trigger that sets the workspace column of a row
- *	  to its parent's (column.c).
+ *	  cnap.fill_workspace(), the trigger function that sets the workspace
+ *	  column of a row to its parent's (column.c).
  *
- * The parent is searched in the way of the foreign key triggers: locked against
- * changes of its key, and past its policies, since the row is not visible to
- * anybody before its own policies have been asked.  That is done as the owner of
- * the trigger's table, who owns the parent as well: somebody else's table with
- * this trigger learns nothing.
+ * The parent is looked up as the foreign key triggers do: it is locked against
+ * changes of its key, and its policies are bypassed, since nobody sees the row
+ * before its own policies have been checked.  This runs as the owner of the
+ * trigger's table, who owns the parent as well, so that others cannot learn
+ * anything by putting this trigger on a table of theirs.
  *
- * Nor does the writer.  A parent that is hidden gives the row a workspace that
- * the policies refuse.  For one that is absent the column could stay as given,
- * with a workspace of the writer's own, and the foreign key's error would tell
- * the two apart.  So the column becomes null then, which the policies refuse in
- * the same words.  Whoever no policy binds gets the foreign key's error, and so
- * does everybody where the key is deferrable, since the parent may come later.
+ * The writer must not learn anything either.  If the parent is hidden, the row
+ * gets a workspace that the policies refuse.  If it is absent, and the column
+ * kept a workspace of the writer's own, the foreign key's error would reveal
+ * the difference.  So we set the column to null then, which the policies
+ * refuse with the same message.  Writers to whom no policy applies get the
+ * foreign key's error, and so does everybody if the key is deferrable, since
+ * the parent may be inserted later.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,7 +45,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_fill_workspace);
 
-/* The plan of the search for a parent, as it was last needed for a trigger. */
+/* The last plan of the search for a parent, for each trigger. */
 typedef struct Lookup
 {
 	Oid			trigger;
@@ -53,8 +54,8 @@ typedef struct Lookup
 } Lookup;
 
 /*
- * Finds the foreign key that a trigger fills the column for.  Where the parent
- * has partitions, there are further ones for each of these, which don't count.
+ * Find the foreign key that a trigger sets the column for.  If the parent is
+ * partitioned, there are more for each of its partitions, which we ignore.
  */
 static bool
 find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink *link)
@@ -82,7 +83,7 @@ find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink
 	return false;
 }
 
-/* The statement that finds the parent's workspace, and locks the parent. */
+/* The statement that fetches the parent's workspace, and locks the parent. */
 static char *
 lookup_statement(Relation rel, const CnapLink *link)
 {
@@ -109,8 +110,8 @@ lookup_statement(Relation rel, const CnapLink *link)
 }
 
 /*
- * The plan of a statement.  One is kept for each trigger, as long as the names
- * and keys that it was made of are the same.
+ * Get the plan of a statement.  One is kept for each trigger, as long as its
+ * SQL text is unchanged.
  */
 static SPIPlanPtr
 lookup_plan(Oid trigger, char *sql, int nkeys, Oid *types)
@@ -152,8 +153,9 @@ lookup_plan(Oid trigger, char *sql, int nkeys, Oid *types)
 }
 
 /*
- * Finds the workspace of a row's parent, and keeps the parent from moving until
- * the transaction ends.  False: there is no such parent, yet.
+ * Find the workspace of a row's parent, and keep the parent from moving to
+ * another workspace until the transaction ends.  Returns false if there is no
+ * such parent yet.
  */
 static bool
 lookup_workspace(TriggerData *trigdata, const CnapLink *link, HeapTuple row,
@@ -218,8 +220,8 @@ is_deferrable(Oid constraint)
 }
 
 /*
- * Whether policies bind the writer.  A statement meets those of the table that it
- * names, which may be one that this is a partition of.
+ * Do policies apply to the writer?  Those that apply are the ones of the table
+ * named in the statement, which may be an ancestor of this partition.
  */
 static bool
 is_bound(Relation rel)
@@ -239,7 +241,7 @@ is_bound(Relation rel)
 	return false;
 }
 
-/* Whether an UPDATE leaves a row's parent and workspace as they were. */
+/* Does an UPDATE leave a row's parent and workspace unchanged? */
 static bool
 is_unchanged(TriggerData *trigdata, const CnapLink *link)
 {
@@ -293,7 +295,10 @@ cnap_fill_workspace(PG_FUNCTION_ARGS)
 
 	if (!isnull)
 	{
-		/* Locking a parent would take an id as well, which the writer could see. */
+		/*
+		 * Locking a parent assigns a transaction id, which the writer could
+		 * notice, so assign one in any case.
+		 */
 		(void) GetCurrentTransactionId();
 		if (!lookup_workspace(trigdata, &link, row, &workspace, &isnull))
 		{

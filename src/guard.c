@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * guard.c
- *	  Refuses to drop the extension from under the tables that it protects.
+ *	  Event trigger that refuses to drop the extension while it protects
+ *	  tables.
  *
- * DROP EXTENSION refuses by itself, since policies depend on our functions.
- * With CASCADE the policies would go, and leave their tables open to whatever
- * other policies say, or unreadable where there are none.  So would CASCADE for
- * the extension's schema, and for what its owner owns.
+ * Without CASCADE, DROP EXTENSION fails anyway, since policies depend on our
+ * functions.  With CASCADE the policies would be dropped, which would leave
+ * their tables to the remaining policies, or unreadable if there are none.
+ * The same goes for DROP SCHEMA and DROP OWNED with CASCADE.
  *
- * An event trigger that belongs to the extension looks at these commands before
- * they begin.  It is executed for whoever drops anything, so all it does is to
- * read the catalogs; what does not concern the extension passes.
+ * An event trigger that belongs to the extension examines these commands
+ * before they start.  It is executed for all users, so it only reads the
+ * catalogs, and ignores commands that do not concern the extension.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,10 +42,10 @@
 
 PG_FUNCTION_INFO_V1(cnap_guard);
 
-/* So many tables are named in the error. */
+/* Maximum number of tables to name in the error. */
 #define MAX_NAMED 10
 
-/* What a command is going to drop: what belongs to it is dropped as well. */
+/* What a command is going to drop, with everything that belongs to it. */
 typedef struct Dropped
 {
 	bool		extension;		/* our extension */
@@ -52,7 +53,10 @@ typedef struct Dropped
 	List	   *owners;			/* OIDs */
 } Dropped;
 
-/* The extension that a trigger function belongs to: its OID, name, schema and owner. */
+/*
+ * Find the extension that a trigger function belongs to: its OID, name, schema
+ * and owner.
+ */
 static Oid
 find_extension(Oid function, char **name, Oid *schema, Oid *owner)
 {
@@ -81,7 +85,7 @@ find_extension(Oid function, char **name, Oid *schema, Oid *owner)
 	return extension;
 }
 
-/* Whether a list of names has one. */
+/* Does a list of names contain one? */
 static bool
 has_name(List *names, const char *name)
 {
@@ -95,7 +99,7 @@ has_name(List *names, const char *name)
 	return false;
 }
 
-/* Finds out what a command with CASCADE drops. */
+/* Find out what a command with CASCADE drops. */
 static void
 read_command(Node *command, const char *extension, Dropped *dropped)
 {
@@ -161,7 +165,7 @@ find_protected(Oid extension)
 	return tables;
 }
 
-/* Refuses a command that leaves protected tables behind. */
+/* Refuse a command that would leave protected tables behind. */
 static void
 refuse_leftovers(Oid extension, const char *name, const Dropped *dropped)
 {
@@ -226,7 +230,7 @@ cnap_guard(PG_FUNCTION_ARGS)
 	if (!OidIsValid(extension))
 		PG_RETURN_NULL();
 
-	/* Who may not drop it is refused by PostgreSQL itself. */
+	/* PostgreSQL itself refuses callers who are not allowed to drop it. */
 	read_command(trigdata->parsetree, name, &dropped);
 	if ((dropped.extension && has_privs_of_role(GetUserId(), owner)) ||
 		has_name(dropped.schemas, get_namespace_name(schema)) ||

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * lint.c
- *	  What cnap_lint() has to know about the expression of a policy.
+ *	  Examining the expression of a policy, for cnap_lint().
  *
- * All else that it looks at stands in the catalogs' columns, and is said in SQL
- * (src/sql/76_lint.sql and the files behind it).
+ * Everything else that it examines is in the columns of the catalogs, and done
+ * in SQL (src/sql/76_lint.sql and the files that follow it).
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_lint_open_alternative);
 
-/* Whether an expression calls a function of the extension. */
+/* Does an expression call a function of the extension? */
 static bool
 calls_extension(Node *node, void *context)
 {
@@ -37,8 +37,8 @@ calls_extension(Node *node, void *context)
 }
 
 /*
- * Whether an expression has an OR with a check on one side, and on another one
- * something without a column.
+ * Does an expression contain an OR of which one arm is a check, and another
+ * one has no columns?
  */
 static bool
 has_open_alternative(Node *node, void *context)
@@ -67,7 +67,7 @@ has_open_alternative(Node *node, void *context)
 /*
  * cnap.lint_open_alternative(expression pg_node_tree) -> boolean
  *
- * Nobody can make a value of that type, so this reads what stands in a catalog.
+ * Users cannot create values of that type, so this comes from a catalog.
  */
 Datum
 cnap_lint_open_alternative(PG_FUNCTION_ARGS)

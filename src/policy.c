@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * policy.c
- *	  The policies that protect the application's tables, as they are recognized.
+ *	  Recognizing the policies that protect the application's tables.
  *
- * The catalogs are the only record of what is protected.  A policy protects if
- * it has our shape: it belongs to one command and to PUBLIC, and its
- * expressions are one of our tests:
+ * The catalogs are the only record of what is protected.  A policy counts as
+ * protection if it has our shape: it is for a single command and for PUBLIC,
+ * and its expressions are one of our tests:
  *
  *		cnap_can_access(column)
  *		cnap_has_permission(column, 'permission')
@@ -13,11 +13,12 @@
  *									WHERE parent.key = table.key
  *									AND <test of the parent>), ...)
  *
- * where the test of the parent is there if a permission is asked for, and else
- * left to the parent's own policies.  So a renamed table, column or policy is
- * still known, a dump carries everything, and what somebody has changed by hand
- * no longer counts as protection.  What has our shape or one of our names is
- * ours to replace and to drop.
+ * where the test of the parent is present if a permission other than 'access'
+ * is required; otherwise the parent's own policies are relied on.  So a table,
+ * column or policy is still recognized after it has been renamed, a dump
+ * contains everything, and a policy changed by hand no longer counts as
+ * protection.  Policies with our shape or one of our names are ours to replace
+ * and to drop.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,7 +59,7 @@ const CnapCommand CnapCommands[CNAP_COMMANDS] = {
 	{ACL_DELETE_CHR, "delete", true, true, false},
 };
 
-/* A protection that was read. */
+/* An entry of CnapChecks.known. */
 typedef struct KnownProtection
 {
 	Oid			relid;
@@ -77,7 +78,7 @@ find_function(const char *schema, const char *name, int nargs, const Oid *types)
 						  nargs, types, false);
 }
 
-/* Finds the checks; the schema is that of the public functions. */
+/* Find the check functions; the schema is that of the public functions. */
 void
 CnapFindChecksIn(const char *schema, CnapChecks *checks)
 {
@@ -92,7 +93,10 @@ CnapFindChecksIn(const char *schema, CnapChecks *checks)
 	checks->parent_visible_keys = find_function("cnap", "parent_visible", 2, boolean);
 }
 
-/* Finds the checks beside the public function that is being executed. */
+/*
+ * Find the check functions, in the schema of the public function being
+ * executed.
+ */
 void
 CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 {
@@ -100,7 +104,7 @@ CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 					 checks);
 }
 
-/* The column of a table that a node is; 0 if it is none. */
+/* The column that a node refers to; 0 if it is not a plain column reference. */
 static AttrNumber
 column_of(Node *node, Index levels)
 {
@@ -110,7 +114,10 @@ column_of(Node *node, Index levels)
 		var->varattno : 0;
 }
 
-/* A node without the conversions around it that comparing two keys may take. */
+/*
+ * Strip the conversions that a comparison of two keys may have added to a
+ * node.
+ */
 static Node *
 strip_conversions(Node *node)
 {
@@ -129,8 +136,8 @@ strip_conversions(Node *node)
 }
 
 /*
- * Recognizes what a row has to have in common with its parent: the equality of
- * two of their columns.
+ * Recognize the comparison of a row with its parent: the equality of two of
+ * their columns.
  */
 static bool
 recognize_key(Node *node, CnapLink *link)
@@ -154,8 +161,8 @@ recognize_key(Node *node, CnapLink *link)
 }
 
 /*
- * Whether columns are those of a unique index; if not exactly, there may be more
- * of them, which name one row at most as well.
+ * Do the columns have a unique index?  With exactly = false, a unique index on
+ * some of them suffices, since they still identify at most one row.
  */
 bool
 CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
@@ -167,7 +174,7 @@ CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 	bool		found = false;
 
 	if (rel == NULL)
-		return false;			/* dropped in the meantime */
+		return false;			/* dropped concurrently */
 	indexes = RelationGetIndexList(rel);
 	for (int i = 0; i < ncolumns; i++)
 		wanted = bms_add_member(wanted, columns[i]);
@@ -199,7 +206,7 @@ CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 	return found;
 }
 
-/* Whether a clause says OFFSET '0', which changes nothing (child.c). */
+/* Is a clause OFFSET '0', which has no effect on the result (child.c)? */
 static bool
 is_zero(Node *clause)
 {
@@ -208,7 +215,7 @@ is_zero(Node *clause)
 		DatumGetInt64(((Const *) clause)->constvalue) == 0;
 }
 
-/* Whether a query does nothing but to look for rows of one table. */
+/* Does a query do nothing but search for rows of a single table? */
 static bool
 is_plain_lookup(const Query *query)
 {
@@ -224,7 +231,7 @@ is_plain_lookup(const Query *query)
 		query->jointree->quals != NULL;
 }
 
-/* Recognizes the search for a row's parent. */
+/* Recognize the search for a row's parent. */
 static bool
 recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
 {
@@ -257,7 +264,7 @@ recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
 	return test->link.nkeys > 0;
 }
 
-/* Recognizes one of our tests; *test is zero before. */
+/* Recognize one of our tests; *test must be zeroed. */
 static bool
 recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
 {
@@ -286,8 +293,8 @@ recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
 }
 
 /*
- * The same for what is in the catalog.  The trees of expressions are large, and
- * nothing of them is kept.
+ * Likewise for an expression in the catalog.  Expression trees are large, so
+ * this uses a temporary memory context.
  */
 static bool
 recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
@@ -304,21 +311,21 @@ recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
 	return recognized;
 }
 
-/* Whether two links are to the same parent by the same key. */
+/* Do two links lead to the same parent by the same key? */
 bool
 CnapIsSameLink(const CnapLink *a, const CnapLink *b)
 {
 	return memcmp(a, b, offsetof(CnapLink, constraint)) == 0;
 }
 
-/* Whether two tests are of the same column, or of the same parent by the same key. */
+/* Do two tests check the same column, or the same parent by the same key? */
 bool
 CnapIsSameWay(const CnapTest *a, const CnapTest *b)
 {
 	return a->column == b->column && CnapIsSameLink(&a->link, &b->link);
 }
 
-/* Whether a policy is for PUBLIC, and nobody else. */
+/* Is a policy for PUBLIC, rather than for certain roles? */
 static bool
 is_for_public(HeapTuple tuple, TupleDesc desc)
 {
@@ -329,7 +336,7 @@ is_for_public(HeapTuple tuple, TupleDesc desc)
 	return ARR_DIMS(roles)[0] == 1 && ((Oid *) ARR_DATA_PTR(roles))[0] == InvalidOid;
 }
 
-/* The name of a policy of ours. */
+/* The name of one of our policies. */
 char *
 CnapPolicyName(int command, bool permissive)
 {
@@ -337,7 +344,7 @@ CnapPolicyName(int command, bool permissive)
 					permissive ? "permissive" : "restrictive");
 }
 
-/* Whether a policy has one of our names. */
+/* Is this one of the names of our policies? */
 bool
 CnapIsPolicyName(const char *name)
 {
@@ -350,7 +357,7 @@ CnapIsPolicyName(const char *name)
 	return false;
 }
 
-/* Whether a policy has the shape of ours. */
+/* Does a policy have the shape of ours? */
 bool
 CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 					CnapPolicy *policy)
@@ -382,7 +389,7 @@ CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 	return false;
 }
 
-/* Adds a policy to what is known of its table. */
+/* Add a policy to the description of its table's protection. */
 static void
 add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple,
 		   TupleDesc desc)
@@ -415,7 +422,7 @@ add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple
 	}
 }
 
-/* Reads what the policies of a table amount to from the catalog. */
+/* Read a table's protection from the catalog. */
 static void
 scan_policies(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 {
@@ -435,8 +442,8 @@ scan_policies(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 }
 
 /*
- * Lets CnapReadProtection() read each table once: for those who look at many
- * tables, and change none.
+ * Make CnapReadProtection() read each table only once, for callers that look
+ * at many tables and change none.
  */
 void
 CnapKeepProtections(CnapChecks *checks)
@@ -448,7 +455,7 @@ CnapKeepProtections(CnapChecks *checks)
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Reads what the policies of a table amount to. */
+/* Read a table's protection: what its policies amount to. */
 void
 CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 {
@@ -471,8 +478,8 @@ CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protecti
 }
 
 /*
- * Whether every command takes a permission: reading 'access', writing one and
- * the same, which is stored where the caller wants it.
+ * Does every command require a permission: reading 'access', and all kinds of
+ * writing the same one?  The latter is returned in *write.
  */
 bool
 CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
@@ -496,8 +503,8 @@ CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
 }
 
 /*
- * The table through which one is protected: by a workspace column that follows
- * that table's, or by its policies.  InvalidOid: there is none.
+ * The parent through which a table is protected, whether by a workspace column
+ * that follows the parent's, or by policies.  InvalidOid if there is none.
  */
 Oid
 CnapParentOf(Oid relid, const CnapProtection *protection)
@@ -511,7 +518,7 @@ CnapParentOf(Oid relid, const CnapProtection *protection)
 
 /* ---- what is enforced ---- */
 
-/* Whether row-level security is enabled on a table, and forced on its owner. */
+/* Is row-level security enabled on a table, and forced for its owner? */
 static bool
 is_forced(Oid relid)
 {
@@ -529,9 +536,10 @@ is_forced(Oid relid)
 }
 
 /*
- * Whether a table is protected completely, its partitions and inheritance
- * children are, and the parents through which it is protected are, with the
- * same permission for writing.  "below" are the tables that lead here.
+ * Are a table, its partitions and inheritance children, and the parents
+ * through which it is protected all protected completely, with the same
+ * permission for writing?  "below" is the list of tables through which we got
+ * here.
  */
 static bool
 is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *below)
@@ -569,7 +577,10 @@ CnapIsEnforced(Oid relid, const CnapChecks *checks)
 	return is_enforced(relid, checks, &write, NIL);
 }
 
-/* The objects of a class, such as policies, that depend on a relation, or its columns. */
+/*
+ * The objects of a class, such as policies, that depend on a relation or its
+ * columns.
+ */
 List *
 CnapDependents(Oid relid, Oid class)
 {
@@ -596,7 +607,7 @@ CnapDependents(Oid relid, Oid class)
 	return dependents;
 }
 
-/* A copy of a policy's row in pg_policy; null if it has been dropped. */
+/* A copy of a policy's pg_policy tuple; NULL if it has been dropped. */
 HeapTuple
 CnapCopyPolicy(Relation rel, Oid policy)
 {
@@ -615,8 +626,8 @@ CnapCopyPolicy(Relation rel, Oid policy)
 }
 
 /*
- * The tables that are protected through a parent directly, found by what their
- * policies depend on, in the order of their OIDs.
+ * The tables that are directly protected through a parent, found by the
+ * dependencies of their policies, in the order of their OIDs.
  */
 List *
 CnapProtectedChildren(Oid parent, const CnapChecks *checks)

@@ -19,18 +19,18 @@
 
 #include "permission.h"
 
-/* The functions that stand in policies. */
+/* The functions used in policies. */
 typedef struct CnapChecks
 {
 	const char *schema;			/* of the public functions, quoted */
 	Oid			can_access;
 	Oid			has_permission;
-	Oid			parent_visible; /* the check of a parent */
-	Oid			parent_visible_keys;	/* the same with its keys, for an index */
-	HTAB	   *known;			/* protections that were read; null: none are kept */
+	Oid			parent_visible; /* check of the parent */
+	Oid			parent_visible_keys;	/* likewise, with keys for an index */
+	HTAB	   *known;			/* cached protections; NULL if not kept */
 } CnapChecks;
 
-/* The commands that policies are for. */
+/* A command that policies are for. */
 typedef struct CnapCommand
 {
 	char		code;			/* pg_policy.polcmd */
@@ -44,37 +44,39 @@ typedef struct CnapCommand
 
 extern const CnapCommand CnapCommands[CNAP_COMMANDS];
 
-/* The way from a row to its parent: what a foreign key says. */
+/* The way from a row to its parent, as in a foreign key. */
 typedef struct CnapLink
 {
-	Oid			parent;			/* InvalidOid: there is none */
+	Oid			parent;			/* InvalidOid if there is none */
 	int			nkeys;
 	AttrNumber	child_keys[INDEX_MAX_KEYS];
 	AttrNumber	parent_keys[INDEX_MAX_KEYS];
 	Oid			operators[INDEX_MAX_KEYS];	/* parent's column = child's */
-	Oid			constraint;		/* the foreign key, if it comes from one */
+	Oid			constraint;		/* the foreign key, if from one */
 } CnapLink;
 
-/* What keeps a table's workspace column as its parent's is (column.c). */
+/* What keeps a table's workspace column equal to its parent's (column.c). */
 typedef struct CnapKeeper
 {
 	char	   *trigger;		/* its name */
-	bool		is_clone;		/* it is the trigger of a partitioned table */
-	AttrNumber	column;			/* 0: the foreign key is missing */
+	bool		is_clone;		/* cloned from a partitioned table */
+	AttrNumber	column;			/* 0 if the foreign key is missing */
 	AttrNumber	parent_column;
 	CnapLink	link;			/* without these columns */
 	Oid			constraint;		/* the foreign key with these columns */
 } CnapKeeper;
 
-/* What a policy of ours tests: a column of the table, or the row's parent. */
+/*
+ * What one of our policies tests: a column of the table, or the row's parent.
+ */
 typedef struct CnapTest
 {
-	AttrNumber	column;			/* 0: the parent */
+	AttrNumber	column;			/* 0 if the parent is tested */
 	CnapLink	link;
 	CnapPermission permission;
 } CnapTest;
 
-/* A policy in the shape of ours. */
+/* A policy with the shape of ours. */
 typedef struct CnapPolicy
 {
 	int			command;		/* index into CnapCommands */
@@ -85,14 +87,14 @@ typedef struct CnapPolicy
 /* What the policies of one table amount to. */
 typedef struct CnapProtection
 {
-	List	   *own;			/* names of the policies that are ours */
-	bool		is_protected;	/* any of them is in our shape */
+	List	   *own;			/* names of our policies */
+	bool		is_protected;	/* any of them has our shape */
 	bool		others;			/* there are other policies */
 	bool		others_permissive;
 	bool		agrees;			/* all of ours test the same column or parent */
-	CnapTest	test;			/* which that is */
-	bool		restricted[CNAP_COMMANDS];	/* by a restrictive policy of ours */
-	CnapPermission permission[CNAP_COMMANDS];	/* which that policy takes */
+	CnapTest	test;			/* that column or parent */
+	bool		restricted[CNAP_COMMANDS];	/* has restrictive policy of ours */
+	CnapPermission permission[CNAP_COMMANDS];	/* required by that policy */
 } CnapProtection;
 
 extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
@@ -114,7 +116,7 @@ extern List *CnapDependents(Oid relid, Oid class);
 extern HeapTuple CnapCopyPolicy(Relation rel, Oid policy);
 extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 
-/* protect.c: what makes policies. */
+/* protect.c: creating policies. */
 extern char *CnapQualifiedName(Oid relid);
 extern void CnapExecuteUtility(const char *sql);
 extern List *CnapLockTables(Oid relid);

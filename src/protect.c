@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * protect.c
- *	  Making and taking away the policies of policy.c.
+ *	  Creating and dropping the policies described in policy.c.
  *
- * For each command there is one RESTRICTIVE policy, so that no other policy can
- * open what it closes, and, where the table has no permissive policy of its
- * own, a PERMISSIVE one with the same expression, which PostgreSQL folds into
- * the other.  Reading takes the permission 'access'; writing takes the given
- * one, on the old row and on the new one.
+ * For each command there is one RESTRICTIVE policy, so that no other policy
+ * can open what it closes, and, unless the table has permissive policies of
+ * its own, a PERMISSIVE one with the same expression, which PostgreSQL folds
+ * into the former.  Reading requires the permission 'access'; writing requires
+ * the given one, for both the old and the new row.
  *
- * A policy on a parent says nothing about a query of its child, so partitions
+ * A policy on a parent does not apply to a query of its child, so partitions
  * and inheritance children get the same policies.
  *
- * Tables that are protected through a parent carry its write permission in
- * their own policies.  So a change of that is a change of theirs.
+ * The policies of tables that are protected through a parent contain its write
+ * permission.  So when that changes, they must be recreated.
  *
  * The statements are executed as the caller, who must own the tables.
  *
@@ -73,7 +73,7 @@ CnapExecuteUtility(const char *sql)
 		elog(ERROR, "could not execute: %s", sql);
 }
 
-/* Refuses what cannot be protected, or not by the caller. */
+/* Check that a relation can be protected, and by the caller. */
 static void
 check_table(Oid relid)
 {
@@ -107,7 +107,10 @@ check_table(Oid relid)
 					   get_rel_name(relid));
 }
 
-/* The table and all that inherit from it, locked as ALTER TABLE would. */
+/*
+ * Lock a table and all that inherit from it as ALTER TABLE would, and return
+ * them.
+ */
 List *
 CnapLockTables(Oid relid)
 {
@@ -122,7 +125,7 @@ CnapLockTables(Oid relid)
 	return tables;
 }
 
-/* Refuses what is not a column of the table. */
+/* Get a column of the table; raise an error if it does not exist. */
 AttrNumber
 CnapRequireColumn(Oid relid, const char *column)
 {
@@ -136,7 +139,7 @@ CnapRequireColumn(Oid relid, const char *column)
 	return attno;
 }
 
-/* Refuses a column that is missing, or is no uuid. */
+/* Raise an error if a column is missing, or is not a uuid. */
 void
 CnapCheckColumn(Oid relid, const char *column)
 {
@@ -150,13 +153,13 @@ CnapCheckColumn(Oid relid, const char *column)
 						format_type_be(get_atttype(relid, attno)))));
 }
 
-/* Tells the owner of a table without an index that leads with one of the columns. */
+/* Advise the owner if no index of the table leads with one of the columns. */
 static void
 advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 {
 	StringInfoData names;
 
-	/* An index on a partitioned table is one on each of its partitions. */
+	/* An index on a partitioned table has one on each of its partitions. */
 	if (get_rel_relkind(relid) != RELKIND_RELATION)
 		return;
 	for (int i = 0; i < ncolumns; i++)
@@ -176,7 +179,7 @@ advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 					 CnapQualifiedName(relid), names.data)));
 }
 
-/* Whether an index of a table that serves equality leads with a column. */
+/* Does a table have an index that leads with a column and supports equality? */
 bool
 CnapHasIndex(Oid relid, AttrNumber column)
 {
@@ -206,7 +209,7 @@ CnapHasIndex(Oid relid, AttrNumber column)
 	return found;
 }
 
-/* Drops the policies of ours. */
+/* Drop our policies. */
 static void
 drop_policies(Oid relid, const CnapProtection *protection)
 {
@@ -218,8 +221,9 @@ drop_policies(Oid relid, const CnapProtection *protection)
 }
 
 /*
- * The expression of a test.  The arguments have exactly the types of our
- * checks, so that no overload which somebody has put beside these is taken.
+ * The expression of a test.  The arguments have exactly the types of our check
+ * functions, so that an overload that somebody has created beside them cannot
+ * be chosen.
  */
 char *
 CnapColumnCheck(const CnapChecks *checks, const char *column, CnapPermission permission)
@@ -241,8 +245,8 @@ test_expression(Oid relid, const CnapChecks *checks, const CnapTest *test,
 }
 
 /*
- * Creates the policy for one command.  Only the expressions that a search for
- * rows can use, and that PostgreSQL folds, have the parents' keys with them.
+ * Create the policy for one command.  Only expressions that a search for rows
+ * can use, and that PostgreSQL folds, include the parents' keys.
  */
 static void
 create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int command,
@@ -266,8 +270,8 @@ create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int com
 }
 
 /*
- * Protects one table, in place of whatever protection of ours it has.  The
- * test's permission is that for writing.
+ * Protect one table, replacing any protection of ours that it has.  The test's
+ * permission is that for writing.
  */
 static void
 protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
@@ -287,7 +291,7 @@ protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
 	CommandCounterIncrement();
 }
 
-/* Protects one table as it is protected, but with another permission for writing. */
+/* Recreate the protection of one table with another permission for writing. */
 static void
 renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
 {
@@ -301,10 +305,11 @@ renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
 }
 
 /*
- * Makes the policies of the tables that are protected through a parent again,
- * where they don't carry its permission for writing, or may not test it in the
- * way in which the parent does.  Where a column follows the parent's, only the
- * permission matters, and stays if it was another than the parent's before.
+ * Recreate the policies of the tables that are protected through a parent, if
+ * they do not contain its permission for writing, or may not test it in the
+ * same way as the parent does.  For tables whose workspace column follows the
+ * parent's, only the permission matters, and it is left alone if it was not
+ * the same as the parent's before.
  */
 static void
 renew_children(Oid parent, const CnapChecks *checks, CnapPermission former,
@@ -340,7 +345,9 @@ renew_children(Oid parent, const CnapChecks *checks, CnapPermission former,
 	}
 }
 
-/* Refuses another protection of a table whose workspace column others follow. */
+/*
+ * Refuse a change of the workspace column that columns of other tables follow.
+ */
 static void
 check_kept_children(Oid relid, const CnapTest *test)
 {
@@ -363,7 +370,7 @@ check_kept_children(Oid relid, const CnapTest *test)
 	}
 }
 
-/* Translates columns of a table to those of one that inherits from it. */
+/* Translate columns of a table to those of a table that inherits from it. */
 static void
 translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
 {
@@ -378,8 +385,8 @@ translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
 }
 
 /*
- * Protects a table, the first of the list, and all that inherit from it, which
- * are the others.  SPI is connected.
+ * Protect a list of tables: the first one and all that inherit from it.  The
+ * caller must have connected to SPI.
  */
 void
 CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
@@ -440,8 +447,8 @@ cnap_protect(PG_FUNCTION_ARGS)
 }
 
 /*
- * Refuses to open a parent while tables are protected through it: their rows
- * would be everybody's.
+ * Refuse to unprotect a parent while tables are protected through it: their
+ * rows would be visible to everybody.
  */
 static void
 refuse_with_children(List *tables, const CnapChecks *checks)
@@ -469,7 +476,10 @@ refuse_with_children(List *tables, const CnapChecks *checks)
 				 errhint("Call cnap_unprotect() for them first, or protect them in another way.")));
 }
 
-/* Whether a table has anything that protecting it has made, whatever it is worth by now. */
+/*
+ * Does a table still have anything that protecting it created, even if it no
+ * longer counts as protection?
+ */
 bool
 CnapHasRemains(Oid relid, const CnapProtection *protection)
 {
@@ -481,7 +491,7 @@ CnapHasRemains(Oid relid, const CnapProtection *protection)
 /*
  * cnap_unprotect(relation) -> void
  *
- * Row-level security stays on where the table has policies of its own.
+ * Row-level security stays enabled if the table has policies of its own.
  */
 Datum
 cnap_unprotect(PG_FUNCTION_ARGS)

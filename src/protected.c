@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * protected.c
- *	  Listings of what is protected: cnap_protected_tables(), and cnap.policies()
- *	  for the linter.
+ *	  Listings of protected tables: cnap_protected_tables(), and
+ *	  cnap.policies() for the linter.
  *
- * Both read the catalogs, and take no locks on the tables.
+ * Both read the catalogs, without locking the tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +30,7 @@
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
 PG_FUNCTION_INFO_V1(cnap_policies);
 
-/* The names of a table's columns; null if one has been dropped in the meantime. */
+/* The names of a table's columns; NULL if one has been dropped concurrently. */
 ArrayType *
 CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns)
 {
@@ -47,7 +47,7 @@ CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns)
 	return construct_array(names, ncolumns, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
 }
 
-/* Adds a table to the result of cnap_protected_tables(). */
+/* Add a table to the result of cnap_protected_tables(). */
 static void
 return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
 				  const CnapProtection *protection)
@@ -65,7 +65,7 @@ return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
 		char	   *column = get_attname(relid, test->column, true);
 
 		if (column == NULL)
-			return;				/* dropped in the meantime */
+			return;				/* dropped concurrently */
 		values[1] = DirectFunctionCall1(namein, CStringGetDatum(column));
 		if (CnapFindKeeper(relid, &keeper) && keeper.column == test->column)
 			link = &keeper.link;
@@ -92,8 +92,8 @@ return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
  *	 -> setof (relation, workspace_column, write_permission, enforced, parent,
  *			   parent_columns)
  *
- * Every table with a policy of ours.  The policies come in the order of their
- * tables.
+ * Returns every table with a policy of ours.  The index scan returns the
+ * policies of a table one after the other.
  */
 Datum
 cnap_protected_tables(PG_FUNCTION_ARGS)
@@ -140,11 +140,11 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
  *	 -> setof (relation, policy, command, permissive, own, permission,
  *			   column_number, parent)
  *
- * Every policy of the database, as it is recognized; "checks" is the schema of
- * the public functions.  "own" are those that cnap_protect() would replace.
- * The last three are null for what is not in the shape of ours.  Without a
- * parent, the column is that of the workspace, else the first that refers to
- * the parent.
+ * Returns every policy of the database, and what it is recognized as; "checks"
+ * is the schema of the public functions.  "own" is true for those that
+ * cnap_protect() would replace.  The last three are null if a policy does not
+ * have the shape of ours.  The column is the workspace column, or if there is
+ * a parent, the first one that refers to it.
  */
 Datum
 cnap_policies(PG_FUNCTION_ARGS)

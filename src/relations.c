@@ -4,12 +4,12 @@
  *	  The extension's own tables and types, by OID.
  *
  * Names are looked up in the schema that belongs to the extension, never by
- * the search path, and the OIDs are kept until a relation cache invalidation
- * says that one of the tables changed: DROP EXTENSION, a renamed table, or an
+ * the search path.  The OIDs are cached until a relation cache invalidation
+ * for one of the tables: because of DROP EXTENSION, a renamed table, or an
  * index that REINDEX CONCURRENTLY replaced.  The OIDs of the enums' values can
  * change only with DROP EXTENSION, which drops the tables as well.
  *
- * The memory is static; nothing here is allocated.
+ * The cache is in static memory; nothing here is allocated.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +39,7 @@
 #define EXTENSION_NAME "cnap_org"
 #define SCHEMA_NAME "cnap"
 
-/* The highest column that the index of a lookup starts with. */
+/* The highest number of a column that the index of a lookup leads with. */
 #define MAX_LEADING Anum_workspace_managed_by
 
 static const char *const table_names[CNAP_USER_EPOCH + 1] = {
@@ -75,13 +75,13 @@ typedef struct OwnOids
 static OwnOids own;
 static bool own_valid = false;
 
-/* Counts invalidations, so that one in the middle of a lookup is noticed. */
+/* Counts invalidations, so that we notice one that occurs during a lookup. */
 static uint64 own_invalidations = 0;
 
 /*
- * Relation cache callback: InvalidOid stands for all relations.  The epochs are
- * left out, because they are invalidated with every change of access data, and
- * go only together with the others.
+ * Relation cache callback: InvalidOid stands for all relations.  The epochs
+ * are left out, because they are invalidated with every change of access data,
+ * and are dropped only together with the other tables.
  */
 static void
 forget_oids(Datum arg, Oid relid)
@@ -115,7 +115,10 @@ not_installed(void)
 					EXTENSION_NAME)));
 }
 
-/* The schema of that name, where it belongs to the extension. */
+/*
+ * The extension's schema; one of that name that does not belong to it is not
+ * accepted.
+ */
 static Oid
 lookup_schema(void)
 {
@@ -136,9 +139,10 @@ CnapIndexMethod(Oid index)
 }
 
 /*
- * Finds the indexes of a table by their leading columns.  The primary key comes
- * first: it alone is known to have the columns that a point lookup names.  The
- * others are used with the leading column alone, so any usable index does.
+ * Find the indexes of a table by their leading columns.  The primary key takes
+ * precedence: only that is known to have all columns that a point lookup uses.
+ * The others are used with their leading column only, so any valid index will
+ * do.
  */
 static void
 lookup_indexes(Oid table, Oid *index)
@@ -205,10 +209,10 @@ lookup_function(char *name, int nargs, const Oid *types)
 }
 
 /*
- * Fills the OIDs in, if an invalidation has emptied them.  The former ones stay
- * in place until all of the new ones are known: the callbacks compare with them.
- * An invalidation in between does not void what was looked up for this call, but
- * makes the next one look again.
+ * Look up the OIDs, unless they are valid.  The former ones stay in place
+ * until all of the new ones are known, because the callbacks compare with
+ * them.  After an invalidation in between, the result is still good for this
+ * call, but the next call looks them up again.
  */
 static void
 load_oids(void)
@@ -293,7 +297,7 @@ CnapReachableFunction(Oid user_type)
 	}
 }
 
-/* The function that is always false, without the planner knowing. */
+/* The function that always returns false, which the planner does not know. */
 Oid
 CnapNeverFunction(void)
 {
@@ -301,7 +305,7 @@ CnapNeverFunction(void)
 	return own.never;
 }
 
-/* The trigger function that fills a workspace column from the parent's. */
+/* The trigger function that sets a workspace column to the parent's. */
 Oid
 CnapFillFunction(void)
 {
@@ -317,7 +321,7 @@ CnapTableOid(CnapTable table)
 	return own.table[table];
 }
 
-/* The index that leads with a column, or InvalidOid: there is none, or no longer. */
+/* The index that leads with a column, or InvalidOid if there is none. */
 Oid
 CnapIndexOid(CnapTable table, AttrNumber leading)
 {
@@ -326,14 +330,14 @@ CnapIndexOid(CnapTable table, AttrNumber leading)
 	return leading <= MAX_LEADING ? own.index[table][leading] : InvalidOid;
 }
 
-/* Opens a table for reading; close it with table_close(, AccessShareLock). */
+/* Open a table for reading; the caller closes it, with AccessShareLock. */
 Relation
 CnapOpenTable(CnapTable table)
 {
 	return table_open(CnapTableOid(table), AccessShareLock);
 }
 
-/* Which of our tables a trigger was fired for. */
+/* Which of our tables is this? */
 CnapTable
 CnapTableOf(Relation relation)
 {
@@ -349,7 +353,7 @@ CnapTableOf(Relation relation)
 					RelationGetRelationName(relation), EXTENSION_NAME)));
 }
 
-/* The role that owns the tables, and alone may read and write them. */
+/* The role that owns the tables, and that alone can read and write them. */
 Oid
 CnapOwner(void)
 {

@@ -33,7 +33,7 @@ typedef enum CnapTable
 
 #define CNAP_TABLES (CNAP_USER_EPOCH + CNAP_USER_CHANNELS)
 
-/* Columns that C reads, in the order of the CREATE TABLE. */
+/* The columns that C code uses, numbered as in CREATE TABLE. */
 #define Anum_organization_id 1
 #define Anum_organization_name 2
 #define Anum_organization_slug 3
@@ -94,19 +94,22 @@ typedef enum CnapTable
 #define Anum_invitation_outcome 8
 #define Anum_invitation_outcome_by 10
 
-/* The two tables of members are alike, and access tokens have the same user_id. */
+/*
+ * The tables of members have the same layout, and access_token the same
+ * user_id.
+ */
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id
 #define Anum_workspace_member_user_id Anum_organization_member_user_id
 #define Anum_workspace_member_role Anum_organization_member_role
 
 extern void CnapRelationsInit(void);
 
-/* The OID of a table as it was looked up last, InvalidOid before that. */
+/* The OID of a table as of its last lookup; InvalidOid if there was none. */
 extern Oid	CnapKnownTableOid(CnapTable table);
 
 /*
- * All of these raise 55000 (object_not_in_prerequisite_state) where the
- * extension is not installed in this database.
+ * All of these raise 55000 (object_not_in_prerequisite_state) if the extension
+ * is not installed in this database.
  */
 extern Oid	CnapTableOid(CnapTable table);
 extern Oid	CnapReachableFunction(Oid user_type);
@@ -120,7 +123,7 @@ extern Oid	CnapOwner(void);
 /* The access method of any index. */
 extern Oid	CnapIndexMethod(Oid index);
 
-/* Whether a column differs between two versions of a row. */
+/* Does a column differ between two versions of a row? */
 extern bool CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after,
 							  AttrNumber attno);
 

@@ -4,14 +4,14 @@
  *	  Protection of all tables of a schema: cnap_protect_schema() and
  *	  cnap_unprotect_schema().
  *
- * Each makes a plan, which is a statement for each table, and executes that only
- * if asked to.  What is protected already stays as it is.
+ * Each makes a plan, which is a statement for each table, and executes it only
+ * if asked to.  Tables that are protected already are left alone.
  *
- * A table with a column for the workspace is protected by it.  From there the
+ * A table with a workspace column is protected by that.  From there the
  * foreign keys are followed backwards, level by level, so that each table is
- * protected by the shortest way.  Keys that cannot be null come first, however
- * long the way is: where one is null, the row would be nobody's.  What is left
- * is decided by names, so that the plan is always the same.
+ * protected by the shortest path.  Keys that cannot be null take precedence,
+ * however long the path is, because a row with a null key would be visible to
+ * nobody.  Ties are broken by name, so that the plan is deterministic.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,20 +42,20 @@
 PG_FUNCTION_INFO_V1(cnap_protect_schema);
 PG_FUNCTION_INFO_V1(cnap_unprotect_schema);
 
-/* The level of tables that are not protected, and won't be. */
+/* The level of tables that are not protected, and will not be. */
 #define NO_LEVEL INT_MAX
 
-/* A table and what is to be done about it. */
+/* A table and what is to be done with it. */
 typedef struct Table
 {
 	Oid			relid;
 	char	   *name;			/* qualified */
-	int			level;			/* of keys between it and the workspace's column */
+	int			level;			/* number of keys to the workspace column */
 	CnapTest	test;			/* how it is protected, or will be */
-	bool		has_workspace;	/* has a workspace column that cannot be null, or will */
-	char	   *statement;		/* null: nothing to do */
+	bool		has_workspace;	/* has or gets a NOT NULL workspace column */
+	char	   *statement;		/* NULL if there is nothing to do */
 	char	   *reason;
-	bool		is_blocked;		/* for this reason nothing can be done */
+	bool		is_blocked;		/* nothing can be done, for this reason */
 	List	   *ways;			/* a Way for each foreign key */
 } Table;
 
@@ -63,15 +63,15 @@ typedef struct Table
 typedef struct Way
 {
 	const CnapLink *link;
-	AttrNumber	column;			/* belongs to no other key of the table */
+	AttrNumber	column;			/* belongs to no other foreign key */
 	bool		nullable;
-	Table	   *parent;			/* null: it is not in the schema */
-	int			level;			/* of a parent that is not */
+	Table	   *parent;			/* NULL if not in the schema */
+	int			level;			/* of a parent not in the schema */
 	AttrNumber	column_of_parent;
 	bool		has_workspace;
 } Way;
 
-/* A table, by its OID. */
+/* Hash table entry, to find a Table by its OID. */
 typedef struct TableEntry
 {
 	Oid			relid;
@@ -85,7 +85,7 @@ typedef struct Request
 	Oid			schema;
 	const char *column;
 	CnapPermission write;
-	const char *child_column;	/* null: children get no column */
+	const char *child_column;	/* NULL if children get no column */
 } Request;
 
 /* ---- what is there ---- */
@@ -101,7 +101,10 @@ compare_tables(const ListCell *a, const ListCell *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Whether a table inherits from one of the same schema, with which it is protected. */
+/*
+ * Does a table inherit from one of the same schema, with which it is
+ * protected?
+ */
 static bool
 follows_another(Oid relid)
 {
@@ -125,7 +128,7 @@ follows_another(Oid relid)
 	return found;
 }
 
-/* The relations of a schema that hold rows of their own, in the order of their names. */
+/* The relations of a schema that can hold rows, in the order of their names. */
 static List *
 find_tables(Oid schema)
 {
@@ -159,7 +162,7 @@ find_tables(Oid schema)
 	return tables;
 }
 
-/* Why the caller cannot protect a table, or null. */
+/* The reason why the caller cannot protect a table, or NULL. */
 static char *
 find_obstacle(Oid relid)
 {
@@ -191,8 +194,8 @@ find_obstacle(Oid relid)
 }
 
 /*
- * How many tables are above one.  Not all of them, nor itself, may be protected;
- * policies that somebody has made by hand may even lead in a circle.
+ * Count the parents above a table.  They need not all be protected, nor need
+ * the table itself; policies made by hand can even form a cycle.
  */
 static int
 count_parents(Oid relid, const CnapChecks *checks, bool *all_protected)
@@ -213,7 +216,7 @@ count_parents(Oid relid, const CnapChecks *checks, bool *all_protected)
 	return list_length(tables) - 1;
 }
 
-/* The same; NO_LEVEL, if not all are protected. */
+/* Likewise, but NO_LEVEL if not all of them are protected. */
 static int
 protected_level(Oid relid, const CnapChecks *checks)
 {
@@ -252,7 +255,10 @@ plan_parent(Table *table, const Request *request, int level, const CnapLink *lin
 								column != NULL ? quote_literal_cstr(column) : "");
 }
 
-/* A column that only one of a table's keys has, and so can name it; 0 if there is none. */
+/*
+ * A column that identifies one of a table's keys, because no other key
+ * contains it; 0 if there is none.
+ */
 static AttrNumber
 naming_column(List *links, const CnapLink *link)
 {
@@ -271,8 +277,8 @@ naming_column(List *links, const CnapLink *link)
 }
 
 /*
- * Keeps what is protected.  What is so, but not completely, is protected in the
- * same way again.
+ * Leave a table alone if it is protected.  If its protection is incomplete,
+ * plan to protect it again in the same way.
  */
 static bool
 plan_protected(Table *table, const Request *request)
@@ -306,8 +312,8 @@ plan_protected(Table *table, const Request *request)
 }
 
 /*
- * Finds the column for the workspace: that of the given name, or else the only
- * one that refers to workspaces.
+ * Find the workspace column: the one with the given name, or else the only one
+ * that references workspaces.
  */
 static bool
 plan_by_column(Table *table, const Request *request)
@@ -353,7 +359,7 @@ plan_by_column(Table *table, const Request *request)
 	return true;
 }
 
-/* Reads how a parent that is not in the schema is protected. */
+/* Read how a parent that is not in the schema is protected. */
 static void
 read_parent(Way *way, const CnapChecks *checks)
 {
@@ -366,7 +372,7 @@ read_parent(Way *way, const CnapChecks *checks)
 		CnapIsNotNull(way->link->parent, protection.test.column);
 }
 
-/* Finds the ways of each table that has no level yet. */
+/* Find the ways of each table that has no level yet. */
 static void
 find_ways(List *tables, const Request *request)
 {
@@ -420,8 +426,8 @@ way_level(const Way *way)
 }
 
 /*
- * The first way of a table, of one kind, to a parent of the lowest level; null
- * if there is none below the bound.
+ * The first of a table's ways of one kind that lead to a parent of the lowest
+ * level; NULL if there is none below the bound.
  */
 static const Way *
 best_way(const Table *table, bool nullable, int bound)
@@ -442,7 +448,7 @@ best_way(const Table *table, bool nullable, int bound)
 	return best;
 }
 
-/* Whether the workspace column of a parent is among the columns that a key refers to. */
+/* Is a parent's workspace column among the columns that a key references? */
 static bool
 has_workspace_in_key(const Way *way)
 {
@@ -456,7 +462,10 @@ has_workspace_in_key(const Way *way)
 	return false;
 }
 
-/* Why a table cannot have a workspace column that follows its parent's, or null. */
+/*
+ * The reason why a table cannot have a workspace column that follows its
+ * parent's, or NULL.
+ */
 static const char *
 find_column_obstacle(const Table *table, const Way *way, const char *column)
 {
@@ -480,8 +489,8 @@ find_column_obstacle(const Table *table, const Way *way, const char *column)
 }
 
 /*
- * Plans the tables that are next: those with the shortest ways of one kind.
- * Returns whether there were any.
+ * Plan the next tables: those with the shortest ways of one kind.  Returns
+ * whether there were any.
  */
 static bool
 plan_next(List *tables, const Request *request, bool nullable)
@@ -524,7 +533,7 @@ plan_next(List *tables, const Request *request, bool nullable)
 	return true;
 }
 
-/* Says why nothing was found for a table. */
+/* Say why no way was found for a table. */
 static void
 explain_failure(Table *table)
 {
@@ -534,7 +543,7 @@ explain_failure(Table *table)
 		table->reason = pstrdup("it has no column for the workspace, and its foreign keys lead to no table that has one");
 }
 
-/* The plan: a list of Table, parents first. */
+/* Make the plan: a list of Table, parents first. */
 static List *
 plan_schema(const Request *request)
 {
@@ -575,7 +584,7 @@ plan_schema(const Request *request)
 
 /* ---- the functions ---- */
 
-/* Executes the statements of a plan. */
+/* Execute the statements of a plan. */
 static void
 execute_plan(List *tables)
 {
@@ -593,7 +602,7 @@ execute_plan(List *tables)
 	SPI_finish();
 }
 
-/* The schema that is meant, and the checks. */
+/* Read the arguments that both functions have, and find the check functions. */
 static void
 read_request(FunctionCallInfo fcinfo, Request *request)
 {
@@ -604,7 +613,7 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 	CnapKeepProtections(&request->checks);
 }
 
-/* Adds a table to the result of cnap_protect_schema(). */
+/* Add a table to the result of cnap_protect_schema(). */
 static void
 return_plan(ReturnSetInfo *rsinfo, const Table *table)
 {
@@ -660,7 +669,7 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Whether a table, or one that inherits from it, has anything of ours. */
+/* Does a table, or one that inherits from it, have anything of ours? */
 static bool
 is_touched(Oid relid, const CnapChecks *checks)
 {
