@@ -6,8 +6,8 @@
 \echo '=== 1. An application, and its customers ==='
 \echo
 \echo 'A platform hosts the software of many companies. Each customer has a workspace. The'
-\echo 'extension knows organizations, workspaces and who belongs to them; all else is the'
-\echo 'application''s own schema.'
+\echo 'extension knows organizations, workspaces and who belongs to them; everything else is'
+\echo 'the application''s own schema.'
 \echo
 
 CREATE EXTENSION cnap_org;
@@ -40,8 +40,8 @@ CREATE TABLE app.log_line (
 );
 
 \echo
-\echo 'A superuser with no current user acts as the system, and creates workspaces for anybody.'
-\echo 'A user is an id of the application''s identity provider. Gina owns those of Globex.'
+\echo 'A superuser without a current user acts as the system, and creates workspaces for anybody.'
+\echo 'A user is an id from the application''s identity provider. Gina owns the workspaces of Globex.'
 \echo
 
 SELECT cnap_create_workspace('Globex production', owner => 'gina') AS globex \gset
@@ -76,8 +76,8 @@ SELECT (SELECT count(*) FROM cnap.workspace) AS workspaces,
 \echo
 \echo '=== 2. One call protects a table ==='
 \echo
-\echo 'Reading asks for access to the row''s workspace; writing for the permission named, here'
-\echo 'that of running the workspace. A missing index is pointed out.'
+\echo 'Reading requires access to the row''s workspace, and writing the permission named, here that'
+\echo 'of running the workspace. A missing index is pointed out.'
 \echo
 
 SELECT cnap_protect('app.project', write_permission => 'administer');
@@ -89,16 +89,16 @@ CREATE INDEX CONCURRENTLY log_line_workspace_id_idx ON app.log_line (workspace_i
 SELECT * FROM cnap_protected_tables();
 
 \echo
-\echo 'Behind it are ordinary policies, restrictive ones too, so that no policy added later can'
-\echo 'open the table wider.'
+\echo 'The result is ordinary policies, among them restrictive ones, so that no policy added later'
+\echo 'can open the table wider.'
 \echo
 
 SELECT cmd, permissive, qual, with_check
 FROM pg_policies WHERE tablename = 'log_line' ORDER BY cmd, permissive;
 
 \echo
-\echo 'Views, functions, grants and roles can lead past policies. The linter finds what is open, and'
-\echo 'says how to close it. Here, nothing is.'
+\echo 'Views, functions, grants and roles can bypass policies. The linter finds what is open, and'
+\echo 'says how to close it. Here, nothing is open.'
 \echo
 
 SELECT * FROM cnap_lint();
@@ -106,7 +106,7 @@ SELECT * FROM cnap_lint();
 \echo
 \echo '=== 3. The application server ==='
 \echo
-\echo 'It connects with an ordinary role. cnap_trust() lets that role say on whose behalf it'
+\echo 'It connects with an ordinary role. cnap_trust() lets that role state on whose behalf it'
 \echo 'acts; SET LOCAL does so for one transaction, which suits connection poolers.'
 \echo
 
@@ -161,8 +161,8 @@ COMMIT;
 \echo
 \echo '=== 5. The install link: Gina lets Acme manage her production workspace ==='
 \echo
-\echo 'Gina and Acme have never met. Ann makes a link for customers, which will manage their'
-\echo 'workspaces for a year, and sends it to them. The database keeps no more than its hash.'
+\echo 'Gina and Acme have never met. Ann creates a link for customers, by which Acme will manage'
+\echo 'their workspaces for a year, and sends it to them. The database stores only its hash.'
 \echo
 
 BEGIN;
@@ -184,7 +184,7 @@ SELECT cnap_redeem_install_link(:'token', :'globex');
 COMMIT;
 
 \echo
-\echo 'Ann sees that her link was used. It can be revoked, which leaves Gina''s consent alone.'
+\echo 'Ann sees that her link was used. She can revoke it, which does not affect Gina''s consent.'
 \echo
 
 BEGIN;
@@ -217,7 +217,7 @@ SELECT level, message FROM app.log_line WHERE level = 'error' ORDER BY logged_at
 COMMIT;
 
 \echo
-\echo 'Dora joins Acme later: nothing is shared with her one by one, she simply has access.'
+\echo 'Dora joins Acme later. Nothing has to be shared with her; she simply has access.'
 \echo
 
 BEGIN;
@@ -236,8 +236,8 @@ COMMIT;
 \echo
 \echo '=== 6. What a manager cannot do ==='
 \echo
-\echo 'A managing team runs the workspace, but can never stay in it by a back door: it adds no'
-\echo 'members, hands nothing on and deletes nothing.'
+\echo 'A managing team runs the workspace, but cannot leave itself a back door: it cannot add'
+\echo 'members, hand the workspace on, or delete it.'
 \echo
 
 \set ON_ERROR_STOP off
@@ -258,8 +258,8 @@ SELECT cnap_delete_workspace(:'globex');
 ROLLBACK;
 
 \echo
-\echo 'A workspace that Dora has no access to does not exist as far as she can tell, and a row'
-\echo 'cannot be moved into it.'
+\echo 'As far as Dora can tell, a workspace to which she has no access does not exist, and she cannot'
+\echo 'move a row into it.'
 \echo
 
 BEGIN;
@@ -286,7 +286,7 @@ COMMIT;
 \echo
 \echo '=== 7. Somebody leaves Acme ==='
 \echo
-\echo 'Ben leaves, and has lost the access everywhere. There is nothing to clean up.'
+\echo 'Ben leaves, and loses his access everywhere. There is nothing to clean up.'
 \echo
 
 BEGIN;
@@ -297,7 +297,7 @@ SELECT count(*) AS log_lines_after FROM app.log_line;
 COMMIT;
 
 \echo
-\echo 'Why has he no access? The application''s role may ask about anybody.'
+\echo 'Why does he have no access? The application''s role may ask about any user.'
 \echo
 
 SELECT cnap_can_access('ben', :'globex') AS ben, cnap_can_access('dora', :'globex') AS dora;
@@ -307,7 +307,7 @@ SELECT path, role, granted, reason FROM cnap_explain_access('dora', :'globex');
 \echo
 \echo '=== 8. The revocation: Gina ends the arrangement ==='
 \echo
-\echo 'First she looks who would lose access.'
+\echo 'First she checks who would lose access.'
 \echo
 
 BEGIN;
@@ -322,7 +322,7 @@ SELECT count(*) AS log_lines FROM app.log_line;
 COMMIT;
 
 \echo
-\echo 'Of Acme nothing is left in the workspace. Gina''s rows are all there.'
+\echo 'Nobody of Acme is left in the workspace, and all of Gina''s rows are still there.'
 \echo
 
 BEGIN;
@@ -344,7 +344,7 @@ SELECT actor, database_role, action, path, detail FROM cnap_workspace_audit(:'gl
 COMMIT;
 
 \echo
-\echo 'Gina has seen what Acme did in her workspace. Ann sees what happened in Acme.'
+\echo 'Gina sees what Acme did in her workspace. Ann sees what happened in Acme.'
 \echo
 
 BEGIN;
@@ -355,8 +355,8 @@ COMMIT;
 \echo
 \echo '=== 10. An identity cannot be forged ==='
 \echo
-\echo 'A role that nobody trusts, of a reporting tool say, cannot make itself Gina, nor ask about'
-\echo 'anybody, whatever it may read.'
+\echo 'A role that is not trusted, such as that of a reporting tool, can neither become Gina nor ask'
+\echo 'about anybody else, no matter which tables it may read.'
 \echo
 
 \connect - postgres
@@ -377,7 +377,7 @@ SELECT cnap_can_access('gina', :'globex');
 \set ON_ERROR_STOP on
 
 \echo
-\echo 'To go on by yourself, connect to the cluster below and become the application:'
+\echo 'To continue on your own, connect to the cluster below and become the application:'
 \echo
 \echo '    \\connect - app_server'
 \echo '    BEGIN;'
