@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
 #include "permission.h"
 
 /*
@@ -32,7 +33,7 @@ extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
  */
 extern Datum CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno,
 									const char *prefix);
-extern void CnapInvalidInvitation(void) pg_attribute_noreturn();
+pg_noreturn extern void CnapInvalidInvitation(void);
 
 /* Each of these raises 22023 if the value does not have the format. */
 extern void CnapCheckLabel(const text *label);

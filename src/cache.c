@@ -29,6 +29,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -36,6 +38,7 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/tuplestore.h"
 
 #include "cache.h"
 #include "compat.h"

@@ -42,6 +42,14 @@
 #endif
 
 /*
+ * PostgreSQL 18 (3691edfab97) replaced pg_attribute_noreturn(), which stood
+ * behind a declaration, by pg_noreturn, which stands before it.
+ */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/*
  * PostgreSQL 18 (978f38c7716) made RelationGetPrimaryKeyIndex() ignore
  * deferrable primary keys, unless told otherwise.  Ours are not deferrable.
  */

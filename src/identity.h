@@ -10,6 +10,8 @@
 
 #include "utils/uuid.h"
 
+#include "compat.h"
+
 /* Who acts: a user, or the system if user is NULL. */
 typedef struct CnapActor
 {
@@ -44,7 +46,7 @@ extern void CnapSignIn(const pg_uuid_t *token_id, bool is_local);
  * Raise 28000 (invalid_authorization_specification) for a token, with a
  * message that does not depend on what is wrong with it.
  */
-extern void CnapInvalidToken(void) pg_attribute_noreturn();
+pg_noreturn extern void CnapInvalidToken(void);
 
 /*
  * Fill in who acts.  Raises 28000 (invalid_authorization_specification) if

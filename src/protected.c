@@ -21,8 +21,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
 
 #include "policy.h"
 #include "relations.h"

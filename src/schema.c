@@ -33,6 +33,7 @@
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 
 #include "arguments.h"
 #include "compat.h"
