@@ -10,8 +10,10 @@ DROP FUNCTION public.cnap_can_access(text, text);
 
 CREATE FUNCTION public.cnap_helper() RETURNS boolean LANGUAGE sql RETURN true;
 \set VERBOSITY default
+\set SHOW_CONTEXT never
 CREATE EXTENSION cnap_org;
 \set VERBOSITY sqlstate
+\set SHOW_CONTEXT errors
 DROP FUNCTION public.cnap_helper();
 
 -- also in a schema whose name needs quotes

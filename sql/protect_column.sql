@@ -271,7 +271,9 @@ BEGIN;
 INSERT INTO app.leaf VALUES (2, 1, 2, :'w1');
 RESET ROLE;
 INSERT INTO app.root VALUES (1, 2, :'w2');
+\set VERBOSITY terse
 COMMIT;
+\set VERBOSITY default
 SET ROLE regress_cnap_app;
 UPDATE app.root SET b = 3;
 SELECT * FROM app.leaf;

@@ -29,7 +29,8 @@ clean_environment() {
 		[ "$var" = PG_CONFIG ] || unset "$var"
 	done
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES TMPDIR PERL5LIB PERL5OPT
-	export LC_ALL=C.UTF-8
+	# PostgreSQL's modules for TAP tests take LC_ALL away
+	export LC_ALL=C.UTF-8 LANG=C.UTF-8
 }
 
 # ---- what must be installed ----

@@ -18,7 +18,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_node connect_to);
+our @EXPORT = qw(new_node connect_to major_version);
 
 # new_node(NAME, CONFIGURATION, INIT OPTION => VALUE...): a running cluster
 sub new_node
@@ -41,6 +41,14 @@ sub connect_to
 
 	$session->query($_) foreach @statements;
 	return $session;
+}
+
+# major_version(NODE): that of its PostgreSQL, also of one that is not released yet
+sub major_version
+{
+	my ($node) = @_;
+
+	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
 }
 
 package CnapTest::Session;
@@ -91,15 +99,23 @@ sub begin
 sub is_done
 {
 	my ($self, $seconds) = @_;
+	my $end = time + ($seconds // 0);
 
-	return 1 if $self->{buffer} =~ /^== $self->{count} ==\n/m;
-	while ($self->{select}->can_read($seconds // 0))
+	# a psql that ends interrupts the wait for another one
+	until ($self->{buffer} =~ /^== $self->{count} ==\n/m)
 	{
-		sysread($self->{out}, $self->{buffer}, 65536, length $self->{buffer})
-		  or die "$self->{name}: psql has ended: $self->{buffer}";
-		return 1 if $self->{buffer} =~ /^== $self->{count} ==\n/m;
+		my $left = $end - time;
+		if ($self->{select}->can_read($left > 0 ? $left : 0))
+		{
+			sysread($self->{out}, $self->{buffer}, 65536, length $self->{buffer})
+			  or die "$self->{name}: psql has ended: $self->{buffer}";
+		}
+		elsif ($left <= 0)
+		{
+			return 0;
+		}
 	}
-	return 0;
+	return 1;
 }
 
 # Waits for what begin() has sent, and returns its output without errors, which are left in
