@@ -3,14 +3,16 @@
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
 
--- 1000 workspaces of 20 rows: few owns 5 of them, some 300, most 900 (a few of them twice)
+-- 1000 workspaces of 20 rows: few owns 5 of them, some 300; more is a member of 500, most of 900
 SET ROLE NONE;
 INSERT INTO cnap.workspace (id, name, owner_id, created_at)
 SELECT ('00000000-0000-4000-9000-' || lpad(n::text, 12, '0'))::uuid, 'w' || n,
 	CASE WHEN n <= 5 THEN 'few' WHEN n <= 305 THEN 'some' ELSE 'rest' END, '2020-01-01'
 FROM generate_series(1, 1000) n;
 INSERT INTO cnap.workspace_member (workspace_id, user_id, created_at)
-SELECT id, 'most', '2020-01-01' FROM cnap.workspace WHERE name LIKE 'w%' AND substr(name, 2)::int <= 900;
+SELECT w.id, m.user_id, '2020-01-01'
+FROM cnap.workspace w, (VALUES ('more', 500), ('most', 900)) m (user_id, workspaces)
+WHERE w.name LIKE 'w%' AND substr(w.name, 2)::int <= m.workspaces;
 CREATE SCHEMA app;
 CREATE TABLE app.item (id integer PRIMARY KEY, workspace_id uuid NOT NULL, note text NOT NULL);
 INSERT INTO app.item
@@ -64,18 +66,21 @@ EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT note FROM app.item ORDER BY id DESC LIMIT 10;
--- the index alone, where it answers everything, once the set is known
+-- the index alone, where it answers everything: what planning reads then depends on the table
 SET cnap.user_id = 'some';
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE note > 'w';
-SELECT count(*) FROM app.item WHERE note > 'w';
 EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 SELECT count(*) FROM app.item;
+SET cnap.user_id = 'more';
+EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
+SELECT count(*) FROM app.item;
+SET cnap.user_id = 'some';
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE id BETWEEN 100 AND 200;
 
 -- ---- estimates ----
 
 SELECT who, actual, expected BETWEEN actual * 0.8 AND actual * 1.25 AS near
-FROM unnest('{few, some, most}'::text[]) who,
+FROM unnest('{few, some, more, most}'::text[]) who,
 	LATERAL (SELECT set_config('cnap.user_id', who, false)) s (setting),
 	LATERAL pg_temp.estimate('SELECT * FROM app.item WHERE ' || quote_literal(setting) || ' <> ''''') e
 ORDER BY actual;

@@ -73,6 +73,12 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 /* Minimum number of rows per element of the array for an index-only scan. */
 #define MIN_ROWS_PER_ELEMENT 16
 
+/*
+ * For a query that would otherwise scan the whole table, planning may read one
+ * row about the user's set for each so many rows of the table.
+ */
+#define MIN_ROWS_PER_READ 64
+
 /* The planner's assumption about an array of unknown size. */
 #define ASSUMED_SET 10
 
@@ -400,23 +406,28 @@ is_covered(const SupportRequestIndexCondition *req)
 }
 
 /*
- * Is the index condition worthwhile for the user's set, as far as it is known?
+ * Is the index condition worthwhile for the user's set?  If the set is not known
+ * to be small, its size is found out only where it matters: loading the set costs
+ * little compared with scanning the whole table, which would load it as well.
  */
 static bool
 is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const Known *known)
 {
+	double		tuples = req->index->rel->tuples;
 	double		fraction;
+	int			set_size = known->set_size;
 
 	if (!known->is_known || known->user == NULL)
 		return true;
-	if (known->set_size < 0)
-		return false;
 	fraction = estimate_fraction(req->root, check, known, 0);
-	if (known->set_size <= MAX_INDEXED && fraction <= MAX_INDEXED_FRACTION)
+	if (set_size >= 0 && set_size <= MAX_INDEXED && fraction <= MAX_INDEXED_FRACTION)
 		return true;
-	return fraction <= MAX_COVERED_FRACTION &&
-		known->set_size <= req->index->rel->tuples / MIN_ROWS_PER_ELEMENT &&
-		is_covered(req);
+	if (fraction > MAX_COVERED_FRACTION || !is_covered(req))
+		return false;
+	if (set_size < 0)
+		set_size = CnapReachSize(known->user,
+								 Min(tuples / MIN_ROWS_PER_READ, PG_INT32_MAX - 1));
+	return set_size >= 0 && set_size <= tuples / MIN_ROWS_PER_ELEMENT;
 }
 
 /*
