@@ -412,8 +412,11 @@ load_set(CnapUser *user, uint64 max_rows)
 	return is_complete(user);
 }
 
-/* Find the user's ways into a workspace that the cache does not know about. */
-static CnapWays
+/*
+ * Find the user's ways into a workspace that the cache does not know about.
+ * Inlining this would make CnapAllWays() save more registers.
+ */
+static pg_noinline CnapWays
 look_up(CnapUser *user, const pg_uuid_t *workspace)
 {
 	uint32		stamp;

@@ -17,23 +17,32 @@
 /* The table is doubled when this fraction of its slots is in use. */
 #define MAX_FILL 0.8
 
-#define SLOT_SPACE (sizeof(uint16) + sizeof(CnapDecision))
-
 static uint64
 slots_for(uint64 members)
 {
 	return pg_nextpower2_64(Max((uint64) (members / MAX_FILL) + 1, MIN_SLOTS));
 }
 
+/* Number of bytes that a number of slots takes. */
+static Size
+slots_space(uint64 slots)
+{
+	return slots * (sizeof(CnapDecision) + sizeof(uint16)) + PG_CACHE_LINE_SIZE;
+}
+
+/*
+ * Allocate the slots, followed by the tags.  The slots are aligned, so that none
+ * crosses a cache line.
+ */
 static void
 allocate_slots(CnapDecisions *table, uint64 slots)
 {
 	Assert(slots <= (uint64) PG_UINT32_MAX + 1);
 	table->mask = (uint32) (slots - 1);
-	table->tags = MemoryContextAllocExtended(table->context, slots * sizeof(uint16),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	table->slots = MemoryContextAllocHuge(table->context,
-										  slots * sizeof(CnapDecision));
+	table->memory = MemoryContextAllocHuge(table->context, slots_space(slots));
+	table->slots = (CnapDecision *) CACHELINEALIGN(table->memory);
+	table->tags = (uint16 *) (table->slots + slots);
+	memset(table->tags, 0, slots * sizeof(uint16));
 }
 
 CnapDecisions *
@@ -69,8 +78,7 @@ CnapDecisionsReserve(CnapDecisions *table, uint64 more)
 			table->slots[slot] = *decision;
 		}
 	}
-	pfree(former.tags);
-	pfree(former.slots);
+	pfree(former.memory);
 }
 
 CnapDecision *
@@ -97,11 +105,11 @@ CnapDecisionsGrowth(const CnapDecisions *table, uint64 more)
 {
 	uint64		slots = slots_for(table->members + more);
 
-	return slots > (uint64) table->mask + 1 ? slots * SLOT_SPACE : 0;
+	return slots > (uint64) table->mask + 1 ? slots_space(slots) : 0;
 }
 
 Size
 CnapDecisionsSpace(uint64 members)
 {
-	return slots_for(members) * SLOT_SPACE;
+	return slots_space(slots_for(members));
 }

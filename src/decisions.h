@@ -39,9 +39,13 @@ typedef struct CnapDecisions
 	MemoryContext context;
 	uint32		mask;			/* number of slots - 1 */
 	uint32		members;
+	void	   *memory;			/* holds both arrays */
 	uint16	   *tags;			/* 0 if the slot is free */
 	CnapDecision *slots;
 } CnapDecisions;
+
+StaticAssertDecl(PG_CACHE_LINE_SIZE % sizeof(CnapDecision) == 0,
+				 "decisions must not cross cache lines");
 
 /* Create an empty table.  All of its memory is allocated in the context. */
 extern CnapDecisions *CnapDecisionsCreate(MemoryContext context);
