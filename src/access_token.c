@@ -186,7 +186,7 @@ cnap_create_access_token(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("an access token cannot create another one"),
-				 errdetail("The new one would live on after the end of this one.")));
+				 errdetail("The new token would outlive this one.")));
 	act.path = "as its creator";
 
 	values[0] = PointerGetDatum(act.actor.user);

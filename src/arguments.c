@@ -70,7 +70,7 @@ CnapRequiredName(FunctionCallInfo fcinfo, int argno)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 too_long ? errmsg("name is too long") : errmsg("name is required"),
-				 errdetail("A name is not blank and has at most %d characters.",
+				 errdetail("A name must not be blank or longer than %d characters.",
 						   CNAP_MAX_NAME)));
 	}
 	return value;
@@ -102,7 +102,7 @@ CnapCheckLabel(const text *label)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid label"),
-				 errdetail("A label is not blank and has at most %d characters.",
+				 errdetail("A label must not be blank or longer than %d characters.",
 						   CNAP_MAX_NAME)));
 }
 
@@ -124,7 +124,7 @@ CnapCheckUrl(const text *url, const char *argname)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid %s", argname),
-				 errdetail("It is an https URL of at most %d bytes.", CNAP_MAX_URL)));
+				 errdetail("It must be an https URL of at most %d bytes.", CNAP_MAX_URL)));
 }
 
 void
@@ -134,7 +134,7 @@ CnapCheckEmail(const text *email, const char *argname)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid %s", argname),
-				 errdetail("It is an e-mail address of at most %d bytes.", CNAP_MAX_EMAIL)));
+				 errdetail("It must be an e-mail address of at most %d bytes.", CNAP_MAX_EMAIL)));
 }
 
 /* A jsonb argument that must be an object, or null. */
@@ -145,7 +145,7 @@ CnapCheckMetadata(FunctionCallInfo fcinfo, int argno)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid metadata"),
-				 errdetail("Metadata is a JSON object.")));
+				 errdetail("Metadata must be a JSON object.")));
 }
 
 /* A uuid argument that must not be null. */
@@ -166,7 +166,7 @@ CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid role"),
-				 errdetail("The role here is \"%s\" at most.", CnapRoleName(highest))));
+				 errdetail("The highest role allowed here is \"%s\".", CnapRoleName(highest))));
 	return role;
 }
 

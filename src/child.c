@@ -387,7 +387,7 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 				(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 				 errmsg("column \"%s\" of \"%s\" belongs to several foreign keys",
 						column, get_rel_name(relid)),
-				 errhint("Name a column that belongs to one of them alone.")));
+				 errhint("Name a column that belongs to only one of them.")));
 	if (is_own)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -401,7 +401,7 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("column \"%s\" refers to \"%s\" itself",
 						column, get_rel_name(relid)),
-				 errdetail("A policy that reads its own table never ends."),
+				 errdetail("A policy that reads its own table recurses infinitely."),
 				 errhint("Protect the table by a workspace column of its own, or through another parent.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -431,7 +431,7 @@ check_parents(Oid parent, List *tables, const CnapChecks *checks)
 					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 					 errmsg("the parent of \"%s\" is protected through \"%s\"",
 							get_rel_name(linitial_oid(tables)), get_rel_name(parent)),
-					 errdetail("Policies that read each other's tables never end.")));
+					 errdetail("Policies that read each other's tables recurse infinitely.")));
 		if (!CnapIsComplete(&protection, &of_parent) || !CnapIsEnforced(parent, checks))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

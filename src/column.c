@@ -423,7 +423,7 @@ check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
 		if (parent_column != 0 && link->parent_keys[i] == parent_column)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("column \"%s\" of \"%s\" holds the parent's workspace already",
+					 errmsg("column \"%s\" of \"%s\" already holds the parent's workspace",
 							get_attname(relid, link->child_keys[i], false),
 							get_rel_name(relid)),
 					 errhint("Call cnap_protect() with this column.")));
@@ -476,7 +476,7 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 	if (list_length(tables) > 1 && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("\"%s\" has inheritance children, which its foreign keys are not for",
+				 errmsg("foreign keys of \"%s\" do not apply to its inheritance children",
 						get_rel_name(relid))));
 	check_parent(relid, link, parent_column);
 

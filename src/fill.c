@@ -274,7 +274,7 @@ cnap_fill_workspace(PG_FUNCTION_ARGS)
 		TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cnap.fill_workspace() is for triggers before a row is inserted or updated")));
+				 errmsg("cnap.fill_workspace() must be fired BEFORE INSERT or UPDATE for each row")));
 	trigger = trigdata->tg_trigger;
 	rel = trigdata->tg_relation;
 	if (trigger->tgnattr < 2 || trigger->tgnattr > INDEX_MAX_KEYS ||
@@ -282,7 +282,7 @@ cnap_fill_workspace(PG_FUNCTION_ARGS)
 		TupleDescAttr(RelationGetDescr(rel), trigger->tgattr[trigger->tgnattr - 1] - 1)->atttypid != UUIDOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the trigger \"%s\" of \"%s\" has no foreign key",
+				 errmsg("trigger \"%s\" of \"%s\" has no foreign key",
 						trigger->tgname, RelationGetRelationName(rel)),
 				 errhint("Call cnap_protect_child() for the table again.")));
 

@@ -225,7 +225,7 @@ cnap_guard(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cnap.guard() is for event triggers")));
+				 errmsg("cnap.guard() can only be called as an event trigger")));
 	extension = find_extension(fcinfo->flinfo->fn_oid, &name, &schema, &owner);
 	if (!OidIsValid(extension))
 		PG_RETURN_NULL();

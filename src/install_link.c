@@ -63,7 +63,7 @@ check_terms(FunctionCallInfo fcinfo, int max_uses, int duration)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid duration"),
-				 errdetail("A duration is longer than nothing, and none of its parts is negative or more than %d years.",
+				 errdetail("A duration must be longer than zero, and none of its fields may be negative or more than %d years.",
 						   CNAP_MAX_DURATION)));
 }
 

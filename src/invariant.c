@@ -185,7 +185,7 @@ cnap_workspace_before_write(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_RESTRICT_VIOLATION),
 					 errmsg("workspace is already managed"),
-					 errdetail("One organization manages a workspace at a time."),
+					 errdetail("Only one organization can manage a workspace at a time."),
 					 errhint("Revoke its management first.")));
 		if (heap_attisnull(tuple, Anum_workspace_managed_role, desc))
 		{

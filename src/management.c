@@ -61,7 +61,7 @@ CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
 				 errmsg("workspace is already managed"),
-				 errdetail("The organization manages it with this role and until this time.")));
+				 errdetail("The organization already manages it with this role and until this time.")));
 
 	values[0] = UUIDPGetDatum(workspace);
 	values[1] = UUIDPGetDatum(organization);

@@ -89,7 +89,7 @@ check_table(Oid relid)
 				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
 				 errdetail_relkind_not_supported(relkind),
 				 relkind == RELKIND_VIEW ?
-				 errhint("Protect the tables below it, and set the view's option security_invoker.") : 0));
+				 errhint("Protect the tables that it reads, and set security_invoker on the view.") : 0));
 	if (relid < FirstNormalObjectId)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -238,7 +238,7 @@ cnap_prune_audit(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid older_than"),
-				 errdetail("No part of an age is negative, or more than %d years.",
+				 errdetail("No field of an age may be negative or more than %d years.",
 						   CNAP_MAX_DURATION)));
 
 	before = DirectFunctionCall2(timestamptz_mi_interval,

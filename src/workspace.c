@@ -142,7 +142,7 @@ cnap_transfer_workspace(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("user \"%s\" is not a member of the workspace",
 						text_to_cstring(new_owner)),
-				 errdetail("A workspace is transferred to one of its direct members.")));
+				 errdetail("A workspace can only be transferred to one of its direct members.")));
 	CnapFindWorkspace(id, &workspace);
 
 	values[0] = UUIDPGetDatum(id);

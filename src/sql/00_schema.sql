@@ -4,13 +4,13 @@
  * Schema, types and validators.
  *
  * Every name in the install script is qualified, and the search path is
- * pinned, so that nothing that somebody created beforehand in the target
- * schema can be picked up in place of what is meant.  CREATE, never CREATE OR
- * REPLACE: an object of that name that exists already must stop the install.
+ * pinned, so that an object that somebody created beforehand in the target
+ * schema cannot be picked up by mistake.  We use CREATE, never CREATE OR
+ * REPLACE: an existing object of the same name must stop the installation.
  */
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- An overload that somebody planted beforehand could win over the
+-- An overload created beforehand by somebody else could be preferred to the
 -- extension's own function for some argument types.
 DO $$
 DECLARE
@@ -30,7 +30,7 @@ BEGIN
 END
 $$;
 
--- Without SCHEMA, CREATE EXTENSION takes the first schema of the search path,
+-- Without SCHEMA, CREATE EXTENSION uses the first schema of the search path,
 -- which may be one that somebody named after the superuser.
 DO $$
 DECLARE
@@ -61,7 +61,7 @@ CREATE TYPE cnap.permission AS ENUM (
 COMMENT ON TYPE cnap.permission IS 'what a person may do with a workspace';
 
 /*
- * The formats have one definition, in src/validate.c, which the public
+ * The formats are defined in one place, src/validate.c, which the public
  * functions use for their arguments and the tables for their constraints.
  */
 CREATE FUNCTION cnap.is_user_id(value text) RETURNS boolean

@@ -1,9 +1,9 @@
 /*
  * Tables.
  *
- * Nobody but the extension's owner reads or writes them directly; the public
- * functions do it for everybody else.  The constraints stand here, and in the
- * triggers of 20_triggers.sql, so that every writer meets the same rules.
+ * Only the extension's owner reads or writes them directly; all others use the
+ * public functions.  The rules are constraints, and triggers in
+ * 20_triggers.sql, so that they apply to every writer.
  */
 CREATE TABLE cnap.organization (
 	id uuid CONSTRAINT organization_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -94,13 +94,13 @@ CREATE TABLE cnap.access_token (
 	revoked_at timestamptz,
 	created_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE cnap.access_token IS 'personal access tokens: who a token signs in; of the token itself there is the SHA-256';
+COMMENT ON TABLE cnap.access_token IS 'personal access tokens, and whom they sign in; of the tokens only the SHA-256 is stored';
 CREATE INDEX access_token_user_id_idx ON cnap.access_token (user_id);
 
 /*
- * Whoever signs in keeps the row locked until the end of the transaction.  That
- * must stand in nobody's way who revokes or deletes the token, so it is a table
- * of its own, and has no foreign key.
+ * Signing in keeps the row locked until the end of the transaction.  That must
+ * not block others who revoke or delete the token, so this is a separate
+ * table, without a foreign key.
  */
 CREATE TABLE cnap.access_token_use (
 	token_id uuid CONSTRAINT access_token_use_pkey PRIMARY KEY,
@@ -133,7 +133,7 @@ CREATE TABLE cnap.install_link (
 	CONSTRAINT install_link_uses_at_most CHECK (uses <= max_uses)
 );
 COMMENT ON TABLE cnap.install_link IS
-'install links: with one, the owner of a workspace lets an organization manage it; of its token there is the SHA-256';
+'install links: with one, the owner of a workspace lets an organization manage it; of its token only the SHA-256 is stored';
 COMMENT ON COLUMN cnap.install_link.duration IS 'how long after the redemption the management ends; null: never';
 CREATE INDEX install_link_organization_id_idx ON cnap.install_link (organization_id);
 
@@ -167,12 +167,12 @@ CREATE TABLE cnap.invitation (
 		AND (outcome IS NOT NULL OR outcome_by IS NULL))
 );
 COMMENT ON TABLE cnap.invitation IS
-'invitations to organizations and to workspaces; of the token there is the SHA-256';
+'invitations to organizations and to workspaces; of the tokens only the SHA-256 is stored';
 COMMENT ON COLUMN cnap.invitation.inviter IS
-'with whose right to add such a member the invitation falls; null is the system';
+'the user whose right to add such a member the invitation depends on; null is the system';
 COMMENT ON COLUMN cnap.invitation.email IS
-'where the application delivers the token; not compared with anything';
-COMMENT ON COLUMN cnap.invitation.sent_at IS 'since when there is this token';
+'where the application delivers the token; not checked';
+COMMENT ON COLUMN cnap.invitation.sent_at IS 'when the current token was created';
 CREATE INDEX invitation_organization_id_idx ON cnap.invitation (organization_id);
 CREATE INDEX invitation_workspace_id_idx ON cnap.invitation (workspace_id);
 
@@ -190,7 +190,7 @@ CREATE TABLE cnap.audit_log (
 	detail jsonb NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE cnap.audit_log IS
-'append-only record of every change; it keeps the ids of what is gone, so it has no foreign key';
+'append-only record of every change; it keeps the ids of deleted objects, so it has no foreign keys';
 COMMENT ON COLUMN cnap.audit_log.actor IS 'the user who acted; null is the system';
 CREATE INDEX audit_log_organization_id_idx ON cnap.audit_log (organization_id, id)
 	WHERE organization_id IS NOT NULL;
@@ -198,8 +198,8 @@ CREATE INDEX audit_log_workspace_id_idx ON cnap.audit_log (workspace_id, id)
 	WHERE workspace_id IS NOT NULL;
 
 /*
- * The epochs are empty: their relation cache invalidations tell every session
- * that access data changed, and in which way (src/epoch.c).
+ * The epochs are empty: their relation cache invalidations notify all sessions
+ * that access data changed, and of what kind (src/epoch.c).
  */
 CREATE TABLE cnap.access_epoch (
 	nothing integer CONSTRAINT access_epoch_empty CHECK (false)

@@ -1,33 +1,33 @@
 /*
- * Triggers: what must hold, and be recorded, for any writer.
+ * Triggers: rules and audit entries that apply to every writer.
  *
- * A new row that brings a created_at of its own is history, restored from a
- * dump or copied from elsewhere: its audit entries come with it, and it leaves
- * no new ones.
+ * A new row with a created_at other than now() is assumed to have been restored
+ * from a dump or copied from elsewhere together with its audit entries, so no
+ * new ones are written.
  *
- * Of the triggers of one kind, PostgreSQL fires those first whose name sorts
- * first.  The rules fire as foreign keys do (not for a replica's apply, whose
- * origin has checked them already).
+ * PostgreSQL fires triggers of the same kind in alphabetical order by name.
+ * The triggers that enforce rules fire when foreign keys do: not in logical
+ * replication's apply workers, since the origin has checked the rows already.
  */
 CREATE FUNCTION cnap.membership_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_membership_before_write';
 COMMENT ON FUNCTION cnap.membership_before_write() IS
-'keeps the organization or workspace, and the user, of a membership; maintains updated_at';
+'prevents changes of the organization or workspace, and the user, of a membership; maintains updated_at';
 REVOKE ALL ON FUNCTION cnap.membership_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.organization_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_organization_before_write';
 COMMENT ON FUNCTION cnap.organization_before_write() IS
-'keeps the id of an organization; maintains updated_at';
+'prevents changes of the id of an organization; maintains updated_at';
 REVOKE ALL ON FUNCTION cnap.organization_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.workspace_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_workspace_before_write';
 COMMENT ON FUNCTION cnap.workspace_before_write() IS
-'keeps the id of a workspace and the columns of its management together; refuses to replace a manager; maintains updated_at';
+'prevents changes of the id of a workspace; keeps the columns of its management consistent; refuses to replace a manager; maintains updated_at';
 REVOKE ALL ON FUNCTION cnap.workspace_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.last_owner() RETURNS trigger
@@ -35,7 +35,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_last_owner';
 COMMENT ON FUNCTION cnap.last_owner() IS
-'refuses to take the last owner from an organization that goes on existing';
+'refuses to remove the last owner of an organization that continues to exist';
 REVOKE ALL ON FUNCTION cnap.last_owner() FROM PUBLIC;
 
 CREATE FUNCTION cnap.record_change() RETURNS trigger
@@ -49,7 +49,7 @@ CREATE FUNCTION cnap.audit_log_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_audit_log_before_write';
 COMMENT ON FUNCTION cnap.audit_log_before_write() IS
-'refuses to change or remove audit entries, but for the owner of the extension';
+'refuses to change or remove audit entries, except for the owner of the extension';
 REVOKE ALL ON FUNCTION cnap.audit_log_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.access_token_after_delete() RETURNS trigger
@@ -135,11 +135,11 @@ CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.audit_log_before_write();
 
 /*
- * What tells the sessions' caches.  An UPDATE is told of if it changes what
- * access depends on.  Row triggers tell of members, since they know whom it
- * concerns.  Of workspaces, statement triggers tell with one message for all
- * rows; logical replication's apply fires row triggers only, so there are row
- * triggers beside them that nobody else pays for.
+ * Triggers that invalidate the sessions' caches.  An UPDATE does so if it
+ * changes something that access depends on.  Members have row triggers, which
+ * know the user concerned.  Workspaces have statement triggers, which send one
+ * message for all rows; since logical replication's apply workers fire only
+ * row triggers, there are row triggers as well, enabled for replicas only.
  */
 CREATE FUNCTION cnap.signal_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -206,7 +206,7 @@ ALTER TABLE cnap.workspace
 	ENABLE ALWAYS TRIGGER signal_delete,
 	ENABLE REPLICA TRIGGER signal_applied_delete;
 
--- A session that a token has signed in looks at it again after these.
+-- After these, a session that is signed in by a token looks it up again.
 CREATE TRIGGER signal_delete AFTER DELETE ON cnap.access_token
 	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
 CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.access_token

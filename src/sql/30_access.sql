@@ -1,9 +1,9 @@
 /*
- * The check, and who is asking.
+ * The access checks, and the current user.
  *
- * What speaks of the current user is open to PUBLIC; what answers about
- * anybody is for roles that cnap_trust() was called for.  Not leakproof: how
- * long an answer takes depends on the arguments.
+ * Functions about the current user can be executed by PUBLIC; those about any
+ * user, by roles that cnap_trust() was called for.  They are not leakproof,
+ * because their execution time depends on the arguments.
  */
 CREATE FUNCTION @extschema@.cnap_current_user() RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE
@@ -28,7 +28,7 @@ CREATE FUNCTION @extschema@.cnap_can_access(user_id text, workspace uuid) RETURN
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_can_access_user';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(text, uuid) IS
-'whether the user has access to the workspace, by any way in; false for null, for what cannot be a user id and for an unknown workspace';
+'whether the user has access to the workspace, by any way in; false for null, for an invalid user id and for an unknown workspace';
 REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(text, uuid) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_can_access(user_id uuid, workspace uuid) RETURNS boolean
@@ -48,7 +48,7 @@ CREATE FUNCTION @extschema@.cnap_has_permission(user_id text, workspace uuid, pe
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_user';
 COMMENT ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) IS
-'whether any of the user''s ways into the workspace gives the permission; false for null, for what cannot be a user id and for an unknown workspace';
+'whether any of the user''s ways into the workspace gives the permission; false for null, for an invalid user id and for an unknown workspace';
 REVOKE ALL ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_has_permission(user_id uuid, workspace uuid, permission cnap.permission) RETURNS boolean
@@ -81,13 +81,14 @@ CREATE FUNCTION @extschema@.cnap_accessible_workspaces(user_id text) RETURNS uui
 LANGUAGE C STABLE PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'cnap_accessible_workspaces_user';
 COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces(text) IS
-'the ids of all workspaces that the user has access to, sorted; empty for null and for what cannot be a user id';
+'the ids of all workspaces that the user has access to, sorted; empty for null and for an invalid user id';
 REVOKE ALL ON FUNCTION @extschema@.cnap_accessible_workspaces(text) FROM PUBLIC;
 
 /*
- * What planner support puts into an index condition in place of a check.
- * Declared volatile, so that the planner does not call it while it estimates:
- * it would weigh each element for each index.  It is executed once for a scan.
+ * Planner support puts this into an index condition in place of a check.  It
+ * is declared volatile to keep the planner from calling it for estimates,
+ * since that would cost each element for each index.  It is executed once per
+ * scan.
  */
 CREATE FUNCTION cnap.reachable(permission cnap.permission) RETURNS uuid[]
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
@@ -123,14 +124,14 @@ RETURNS TABLE (hits bigint, misses bigint, loads bigint, flushes bigint, entries
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 1
 AS 'MODULE_PATHNAME', 'cnap_cache_stats';
 COMMENT ON FUNCTION @extschema@.cnap_cache_stats() IS
-'what this session''s cache of access decisions did: questions answered from it (hits) and by lookups (misses), attempts to load a user''s whole set (loads), how often all was void (flushes); the decisions (entries) and the memory (bytes) that it holds now';
+'statistics of this session''s cache of access decisions: checks answered from it (hits) and by lookups (misses), attempts to load a user''s whole set (loads), invalidations and overflows (flushes); the decisions (entries) and the memory (bytes) that it holds now';
 
 CREATE FUNCTION @extschema@.cnap_trust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_trust';
 COMMENT ON FUNCTION @extschema@.cnap_trust(regrole) IS
-'gives a role all that an application server needs: to set cnap.user_id, to ask about anybody, and to reference workspaces and organizations in foreign keys. For superusers';
+'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys. For superusers';
 REVOKE ALL ON FUNCTION @extschema@.cnap_trust(regrole) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_distrust(role regrole) RETURNS void
@@ -138,5 +139,5 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_distrust';
 COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
-'takes from a role all that cnap_trust() gave it, and the identity that ALTER ROLE gives it at login, in all databases; foreign keys that exist stay. For superusers';
+'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. For superusers';
 REVOKE ALL ON FUNCTION @extschema@.cnap_distrust(regrole) FROM PUBLIC;

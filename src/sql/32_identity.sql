@@ -1,5 +1,5 @@
 /*
- * Access tokens, one of the answers to the question who is asking.
+ * Access tokens, one of the sources of the current user.
  */
 CREATE FUNCTION @extschema@.cnap_authenticate(token text, is_local boolean DEFAULT true)
 RETURNS text
@@ -7,7 +7,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_authenticate';
 COMMENT ON FUNCTION @extschema@.cnap_authenticate(text, boolean) IS
-'makes the user who created an access token the current user, until the end of the transaction, or with is_local false of the session, and as long as the token is valid; returns the user''s id. Errors: 22023 for null, 28000 for a token that is unknown, expired, revoked or malformed';
+'makes the user who created an access token the current user, until the end of the transaction, or of the session if is_local is false, as long as the token is valid; returns the user''s id. Errors: 22023 for null, 28000 for a token that is unknown, expired, revoked or malformed';
 
 CREATE FUNCTION @extschema@.cnap_create_access_token(
 	name text, expires_at timestamptz DEFAULT NULL) RETURNS text
@@ -15,7 +15,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_create_access_token';
 COMMENT ON FUNCTION @extschema@.cnap_create_access_token(text, timestamptz) IS
-'creates an access token of the current user and returns it, which nothing else ever does; the name tells it from others; it expires at that time, or never. Errors: 22023, 28000 without a current user, 42501 for who is signed in by a token';
+'creates an access token of the current user and returns it, the only time that it is shown; the name distinguishes it from others; it expires at that time, or never. Errors: 22023, 28000 without a current user, 42501 for a user who is signed in by a token';
 
 CREATE FUNCTION @extschema@.cnap_access_tokens()
 RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
@@ -24,11 +24,11 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_access_tokens';
 COMMENT ON FUNCTION @extschema@.cnap_access_tokens() IS
-'the current user''s access tokens, the newest first, also those that have ended; last_used_at is precise to a minute. Errors: 28000 without a current user';
+'the current user''s access tokens, newest first, including those that have ended; last_used_at is precise to a minute. Errors: 28000 without a current user';
 
 CREATE FUNCTION @extschema@.cnap_revoke_access_token(token_id uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_revoke_access_token';
 COMMENT ON FUNCTION @extschema@.cnap_revoke_access_token(uuid) IS
-'revokes an access token; sessions that it has signed in have no current user from their next statement on. For its user. Errors: 22023, 28000, 42704 for a token that does not exist or is somebody else''s, 55000 for one that is revoked already';
+'revokes an access token; sessions signed in by it have no current user as of their next statement. For its user. Errors: 22023, 28000, 42704 for a token that does not exist or is somebody else''s, 55000 for one that is revoked already';

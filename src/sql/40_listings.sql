@@ -1,8 +1,8 @@
 /*
- * What the listing functions return.
+ * Queries of the listing functions.
  *
  * These are executed as the owner of the tables, by C functions that have
- * checked who asks; nobody else may call them.
+ * checked the caller's rights; nobody else can call them.
  */
 CREATE VIEW cnap.way_in AS
 	SELECT id AS workspace_id, owner_id AS user_id, 'owner' AS via,
@@ -19,7 +19,7 @@ CREATE VIEW cnap.way_in AS
 		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
 	WHERE w.managed_until IS NULL OR w.managed_until > clock_timestamp();
 COMMENT ON VIEW cnap.way_in IS
-'every way of every user into every workspace that holds now: the rules of access, as one statement';
+'every current way of every user into every workspace: the rules of access as a single query';
 
 CREATE FUNCTION cnap.show_organization(organization uuid)
 RETURNS TABLE (id uuid, name text, slug text, logo text, management_email text,
@@ -107,7 +107,7 @@ AS $$
 	WHERE w.owner_id = person
 $$;
 COMMENT ON FUNCTION cnap.list_sole_property(text) IS
-'what a user alone owns: the workspaces, and the organizations without another owner';
+'what a user is the sole owner of: their workspaces, and the organizations without another owner';
 REVOKE ALL ON FUNCTION cnap.list_sole_property(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_workspaces(person text)
@@ -230,7 +230,7 @@ CREATE VIEW cnap.invitation_state AS
 		i.inviter, i.created_at, i.expires_at, i.outcome_at, i.outcome_by
 	FROM cnap.invitation i;
 COMMENT ON VIEW cnap.invitation_state IS
-'the invitations as they are shown to those who invite, without what tells anything of the tokens';
+'the invitations as shown to those who invite, without anything that reveals their tokens';
 
 CREATE FUNCTION cnap.list_organization_invitations(organization uuid)
 RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,

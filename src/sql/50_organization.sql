@@ -1,8 +1,8 @@
 /*
  * Organizations and their members.
  *
- * The functions decide in C who may do what, and have a fixed search_path for
- * the statements that they execute as the owner of the tables.
+ * The functions check in C who is allowed to do what, and have a fixed
+ * search_path for the statements that they execute as the owner of the tables.
  */
 CREATE FUNCTION @extschema@.cnap_create_organization(
 	name text, slug text DEFAULT NULL, logo text DEFAULT NULL,
@@ -71,7 +71,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_add_organization_member';
 COMMENT ON FUNCTION @extschema@.cnap_add_organization_member(uuid, text, cnap.role) IS
-'adds a member to an organization. For its admins; another role than member for its owners. Errors: 22023, 23505 for somebody who is a member, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'adds a member to an organization. For its admins; a role other than member for its owners. Errors: 22023, 23505 for somebody who is a member, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_set_organization_role(
 	organization uuid, user_id text, role cnap.role) RETURNS void
@@ -87,14 +87,14 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_remove_organization_member';
 COMMENT ON FUNCTION @extschema@.cnap_remove_organization_member(uuid, text) IS
-'removes a member from an organization, and with that from every workspace that it manages. For its admins; somebody with another role than member for its owners. Errors: 22023, 23001 for the last owner, 28000, 42501, 42704 for somebody who is not a member, 42704 for an organization that does not exist or that the actor is not a member of';
+'removes a member from an organization, and with that from every workspace that it manages. For its admins; somebody with a role other than member for its owners. Errors: 22023, 23001 for the last owner, 28000, 42501, 42704 for somebody who is not a member, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_leave_organization(organization uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_leave_organization';
 COMMENT ON FUNCTION @extschema@.cnap_leave_organization(uuid) IS
-'takes the current user out of an organization. Errors: 22023, 23001 for the last owner, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+'ends the current user''s membership of an organization. Errors: 22023, 23001 for the last owner, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_organization_audit(
 	organization uuid, before bigint DEFAULT NULL, max_rows integer DEFAULT NULL)
@@ -104,4 +104,4 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_organization_audit';
 COMMENT ON FUNCTION @extschema@.cnap_organization_audit(uuid, bigint, integer) IS
-'the audit entries of an organization, the newest first; before: only those with a lower id, for the next page; max_rows: at most so many. An actor of null is the system. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'the audit entries of an organization, newest first; before: only those with a lower id, for the next page; max_rows: at most that many. An actor of null is the system. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';

@@ -14,7 +14,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_update_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_update_workspace(uuid, text, jsonb) IS
-'changes the settings of a workspace; null leaves a value as it is. Takes the permission administer. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'changes the settings of a workspace; null leaves a value as it is. Requires the permission administer. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_set_workspace_billing(
 	workspace uuid, billing_email text DEFAULT NULL, customer_id text DEFAULT NULL) RETURNS void
@@ -22,21 +22,21 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_set_workspace_billing';
 COMMENT ON FUNCTION @extschema@.cnap_set_workspace_billing(uuid, text, text) IS
-'changes who pays for a workspace; null leaves a value as it is, and an empty string clears it. Takes the permission billing. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'changes the billing data of a workspace; null leaves a value as it is, and an empty string clears it. Requires the permission billing. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_transfer_workspace(workspace uuid, new_owner text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_transfer_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_transfer_workspace(uuid, text) IS
-'makes one of the direct members the owner of a workspace; the former owner stays as a direct admin. Takes the permission transfer. Errors: 22023, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
+'makes one of the direct members the owner of a workspace; the former owner stays as a direct admin. Requires the permission transfer. Errors: 22023, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_delete_workspace(workspace uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_delete_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_delete_workspace(uuid) IS
-'deletes a workspace with its memberships; rows that reference it follow their foreign keys. Takes the permission delete. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'deletes a workspace with its memberships; rows that reference it follow their foreign keys. Requires the permission delete. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_workspaces()
 RETURNS TABLE (id uuid, name text, section text, role cnap.role, via text,
@@ -45,7 +45,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspaces';
 COMMENT ON FUNCTION @extschema@.cnap_workspaces() IS
-'the workspaces that the current user has access to, each once: section own (the user is the owner) or shared, the highest role, by which way (owner, member, organization), and through which organization. Errors: 28000 without a current user';
+'the workspaces that the current user has access to, each once: section own (the user is the owner) or shared, the highest role, the way that gives it (owner, member, organization), and the organization. Errors: 28000 without a current user';
 
 CREATE FUNCTION @extschema@.cnap_workspace_members(workspace uuid)
 RETURNS TABLE (user_id text, role cnap.role, via text, organization uuid,
@@ -54,7 +54,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace_members';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_members(uuid) IS
-'everyone with access to a workspace, a row for each way in (owner, member, organization), the highest role first. Takes the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
+'everyone with access to a workspace, a row for each way in (owner, member, organization), the highest role first. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_add_workspace_member(
 	workspace uuid, user_id text, role cnap.role DEFAULT 'member') RETURNS void
@@ -62,7 +62,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_add_workspace_member';
 COMMENT ON FUNCTION @extschema@.cnap_add_workspace_member(uuid, text, cnap.role) IS
-'adds a direct member to a workspace, as member or admin. Takes the permission manage_members; an admin takes manage_roles. Errors: 22023, 23505 for somebody who is a direct member or the owner, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'adds a direct member to a workspace, as member or admin. Requires the permission manage_members; an admin requires manage_roles. Errors: 22023, 23505 for somebody who is a direct member or the owner, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_set_workspace_role(
 	workspace uuid, user_id text, role cnap.role) RETURNS void
@@ -70,7 +70,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_set_workspace_role';
 COMMENT ON FUNCTION @extschema@.cnap_set_workspace_role(uuid, text, cnap.role) IS
-'changes the role of a direct member of a workspace to member or admin. Takes the permission manage_roles. Errors: 22023, 23001 for the owner, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
+'changes the role of a direct member of a workspace to member or admin. Requires the permission manage_roles. Errors: 22023, 23001 for the owner, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_remove_workspace_member(workspace uuid, user_id text)
 RETURNS void
@@ -78,7 +78,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_remove_workspace_member';
 COMMENT ON FUNCTION @extschema@.cnap_remove_workspace_member(uuid, text) IS
-'removes a direct member from a workspace. Takes the permission manage_members; an admin takes manage_roles. Errors: 22023, 23001 for the owner, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
+'removes a direct member from a workspace. Requires the permission manage_members; an admin requires manage_roles. Errors: 22023, 23001 for the owner, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_leave_workspace(workspace uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -95,7 +95,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace_audit';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_audit(uuid, bigint, integer) IS
-'the audit entries of a workspace, the newest first: what the customer''s people and the managers did, and by which path; before: only those with a lower id, for the next page; max_rows: at most so many. An actor of null is the system. Takes the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'the audit entries of a workspace, newest first: what the customer''s users and the managers did, and by which path; before: only those with a lower id, for the next page; max_rows: at most that many. An actor of null is the system. Requires the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_grant_management(
 	workspace uuid, organization uuid, role cnap.role DEFAULT 'admin',
@@ -104,14 +104,14 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_grant_management';
 COMMENT ON FUNCTION @extschema@.cnap_grant_management(uuid, uuid, cnap.role, timestamptz) IS
-'lets an organization manage a workspace: every member of it has access, as admin or capped to member, until a time or the revocation. For the organization that manages the workspace already it changes these terms. Takes the permission manage_delegation. Errors: 22023, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
+'lets an organization manage a workspace: every member of it has access, as admin or capped to member, until a time or the revocation. If the organization manages the workspace already, this changes these terms. Requires the permission manage_delegation. Errors: 22023, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_revoke_management(workspace uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_revoke_management';
 COMMENT ON FUNCTION @extschema@.cnap_revoke_management(uuid) IS
-'ends the management of a workspace. Takes the permission manage_delegation, or the role admin in the managing organization, which releases the workspace. Errors: 22023, 28000, 42501, 55000 for a workspace that is not managed, 42704 for a workspace that does not exist or that the actor cannot access';
+'ends the management of a workspace. Requires the permission manage_delegation, or the role admin in the managing organization, which releases the workspace. Errors: 22023, 28000, 42501, 55000 for a workspace that is not managed, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_preview_revocation(workspace uuid)
 RETURNS TABLE (user_id text, organization uuid, role cnap.role, loses_access boolean,
@@ -120,4 +120,4 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_preview_revocation';
 COMMENT ON FUNCTION @extschema@.cnap_preview_revocation(uuid) IS
-'everyone who has access to a workspace through the managing organization, whether ending the management would take it from them, and which role they would keep by another way. Takes the permission manage_delegation. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'everyone who has access to a workspace through the managing organization, whether they would lose it if the management ended, and which role they would keep by another way. Requires the permission manage_delegation. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';

@@ -1,7 +1,7 @@
 /*
  * Invitations.
  *
- * Decided in C, as in 50_organization.sql.
+ * The rights are checked in C, as in 50_organization.sql.
  */
 CREATE FUNCTION @extschema@.cnap_invite_to_organization(
 	organization uuid, role cnap.role DEFAULT 'member', email text DEFAULT NULL,
@@ -10,7 +10,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_invite_to_organization';
 COMMENT ON FUNCTION @extschema@.cnap_invite_to_organization(uuid, cnap.role, text, timestamptz) IS
-'creates an invitation to an organization and returns its token, which nothing else ever does: whoever has it can become a member with that role, as long as its inviter could add one. email: where the application delivers it; who accepts it is not compared with that; expires_at: 7 days from now if it is null. For its admins; another role than member for its owners. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'creates an invitation to an organization and returns its token, the only time that it is shown: whoever has it can become a member with that role, as long as its inviter could add one. email: where the application delivers it; not compared with the user who accepts it; expires_at: 7 days from now if it is null. For its admins; a role other than member for its owners. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_invite_to_workspace(
 	workspace uuid, role cnap.role DEFAULT 'member', email text DEFAULT NULL,
@@ -19,7 +19,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_invite_to_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_invite_to_workspace(uuid, cnap.role, text, timestamptz) IS
-'creates an invitation to a workspace and returns its token, which nothing else ever does: whoever has it can become a direct member or admin, as long as its inviter could add one. email: where the application delivers it; who accepts it is not compared with that; expires_at: 7 days from now if it is null. Takes the permission manage_members; an admin takes manage_roles. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'creates an invitation to a workspace and returns its token, the only time that it is shown: whoever has it can become a direct member or admin, as long as its inviter could add one. email: where the application delivers it; not compared with the user who accepts it; expires_at: 7 days from now if it is null. Requires the permission manage_members; an admin requires manage_roles. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_invitation(token text)
 RETURNS TABLE (kind text, id uuid, name text, role cnap.role, inviter text, email text,
@@ -51,7 +51,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_invitations';
 COMMENT ON FUNCTION @extschema@.cnap_invitations(uuid) IS
-'the invitations to an organization, the newest first; state: pending, expired, accepted, declined or revoked; ended_at, ended_by: of the last three. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'the invitations to an organization, newest first; state: pending, expired, accepted, declined or revoked; ended_at, ended_by: of the last three. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_workspace_invitations(workspace uuid)
 RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,
@@ -60,18 +60,18 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace_invitations';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_invitations(uuid) IS
-'the invitations to a workspace, the newest first; state: pending, expired, accepted, declined or revoked; ended_at, ended_by: of the last three. Takes the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'the invitations to a workspace, newest first; state: pending, expired, accepted, declined or revoked; ended_at, ended_by: of the last three. Requires the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_revoke_invitation(invitation_id uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_revoke_invitation';
 COMMENT ON FUNCTION @extschema@.cnap_revoke_invitation(uuid) IS
-'revokes an invitation. For whoever could make it. Errors: 22023, 28000, 42501, 42704 for an invitation that does not exist or is to what the actor cannot see, 55000 for one that was accepted, declined or revoked';
+'revokes an invitation. For users who could make it. Errors: 22023, 28000, 42501, 42704 for an invitation that does not exist or is to something that the actor cannot see, 55000 for one that was accepted, declined or revoked';
 
 CREATE FUNCTION @extschema@.cnap_resend_invitation(invitation_id uuid) RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_resend_invitation';
 COMMENT ON FUNCTION @extschema@.cnap_resend_invitation(uuid) IS
-'gives an invitation, also one that has expired, a new token, which is returned, and the former time to live; the old token is worth nothing from then on, and the inviter is whoever resends it. For whoever could make it. Errors: 22023, 28000, 42501, 42704 for an invitation that does not exist or is to what the actor cannot see, 55000 for one that was accepted, declined or revoked';
+'gives an invitation, even an expired one, a new token, which is returned, and the former time to live; the old token becomes invalid, and the user who resends it becomes the inviter. For users who could make it. Errors: 22023, 28000, 42501, 42704 for an invitation that does not exist or is to something that the actor cannot see, 55000 for one that was accepted, declined or revoked';

@@ -1,7 +1,7 @@
 /*
  * Protection of all tables of a schema.
  *
- * What is planned is executed as the caller.
+ * The planned statements are executed as the caller.
  */
 CREATE FUNCTION @extschema@.cnap_protect_schema(
 	schema name, execute boolean DEFAULT false, workspace_column name DEFAULT 'workspace_id',
@@ -12,7 +12,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_protect_schema';
 COMMENT ON FUNCTION @extschema@.cnap_protect_schema(name, boolean, name, cnap.permission, name) IS
-'the plan for protecting the tables of a schema, a row for each, parents first: protection is column (by a workspace column, or the only one that refers to workspaces), parent (by the shortest way of foreign keys to such a table; with a child_column, by a column of that name which follows the parent''s, where that can be) or none; statement is what does it, null if there is nothing to do; reason says why, or what to think of. Executes all statements if execute is true. For the tables'' owner. Errors: 22023 for null, 3F000 for an unknown schema, and what the statements raise';
+'the plan for protecting the tables of a schema, a row for each, parents first: protection is column (by a workspace column, or the only one that refers to workspaces), parent (by the shortest path of foreign keys to such a table; with a child_column, by a column of that name which follows the parent''s, where possible) or none; statement is what does it, null if there is nothing to do; reason says why, or what to consider. Executes all statements if execute is true. For the tables'' owner. Errors: 22023 for null, 3F000 for an unknown schema, and what the statements raise';
 
 CREATE FUNCTION @extschema@.cnap_unprotect_schema(schema name, execute boolean DEFAULT false)
 RETURNS TABLE (relation regclass, statement text, reason text)
@@ -20,4 +20,4 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_unprotect_schema';
 COMMENT ON FUNCTION @extschema@.cnap_unprotect_schema(name, boolean) IS
-'the plan for taking the protection from all tables of a schema, children first: a row for each that is protected, with the statement that does it, or the reason why the caller cannot. Executes all statements if execute is true. For the tables'' owner. Errors: 22023 for null, 2BP01 while tables of other schemas are protected through these, 3F000 for an unknown schema';
+'the plan for removing the protection from all tables of a schema, children first: a row for each that is protected, with the statement that does it, or the reason why the caller cannot. Executes all statements if execute is true. For the tables'' owner. Errors: 22023 for null, 2BP01 while tables of other schemas are protected through these, 3F000 for an unknown schema';

@@ -1,16 +1,17 @@
 /*
- * What is open around protected tables: what the rules of cnap_lint() share.
+ * The linter, which finds gaps in the protection: helpers of the rules of
+ * cnap_lint().
  *
- * A rule reads the catalogs alone, as the caller: they say the same to
- * everybody.  The statements join whole catalogs, and ask for the name of an
- * object only once it is a finding, so that thousands of tables cost no more
- * than a few scans.  The planner cannot know how much comes out of one step for
- * the next, and a nested loop would be the wrong guess; nor is it worth while to
- * compile anything.
+ * A rule reads only the catalogs, as the caller: they are readable by
+ * everybody.  The statements join whole catalogs, and look up the names of
+ * objects only for findings, so that thousands of tables cost no more than a
+ * few scans.  The planner cannot estimate how many rows one step passes to the
+ * next, and nested loops would be the wrong choice, so they are turned off;
+ * nor is JIT compilation worthwhile.
  *
  * The search path is pinned, so regclass and the like qualify and quote every
- * name that is not PostgreSQL's own; nothing else may go into a statement
- * without %I or %L.
+ * name that is not in pg_catalog; anything else must go into a statement by %I
+ * or %L.
  */
 CREATE TYPE cnap.finding AS (
 	severity text,
@@ -18,7 +19,7 @@ CREATE TYPE cnap.finding AS (
 	object text,
 	finding text,
 	remedy text,
-	step integer		-- parents before the tables that are protected through them
+	step integer		-- parents before the tables protected through them
 );
 COMMENT ON TYPE cnap.finding IS 'a row of cnap_lint()';
 
@@ -28,7 +29,7 @@ RETURNS TABLE (relation oid, policy name, command "char", permissive boolean, ow
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1000
 AS 'MODULE_PATHNAME', 'cnap_policies';
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
-'every policy of the database; own: one that cnap_protect() replaces; what follows is null for a policy in another shape than those of cnap_protect() and cnap_protect_child(): the permission that it takes, the column that holds the workspace or refers to the parent (the first of several), and the parent. checks: the schema of the public functions';
+'every policy of the database; own: one that cnap_protect() replaces; the following columns are null for a policy with a shape other than those of cnap_protect() and cnap_protect_child(): the permission that it requires, the column that holds the workspace or refers to the parent (the first of several), and the parent. checks: the schema of the public functions';
 
 CREATE FUNCTION cnap.lint_open_alternative(expression pg_node_tree) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE
@@ -46,7 +47,7 @@ AS $$
 	WHERE e.extname = 'cnap_org' AND d.deptype = 'e' AND d.classid = class
 $$;
 COMMENT ON FUNCTION cnap.lint_members(regclass) IS
-'the objects of that catalog which belong to the extension';
+'the objects of that catalog that belong to the extension';
 
 CREATE FUNCTION cnap.lint_protected() RETURNS oid[]
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000
@@ -64,7 +65,7 @@ AS $$
 			WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass)
 $$;
 COMMENT ON FUNCTION cnap.lint_protected() IS
-'the tables that somebody meant to protect: with a policy that has a name of ours, or calls a function of ours';
+'the tables that somebody meant to protect: those with a policy that has one of our names, or calls one of our functions';
 
 CREATE FUNCTION cnap.lint_role(role oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -72,7 +73,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END
 $$;
-COMMENT ON FUNCTION cnap.lint_role(oid) IS 'a grantee, as GRANT and REVOKE spell it';
+COMMENT ON FUNCTION cnap.lint_role(oid) IS 'a grantee as in GRANT and REVOKE';
 
 CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name name,
 	permission cnap.permission) RETURNS text
@@ -90,4 +91,4 @@ AS $$
 	WHERE column_name IS NOT NULL
 $$;
 COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, cnap.permission) IS
-'the statement that protects a table: through its parent, if it has one, else by the column of the workspace; null without a column';
+'the statement that protects a table: through its parent, if it has one, otherwise by the workspace column; null without a column';

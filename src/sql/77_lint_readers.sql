@@ -1,15 +1,16 @@
 /*
- * Findings about what reads protected tables in somebody else's name.
+ * Findings about views and functions that read protected tables as another
+ * role.
  *
- * A view reads as its owner, one with security_invoker as whoever queries it,
- * also from within another view.  So what matters is who owns the view that
- * names a protected table, and whether somebody else gets at it: by a
- * privilege, or through views that do.  Policies bind every owner but
- * superusers and roles with BYPASSRLS.  A materialized view holds rows that no
- * policy sees any more.
+ * A view reads as its owner, or with security_invoker as the current user,
+ * even from within another view.  So what matters is who owns the view that
+ * references a protected table, and whether others can read it: by a
+ * privilege, or through views that others can read.  Policies apply to all
+ * owners except superusers and roles with BYPASSRLS.  A materialized view
+ * contains rows to which no policy applies any more.
  *
- * To read the extension's own tables takes their owner, so they are looked at
- * in the same way.
+ * The extension's own tables can be read only by their owner, so they are
+ * treated in the same way.
  */
 CREATE FUNCTION cnap.lint_views(guarded oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
@@ -95,7 +96,7 @@ SELECT 'error', CASE relkind WHEN 'v' THEN 'view_bypasses' ELSE 'rule_bypasses' 
 FROM open LEFT JOIN dropping USING (relation)
 WHERE relkind <> 'm' AND bypasses AND NOT invoker AND source IS NOT NULL
 
--- security_invoker is about reading: rules of a view act for its owner all the same
+-- security_invoker is about reading: rules of a view act as its owner anyway
 UNION ALL
 SELECT 'error', 'rule_bypasses', relation::regclass::text,
 	format('changes %s as %s, whom no policy binds', target::regclass, relowner::regrole),

@@ -6,7 +6,8 @@ RETURNS TABLE (grantee oid, privilege text, revocation text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- what is taken from the first of a chain of grantees falls for the others
+	-- what is revoked from the first of a chain of grantees, the others lose
+	-- as well
 	WITH RECURSIVE item AS MATERIALIZED (
 		SELECT * FROM aclexplode(acl)
 	), chain AS (
@@ -25,7 +26,7 @@ AS $$
 	GROUP BY grantee, privilege_type
 $$;
 COMMENT ON FUNCTION cnap.lint_revocations(aclitem[], oid, text) IS
-'the privileges of others than the owner and superusers, and the statement with which the owner takes each of them away';
+'the privileges of roles other than the owner and superusers, and the statement with which the owner revokes each of them';
 
 CREATE FUNCTION cnap.lint_grants(under_protection oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 10
@@ -165,7 +166,7 @@ WHERE member IN (SELECT oid FROM can_login) AND cardinality(under_protection) > 
 GROUP BY member, rolname, bypasses
 $$;
 COMMENT ON FUNCTION cnap.lint_roles(oid[]) IS
-'the findings about roles that no policy binds, and about those who can become one';
+'the findings about roles to which no policy applies, and about those that can become one';
 
 CREATE FUNCTION cnap.lint_settings() RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
@@ -223,7 +224,8 @@ FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE WHEN t.tgname LIKE 'signal\_
 		FROM pg_trigger t
 		WHERE t.tgrelid IN (SELECT cnap.lint_members('pg_class'))
 		UNION ALL
-		-- what keeps the workspace columns of children may fire always
+		-- the triggers for the workspace columns of children may be enabled
+		-- ALWAYS
 		SELECT t.tgname, t.tgrelid, t.tgenabled, CASE t.tgenabled WHEN 'A' THEN 'A' ELSE 'O' END
 		FROM pg_trigger t
 		WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure) t

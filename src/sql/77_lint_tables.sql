@@ -1,6 +1,6 @@
 /*
  * Findings about tables: those without protection, and those whose protection
- * is not whole.
+ * is incomplete.
  */
 CREATE FUNCTION cnap.lint_workspace_columns(names name[])
 RETURNS TABLE (relation oid, workspace_column name, type oid)
@@ -27,7 +27,7 @@ AS $$
 		reference.relation IS NULL, a.attnum
 $$;
 COMMENT ON FUNCTION cnap.lint_workspace_columns(name[]) IS
-'the tables with a column that seems to hold a workspace: a foreign key to cnap.workspace, or a uuid named like one or with one of the names; of several columns the best. A column that is inherited counts for the parent';
+'the tables with a column that seems to hold a workspace: a foreign key to cnap.workspace, or a uuid named like one or with one of the names; of several columns the best match. An inherited column counts for the parent';
 
 CREATE FUNCTION cnap.lint_tables(under_protection oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
@@ -38,7 +38,7 @@ AS $$
 WITH RECURSIVE command (place, code, name) AS (
 	VALUES (1, 'r'::"char", 'select'), (2, 'a', 'insert'), (3, 'w', 'update'), (4, 'd', 'delete')
 ), policy AS MATERIALIZED (
-	-- way: by which parent, 0 for none, and which column
+	-- way: the parent, or 0 if none, and the column
 	SELECT p.*, CASE WHEN permission IS NOT NULL THEN ARRAY[coalesce(parent, 0)::bigint, column_number] END AS way,
 		CASE WHEN NOT permissive AND command <> 'r' THEN permission END AS write_permission
 	FROM cnap.policies('@extschema@') p
@@ -56,7 +56,8 @@ WITH RECURSIVE command (place, code, name) AS (
 	GROUP BY relation
 	HAVING bool_or(own)
 ), own AS MATERIALIZED (
-	-- names are looked up one by one, as there are few in comparison with all columns
+	-- names are looked up one by one, as these are few compared with all
+	-- columns
 	SELECT s.*, (SELECT attname FROM pg_attribute WHERE attrelid = s.relation AND attnum = s.way[2]) AS attname
 	FROM summary s
 ), workspace_column AS MATERIALIZED (
@@ -64,7 +65,8 @@ WITH RECURSIVE command (place, code, name) AS (
 ), candidate AS MATERIALIZED (
 	SELECT * FROM workspace_column WHERE type = 'uuid'::regtype
 ), key AS MATERIALIZED (
-	-- a column of one foreign key alone names it for cnap_protect_child()
+	-- a column that belongs to only one foreign key identifies it for
+	-- cnap_protect_child()
 	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, k.attnum,
 		(SELECT attname FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS attname,
 		(SELECT attnotnull FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS not_null,
@@ -119,7 +121,8 @@ WITH RECURSIVE command (place, code, name) AS (
 	WHERE r.relation NOT IN (SELECT relation FROM covered)
 		AND r.conparentid = 0 AND r.parent <> r.relation AND c.relpersistence <> 't'
 ), child AS (
-	-- those behind so many parents have their turn once the parents are protected
+	-- tables behind more parents than this are found once their parents are
+	-- protected
 	SELECT u.relation, u.parent, u.conname, u.column_name, u.not_null, coalesce(p.step, 1) + 1 AS step
 	FROM uncovered u LEFT JOIN protection p ON p.relation = u.parent
 	WHERE u.parent IN (SELECT relation FROM covered)
@@ -134,7 +137,8 @@ WITH RECURSIVE command (place, code, name) AS (
 		JOIN pg_am m ON m.oid = c.relam
 	WHERE i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash')
 ), handmade AS MATERIALIZED (
-	-- apart, so that the other policies are not looked into
+	-- a step of its own, so that the expressions of other policies are not
+	-- examined
 	SELECT p.relation, p.policy, CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command, q.polqual
 	FROM policy p JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
 	WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
@@ -276,4 +280,4 @@ FROM handmade h
 WHERE h.command <> ALL (coalesce(p.restricted, '{}')) AND cnap.lint_open_alternative(h.polqual)
 $$;
 COMMENT ON FUNCTION cnap.lint_tables(oid[]) IS
-'the findings about tables: without protection, with one that is not whole, without an index';
+'the findings about tables: without protection, with incomplete protection, without an index';

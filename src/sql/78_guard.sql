@@ -1,5 +1,5 @@
 /*
- * Protected tables are in the way of DROP EXTENSION, with CASCADE as well.
+ * Protected tables prevent DROP EXTENSION, even with CASCADE.
  */
 CREATE FUNCTION cnap.guard() RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE

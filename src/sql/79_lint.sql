@@ -22,4 +22,4 @@ AS $$
 		f.step, f.rule COLLATE "C", f.object COLLATE "C"
 $$;
 COMMENT ON FUNCTION @extschema@.cnap_lint() IS
-'what is open around protected tables, the worst first: severity (error, warning or notice), the name of the rule, the object, what is open, and the statement that closes it, or null where there is none. Reads the catalogs alone';
+'gaps in the protection of tables, worst first: severity (error, warning or notice), the name of the rule, the object, the finding, and the statement that remedies it, or null if there is none. Reads only the catalogs';

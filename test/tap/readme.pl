@@ -294,7 +294,7 @@ sub found
 	$signature =~ s/NULL::[\w ]+/null/g;
 	$signature =~ s/('\w*')::[\w.]+/$1/g;
 	return summary($signature, $returns, $for,
-		[ $comment =~ /(?:Takes the permission|; an admin takes) ($permission)/g ],
+		[ $comment =~ /(?:Requires the permission|; an admin requires) ($permission)/g ],
 		[ $comment =~ /\b\d[\dA-Z]{4}\b/g ]);
 }
 
