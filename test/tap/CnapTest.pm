@@ -18,7 +18,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_node connect_to major_version);
+our @EXPORT = qw(new_node connect_to major_version restore_in_parallel);
 
 # new_node(NAME, CONFIGURATION, INIT OPTION => VALUE...): a running cluster
 sub new_node
@@ -49,6 +49,22 @@ sub major_version
 	my ($node) = @_;
 
 	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
+}
+
+# restore_in_parallel(NODE, DATABASE, DUMP): as the documentation says. pg_restore does not know which
+# of an extension's tables come first, nor that keys of other tables refer to them: so the rows come
+# without checks, and the keys after them.
+sub restore_in_parallel
+{
+	my ($node, $db, $dump) = @_;
+
+	foreach my $section (qw(pre-data data post-data))
+	{
+		local $ENV{PGOPTIONS} = '-c session_replication_role=replica' if $section eq 'data';
+		$node->command_ok([ 'pg_restore', '-j2', "--section=$section", '--exit-on-error', '-d', $db, $dump ],
+			"$db: restore by pg_restore -j2, $section");
+	}
+	return;
 }
 
 package CnapTest::Session;

@@ -17,7 +17,8 @@ use CnapTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_world('main', '');
+# autovacuum writes to pg_class
+my $node = new_world('main', 'autovacuum = off');
 my $admin = connect_to($node, undef, 'CREATE SCHEMA own; GRANT ALL ON SCHEMA own TO bare, plain, cnap_app');
 
 # All that the tables of the extension hold, and all rights, policies and settings of roles

@@ -71,22 +71,22 @@ sub compare
 
 sub restore
 {
-	my ($db, @command) = @_;
+	my ($db, $restore) = @_;
 	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0");
-	{
-		# what README.md says about parallel jobs
-		local $ENV{PGOPTIONS} = '-c session_replication_role=replica' if $db eq 'jobs';
-		$node->command_ok([ @command ], "$db: restored");
-	}
+	$restore->();
 	compare($db);
 }
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 $node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'source' ], 'pg_dump');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'source' ], 'pg_dump -Fc');
-restore('plain', 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", 'plain');
-restore('custom', 'pg_restore', '--exit-on-error', '-d', 'custom', "$dir/custom");
-restore('jobs', 'pg_restore', '-j2', '--exit-on-error', '-d', 'jobs', "$dir/custom");
+restore('plain', sub {
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", 'plain' ], 'plain: restored');
+});
+restore('custom', sub {
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'custom', "$dir/custom" ], 'custom: restored');
+});
+restore('jobs', sub { restore_in_parallel($node, 'jobs', "$dir/custom") });
 
 # the tables of the application alone, into a database that has the extension and its data
 $node->safe_psql('postgres', 'CREATE DATABASE tables TEMPLATE template0');
