@@ -57,7 +57,7 @@
 /* Prefix of the names of constraints that we create, and therefore may drop. */
 #define OWN_PREFIX "cnap_"
 
-/* ---- what is there ---- */
+/* ---- reading the catalogs ---- */
 
 /*
  * Find what maintains a table's workspace column: the trigger, and the foreign
@@ -159,7 +159,7 @@ CnapKeptChildren(Oid parent)
 	return children;
 }
 
-/* ---- making it ---- */
+/* ---- maintaining the column ---- */
 
 /* The names of columns, joined by commas. */
 static char *

@@ -42,8 +42,8 @@
 #endif
 
 /*
- * PostgreSQL 18 (3691edfab97) replaced pg_attribute_noreturn(), which stood
- * behind a declaration, by pg_noreturn, which stands before it.
+ * PostgreSQL 18 (3691edfab97) replaced pg_attribute_noreturn(), which follows
+ * a declaration, by pg_noreturn, which precedes it.
  */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

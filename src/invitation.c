@@ -51,7 +51,7 @@ membership_of(const CnapInvitation *invitation)
 		&CnapOrganizationMembership : &CnapWorkspaceMembership;
 }
 
-/* ---- for those who invite ---- */
+/* ---- inviting ---- */
 
 /* (object, role, email, expires_at) -> text */
 static Datum
@@ -214,7 +214,7 @@ cnap_resend_invitation(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(token);
 }
 
-/* ---- for those who are invited ---- */
+/* ---- answering an invitation ---- */
 
 /*
  * Find the invitation of a token, and raise an error unless it can be accepted

@@ -131,7 +131,7 @@ CnapMembership CnapWorkspaceMembership = {
 	}
 };
 
-/* ---- what both have in common ---- */
+/* ---- common to both ---- */
 
 static void
 not_a_member(const CnapMembership *kind, text *user)

@@ -89,7 +89,7 @@ typedef struct Request
 	const char *child_column;	/* NULL if children get no column */
 } Request;
 
-/* ---- what is there ---- */
+/* ---- tables and obstacles ---- */
 
 static int
 compare_tables(const ListCell *a, const ListCell *b)

@@ -75,7 +75,7 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 
 /*
  * For a query that would otherwise scan the whole table, planning may read one
- * row about the user's set for each so many rows of the table.
+ * row about the user's set per this many rows of the table.
  */
 #define MIN_ROWS_PER_READ 64
 
@@ -406,9 +406,10 @@ is_covered(const SupportRequestIndexCondition *req)
 }
 
 /*
- * Is the index condition worthwhile for the user's set?  If the set is not known
- * to be small, its size is found out only where it matters: loading the set costs
- * little compared with scanning the whole table, which would load it as well.
+ * Is the index condition worthwhile for the user's set?  If the set is not
+ * known to be small, its size is determined only if it matters: loading the
+ * set costs little compared with scanning the whole table, which would load it
+ * as well.
  */
 static bool
 is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const Known *known)
