@@ -1,4 +1,4 @@
--- access: the check, through every way in
+-- access: the access checks, with every way in
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model

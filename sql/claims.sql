@@ -1,5 +1,5 @@
 /*
- * Gateway claims: the current user as a gateway's setting says it, where a
+ * Gateway claims: the current user according to a gateway's setting, if a
  * superuser has turned that on.
  */
 CREATE EXTENSION cnap_org;

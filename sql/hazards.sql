@@ -1,4 +1,4 @@
--- hazards: what can go wrong around row-level security, tried on a protected table
+-- hazards: things that can go wrong with row-level security, tried on a protected table
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model

@@ -1,4 +1,5 @@
--- hostile: look-alikes of everything in front of the search path, at CREATE EXTENSION and after
+-- hostile: look-alikes of everything at the front of the search path, during CREATE EXTENSION and
+-- after
 
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set look_alikes :abs_srcdir '/sql/include/look_alikes.sql'

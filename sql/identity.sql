@@ -1,4 +1,4 @@
--- identity: who is asking, and that nobody can pretend
+-- identity: the current user, and that nobody can pretend to be another one
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model

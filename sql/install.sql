@@ -1,4 +1,4 @@
--- install: what CREATE EXTENSION makes, and what it withstands
+-- install: what CREATE EXTENSION creates, and what it withstands
 
 \set VERBOSITY sqlstate
 

@@ -1,7 +1,7 @@
--- lint: cnap_lint() about tables: without protection, with one that is not whole, without an index
+-- lint: cnap_lint() about tables: without protection, with incomplete protection, without an index
 --
--- Each flaw is made, shown, and closed with the statements of the findings, after which there is
--- no finding.
+-- Each flaw is introduced, shown, and fixed with the statements of the findings, after which there
+-- is no finding.
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model

@@ -1,5 +1,5 @@
 -- lint_readers: cnap_lint() about views, materialized views, rules and functions that read
--- protected tables in somebody else's name
+-- protected tables as another role
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model

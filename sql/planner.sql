@@ -1,4 +1,4 @@
--- planner: what planner support makes of the checks
+-- planner: the effect of planner support for the checks
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model

@@ -1,6 +1,6 @@
 /*
- * Tables that are many levels of parents away from their workspace: what is
- * visible, and that planning does not double with each level.
+ * Tables that are many levels of parents away from their workspace: what is visible, and that
+ * planning time does not double with each level.
  */
 CREATE EXTENSION cnap_org;
 SET client_min_messages = warning;

@@ -1,7 +1,7 @@
 -- readme.sql: the first session of README.md
 --
--- What stands between the two lines of equals signs is the README's text, but for the prefix
--- that roles of tests have; test/tap/readme.pl compares the two, and the output.
+-- The text between the two lines of equals signs is the README's, except for the prefix of test
+-- roles; test/tap/readme.pl compares the two, and the output.
 \set former_database :DBNAME
 CREATE DATABASE regression_cnap_readme;
 \connect regression_cnap_readme

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 #
-# lib.sh: what the scripts of this directory share
+# lib.sh: shared by the scripts in this directory
 #
 # Everything happens below one directory, $WORK:
 #

@@ -1,4 +1,4 @@
--- drop_model.sql: takes away what model.sql made
+-- drop_model.sql: drops what model.sql created
 \set ECHO none
 RESET ROLE;
 RESET cnap.user_id;

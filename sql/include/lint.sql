@@ -1,4 +1,4 @@
--- lint.sql: what the tests of cnap_lint() share
+-- lint.sql: functions for the tests of cnap_lint()
 --
 --   SELECT * FROM findings();    what is open, as told to somebody without any rights, which must
 --                                be what a superuser is told

@@ -1,6 +1,6 @@
--- look_alikes.sql: a schema with look-alikes of what the extension and its callers name, which raise an
--- error when they are used, and an operator in the schema public. Any role that may create schemas,
--- and objects in public, can make it.
+-- look_alikes.sql: a schema with look-alikes of the objects that the extension and its callers
+-- use, which raise an error when they are used, and an operator in the schema public. Any role
+-- that can create schemas, and objects in public, can create it.
 \set ECHO none
 CREATE SCHEMA evil;
 CREATE FUNCTION evil.trap() RETURNS void LANGUAGE plpgsql AS $$

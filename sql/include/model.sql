@@ -7,7 +7,8 @@
 --   w3 Hooli     erin   Acme as admin, has ended     hal (member)
 --   w4 Pied      frank  nobody                       hal (member)
 --
--- regress_cnap_app is trusted, as an application server is; regress_cnap_plain is nobody special.
+-- regress_cnap_app is trusted, like an application server; regress_cnap_plain has no special
+-- rights.
 \set ECHO none
 SET client_min_messages = warning;
 CREATE EXTENSION cnap_org;

@@ -1,4 +1,4 @@
--- try.sql: what the tests of refusals share
+-- try.sql: a function for tests of refusals
 --
 --   SELECT pg_temp.try(statement);   executes it; returns 'no error', or the SQLSTATE, the message
 --                                    and the first line of the detail

@@ -1,7 +1,7 @@
--- access.sql: the access data of one scale, always the same
+-- access.sql: the access data of one scale, reproducible
 --
--- It is made in the schema alt, for the alternatives, and copied from there into the tables of the
--- extension by load.sql. It is stored in the order of the primary keys, which is a random one.
+-- It is created in the schema alt, for the alternatives, and copied from there into the tables of
+-- the extension by load.sql. It is stored in the order of the primary keys, which are random.
 -- Variables: users, organizations, workspaces, huge (whether there is a user "huge").
 --
 -- Everything follows from numbers. The workspaces are

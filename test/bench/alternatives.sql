@@ -1,7 +1,8 @@
--- alternatives.sql: what people write for the same model today, each the policy of one table
+-- alternatives.sql: policies that people write for the same model today, each on a table of its
+-- own
 --
--- They read copies of the access tables with the same columns that matter, the same indexes and
--- the same collation, and take the user from a custom setting.
+-- They read copies of the access tables with the same relevant columns, indexes and collation, and
+-- take the user from a custom setting.
 
 CREATE OR REPLACE FUNCTION alt.check_a(who text, workspace uuid) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$

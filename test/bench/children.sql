@@ -1,10 +1,10 @@
 -- children.sql: tables that reach their workspace through a parent
 --
--- A note belongs to one of 100 thousand folders, any of them, and there are as many notes as the
+-- A note belongs to one of 100 thousand folders, at random, and there are as many notes as the
 -- application's table has rows, but no more than a million. Each folder has the workspace of the
--- item with its number, so a user sees as large a part of the notes as of the items. The same notes
--- are there three times: with a workspace column of their own ("own"), with one that follows the
--- folder's ("column"), and protected by policies that look at the folder ("policy").
+-- item with its number, so a user sees the same fraction of the notes as of the items. There are
+-- three copies of the notes: with a workspace column of their own ("own"), with one that follows
+-- the folder's ("column"), and protected by policies that search the folder ("policy").
 --
 -- Variable: rows.
 

@@ -1,11 +1,11 @@
 /*
  * cnap_bench.c
- *		The least that a C function in the place of a check can do.
+ *		The minimal C function in place of a check.
  *
  * It fetches the same arguments, reads one byte of the workspace's id and
  * returns a boolean. The ids of the benchmark are evenly distributed, so the
- * functions let as many rows pass as the check that they stand for does, and
- * what follows in the plan has the same work to do.
+ * functions accept as many rows as the check that they replace, and the rest
+ * of the plan has the same work to do.
  */
 #include "postgres.h"
 

@@ -1,4 +1,4 @@
--- harness.sql: what times statements inside the server, and swaps the policies
+-- harness.sql: functions that time statements inside the server, and swap the policies
 
 CREATE OR REPLACE FUNCTION bench.trivial(workspace uuid) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_trivial_row';

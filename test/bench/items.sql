@@ -1,7 +1,7 @@
 -- items.sql: the application's table
 --
--- Half of the rows belongs to "half", a tenth to "big", where there is a "huge" a tenth to that,
--- and about 360 of a million to each of "few", spread evenly over the primary key.
+-- Half of the rows belong to "half", a tenth to "big", a tenth to "huge" if it exists, and about
+-- 360 of a million to each of "few", spread evenly over the primary key.
 -- Variables: rows, workspaces, huge.
 
 DROP SCHEMA IF EXISTS app CASCADE;

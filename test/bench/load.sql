@@ -1,4 +1,4 @@
--- load.sql: the extension, made anew, with a copy of the access data
+-- load.sql: creates the extension anew, with a copy of the access data
 
 SELECT 'SELECT count(*) FROM cnap_unprotect_schema(''app'', true)'
 FROM pg_proc WHERE proname = 'cnap_unprotect_schema' \gexec

@@ -2,7 +2,7 @@
 #
 # measures.sh: what test/bench/run measures
 #
-# A measure has variants. One sample of a variant is one line, "microseconds|answer" (of one
+# A measure has variants. A sample of a variant is one line: "microseconds|answer" (of one
 # execution, or of one check), where the answer must be the same for all variants, or "timeout".
 
 query_measures=(count_few count_big count_half page_few page_big seq_scan)

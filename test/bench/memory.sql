@@ -1,6 +1,6 @@
--- memory.sql: what the cache takes, as it says itself and as PostgreSQL counts it
+-- memory.sql: the memory of the cache, as reported by itself and by PostgreSQL
 --
--- Looked at are the moments at which it holds 100 thousand decisions at the most.
+-- This is sampled while the cache holds at most 100 thousand decisions.
 --
 -- Variable: variant, "same" (1 thousand users, 100 workspaces each), "other" (pairs that have
 -- little in common) or "bounded" (the same pairs with a cache of 1 MB; its greatest size).

@@ -1,8 +1,8 @@
 # plot.awk: draws summary.tsv as SVG
 #
 # One line for each target: the ratio as a dot with its range, the target as a bar, the
-# alternatives as their letters, on a logarithmic scale on which left is better. Ratios of which
-# more is better are drawn by their inverse.
+# alternatives as their letters, on a logarithmic scale on which left is better. Ratios for which
+# more is better are drawn inverted.
 
 BEGIN {
 	FS = "\t"

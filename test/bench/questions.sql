@@ -1,4 +1,4 @@
--- questions.sql: what the measures ask for
+-- questions.sql: the checks and queries of the measures
 --
 -- Variables: users, workspaces.
 

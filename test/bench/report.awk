@@ -1,4 +1,4 @@
-# report.awk: makes the table out of targets.tsv and raw.tsv, and summary.tsv for plot.awk
+# report.awk: prints the table from targets.tsv and raw.tsv, and writes summary.tsv for plot.awk
 #
 # Variables: summary, the name of that file. Tabs separate the columns of all of them.
 

@@ -1,11 +1,11 @@
 /*
  * node_postgres.js: the most common driver of Node.js, connected to the server itself
  *
- * - the README's function for a pool of connections, whose users take turns
+ * - the README's function for a pool of connections, shared by changing users
  * - parameters, also of overloaded functions, and named prepared statements
  * - the types of results: uuid, arrays, enums, timestamps, JSON
  * - the SQLSTATEs of the README's table of errors, as err.code
- * - access tokens, of a script that connects by itself
+ * - access tokens, used by a script that connects directly
  * - LISTEN on the channel cnap
  */
 'use strict';

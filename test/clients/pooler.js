@@ -1,15 +1,15 @@
 /*
  * pooler.js: a transaction pooler between the clients and the server
  *
- * pgbouncer hands few server connections to many clients, each for one transaction at a time. Some
- * of them are application servers, which name the user of each transaction as a trusted role. Others
- * are scripts, which sign in with an access token in each transaction.
+ * pgbouncer lets many clients share a few server connections, each for one transaction at a time.
+ * Some of them are application servers, which set the user of each transaction as a trusted role.
+ * Others are scripts, which sign in with an access token in each transaction.
  *
- * - Many clients, in whose transactions users take turns, share few connections, while some of
- *   them fail, hang up and are killed. Each transaction must see the rows of its user, all of
- *   them and no others, and those that name no user must see none.
- * - With one connection, what a transaction leaves behind it is what the next one finds: after
- *   each way in which a transaction can end, one without a user must see nothing.
+ * - Many clients, whose transactions act for changing users, share a few connections, while some
+ *   of them fail, disconnect or are killed. Each transaction must see exactly the rows of its
+ *   user, and those without a user must see none.
+ * - With a single connection, each transaction finds what the previous one left behind: after each
+ *   way in which a transaction can end, one without a user must see nothing.
  */
 'use strict';
 

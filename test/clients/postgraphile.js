@@ -1,10 +1,10 @@
 /*
- * postgraphile.js: a GraphQL server that shows a protected schema to everybody's browser
+ * postgraphile.js: a GraphQL server that exposes a protected schema to browsers
  *
- * PostGraphile makes a transaction of each request, and names its user by pgSettings, as a trusted
- * role, or by the claims of a JSON web token, which the extension reads where a superuser has turned
- * that on. In each of these ways people must see their own rows and no others, change these only,
- * and be nobody where they are not named.
+ * PostGraphile executes each request in a transaction, and sets its user by pgSettings, as a
+ * trusted role, or by the claims of a JSON web token, which the extension reads if a superuser has
+ * turned that on. In each of these ways users must see exactly their own rows, be able to change
+ * only these, and without a user there must be no access.
  *
  * Version 4 is the one for Node.js 18; version 5 needs 22.
  */

@@ -2,8 +2,9 @@
  * postgrest.js: what PostgREST sends, with the README's recipe for it
  *
  * PostgREST itself is in no registry that the tests use. For each request it opens a transaction,
- * and begins it with one statement, which sets the search path, the role, the claims of the JSON web
- * token that it has checked, and what it knows of the request, for the transaction. So does this.
+ * and first executes a statement that sets the search path, the role, the claims of the JSON web
+ * token that it has verified, and the data of the request, for the transaction. This test does
+ * the same.
  */
 'use strict';
 

@@ -1,7 +1,7 @@
 /*
  * Every public function, with every argument null, empty, blank, too long, as
- * long as it can be, and with the id of what does not exist or is somebody
- * else's; named arguments, defaults, and untyped literals.
+ * long as allowed, and with ids that do not exist or belong to somebody else;
+ * named arguments, defaults, and untyped literals.
  */
 BEGIN;
 \ir include/setup.sql

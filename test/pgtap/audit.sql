@@ -1,7 +1,7 @@
 /*
  * The audit log: every change leaves exactly the entries that it should, with
- * who made it and by which path; who reads it sees what is theirs; and nobody
- * rewrites it.
+ * the actor and the path; readers see only the entries that concern them; and
+ * nobody can rewrite it.
  */
 BEGIN;
 \ir include/setup.sql

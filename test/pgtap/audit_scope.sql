@@ -1,13 +1,11 @@
 /*
- * Who learns what from the audit log, over random acts of two vendors and two
- * customers: a customer sees each act of the managers in the workspace, with its
- * path, and nothing of the managers' other customers; an organization sees what
- * its people did and what was done with it, and nothing of another organization,
- * nor of what a customer's people did among themselves.
+ * Who learns what from the audit log, with random acts of two vendors and two customers: a
+ * customer sees each act of the managers in the workspace, with its path, and nothing about the
+ * managers' other customers; an organization sees what its members did and what was done to it,
+ * and nothing about another organization, or about what a customer's users did among themselves.
  *
- * Everybody's id begins with the letter of their side, so that a stranger's
- * shows.  The randomness is that of a hash with a fixed seed, so every run is
- * the same.
+ * Each user's id begins with the letter of their side, so that a foreign one is noticed.  Random
+ * numbers come from a hash with a fixed seed, so that every run is the same.
  */
 BEGIN;
 \ir include/setup.sql

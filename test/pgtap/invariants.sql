@@ -1,5 +1,5 @@
 /*
- * What the tables keep whoever writes them: constraints and triggers, against
+ * The rules that apply to every writer: constraints and triggers, tested with
  * direct statements of the extension's owner.
  */
 BEGIN;

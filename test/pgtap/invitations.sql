@@ -1,11 +1,10 @@
 /*
- * Invitations to an organization and to a workspace: who makes, sees, lists,
- * resends and revokes them, and who accepts and declines; what accepting does;
- * with whose rights an invitation falls; and that whatever is not a token, or no
- * longer a good one, is refused with one text.
+ * Invitations to an organization and to a workspace: who can create, see, list, resend and revoke
+ * them, and who can accept and decline; what accepting does; on whose rights an invitation
+ * depends; and that anything that is not a valid token is refused with the same message.
  *
- * What is expected is computed from the matrices as they are written out here
- * and in include/workspace_matrix.sql.
+ * The expected results are computed from the matrices as written out here and in
+ * include/workspace_matrix.sql.
  */
 BEGIN;
 \ir include/setup.sql

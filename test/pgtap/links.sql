@@ -1,10 +1,10 @@
 /*
- * Install links: who makes, sees, lists and revokes them, and who redeems them;
- * what redeeming does; and that whatever is not a token, or no longer a good
- * one, is refused with one text.
+ * Install links: who can create, see, list and revoke them, and who can redeem
+ * them; what redeeming does; and that anything that is not a valid token is
+ * refused with the same message.
  *
- * What is expected is computed from the matrices as they are written out here
- * and in include/workspace_matrix.sql.
+ * The expected results are computed from the matrices as written out here and
+ * in include/workspace_matrix.sql.
  */
 BEGIN;
 \ir include/setup.sql

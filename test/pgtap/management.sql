@@ -1,11 +1,10 @@
 /*
- * A management that is capped, or ends by itself: in each state of it, and
- * after each change from one state to another, every function, listing and
- * explanation says the same.  The owner extends, shortens, caps and raises it,
- * and nobody else; what has ended reads as ended everywhere, and makes room for
- * another.
+ * Management that is capped or expires: in each of its states, and after each
+ * change from one state to another, all functions, listings and explanations
+ * agree.  Only the owner can extend, shorten, cap and raise it; once it has
+ * ended it is reported as ended everywhere, and another one can be granted.
  *
- * What is expected is computed from the terms alone.
+ * The expected results are computed from the terms alone.
  */
 BEGIN;
 \ir include/setup.sql

@@ -1,8 +1,8 @@
 /*
- * Who may do what on an organization: every cell of the matrix, by every
- * function that the cell stands for.
+ * Who is allowed to do what with an organization: every cell of the matrix,
+ * with every function that it applies to.
  *
- * What is expected is computed from the matrix as it is written out here, and
+ * The expected results are computed from the matrix as written out here, and
  * from nothing else.
  */
 BEGIN;

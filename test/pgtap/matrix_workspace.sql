@@ -1,9 +1,9 @@
 /*
- * Who may do what on a workspace: every cell of the matrix, by every function
- * that the cell stands for.
+ * Who is allowed to do what with a workspace: every cell of the matrix, with
+ * every function that it applies to.
  *
- * What is expected is computed from the matrix as it is written out here, and
- * from nothing else.  Who has several ways in is in ways.sql.
+ * The expected results are computed from the matrix as written out here, and
+ * from nothing else.  Users with several ways in are tested in ways.sql.
  */
 BEGIN;
 \ir include/setup.sql

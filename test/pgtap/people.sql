@@ -1,7 +1,8 @@
 /*
- * cnap_forget_user(): a person is out of everything in one transaction, with
- * and without a successor; it is refused while they alone own something; the
- * audit log keeps the id, and says that the person was forgotten.
+ * cnap_forget_user(): a user is removed from everything in one transaction,
+ * with and without a successor; that is refused while they are the sole owner
+ * of something; the audit log keeps the id, and says that the user was
+ * forgotten.
  */
 BEGIN;
 \ir include/setup.sql

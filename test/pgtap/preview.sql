@@ -1,10 +1,10 @@
 /*
- * cnap_preview_revocation() agrees with what then happens, over random data.
+ * cnap_preview_revocation() agrees with what then happens, with random data.
  *
- * A small world changes at random.  In each round the preview of one workspace
- * is taken down, its management ends in one of the ways in which that can
- * happen, and who has access then is compared with what was promised.  The
- * randomness is that of a hash with a fixed seed, so every run is the same.
+ * The data of a small model are changed at random.  Each round stores the
+ * preview of one workspace, ends its management in one of the possible ways,
+ * and compares who has access then with the preview.  Random numbers come from
+ * a hash with a fixed seed, so that every run is the same.
  */
 BEGIN;
 \ir include/setup.sql

@@ -1,6 +1,6 @@
 /*
- * What database roles may do: which public functions are open to whom, and
- * that nobody reaches the tables or the internal functions.
+ * What database roles are allowed to do: who can execute which public functions, and that nobody
+ * can access the tables or the internal functions.
  */
 BEGIN;
 \ir include/setup.sql

@@ -1,10 +1,9 @@
 /*
- * A person with several ways into a workspace holds the union of what they
- * give, and ending one way leaves the others.
+ * A user with several ways into a workspace has the union of the permissions that they give, and
+ * ending one way leaves the others.
  *
- * All combinations of being the owner, a direct member and a manager, each in
- * a workspace of its own, against the matrix as it is written in
- * include/workspace_matrix.sql.
+ * All combinations of being the owner, a direct member and a manager, each in a workspace of its
+ * own, compared with the matrix in include/workspace_matrix.sql.
  */
 BEGIN;
 \ir include/setup.sql

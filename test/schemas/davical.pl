@@ -1,9 +1,9 @@
 #
 # davical.pl: the calendar server DAViCal
 #
-# Its users belong to workspaces. A key of two columns that shares one of them with another key, keys
-# that are deferrable and that set defaults, triggers that write to other tables, sequences that
-# tables share, and a view whose rules write.
+# Its users belong to workspaces. It has a key of two columns that shares one of them with another
+# key, keys that are deferrable or set defaults, triggers that write to other tables, sequences
+# shared by tables, and a view with rules that write.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,7 +1,7 @@
 #
 # roundcube.pl: the webmail client Roundcube
 #
-# Its accounts belong to workspaces. Tables of one to three levels of keys below them, one that has
+# Its accounts belong to workspaces. It has tables one to three levels of keys below them, one with
 # two parents, and a nullable key.
 #
 use strict;

@@ -1,8 +1,9 @@
 #
 # tt_rss.pl: the news reader Tiny Tiny RSS
 #
-# Its users and its articles belong to workspaces. Categories and feeds that refer to others of their
-# kind, nullable keys, tables with up to four parents, and tables of settings that all share.
+# Its users and its articles belong to workspaces. It has categories and feeds that refer to others
+# of their kind, nullable keys, tables with up to four parents, and tables of settings shared by
+# all.
 #
 use strict;
 use warnings FATAL => 'all';

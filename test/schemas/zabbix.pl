@@ -1,9 +1,9 @@
 #
 # zabbix.pl: the monitoring system Zabbix
 #
-# About 170 tables and 230 foreign keys, with up to six levels of them below what belongs to
-# workspaces, tables that refer to themselves, and large tables without any key. The children have
-# columns of their own for the workspace.
+# It has about 170 tables and 230 foreign keys, with up to six levels of them below the tables that
+# belong to workspaces, tables that refer to themselves, and large tables without any key. The
+# children get workspace columns of their own.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,22 +1,23 @@
 #
-# CnapAttack.pm: what the attack_*.pl tests share
+# CnapAttack.pm: shared by the attack_*.pl tests
 #
-# They try, as ordinary database roles, to become another user or to learn what is hidden. The
-# people are those of CnapModel.pm. The roles are
+# These try, as ordinary database roles, to become another user or to learn what is hidden. The
+# users are those of CnapModel.pm. The roles are
 #
 #   cnap_app    trusted, as an application server's
 #   plain       no more than SELECT, INSERT, UPDATE and DELETE on the protected app.deployment
 #   bare        nothing
 #
-# The victim is erin: she alone reaches the workspace $W3, in which is the row 'three'. So whoever
-# is erin, or sees 'three', has succeeded.
+# The victim is erin: she alone reaches the workspace $W3, which contains the row 'three'. So an
+# attacker who becomes erin, or sees 'three', has succeeded.
 #
 #   my $node = new_world('name', $configuration);
 #   my $session = connect_to($node, 'plain');
 #   fails($session, 'SET', "SET cnap.user_id = 'erin'");
 #   refused($session, 'LOCK', 'LOCK app.deployment', '42501');
 #
-# A CnapAttack::Wire speaks the protocol itself, for what psql does not send.
+# A CnapAttack::Wire speaks the frontend/backend protocol itself, for messages that psql does not
+# send.
 #
 package CnapAttack;
 

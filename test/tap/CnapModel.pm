@@ -1,8 +1,8 @@
 #
-# CnapModel.pm: a database with people who act on it, and everything that it answers
+# CnapModel.pm: a database, users who act on it, and all the answers that it gives
 #
 # populate() creates the extension, an organization, workspaces, and an application with a
-# protected table. act_as(), refused_as() and seen_by() are what a person does; answers() and
+# protected table. act_as(), refused_as() and seen_by() are what a user does; answers() and
 # table_rows() are for comparing databases.
 #
 package CnapModel;

@@ -1,5 +1,5 @@
 #
-# CnapTest.pm: what the tests of the check share
+# CnapTest.pm: shared by the TAP tests
 #
 # new_node() makes a cluster with the extension. A CnapTest::Session is a psql that stays
 # connected, so that a test can interleave the statements of several sessions:

@@ -1,7 +1,7 @@
-# Signing in with an access token: for how long it lasts, when it is cut off, and what is written
+# Signing in with an access token: how long that lasts, when it is cut off, and what is written
 #
-# The roles are those of CnapAttack.pm: the sessions that sign in are of the role plain, which can
-# do nothing else to be somebody. Attacks on tokens are in attack_*.pl.
+# The roles are those of CnapAttack.pm: the sessions that sign in use the role plain, which has no
+# other way to become a user. Attacks on tokens are in attack_*.pl.
 use strict;
 use warnings FATAL => 'all';
 

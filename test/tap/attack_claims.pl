@@ -1,9 +1,9 @@
 #
-# attack_claims.pl: claims of a gateway, where nobody has turned them on, and where somebody has
+# attack_claims.pl: claims of a gateway, turned off and turned on
 #
-# Off, they are nothing. Who is no superuser cannot turn them on. Turned on, plain SQL can forge
-# them, as the documentation says: what is tried then is to get past a token or cnap.user_id with
-# them, and to break policies with what is no JSON, or too much of it.
+# Turned off, they have no effect, and only a superuser can turn them on. Turned on, plain SQL can
+# forge them, as the documentation says: then we try to override a token or cnap.user_id with them,
+# and to break policies with invalid JSON, or too much of it.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,10 +1,10 @@
 #
-# attack_estimates.pl: to count rows that one may not see
+# attack_estimates.pl: attempts to count rows that are hidden
 #
-# Plans, estimates, statistics, counters, sequences and constraints tell numbers. What of these comes
-# from PostgreSQL itself, with whatever policy, is measured on a table with the same rows and a policy
-# that the planner knows nothing of, and cnap_org must not add to it. The README says what it is, and
-# how to close it.
+# Plans, estimates, statistics, counters, sequences and constraints reveal numbers. How much of
+# that comes from PostgreSQL itself, with any policy, is measured on a table with the same rows and
+# a policy that the planner knows nothing about, and cnap_org must not add to it. The documentation
+# says what it is, and how to prevent it.
 #
 use strict;
 use warnings FATAL => 'all';

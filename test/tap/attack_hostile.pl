@@ -1,10 +1,10 @@
 #
-# attack_hostile.pl: objects and settings of somebody who wants to be taken for somebody else
+# attack_hostile.pl: objects and settings of an attacker who wants to be mistaken for another user
 #
-# mallory may create schemas, and objects in the schema public, as in databases of before
-# PostgreSQL 15. She has made look-alikes of tables, types, functions and operators before the
-# extension came, puts more beside its functions afterwards, and calls these with a search path,
-# temporary tables and settings of her choice.
+# mallory can create schemas, and objects in the schema public, as by default before PostgreSQL 15.
+# She has created look-alikes of tables, types, functions and operators before the extension was
+# created, adds more beside its functions afterwards, and calls these with a search path, temporary
+# tables and settings of her choice.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,9 +1,8 @@
 #
 # attack_identity.pl: ordinary roles that try to be another user
 #
-# All ways in which SQL can set a variable, before the library is loaded, after it, and where it is
-# loaded at the start of the session; what comes with the connection; and the session of a trusted
-# role in the hands of another role.
+# All ways in which SQL can set a parameter, before the library is loaded, after that, and if it is
+# preloaded; connection options; and the session of a trusted role used by another role.
 #
 use strict;
 use warnings FATAL => 'all';

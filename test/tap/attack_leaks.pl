@@ -1,9 +1,9 @@
 #
-# attack_leaks.pl: to learn of rows that one may not see
+# attack_leaks.pl: attempts to learn about rows that are hidden
 #
-# mia sees two of the workspaces. She writes her own statements, as the role plain or the application
-# server's, with functions, operators, views and triggers of her own, and listens to errors, plans,
-# estimates, statistics, sequences and constraints.
+# mia sees two of the workspaces. She writes her own statements, as the role plain or the
+# application server's, with functions, operators, views and triggers of her own, and observes
+# errors, plans, estimates, statistics, sequences and constraints.
 #
 use strict;
 use warnings FATAL => 'all';

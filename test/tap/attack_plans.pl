@@ -1,9 +1,10 @@
 #
-# attack_plans.pl: what outlives an identity, in the hands of the next one
+# attack_plans.pl: what outlives an identity, used by the next one
 #
 # Erin has used a session of the application server's role, and left prepared statements, plans of
-# functions and cursors. Mia, and nobody, get nothing of hers through them. The same for parallel
-# workers, which a session starts in its own name, and for whoever has been thrown out.
+# functions and cursors. Mia, or no user, must not get any of her rows through them. Likewise for
+# parallel workers, which a session starts in its own name, and for users who have lost their
+# access.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,9 +1,9 @@
 #
-# attack_privileges.pl: roles that use what nobody has given to them
+# attack_privileges.pl: roles that try to use what they have no privileges for
 #
-# Every public function by a role that has nothing, with arguments that are right, null, extreme or
-# large; every internal function, by SQL, by the protocol's function call and as a trigger; every table.
-# At the end the tables hold what they held in the beginning.
+# Every public function called by a role without privileges, with arguments that are valid, null,
+# extreme or large; every internal function, by SQL, by the protocol's function call and as a
+# trigger; every table. At the end the tables must be unchanged.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,9 +1,9 @@
 #
-# attack_roles.pl: identities that belong to database roles, and other people's code
+# attack_roles.pl: identities that belong to database roles, and code of other roles
 #
-# ALTER ROLE ... SET gives a person an identity at login, with the library preloaded and without. It
-# cannot be taken, given away or changed by anybody but a superuser, and goes with the role.
-# SECURITY DEFINER functions do not change who is asking.
+# ALTER ROLE ... SET gives a role an identity at login, with the library preloaded and without.
+# Only a superuser can give it to another role or change it, and it is removed together with the
+# role. SECURITY DEFINER functions do not change the current user.
 #
 use strict;
 use warnings FATAL => 'all';

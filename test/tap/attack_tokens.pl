@@ -1,8 +1,8 @@
 #
-# attack_tokens.pl: to be signed in with a token that one does not have, or no longer
+# attack_tokens.pl: attempts to sign in with a token of somebody else, or one that has ended
 #
-# The attacker is of the role plain, has a token of mia's, and wants to be erin, or to stay mia. He
-# may have seen the ids of tokens, which are no secrets.
+# The attacker uses the role plain, has a token of mia's, and wants to become erin, or to stay mia.
+# He may know the ids of tokens, which are not secret.
 #
 use strict;
 use warnings FATAL => 'all';

@@ -1,9 +1,9 @@
 #
-# cache.pl: what could make a session answer from its memory what the tables no longer say
+# cache.pl: hazards that could make a session answer from a stale cache
 #
-# Each test is named after a hazard. In each, a session has been given an answer, as often as it
-# takes to keep it: about one workspace, or about all of them. Then something changes in one of
-# the ways that are easily missed, and the session is asked again, within its transaction as a rule.
+# Each test is named after a hazard. In each, a session makes a check until the answer is cached:
+# about one workspace, or about all of them. Then something changes in one of the ways that are
+# easily missed, and the session makes the check again, usually within the same transaction.
 #
 use strict;
 use warnings;

@@ -1,9 +1,9 @@
 /*
- * cache.sql: the world of the cache_*.pl tests
+ * cache.sql: the data of the cache_*.pl tests
  *
  * The organization of boss manages the workspaces 1 to 20 of customer, who has
  * 20 more. ann is a member of the organization, dora a direct member of the
- * workspaces 1 and 21; nobody has nothing.
+ * workspaces 1 and 21; the user "nobody" has no access.
  */
 CREATE SCHEMA test;
 GRANT USAGE, CREATE ON SCHEMA test TO app;

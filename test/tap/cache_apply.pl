@@ -1,8 +1,8 @@
 #
-# cache_apply.pl: logical replication's apply as the only writer
+# cache_apply.pl: logical replication's apply worker as the only writer
 #
-# The access tables are published; sessions of the subscriber, in transactions that they have left
-# open, must notice what arrives, also that of the initial copy.
+# The access tables are published; sessions on the subscriber, in open transactions, must notice
+# the changes that arrive, including those of the initial copy.
 #
 use strict;
 use warnings;

@@ -1,7 +1,7 @@
 #
-# cache_extension.pl: what a session remembers when the extension goes, and comes again
+# cache_extension.pl: what a session remembers when the extension is dropped and created again
 #
-# The extension's tables get new OIDs, in the session itself or behind its back, in a transaction
+# The extension's tables get new OIDs, by the session itself or by another one, in a transaction
 # that is committed or not.
 #
 use strict;

@@ -1,9 +1,9 @@
 #
-# cache_identity.pl: answers are the current user's, whoever was it before
+# cache_identity.pl: answers are about the current user, whoever that was before
 #
-# One session, as a connection pool hands it from one user to the next, with what outlives the
-# change: prepared statements, generic plans, plans of functions, open cursors, settings that a
-# savepoint or the end of a transaction brings back.
+# One session, as a connection pool hands it from one user to the next, with everything that
+# outlives the change: prepared statements, generic plans, plans of functions, open cursors,
+# settings that are restored by a savepoint or the end of a transaction.
 #
 use strict;
 use warnings;

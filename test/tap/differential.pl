@@ -1,15 +1,15 @@
 #
-# differential.pl: the check against the rules, over random changes
+# differential.pl: the checks compared with the rules, after random changes
 #
 # Two sessions change who has access, one at a time, by the public functions and by direct
-# statements, in transactions with savepoints, rollbacks and two-phase commits. After each step
-# the answers of the engine about all users and all workspaces, and the rows that each user sees
-# of a protected table, are compared with the rules as one plain SQL statement (differential.sql):
-# in the session that changes, with what its own transaction sees; in sessions that only read,
-# among them some with a transaction left open, with what is committed.
+# statements, in transactions with savepoints, rollbacks and two-phase commits. After each step the
+# answers of the checks about all users and all workspaces, and the rows of a protected table that
+# each user sees, are compared with the rules written as a plain SQL query (differential.sql): in
+# the session that makes the changes, with what its own transaction sees; in sessions that only
+# read, some of them within an open transaction, with what is committed.
 #
-#   CNAP_SEED    of the random numbers, for the same run again
-#   CNAP_STEPS   how many steps
+#   CNAP_SEED    seed of the random numbers, to repeat a run
+#   CNAP_STEPS   number of steps
 #
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 /*
- * differential.sql: the small world of differential.pl, the rules of access as one plain SQL
- * statement, and the comparison of the engine's answers with what the statement says.
+ * differential.sql: the data of differential.pl, the rules of access as a plain SQL query, and the
+ * comparison of the answers of the checks with its result.
  */
 CREATE ROLE app LOGIN;
 SELECT cnap_trust('app');

@@ -1,4 +1,4 @@
-# A database that is dumped and restored gives the same answers, and has the same history.
+# A database that is dumped and restored gives the same answers, and has the same audit log.
 use strict;
 use warnings FATAL => 'all';
 

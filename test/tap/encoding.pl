@@ -1,5 +1,5 @@
-# encoding.pl: text that is not valid in the database's encoding, from a client that says that
-# it sends SQL_ASCII, is refused by every public function that takes text, and changes nothing
+# encoding.pl: text that is invalid in the database's encoding, from a client with the encoding
+# SQL_ASCII, is refused by every public function that takes text, and changes nothing
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What cnap_lint() finds: nothing around the demo's schema, all of it among ten thousand tables, and
-# in time that grows with their number alone; and doc/lint.md has its rules.
+# What cnap_lint() finds: nothing in the demo's schema, every flaw among ten thousand tables, in
+# time proportional to their number; and doc/lint.md lists its rules.
 use strict;
 use warnings FATAL => 'all';
 

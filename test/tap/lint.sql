@@ -1,9 +1,9 @@
 -- lint.sql: ten thousand tables for lint.pl, in schemas of a thousand
 --
--- Of ten in a row: three protected, with an index; one that is protected through the first of
--- them; two without protection, one of them through a foreign key; four that hold nothing of
--- workspaces. For each ten there are a view of a superuser on a protected table, a view on that
--- which others may query, and a function with SECURITY DEFINER that reads another.
+-- Of each ten: three are protected, with an index; one is protected through the first of them; two
+-- are unprotected, one of them a child by a foreign key; four have nothing to do with workspaces.
+-- For each ten there are a superuser's view on a protected table, a view on that which others can
+-- query, and a function with SECURITY DEFINER that reads another.
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 SET synchronous_commit = off;

@@ -1,6 +1,6 @@
-# Protected tables survive a dump and a restore: of the database in all forms, of single tables, of
-# rows alone, and an update of the extension. Children with and without a workspace column are
-# protected as before, and the columns go on following the parents.
+# Protection survives dump and restore, of the database in all formats, of single tables and of
+# data only, and an update of the extension. Children with and without a workspace column are
+# protected as before, and the columns still follow the parents'.
 use strict;
 use warnings FATAL => 'all';
 

@@ -1,11 +1,11 @@
-# readme.pl: what README.md and the guides in doc/ say is so
+# readme.pl: the statements of README.md and the guides in doc/ are true
 #
-# - the first session is what sql/readme.sql executes, and returns what is shown
-# - the reference has each public function and setting, and says of it what the catalogs say
-# - the table of permissions is what the functions answer, and that of audited actions complete
+# - sql/readme.sql executes the first session, and gets the output shown
+# - the reference lists each public function and setting, in agreement with the catalogs
+# - the table of permissions agrees with the functions, and that of audited actions is complete
 # - every other SQL statement can be executed, in the order of the text; test/clients execute the
-#   JavaScript; what nobody executes is listed here
-# - the README leads to each guide, and every link to a file and heading that exist
+#   JavaScript; everything that is not executed is listed here
+# - the README links to each guide, and every link leads to an existing file and heading
 
 use strict;
 use warnings;

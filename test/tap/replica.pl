@@ -1,4 +1,4 @@
-# Checks on a hot standby, where a revocation holds from its replay
+# Checks on a hot standby, where a revocation takes effect with its replay
 use strict;
 use warnings FATAL => 'all';
 

@@ -1,14 +1,14 @@
 #
-# revocation_stress.pl: no check is granted after a revocation, and none denied after a grant
+# revocation_stress.pl: no check succeeds after a revocation, and none fails after a grant
 #
-# Two sessions revoke and grant without a pause, in all the ways that there are to lose access.
-# The others check and read protected rows all the time, in transactions that are left open in
-# each isolation level, by prepared statements, in parallel plans, in loops inside the server.
-# Before and after each check they look at what the writer has published about the state when its
-# COMMIT had returned (see revocation_stress.sql), so they know for most of the checks what the
-# answer has to be.
+# Two sessions continuously revoke and grant access, in all the ways in which access can be lost.
+# The others continuously make checks and read protected rows, in long transactions in each
+# isolation level, by prepared statements, in parallel plans, in loops inside the server. Before
+# and after each check they look at the state that the writer has published after its COMMIT
+# returned (see revocation_stress.sql), so they know for most of the checks what the answer must
+# be.
 #
-#   CNAP_CHECKS    at least so many checks whose answer is known; by default 20 seconds
+#   CNAP_CHECKS    run at least this many checks whose answer is known, instead of 20 seconds
 #
 use strict;
 use warnings;

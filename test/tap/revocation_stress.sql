@@ -1,9 +1,9 @@
 /*
- * revocation_stress.sql: who writes and who reads in revocation_stress.pl
+ * revocation_stress.sql: the writers and readers of revocation_stress.pl
  *
- * Each kind of revocation has a workspace and a person of its own, and a
- * sequence, whose value is always current, whatever a reader's snapshot. Modulo
- * four it says what is known about the person's access:
+ * Each kind of revocation has its own workspace, user and sequence. The value
+ * of a sequence is always current, whatever a reader's snapshot. Modulo four
+ * it says what is known about the user's access:
  *
  *   0  granted, and the COMMIT has returned
  *   1  about to be revoked

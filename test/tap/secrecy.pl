@@ -1,10 +1,9 @@
 #
-# secrecy.pl: a token is shown once, and is nowhere else
+# secrecy.pl: a token is shown once, and found nowhere else
 #
-# Access tokens, install links and invitations are made, used, misused and ended in every way.
-# Whatever the server has said by then, to whomever, is searched for the tokens and for what is
-# stored of them: results, errors in full, notifications, all tables, the audit listings, the
-# server's log, and a dump.
+# Access tokens, install links and invitations are created, used, misused and ended in every way.
+# Then all output of the server is searched for the tokens and for their stored hashes: results,
+# complete errors, notifications, all tables, the audit listings, the server's log, and a dump.
 #
 use strict;
 use warnings FATAL => 'all';

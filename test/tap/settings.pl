@@ -1,4 +1,4 @@
-# The identity can come from no configuration file, where it would be everybody's
+# The identity cannot be set in a configuration file, where it would apply to everybody
 use strict;
 use warnings FATAL => 'all';
 

@@ -1,19 +1,17 @@
 /*
- * database.js: the data that the tests of clients share
+ * database.js: the data shared by the tests of clients
  *
- * createDatabase() makes a database for a test, with this world in it:
+ * createDatabase() creates a database for a test, which contains:
  *
  *   - USERS people, user(1), user(2) and so on, each of whom owns a workspace
  *   - the organization of the first VENDORS of them, which manages the workspaces of the
  *     CUSTOMERS that follow
  *   - the protected table app.item: n % 5 + 1 rows in the workspace of user(n)
  *
- * itemsOf(n) says which of its rows user(n) must see. It is computed here, and asks the extension
- * nothing.
+ * itemsOf(n) returns the rows that user(n) must see, computed without asking the extension.
  *
- * Roles belong to the whole cluster, so their names begin with that of the test: NAME_app is
- * trusted, NAME_plain is not, and neither is NAME_web, which cannot log in, but both others can
- * become.
+ * Roles are cluster-wide, so their names begin with that of the test: NAME_app is trusted,
+ * NAME_plain is not, nor is NAME_web, which cannot log in, but to which both others can SET ROLE.
  */
 'use strict';
 

@@ -1,8 +1,8 @@
 /*
  * tap.js: results in the Test Anything Protocol
  *
- * test(async () => { ... }) runs a whole file. An exception is one more failure, and whatever
- * atExit() was given is called however the file ends, unless it is killed.
+ * test(async () => { ... }) runs a whole file. An exception counts as a failure, and functions
+ * passed to atExit() are called however the file ends, unless it is killed.
  */
 'use strict';
 

@@ -1,6 +1,6 @@
 /*
- * What the tests of install links and invitations share: people of both sides,
- * what each of them is told, and tokens by name.  To be included behind
+ * Shared by the tests of install links and invitations: users of both sides,
+ * what each of them is told, and tokens by name.  To be included after
  * setup.sql and workspace_matrix.sql.
  *
  * The vendor manages the customer's workspaces {ws} and {capped}.

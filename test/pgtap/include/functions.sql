@@ -1,10 +1,10 @@
 /*
- * Every public function, as it is meant to be: who may call it, its arguments
+ * The specification of every public function: who can call it, its arguments
  * with their names, types and defaults, and values with which a call succeeds.
- * To be included behind setup.sql.
+ * To be included after setup.sql.
  *
- * A public function without a row here, or with other arguments than here,
- * fails the tests arguments.sql and privileges.sql.
+ * A public function without a row here, or with arguments other than those
+ * given here, fails the tests arguments.sql and privileges.sql.
  */
 CREATE TABLE test.function (
 	signature text PRIMARY KEY,

@@ -1,9 +1,9 @@
 /*
- * What the pgTAP tests share: database roles, organizations and workspaces of
- * known ids, and a way to try a statement as somebody.
+ * Shared by the pgTAP tests: database roles, organizations and workspaces with
+ * known ids, and a function that tries a statement as a given user.
  *
- * To be included behind BEGIN.  Everything is in the schema test, and goes
- * with the transaction.
+ * To be included after BEGIN.  Everything is in the schema test, and is rolled
+ * back with the transaction.
  */
 \set QUIET 1
 SET LOCAL client_min_messages = warning;

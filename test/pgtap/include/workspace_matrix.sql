@@ -1,6 +1,6 @@
 /*
- * The matrix of permissions on a workspace, as it is meant, and what follows
- * from it.  To be included behind setup.sql.
+ * The specification of the permissions on a workspace, and what follows from
+ * it.  To be included after setup.sql.
  */
 CREATE TABLE test.matrix (
 	permission text PRIMARY KEY,

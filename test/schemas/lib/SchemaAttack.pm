@@ -1,9 +1,9 @@
 #
 # SchemaAttack.pm: statements of every kind, for any table
 #
-# Each kind is a name and a function of an attack, which knows the model and the workspace of the
-# attacker, and a table, or a foreign key; it gives a statement, or nothing where there is none of
-# that kind.
+# Each kind has a name and a function of an attack, which contains the model and the workspace of
+# the attacker, and of a table or foreign key; it returns a statement, or nothing if there is none
+# of that kind.
 #
 package SchemaAttack;
 

@@ -3,9 +3,9 @@
 #
 # Each value is a function of table, column, workspace (a number) and row (another number, from 1),
 # so that no row has to be looked up to refer to it: row n of a table refers to row n of each
-# parent, in the same workspace, and to the row before it in the table itself. That satisfies keys
-# of several columns, and several keys that share columns, in one way. Tables that all workspaces
-# share are filled with the rows of no workspace, unless the application has brought some.
+# parent, in the same workspace, and to the previous row of the table itself. That also satisfies
+# keys with several columns, and keys that share columns. Tables shared by all workspaces are
+# filled with rows of no workspace, unless the application comes with some.
 #
 package SchemaData;
 

@@ -1,5 +1,5 @@
 #
-# SchemaDatabase.pm: databases of the private cluster, and what is executed in them
+# SchemaDatabase.pm: databases of the private cluster, and executing statements in them
 #
 # The server is that of the environment: PGHOST and so on.
 #

@@ -3,7 +3,7 @@
 #
 # new(DATABASE, OPTIONS) reads them. A table is a hash of
 #   name     quoted, as in SQL
-#   columns  in their order, hashes of name, type, base (the type below domains), typmod,
+#   columns  in order, hashes of name, type, base (the type below domains), typmod,
 #            category, element, enum, notnull, generated, sequence (or identity), has_default
 #   keys     unique indexes whose columns an INSERT ... ON CONFLICT can name, the primary key first:
 #            lists of names of columns

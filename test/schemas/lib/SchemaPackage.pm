@@ -1,5 +1,5 @@
 #
-# SchemaPackage.pm: schemas of applications, out of Debian's packages
+# SchemaPackage.pm: schemas of applications, from Debian packages
 #
 # fetch_package(NAME) downloads a package with apt-get, which checks its signature, and unpacks it
 # into a directory. Nothing is installed, and no script of the package is executed.

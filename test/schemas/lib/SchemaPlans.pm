@@ -1,10 +1,10 @@
 #
-# SchemaPlans.pm: whether an application's queries keep their indexes
+# SchemaPlans.pm: checks that an application's queries still use their indexes
 #
 # compare_plans() fills a database with many workspaces, and with as many rows of each as the
-# description says, and plans each query for a superuser, to whom the policies don't apply, and for a
-# user who has one of the workspaces. What is found by an index without protection has to be found by
-# the same index with it, or by those that the description has beside the query.
+# description says, and plans each query for a superuser, to whom the policies do not apply, and
+# for a user who has one of the workspaces. Tables that are searched by an index without protection
+# must be searched by the same index with it, or by those that the description lists for the query.
 #
 package SchemaPlans;
 

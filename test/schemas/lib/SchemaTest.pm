@@ -1,15 +1,15 @@
 #
-# SchemaTest.pm: shows that a protected schema is tight
+# SchemaTest.pm: checks that a protected schema leaks nothing
 #
-# test_schema() has every kind of statement of SchemaAttack.pm executed for every table, as the
+# test_schema() executes every kind of statement of SchemaAttack.pm for every table, as the
 # application's role on behalf of each user, and compares:
 #
-#   - what the users see with what there is in a database in which only their own rows were made
-#   - what their statements answer, rows, command tags and errors, with the same there
-#   - all rows that they don't see, before and after
+#   - what the users see with the contents of a database in which only their own rows were created
+#   - the results of their statements, rows, command tags and errors, with those in that database
+#   - all rows that they do not see, before and after
 #
-# So nothing of the extension is asked whose a row is. A user who could do nothing at all would fail
-# as well as one who could do too much.
+# So the extension is never asked to whom a row belongs. A user who could do too little would fail
+# the test as well as one who could do too much.
 #
 package SchemaTest;
 

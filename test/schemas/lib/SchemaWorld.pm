@@ -1,10 +1,11 @@
 #
-# SchemaWorld.pm: an application's schema, with customers in it
+# SchemaWorld.pm: an application's schema, filled with customers' rows
 #
 # There are four workspaces. Alice owns the first and Bob the second; the third and the fourth
-# belong to others, and are managed by an organization whose member Vera is. Nora has nothing.
-# Each of them, but for Bob, gets a database in which nobody else's rows were ever made, and nothing
-# is protected: what it shows to the superuser is what they have to see in the shared one.
+# belong to others, and are managed by an organization of which Vera is a member. Nora has no
+# workspace. Each of them, except Bob, gets a database in which nobody else's rows were ever
+# created, and nothing is protected: what a superuser sees there is what they must see in the
+# shared one.
 #
 package SchemaWorld;
 
