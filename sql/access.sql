@@ -3,9 +3,9 @@
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
 
--- ---- everybody, everywhere ----
+-- ---- all users, all workspaces ----
 
--- as a role that may ask about anybody
+-- as a role that can ask about any user
 SET ROLE regress_cnap_app;
 CREATE TEMP VIEW everybody AS
 SELECT person, workspace, id
@@ -71,7 +71,7 @@ SELECT cnap_can_access('Carol', :'w1') AS other_case, cnap_can_access('carol ', 
 -- a capped manager's own direct role is not capped
 SELECT cnap_workspace_role('mia', :'w2') AS mia, cnap_workspace_role('ann', :'w2') AS ann;
 
--- ---- null, and what is not there ----
+-- ---- null, and users and workspaces that do not exist ----
 
 SELECT cnap_can_access(NULL::text, :'w1') AS no_user, cnap_can_access(NULL::uuid, :'w1') AS no_uuid,
 	cnap_can_access('carol', NULL) AS no_workspace, cnap_can_access(NULL::uuid) AS nothing;
@@ -96,7 +96,7 @@ SELECT person, workspace, path, role, granted, until, reason
 FROM everybody, cnap_explain_access(person, id)
 WHERE (person, workspace) IN (('carol', 'w1'), ('mia', 'w2'), ('ann', 'w2'), ('ann', 'w3'), ('bea', 'w1'), ('hal', 'w4'));
 SELECT * FROM cnap_explain_access('carol', :'unknown');
--- granted says what the check says
+-- granted agrees with the check
 SELECT person, workspace FROM everybody
 WHERE cnap_can_access(person, id) <> (SELECT bool_or(granted) FROM cnap_explain_access(person, id));
 \set VERBOSITY sqlstate
@@ -104,7 +104,7 @@ SELECT * FROM cnap_explain_access(NULL, :'w1');
 SELECT * FROM cnap_explain_access('carol', NULL);
 SELECT * FROM cnap_explain_access('', :'w1');
 
--- ---- who may ask ----
+-- ---- who can ask ----
 
 RESET ROLE;
 SET ROLE regress_cnap_plain;
@@ -120,7 +120,7 @@ SELECT cnap_current_user(), cnap_can_access(:'w1'), cnap_has_permission(:'w1', '
 RESET ROLE;
 \set VERBOSITY default
 
--- ---- what a transaction sees of itself ----
+-- ---- a transaction sees its own changes ----
 
 SET ROLE regress_cnap_app;
 BEGIN;
@@ -143,7 +143,7 @@ SELECT count(*) FROM cnap_workspace_members(:'w4') WHERE user_id = 'bea';
 ROLLBACK;
 SELECT cnap_can_access('bea', :'w4') AS after_rollback;
 
--- an error undoes as well
+-- an error rolls back as well
 BEGIN;
 SET LOCAL cnap.user_id = 'frank';
 SELECT FROM cnap_add_workspace_member(:'w4', 'ivan');
@@ -165,7 +165,7 @@ BEGIN
 	END;
 END $$;
 
--- each statement of a transaction answers what holds then, in every isolation level
+-- each statement of a transaction uses the current data, in every isolation level
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SET LOCAL cnap.user_id = 'frank';
 SELECT cnap_can_access('hal', :'w4') AS member;
@@ -174,7 +174,7 @@ SELECT cnap_can_access('hal', :'w4') AS removed;
 COMMIT;
 SELECT cnap_can_access('hal', :'w4') AS removed;
 
--- ---- one way ends, the others stay ----
+-- ---- if one way ends, the others remain ----
 
 BEGIN;
 SET LOCAL cnap.user_id = 'dave';
@@ -190,7 +190,7 @@ SELECT FROM cnap_leave_organization(:'acme');
 SELECT cnap_can_access('mia', :'w2') AS no_way, cnap_can_access('mia', :'w1') AS nor_elsewhere;
 ROLLBACK;
 
--- a person who joins later has it at once
+-- a user who joins later has access at once
 BEGIN;
 SET LOCAL cnap.user_id = 'adam';
 SELECT FROM cnap_add_organization_member(:'acme', 'newcomer');
@@ -198,7 +198,7 @@ SELECT cnap_workspace_role('newcomer', :'w1') AS w1, cnap_workspace_role('newcom
 	cnap_workspace_role('newcomer', :'w3') AS w3;
 ROLLBACK;
 
--- an end that has come takes the managers out by itself, and one that is extended lets them in again
+-- when managed_until has passed the managers lose access, and they regain it when that is extended
 RESET ROLE;
 BEGIN;
 UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '1 second' WHERE id = :'w1';
@@ -211,7 +211,7 @@ UPDATE cnap.workspace SET managed_until = '-infinity' WHERE id = :'w1';
 SELECT cnap_can_access('ann', :'w1') AS long_past;
 ROLLBACK;
 
--- the check doesn't need an index, nor the planner's settings
+-- the check depends neither on usable indexes nor on planner settings
 BEGIN;
 SET LOCAL enable_indexscan = off;
 SET LOCAL enable_seqscan = off;
@@ -220,7 +220,7 @@ SELECT cnap_accessible_workspaces('carol') = ARRAY[:'w1'::uuid] AS owner,
 	cnap_accessible_workspaces('ann') = ARRAY[:'w1', :'w2']::uuid[] AS manager;
 ROLLBACK;
 
--- nor is it misled by rows that VACUUM has not removed
+-- nor on rows that VACUUM has not removed
 DELETE FROM cnap.workspace_member WHERE workspace_id = :'w1' AND user_id = 'hal';
 SELECT cnap_can_access('hal', :'w1');
 INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (:'w1', 'hal');

@@ -29,7 +29,7 @@ SET ROLE regress_cnap_gateway;
 SET cnap.claims_setting = '';
 RESET cnap.claims_key;
 
--- ---- what they say ----
+-- ---- the contents of claims ----
 
 CREATE FUNCTION pg_temp.claim(claims text) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -83,7 +83,8 @@ FROM (VALUES
 ) c (number, what, claims)
 ORDER BY number;
 
--- a change is noticed within a statement, and a savepoint takes it back
+-- a change is noticed within a statement, and undone by a rollback to a
+-- savepoint
 SET request.jwt.claims = '{"sub": "alice"}';
 SELECT cnap_current_user(), set_config('request.jwt.claims', '{"sub": "bob"}', false) IS NOT NULL, cnap_current_user();
 BEGIN;
@@ -118,7 +119,7 @@ SELECT cnap_current_user(), content FROM note;
 COMMIT;
 SELECT cnap_current_user();
 
--- the key, and none
+-- with a key, and without
 RESET ROLE;
 SET cnap.claims_key = 'user id';
 SET request.jwt.claims = '{"sub": "alice", "user id": "bob"}';
@@ -133,7 +134,7 @@ SELECT cnap_current_user();
 SET jwt.claims.user_id = ' alice';
 SELECT cnap_current_user() IS NULL;
 
--- a superuser to whom claims come that name nobody is not the system
+-- a superuser with claims that name no user is not the system
 SET jwt.claims.user_id = '';
 SELECT count(*) FROM cnap_workspace_members(:'w1');
 SET jwt.claims.user_id = ' nobody';
@@ -142,7 +143,7 @@ SET cnap.claims_key = 'sub';
 SET jwt.claims.user_id = '{"role": "anonymous"}';
 SELECT count(*) FROM cnap_workspace_members(:'w1');
 
--- a setting of PostgreSQL's own, one that does not exist, and no setting at all
+-- a built-in setting, one that does not exist, and no setting at all
 SET cnap.claims_setting = 'work_mem';
 SELECT cnap_current_user() IS NULL;
 SET cnap.claims_setting = 'no such; setting';

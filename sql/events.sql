@@ -3,7 +3,7 @@
 \set model :abs_srcdir '/sql/include/model.sql'
 \i :model
 
--- ---- the handler of an application that ends live connections ----
+-- ---- an application's handler that ends live connections ----
 
 CREATE SCHEMA app;
 CREATE TABLE app.ended (id bigint GENERATED ALWAYS AS IDENTITY, action text, workspace_id uuid, subject text,
@@ -24,13 +24,13 @@ CREATE TRIGGER end_connections AFTER INSERT ON cnap.audit_log
 	FOR EACH ROW WHEN (NEW.action ~ '^management\.(revoke|change)|\.remove$|^workspace\.delete')
 	EXECUTE FUNCTION app.end_connections();
 
--- nobody else can have one
+-- nobody else can create one
 GRANT USAGE ON SCHEMA app TO regress_cnap_app;
 SET ROLE regress_cnap_app;
 CREATE TRIGGER mine AFTER INSERT ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION app.end_connections();
 
--- ---- it runs within the act, as the owner, and sees what is so then ----
+-- ---- it runs within the act, as the owner, and sees the current state ----
 
 SELECT cnap_can_access('mia', :'w1') AS mia, cnap_can_access('hal', :'w1') AS hal;
 
@@ -47,7 +47,7 @@ RESET cnap.user_id;
 RESET ROLE;
 SELECT action, subject, mia, hal, executed_as, caller, search_path FROM app.ended ORDER BY id;
 
--- also for what no function did, and for what the deletion of an organization ends
+-- also for direct statements, and for management that ends with the deletion of an organization
 TRUNCATE app.ended;
 UPDATE cnap.workspace SET managed_role = 'admin' WHERE id = :'w2';
 SET ROLE regress_cnap_app;
@@ -57,7 +57,7 @@ RESET cnap.user_id;
 RESET ROLE;
 SELECT action, workspace_id FROM app.ended ORDER BY workspace_id, action;
 
--- history that is brought in is none
+-- but not for rows that are restored
 DROP TRIGGER end_connections ON cnap.audit_log;
 CREATE TRIGGER end_connections AFTER INSERT ON cnap.audit_log
 	FOR EACH ROW WHEN (NEW.action ~ '^management\.(revoke|change)|^workspace\.create') EXECUTE FUNCTION app.end_connections();
@@ -65,7 +65,7 @@ TRUNCATE app.ended;
 INSERT INTO cnap.workspace (id, name, owner_id, created_at) VALUES (:'w1', 'Globex', 'carol', '2020-01-01');
 SELECT count(*) FROM app.ended;
 
--- ---- what is undone ----
+-- ---- rollback ----
 
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
@@ -75,7 +75,7 @@ SELECT cnap_revoke_management(:'w1');
 ROLLBACK;
 SELECT cnap_can_access('bea', :'w1') AS bea;
 
--- an error in it undoes the act
+-- an error in it aborts the act
 RESET ROLE;
 ALTER TABLE app.ended ADD CONSTRAINT no_more CHECK (false) NOT VALID;
 SET ROLE regress_cnap_app;
@@ -87,7 +87,7 @@ RESET cnap.user_id;
 RESET ROLE;
 SELECT count(*) FROM app.ended;
 
--- ---- no token gets to it ----
+-- ---- it never sees a token ----
 
 DROP TRIGGER end_connections ON cnap.audit_log;
 CREATE TABLE app.entry (row text);

@@ -9,7 +9,7 @@ CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
 CREATE SCHEMA empty;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
 
--- nothing is protected: it can go, also for others' commands
+-- nothing is protected: it can be dropped, also by other commands
 BEGIN;
 SET LOCAL client_min_messages = warning;
 DROP EXTENSION cnap_org CASCADE;
@@ -33,7 +33,7 @@ DROP SCHEMA cnap CASCADE;
 DROP SCHEMA public CASCADE;
 DROP SCHEMA public, cnap CASCADE;
 \set VERBOSITY default
--- many are not all named
+-- only some of many are named
 SET client_min_messages = warning;
 SELECT format('CREATE TABLE app.t%s (workspace_id uuid PRIMARY KEY); SELECT cnap_protect(''app.t%s'')', n, n)
 FROM generate_series(1, 10) n \gexec
@@ -42,7 +42,7 @@ SELECT format('DROP TABLE app.t%s', n) FROM generate_series(1, 10) n \gexec
 RESET client_min_messages;
 SELECT count(*) FROM cnap_protected_tables() WHERE enforced;
 
--- by roles that own the extension, or the tables
+-- as roles that own the extension, or the tables
 CREATE ROLE regress_cnap_owner SUPERUSER;
 CREATE TABLE public.regress_cnap_own (id int);
 ALTER TABLE public.regress_cnap_own OWNER TO regress_cnap_owner;
@@ -54,7 +54,7 @@ ROLLBACK;
 DROP TABLE public.regress_cnap_own;
 DROP ROLE regress_cnap_owner;
 
--- ordinary roles are not hindered, and cannot call it
+-- ordinary roles are not affected, and cannot call it
 SET ROLE regress_cnap_dev;
 CREATE TABLE app.passing (id int);
 \set VERBOSITY sqlstate
@@ -69,7 +69,7 @@ SELECT pg_temp.try('SELECT cnap.guard()');
 SELECT count(*) FROM cnap_unprotect_schema('app', true);
 CREATE POLICY mine ON app.passing USING (cnap_workspace_role(NULL) = 'owner');
 SELECT pg_temp.try('DROP EXTENSION cnap_org CASCADE');
--- but not those that go with their tables
+-- but not those that are dropped with their tables
 CREATE SCHEMA "Odd schema";
 BEGIN;
 DROP POLICY mine ON app.passing;
@@ -89,7 +89,7 @@ ROLLBACK;
 
 SELECT evtname, evtevent, evtenabled, evttags FROM pg_event_trigger;
 DROP EVENT TRIGGER cnap_guard;
--- and can be switched off
+-- and can be disabled
 BEGIN;
 ALTER EVENT TRIGGER cnap_guard DISABLE;
 SET LOCAL client_min_messages = warning;

@@ -98,12 +98,12 @@ FETCH c;
 DELETE FROM app.deployment WHERE CURRENT OF c RETURNING id;
 ROLLBACK;
 
--- nothing of all this has touched what was not the users'
+-- none of this has touched rows of others
 RESET ROLE;
 SELECT id, note FROM app.deployment WHERE workspace_id IS DISTINCT FROM :'w1' ORDER BY id;
 DELETE FROM app.deployment WHERE id > 10;
 
--- ---- reading takes access, writing the permission ----
+-- ---- reading requires access, writing the permission ----
 
 SET ROLE regress_cnap_dev;
 SELECT FROM cnap_protect('app.deployment', write_permission => 'administer');
@@ -154,7 +154,7 @@ RESET ROLE;
 ANALYZE app.deployment;
 SET ROLE regress_cnap_app;
 SELECT count(*) FROM pg_stats WHERE schemaname = 'app';
--- switching row-level security off is an error, not a way around it
+-- row_security = off raises an error, rather than bypassing the policies
 SET row_security = off;
 SELECT id FROM app.deployment;
 RESET row_security;
@@ -174,7 +174,8 @@ SET ROLE regress_cnap_dev;
 DROP POLICY open_to_all ON app.deployment;
 DROP POLICY open_to_app ON app.deployment;
 
--- ---- policies that use the functions, and row-level security on the extension's own tables ----
+-- ---- other policies that use the functions, and row-level security on the extension's own tables
+-- ----
 
 CREATE TABLE app.project (id int, workspace_id uuid, deployment int);
 INSERT INTO app.project VALUES (1, :'w1', 1), (4, :'w4', 4), (5, :'w1', 4);
@@ -198,7 +199,7 @@ SET ROLE regress_cnap_dev;
 DROP POLICY with_a_project ON app.deployment;
 DROP TABLE app.project;
 
--- ---- views and functions of others ----
+-- ---- views and functions of other roles ----
 
 CREATE VIEW app.view_of_owner AS SELECT * FROM app.deployment;
 CREATE VIEW app.view_of_invoker WITH (security_invoker) AS SELECT * FROM app.deployment;
@@ -217,7 +218,8 @@ RESET ROLE;
 GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
 GRANT UPDATE ON app.view_of_owner TO regress_cnap_app;
 SET ROLE regress_cnap_app;
--- those of the table's owner show what the current user may see, for row-level security is forced
+-- those of the table's owner show what the current user can see, because row-level security is
+-- forced
 SELECT source, pg_temp.seen_by('carol', source) AS carol, pg_temp.seen_by('', source) AS nobody
 FROM unnest(ARRAY['app.view_of_owner', 'app.view_of_invoker', 'app.view_with_barrier', 'app.as_owner()',
 	'app.view_of_superuser_invoker']) AS source;
@@ -230,13 +232,13 @@ DROP VIEW app.view_of_superuser, app.view_of_superuser_invoker, app.view_of_bypa
 DROP MATERIALIZED VIEW app.copied;
 DROP FUNCTION app.as_superuser();
 
--- ---- whom policies do and do not bind ----
+-- ---- to whom policies apply ----
 
 SET cnap.user_id = 'carol';
 SELECT string_agg(id::text, ',' ORDER BY id) AS superuser FROM app.deployment;
 SET ROLE regress_cnap_bypass;
 SELECT string_agg(id::text, ',' ORDER BY id) AS bypassrls FROM app.deployment;
--- a table's owner is bound, with the identity and without
+-- they apply to a table's owner, with an identity and without
 SET ROLE regress_cnap_dev;
 SELECT string_agg(id::text, ',' ORDER BY id) AS owner FROM app.deployment;
 INSERT INTO app.deployment VALUES (11, :'w4', 'not mine');
@@ -245,14 +247,14 @@ RESET cnap.user_id;
 SET ROLE regress_cnap_dev;
 SELECT string_agg(id::text, ',' ORDER BY id) AS owner_without_user FROM app.deployment;
 UPDATE app.deployment SET note = 'changed';
--- TRUNCATE is not bound, and so is a right of its own
+-- they do not apply to TRUNCATE, which requires a privilege of its own
 SET ROLE regress_cnap_app;
 TRUNCATE app.deployment;
 SET ROLE regress_cnap_dev;
 BEGIN;
 TRUNCATE app.deployment;
 ROLLBACK;
--- a foreign key sees hidden rows: who may reference a table can find out which keys it has
+-- a foreign key sees hidden rows: a role that can reference a table can find out which keys it has
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
 CREATE TABLE app.probe (id int REFERENCES app.deployment);
@@ -302,7 +304,7 @@ EXECUTE seen;
 COMMIT;
 EXECUTE seen;
 RESET plan_cache_mode;
--- a plan of PL/pgSQL neither
+-- nor has a plan of PL/pgSQL
 CREATE FUNCTION app.seen() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT string_agg(id::text, ',' ORDER BY id) FROM app.deployment);
@@ -311,7 +313,7 @@ SET cnap.user_id = 'carol';
 SELECT app.seen() FROM generate_series(1, 8) GROUP BY 1;
 SET cnap.user_id = 'frank';
 SELECT app.seen();
--- nor does a revocation wait for the next plan
+-- nor does a revocation have to wait for the next plan
 BEGIN;
 EXECUTE seen;
 SELECT FROM cnap_remove_workspace_member(:'w4', 'hal');
@@ -320,7 +322,7 @@ EXECUTE seen;
 SELECT app.seen();
 ROLLBACK;
 
--- a cursor WITH HOLD holds what the user of its transaction could see, until DISCARD ALL
+-- a cursor WITH HOLD keeps what the user of its transaction could see, until DISCARD ALL
 BEGIN;
 SET LOCAL cnap.user_id = 'carol';
 DECLARE held CURSOR WITH HOLD FOR SELECT id FROM app.deployment ORDER BY id;

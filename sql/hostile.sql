@@ -23,7 +23,7 @@ WHERE e.deptype OPERATOR(pg_catalog.=) 'e'
 CREATE ROLE regress_cnap_app;
 SELECT FROM public.cnap_trust('regress_cnap_app');
 
--- every function, by somebody with that path and those temporary tables
+-- every function, called with that path and those temporary tables
 CREATE FUNCTION pg_temp.story() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	org pg_catalog.uuid;
@@ -71,7 +71,7 @@ END $$;
 SET ROLE regress_cnap_app;
 SELECT pg_temp.story();
 
--- protection, of a table with a name that somebody else's has too
+-- protection of a table with the same name as another one
 RESET ROLE;
 CREATE TABLE public.workspace (workspace_id pg_catalog.uuid, note pg_catalog.text);
 SELECT public.cnap_protect('public.workspace');

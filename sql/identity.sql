@@ -42,7 +42,7 @@ SET cnap.user_id = 'ann';
 DISCARD ALL;
 SELECT * FROM who();
 
--- what can't be a user id is refused, and the former stays
+-- an invalid user id is refused, and the former value stays
 SET cnap.user_id = 'ann';
 SET cnap.user_id = ' ';
 SET cnap.user_id = ' ann';
@@ -54,7 +54,7 @@ SELECT length(cnap_current_user());
 SET cnap.user_id = 'auth0|a b';
 SELECT cnap_current_user();
 
--- a trusted role is not the system, and has no rights but those of its user
+-- a trusted role is not the system, and has only the rights of its user
 RESET cnap.user_id;
 SELECT cnap_create_workspace('Space', owner => 'ann');
 SELECT cnap_delete_workspace(:'w1');
@@ -68,7 +68,7 @@ SET cnap.notify = off;
 ALTER ROLE regress_cnap_plain SET cnap.user_id = 'ann';
 \set VERBOSITY default
 
--- a name of ours that there is not
+-- an unknown setting with our prefix
 SET cnap.userid = 'ann';
 SET cnap.claims = 'ann';
 
@@ -88,7 +88,8 @@ CREATE FUNCTION pg_temp.disguised() RETURNS boolean LANGUAGE sql
 UPDATE pg_settings SET setting = 'ann' WHERE name = 'cnap.user_id';
 SELECT * FROM who();
 
--- before the library is loaded anybody can set a name; it is thrown away when the library comes
+-- before the library is loaded, anybody can set a placeholder; it is discarded when the library is
+-- loaded
 \c - regress_cnap_plain
 SET cnap.user_id = 'ann';
 SELECT current_setting('cnap.user_id') AS forged;
@@ -109,7 +110,7 @@ SELECT * FROM who();
 SET cnap.user_id = 'ann';
 SELECT * FROM who();
 
--- values below savepoints are thrown away with it
+-- values set within savepoints are discarded as well
 \c - regress_cnap_plain
 SET cnap.user_id = 'ann';
 BEGIN;
@@ -122,20 +123,20 @@ SELECT * FROM who();
 COMMIT;
 SELECT * FROM who();
 
--- also when it is a superuser's function that loads the library
+-- also if a superuser's function loads the library
 \c - regress_cnap_plain
 SET cnap.user_id = 'ann';
 SELECT * FROM who_as_superuser();
 SELECT * FROM who();
 
--- a function or a role can't carry it either, with the library or without
+-- nor can it be set by a function's SET clause or ALTER ROLE, with the library loaded or not
 \c - regress_cnap_plain
 CREATE FUNCTION pg_temp.disguised() RETURNS boolean LANGUAGE sql
 	SET cnap.user_id = 'ann' RETURN true;
 ALTER ROLE regress_cnap_plain SET cnap.user_id = 'ann';
 SELECT * FROM who();
 
--- what a trusted role has set before the library came counts
+-- a value set by a trusted role before the library is loaded is kept
 \c - regress_cnap_app
 SET cnap.user_id = 'ann';
 SELECT * FROM who();
@@ -143,7 +144,7 @@ SELECT * FROM who();
 SET cnap.user_id = ' ann';
 SELECT * FROM who();
 
--- the connection's options
+-- connection options
 \c -reuse-previous=on "user=regress_cnap_plain options='-c cnap.user_id=ann'"
 SHOW cnap.user_id;
 SELECT * FROM who();
@@ -164,7 +165,7 @@ RESET cnap.user_id;
 SELECT * FROM who();
 DISCARD ALL;
 SELECT * FROM who();
--- the identity is the session's, as for any setting of a role
+-- it applies to the session, like any setting of a role
 \c - :admin
 SET ROLE regress_cnap_plain;
 SELECT * FROM who();
@@ -187,7 +188,7 @@ SELECT cnap_delete_workspace(:'w1');
 SELECT cnap_create_workspace('For another', owner => 'zoe');
 SET cnap.user_id = '';
 SELECT FROM cnap_delete_workspace(:'made');
--- what speaks of the current user needs one
+-- functions about the current user require one
 SELECT * FROM cnap_workspaces();
 SELECT * FROM cnap_organizations();
 SELECT cnap_leave_organization(:'acme');
@@ -206,14 +207,14 @@ RESET ROLE;
 SET SESSION AUTHORIZATION regress_cnap_plain;
 SELECT as_definer(:'w1');
 RESET SESSION AUTHORIZATION;
--- nor does that of somebody else which a superuser executes
+-- nor does another role's function act as the system when a superuser executes it
 CREATE FUNCTION of_somebody(workspace uuid) RETURNS void LANGUAGE sql SECURITY DEFINER
 BEGIN ATOMIC
 	SELECT cnap_delete_workspace(workspace);
 END;
 ALTER FUNCTION of_somebody(uuid) OWNER TO regress_cnap_plain;
 SELECT of_somebody(:'w1');
--- nor what a superuser's maintenance runs
+-- nor does code that a superuser's maintenance commands execute
 GRANT CREATE ON SCHEMA public TO regress_cnap_plain;
 SET ROLE regress_cnap_plain;
 CREATE TABLE trap (id int);
@@ -236,7 +237,7 @@ DROP TABLE trap;
 DROP FUNCTION trap_function(int), as_definer(uuid), of_somebody(uuid);
 REVOKE CREATE ON SCHEMA public FROM regress_cnap_plain;
 
--- a definer function keeps the user
+-- a SECURITY DEFINER function does not change the current user
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'ann';
 SELECT * FROM who_as_superuser();
@@ -289,7 +290,7 @@ RESET cnap.user_id;
 RESET ROLE;
 REVOKE EXECUTE ON FUNCTION cnap_trust(regrole) FROM regress_cnap_app;
 SELECT count(*) FROM cnap.audit_log WHERE detail ->> 'role' = 'regress_cnap_plain';
--- a role that is no longer trusted can choose no user
+-- a role that is no longer trusted cannot set the user
 SELECT FROM cnap_distrust('regress_cnap_app');
 SET SESSION AUTHORIZATION regress_cnap_app;
 SET cnap.user_id = 'bea';

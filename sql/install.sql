@@ -2,7 +2,7 @@
 
 \set VERBOSITY sqlstate
 
--- ---- what stands in the way stops the installation ----
+-- ---- existing objects stop the installation ----
 
 CREATE FUNCTION public.cnap_can_access(text, text) RETURNS boolean LANGUAGE sql RETURN true;
 CREATE EXTENSION cnap_org;
@@ -43,7 +43,7 @@ SELECT count(*) FROM pg_proc WHERE proname LIKE 'cnap\_%';
 CREATE EXTENSION cnap_org;
 SELECT extnamespace::regnamespace AS schema, extrelocatable FROM pg_extension WHERE extname = 'cnap_org';
 
--- a line for each thing, so that a change of one changes one line
+-- one line for each object, so that a change of one changes one line
 \pset format unaligned
 \pset footer off
 CREATE TEMP VIEW member AS
@@ -133,7 +133,7 @@ FROM member m
 	JOIN pg_roles o ON o.oid = coalesce(p.proowner, c.relowner, t.typowner, n.nspowner)
 WHERE o.oid <> (SELECT extowner FROM pg_extension WHERE extname = 'cnap_org');
 
--- there is nothing in the schema that doesn't belong to the extension
+-- the schema contains nothing that does not belong to the extension
 SELECT c.oid::regclass FROM pg_class c
 WHERE c.relnamespace = 'cnap'::regnamespace AND c.relkind NOT IN ('i', 't', 'c')
 	AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass);
@@ -143,7 +143,7 @@ SELECT p.oid::regprocedure FROM member m
 	JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 WHERE p.proname LIKE 'cnap\_%' AND p.pronargs > 0 AND (p.proargnames IS NULL OR '' = ANY (p.proargnames[1:p.pronargs]));
 
--- nobody but the owner has any right on the tables
+-- only the owner has privileges on the tables
 SELECT c.oid::regclass, a.grantee, a.privilege_type
 FROM pg_class c, aclexplode(c.relacl) a
 WHERE c.relnamespace = 'cnap'::regnamespace AND a.grantee <> c.relowner;
@@ -167,13 +167,13 @@ SELECT cnap_can_access('ann'::text, '00000000-0000-4000-8000-000000000001');
 SELECT cnap_trust('regress_cnap_plain');
 RESET ROLE;
 
--- every public function that somebody in particular may call is not PUBLIC's, every other is
+-- PUBLIC can execute all public functions, except those for particular roles
 SELECT p.oid::regprocedure
 FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 WHERE p.proname LIKE 'cnap\_%' AND NOT has_function_privilege('regress_cnap_plain', p.oid, 'EXECUTE')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
--- what belongs to it can't be dropped alone
+-- its objects cannot be dropped separately
 DROP TABLE cnap.access_epoch;
 DROP FUNCTION cnap_can_access(uuid);
 ALTER EXTENSION cnap_org SET SCHEMA cnap;
@@ -192,7 +192,7 @@ SELECT name, section, role, via FROM cnap_workspaces();
 SELECT cnap_can_access(id) FROM cnap_workspaces();
 RESET cnap.user_id;
 
--- within one transaction, and back
+-- within one transaction, rolled back
 BEGIN;
 DROP EXTENSION cnap_org;
 CREATE EXTENSION cnap_org;
@@ -237,7 +237,7 @@ SELECT FROM "Tenants of us".cnap_distrust('regress_cnap_plain');
 DROP TABLE public.note;
 DROP EXTENSION cnap_org;
 
--- a schema of somebody who could drop it
+-- a schema whose owner could drop it
 ALTER SCHEMA "Tenants of us" OWNER TO regress_cnap_plain;
 CREATE EXTENSION cnap_org SCHEMA "Tenants of us";
 DROP EXTENSION cnap_org;

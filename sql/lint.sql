@@ -16,7 +16,7 @@ GRANT USAGE ON SCHEMA app TO PUBLIC;
 -- in a database with the extension alone
 SELECT * FROM findings();
 
--- with a schema that is right
+-- with a correct schema
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid REFERENCES cnap.workspace);
 CREATE INDEX ON app.project (workspace_id, id);
 CREATE TABLE app.event (workspace_id uuid, at date) PARTITION BY RANGE (at);
@@ -40,7 +40,7 @@ CREATE DOMAIN app.ws AS uuid;
 CREATE TABLE app.domained (workspace_id app.ws PRIMARY KEY);
 CREATE TABLE app.parent (workspace_id uuid PRIMARY KEY);
 CREATE TABLE app.heir (PRIMARY KEY (workspace_id)) INHERITS (app.parent);
--- these hold no workspace
+-- these columns hold no workspace
 CREATE TABLE app.none_1 (workspace_name text, workspace_count int, workspace_ids uuid[], dashboard_id uuid);
 CREATE TABLE app.none_2 (workspace_id bigint);
 CREATE TEMP TABLE none_3 (workspace_id uuid);
@@ -50,7 +50,7 @@ SELECT * FROM close_all();
 SELECT relation, workspace_column, write_permission, enforced
 FROM cnap_protected_tables() ORDER BY relation::text COLLATE "C";
 
--- a column of a name that is used already
+-- a column with a name that a protected table uses
 CREATE TABLE app.tenant_1 (tenant uuid PRIMARY KEY);
 SELECT FROM cnap_protect('app.tenant_1', 'tenant');
 SELECT severity, rule, object, remedy FROM findings();
@@ -67,14 +67,14 @@ SELECT * FROM findings();
 -- that have nothing to do with the check
 ALTER POLICY mine ON app.handmade USING (true);
 SELECT severity, rule, object FROM findings();
--- that are not in force
+-- that are not enforced
 ALTER POLICY mine ON app.handmade USING (cnap_can_access(workspace_id));
 ALTER TABLE app.handmade NO FORCE ROW LEVEL SECURITY;
 SELECT severity, rule, object FROM findings();
 SELECT * FROM close_all();
 DROP TABLE app.handmade;
 
--- ---- not in force, or weakened by hand ----
+-- ---- not enforced, or weakened by hand ----
 
 ALTER TABLE app.project NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.event_1 DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
@@ -105,12 +105,12 @@ FROM pg_policy WHERE polrelid = 'app.event'::regclass ORDER BY polname \gexec
 GRANT TRUNCATE ON app.event TO regress_cnap_app;
 SELECT rule, object, finding, remedy FROM findings();
 SELECT * FROM close_all();
--- restrictive no longer, by another policy of the same name
+-- no longer restrictive, because of another policy with the same name
 DROP POLICY cnap_delete_restrictive ON app.project;
 CREATE POLICY cnap_delete_restrictive ON app.project FOR DELETE USING (cnap_has_permission(workspace_id, 'administer'));
 SELECT severity, rule, object, finding, remedy FROM findings();
 SELECT * FROM close_all();
--- a permission that is not that of the others, and a column
+-- a permission, and a column, that differs from the others
 ALTER POLICY cnap_delete_restrictive ON app.project USING (cnap_can_access(workspace_id));
 SELECT * FROM findings();
 SELECT * FROM close_all();
@@ -122,7 +122,7 @@ ALTER POLICY cnap_select_restrictive ON app.project USING (cnap_has_permission(w
 SELECT severity, rule, object FROM findings();
 SELECT * FROM close_all();
 SELECT write_permission, enforced FROM cnap_protected_tables() WHERE relation = 'app.project'::regclass;
--- a renamed policy is what it was, another permissive one opens nothing
+-- a renamed policy is still recognized, another permissive one opens nothing
 ALTER POLICY cnap_select_restrictive ON app.project RENAME TO some_name;
 CREATE POLICY more ON app.project FOR SELECT USING (true);
 SELECT * FROM findings();
@@ -142,7 +142,7 @@ ALTER POLICY p ON app.slow USING (public OR cnap_can_access(workspace_id));
 SELECT rule, object FROM findings();
 ALTER POLICY p ON app.slow USING (cnap_can_access(workspace_id) AND (app.is_admin() OR current_user = 'x'));
 SELECT rule, object FROM findings();
--- next to protection, it costs no index
+-- beside protection, it prevents no index scan
 ALTER POLICY p ON app.slow USING (app.is_admin() OR cnap_can_access(workspace_id));
 SELECT * FROM close_all();
 INSERT INTO app.slow SELECT gen_random_uuid() FROM generate_series(1, 2000);
@@ -181,7 +181,7 @@ SELECT * FROM findings();
 CREATE TABLE app.event_2 PARTITION OF app.event FOR VALUES FROM ('2021-01-01') TO ('2022-01-01') PARTITION BY LIST (at);
 CREATE TABLE app.event_2a PARTITION OF app.event_2 FOR VALUES IN ('2021-01-01');
 
--- ---- partitions and children that came later ----
+-- ---- partitions and children that were added later ----
 
 SELECT * FROM findings();
 SELECT * FROM close_all();
@@ -202,7 +202,7 @@ RESET ROLE;
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
--- ---- what was dropped is forgotten ----
+-- ---- dropped objects leave nothing behind ----
 
 DROP SCHEMA app CASCADE;
 SELECT * FROM findings();

@@ -11,7 +11,7 @@ CREATE INDEX ON app.project (workspace_id);
 
 -- ---- without protection ----
 
--- over several levels, by more than one way, by composite and hostile names
+-- over several levels, by more than one path, with composite keys and hostile names
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project, UNIQUE (project_id, id));
 CREATE TABLE app."Sub 'task'" ("No" int PRIMARY KEY, p int NOT NULL, "the %s ""Task""" int NOT NULL,
 	CONSTRAINT "of 'task'" FOREIGN KEY (p, "the %s ""Task""") REFERENCES app.task (project_id, id));
@@ -23,7 +23,7 @@ CREATE TABLE app.deep_1 (id int PRIMARY KEY, up int NOT NULL REFERENCES app."Sub
 CREATE INDEX ON app.deep_1 (up);
 CREATE TABLE app.a_deep_2 (id int PRIMARY KEY, up int NOT NULL REFERENCES app.deep_1);
 CREATE INDEX ON app.a_deep_2 (up);
--- with a key that can be null, to itself, in a circle, partitioned
+-- with a key that can be null, to itself, in a cycle, partitioned
 CREATE TABLE app.nullable (id int PRIMARY KEY, project_id int REFERENCES app.project, parent_id int REFERENCES app.nullable);
 CREATE INDEX ON app.nullable (project_id);
 CREATE TABLE app.a_child_of_nullable (id int PRIMARY KEY REFERENCES app.nullable);
@@ -46,7 +46,7 @@ SELECT * FROM close_all();
 SELECT relation, workspace_column, parent, parent_columns, enforced
 FROM cnap_protected_tables() ORDER BY relation::text COLLATE "C";
 
--- no column names the foreign key
+-- no column identifies the foreign key
 CREATE TABLE app.ambiguous (project_id int NOT NULL, task_id int NOT NULL, FOREIGN KEY (project_id) REFERENCES app.project,
 	FOREIGN KEY (project_id, task_id) REFERENCES app.task (project_id, id), FOREIGN KEY (task_id) REFERENCES app.task);
 SELECT rule, object, remedy FROM findings();
@@ -54,14 +54,14 @@ ALTER TABLE app.ambiguous DROP CONSTRAINT ambiguous_task_id_fkey;
 SELECT rule, object, remedy FROM findings();
 DROP TABLE app.ambiguous;
 
--- ---- not in force, or weakened by hand ----
+-- ---- not enforced, or weakened by hand ----
 
 ALTER TABLE app.task DISABLE ROW LEVEL SECURITY;
 DROP POLICY cnap_delete_restrictive ON app.task;
 ALTER POLICY cnap_select_restrictive ON app.nullable USING (true);
 SELECT * FROM findings();
 SELECT * FROM close_all();
--- another row than that of the foreign key
+-- a row other than that of the foreign key
 DO $$
 BEGIN
 	EXECUTE (SELECT format('ALTER POLICY cnap_select_restrictive ON app.nullable USING (%s)',
@@ -76,7 +76,7 @@ SELECT format('ALTER POLICY %I ON app.nullable %s', polname,
 FROM pg_policy WHERE polrelid = 'app.nullable'::regclass ORDER BY polname \gexec
 SELECT rule, object, remedy FROM findings();
 SELECT * FROM close_all();
--- an own alternative
+-- an alternative of its own
 CREATE POLICY visible ON app.nullable FOR SELECT USING (current_user = 'x' OR cnap.parent_visible(
 	EXISTS (SELECT FROM app.project WHERE project.id = nullable.project_id)));
 SELECT rule, object FROM findings();
@@ -107,7 +107,7 @@ SELECT * FROM findings();
 CREATE INDEX ON app."Sub 'task'" (p);
 SELECT * FROM close_all();
 
--- ---- a foreign key that has gone, a parent that is no longer protected ----
+-- ---- a foreign key that was dropped, a parent that is no longer protected ----
 
 ALTER TABLE app.nullable DROP CONSTRAINT nullable_project_id_fkey;
 SELECT * FROM findings();
@@ -124,7 +124,7 @@ SELECT * FROM findings();
 SELECT * FROM close_all();
 DROP TABLE app.tenant, app.of_tenant;
 
--- ---- a partition that came later ----
+-- ---- a partition that was added later ----
 
 CREATE TABLE app.part_2 PARTITION OF app.part FOR VALUES IN (2);
 SELECT * FROM findings();
@@ -148,7 +148,7 @@ SELECT * FROM findings();
 SELECT FROM cnap_protect_child('app.circle_1', 'project_id', workspace_column => 'workspace_id');
 SELECT * FROM findings();
 
--- ---- what cnap_protect_schema() has done ----
+-- ---- after cnap_protect_schema() ----
 
 SELECT count(*) FROM cnap_unprotect_schema('app', execute => true);
 SELECT DISTINCT rule FROM findings();

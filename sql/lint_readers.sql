@@ -17,7 +17,7 @@ INSERT INTO app.deployment VALUES (1, :'w1'), (4, :'w4');
 SELECT FROM cnap_protect('app.deployment');
 GRANT SELECT ON app.deployment TO regress_cnap_app, regress_cnap_bypass;
 
--- how many rows carol, who owns one of the two, gets from each of these
+-- how many of the two rows carol, who owns one of them, gets from each of these
 CREATE FUNCTION seen(VARIADIC sources text[]) RETURNS TABLE (source text, rows text) LANGUAGE plpgsql AS $$
 BEGIN
 	SET LOCAL cnap.user_id = 'carol';
@@ -39,7 +39,7 @@ END $$;
 CREATE VIEW app.of_superuser AS SELECT * FROM app.deployment;
 CREATE VIEW app."of 'bypass" AS SELECT 1 AS one WHERE EXISTS (SELECT FROM app.deployment WHERE id = 4);
 ALTER VIEW app."of 'bypass" OWNER TO regress_cnap_bypass;
--- of these the inner one is open, through the other
+-- of these two the inner one is open, through the outer one
 CREATE VIEW app.inner_view AS SELECT * FROM app.deployment;
 CREATE VIEW app.outer_view AS SELECT * FROM app.inner_view;
 -- these are not: they show the querying user's rows, or nobody can query them
@@ -60,7 +60,7 @@ SELECT * FROM seen('app.of_superuser', 'app."of ''bypass"', 'app.outer_view', 'a
 SELECT * FROM findings();
 SELECT * FROM close_all();
 SELECT * FROM seen('app.of_superuser', 'app."of ''bypass"', 'app.outer_view');
--- by other privileges, of a column, of everybody
+-- by other privileges, on a column, of PUBLIC
 ALTER VIEW app.of_superuser RESET (security_invoker);
 ALTER VIEW app.of_owner OWNER TO regress_cnap_bypass;
 ALTER VIEW app.inner_view SET (security_invoker = false);
@@ -97,7 +97,7 @@ ALTER TABLE app.note OWNER TO regress_cnap_bypass;
 SELECT * FROM close_all();
 DROP TABLE app.note CASCADE;
 
--- of a view, whose owner its rules act for also where it reads for the invoker
+-- of a view, which acts as the view's owner even if the view reads as the invoker
 CREATE VIEW app.with_rule WITH (security_invoker) AS SELECT * FROM app.deployment;
 CREATE RULE change AS ON UPDATE TO app.with_rule DO INSTEAD UPDATE app.deployment SET id = new.id WHERE id = old.id;
 SELECT * FROM findings();
@@ -132,7 +132,7 @@ DROP VIEW app.unrelated;
 
 -- ---- functions ----
 
--- whose body PostgreSQL has parsed, and knows what it reads
+-- whose body is parsed, so that its dependencies are known
 CREATE VIEW app.invoker WITH (security_invoker) AS SELECT * FROM app.deployment;
 CREATE FUNCTION app."Count 'all'"(text, VARIADIC app.deployment[] DEFAULT NULL) RETURNS bigint LANGUAGE sql SECURITY DEFINER
 	RETURN (SELECT count(*) FROM app.deployment);
@@ -152,7 +152,7 @@ SELECT * FROM close_all();
 DROP FUNCTION app."Count 'all'", app.as_invoker(), app.as_owner(), app.private(), app.unrelated;
 DROP PROCEDURE app.through_view();
 
--- whose body is a text
+-- whose body is a string
 CREATE TABLE app."Odd Table" (workspace_id uuid PRIMARY KEY);
 SELECT FROM cnap_protect('app."Odd Table"');
 CREATE FUNCTION app.f(n int, body text, definer text DEFAULT 'SECURITY DEFINER') RETURNS void LANGUAGE plpgsql AS $$
@@ -171,7 +171,7 @@ SELECT FROM app.f(9, '-- deployment
 	/* of a deployment */ NULL;');
 SELECT FROM app.f(10, 'PERFORM workspace FROM organization;');
 SELECT * FROM findings();
--- a trigger fires for who may not execute its function
+-- a trigger fires even for roles that cannot execute its function
 CREATE FUNCTION app.fired() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
 	'BEGIN DELETE FROM app.deployment; RETURN new; END';
 REVOKE ALL ON FUNCTION app.fired() FROM PUBLIC;
@@ -180,7 +180,7 @@ CREATE TRIGGER fire BEFORE INSERT ON app.deployment FOR EACH ROW EXECUTE FUNCTIO
 SELECT rule, object FROM findings() WHERE object ~ 'fired';
 SELECT * FROM close_all();
 
--- that choose who is asking
+-- that set the current user
 CREATE FUNCTION app.login(id text) RETURNS text LANGUAGE sql SECURITY DEFINER AS
 	'SELECT set_config(''cnap.user_id'', id, true)';
 CREATE FUNCTION app.login_parsed(id text) RETURNS text LANGUAGE sql SECURITY DEFINER RETURN set_config('cnap.user_id', id, true);

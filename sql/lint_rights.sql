@@ -32,7 +32,7 @@ SELECT * FROM findings();
 SELECT * FROM close_all();
 SELECT privilege_type, cnap.lint_role(grantee) FROM pg_class, aclexplode(relacl)
 WHERE oid = 'app.deployment'::regclass AND grantee <> relowner AND privilege_type <> 'MAINTAIN' ORDER BY 1, 2;
--- a superuser can do without
+-- superusers do not need them
 CREATE ROLE regress_cnap_super SUPERUSER;
 GRANT TRUNCATE ON app.deployment TO regress_cnap_super WITH GRANT OPTION;
 SELECT * FROM findings();
@@ -49,7 +49,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO regress_cnap_ap
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
--- ---- privileges on what belongs to the extension ----
+-- ---- privileges on the extension's objects ----
 
 GRANT SELECT ON cnap.workspace TO regress_cnap_app;
 GRANT UPDATE (name), REFERENCES (id) ON cnap.organization TO PUBLIC;
@@ -68,13 +68,13 @@ GRANT SET ON PARAMETER cnap.user_id TO "regress_cnap ""odd"" 50%";
 RESET ROLE;
 SELECT * FROM findings();
 SELECT * FROM close_all();
--- who cannot connect to this database cannot do so here
+-- a role that cannot connect to this database cannot do so here
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_plain;
 SELECT format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()) \gexec
 SELECT * FROM findings();
 SELECT format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()) \gexec
 SELECT * FROM close_all();
--- of whom one is trusted
+-- one of whom is trusted
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_app WITH GRANT OPTION;
 SET ROLE regress_cnap_app;
 GRANT SET ON PARAMETER cnap.user_id TO "regress_cnap ""odd"" 50%";
@@ -137,7 +137,7 @@ ALTER ROLE regress_cnap_bypass LOGIN;
 ALTER ROLE "regress_cnap ""odd"" 50%" LOGIN SUPERUSER BYPASSRLS;
 SELECT * FROM findings();
 SELECT * FROM close_all();
--- of no interest without a protected table
+-- irrelevant without a protected table
 ALTER ROLE regress_cnap_super SUPERUSER;
 ALTER ROLE regress_cnap_bypass BYPASSRLS;
 SELECT FROM cnap_unprotect('app.deployment');

@@ -46,19 +46,19 @@ BEGIN
 END
 $$;
 
--- ---- the index, for those who reach little ----
+-- ---- the index, for users who reach few rows ----
 
 SET cnap.user_id = 'few';
 EXPLAIN (COSTS off) SELECT note FROM app.item;
 SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE id = 17;
--- for nobody as well
+-- also without a user
 SET cnap.user_id = '';
 EXPLAIN (COSTS off) SELECT note FROM app.item;
 SELECT count(*) FROM app.item;
 
--- ---- the table, for those who reach much ----
+-- ---- the table, for users who reach many rows ----
 
 SET cnap.user_id = 'most';
 EXPLAIN (COSTS off) SELECT note FROM app.item;
@@ -88,7 +88,7 @@ ORDER BY actual;
 -- ---- other kinds of indexes ----
 
 SET cnap.user_id = 'few';
--- a hash index takes an array in a bitmap scan only
+-- a hash index supports an array in a bitmap scan only
 EXPLAIN (COSTS off) SELECT note FROM app.hashed;
 SET enable_bitmapscan = off;
 EXPLAIN (COSTS off) SELECT note FROM app.hashed;
@@ -114,13 +114,13 @@ EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('few', works
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('most', workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('00000000-0000-4000-8000-000000000001'::uuid, workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_has_permission('few', workspace_id, 'delete');
--- not what is not a condition on one column, or depends on the row
+-- not if it is not a condition on one column, or depends on the row
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access(note, workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE NOT cnap_can_access(workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access(workspace_id) OR id = 17;
 SELECT count(*) FROM app.item WHERE cnap_can_access(workspace_id) OR id = 17;
 
--- ---- a generic plan is right for everybody ----
+-- ---- a generic plan is correct for every user ----
 
 SET plan_cache_mode = force_generic_plan;
 PREPARE rows AS SELECT count(*) FROM app.item WHERE cnap_can_access(workspace_id);
@@ -138,7 +138,7 @@ EXECUTE rows_of (NULL);
 DEALLOCATE ALL;
 RESET plan_cache_mode;
 
--- who may not execute what the condition is made of gets none, and no error
+-- a role that cannot execute the condition's function gets no condition, and no error
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION cnap_can_access(text, uuid) TO regress_cnap_plain;
 GRANT USAGE ON SCHEMA app TO regress_cnap_plain;

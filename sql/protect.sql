@@ -37,7 +37,7 @@ CREATE INDEX ON app.deployment ((workspace_id::text));
 CREATE INDEX ON app.deployment USING brin (workspace_id);
 SELECT cnap_protect('app.deployment');
 CREATE INDEX ON app.deployment (workspace_id, id);
--- again, with no harm, also under another permission
+-- again, without harm, also with another permission
 SELECT cnap_protect('app.deployment');
 SELECT count(*) FROM policies;
 SELECT cnap_protect('app.deployment', write_permission => 'administer');
@@ -52,26 +52,26 @@ SELECT count(*) FROM cnap_protected_tables();
 -- nothing to do
 SELECT cnap_unprotect('app.deployment');
 
--- beside a permissive policy of the table's own only the restrictive ones
+-- beside a permissive policy of the table's own, only the restrictive ones
 CREATE POLICY owned ON app.deployment FOR SELECT TO PUBLIC USING (id > 0);
 SELECT cnap_protect('app.deployment');
 SELECT polname, permissive FROM policies;
 SELECT relation, enforced FROM cnap_protected_tables();
--- repeated when that has gone, with the permissive ones
+-- repeated after that was dropped, with the permissive ones
 DROP POLICY owned ON app.deployment;
 SELECT cnap_protect('app.deployment');
 SELECT polname, permissive FROM policies;
--- a restrictive policy of the table's own lets nobody in, so changes nothing about that
+-- a restrictive policy of the table's own lets nobody in, so makes no difference
 CREATE POLICY tight ON app.deployment AS RESTRICTIVE USING (id > 0);
 SELECT cnap_protect('app.deployment');
 SELECT polname, permissive FROM policies;
--- the table's own policy and row-level security stay, when ours go
+-- the table's own policy and row-level security stay when ours are dropped
 SELECT cnap_unprotect('app.deployment');
 SELECT polname, permissive FROM policies;
 SELECT * FROM row_security;
 DROP POLICY tight ON app.deployment;
 ALTER TABLE app.deployment DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
--- a policy of the table's own that calls a check, but is for one role, is the table's own
+-- a policy that calls a check, but is for one role, is not ours
 CREATE POLICY mine ON app.deployment FOR SELECT TO regress_cnap_dev USING (cnap_can_access(workspace_id));
 CREATE POLICY mine_too ON app.deployment FOR DELETE USING (cnap_can_access(workspace_id) OR id = 1);
 SELECT count(*) FROM cnap_protected_tables();
@@ -89,7 +89,7 @@ SELECT cnap_protect(relation => 'app.plain', workspace_column => 'Ws Id');
 SELECT relation, polname, "using", "check" FROM policies WHERE cmd IN ('r', 'a');
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
 
--- ---- what is recorded follows what happens to the table ----
+-- ---- renaming and other changes of the table ----
 
 ALTER TABLE app.plain RENAME COLUMN "Ws Id" TO ws;
 ALTER TABLE app.plain RENAME TO renamed;
@@ -161,11 +161,11 @@ CREATE FUNCTION app.cnap_can_access(uuid) RETURNS boolean LANGUAGE sql RETURN tr
 ALTER POLICY cnap_select_restrictive ON app.t USING (app.cnap_can_access(workspace_id));
 SELECT * FROM pg_temp.state();
 ROLLBACK;
--- nothing but the restrictive ones counts
+-- only the restrictive ones count
 BEGIN;
 DROP POLICY cnap_select_permissive ON app.t;
 SELECT * FROM pg_temp.state();
--- and a second call repairs all
+-- and a second call repairs everything
 SELECT cnap_protect('app.t');
 SELECT count(*) FROM policies;
 ROLLBACK;
@@ -216,7 +216,7 @@ SELECT (SELECT count(*) FROM app.event) AS event, (SELECT count(*) FROM app.even
 	(SELECT count(*) FROM app.base) AS base, (SELECT count(*) FROM app.derived) AS derived;
 RESET cnap.user_id;
 RESET ROLE;
--- a partition that comes later is protected through its parent; of its own, by a second call
+-- a partition added later is protected through its parent; by itself, after a second call
 SET ROLE regress_cnap_dev;
 CREATE TABLE app.event_3 PARTITION OF app.event FOR VALUES FROM (200) TO (300);
 SELECT relation FROM cnap_protected_tables() WHERE relation = 'app.event_3'::regclass;
@@ -278,7 +278,7 @@ FROM unnest(ARRAY[
 	$$cnap_unprotect('app.others')$$,
 	$$cnap_unprotect('cnap.workspace')$$,
 	$$cnap_unprotect('pg_catalog.pg_class')$$]) AS call;
--- a superuser is refused what can't be protected, too
+-- what cannot be protected is refused to a superuser as well
 RESET ROLE;
 SELECT call, pg_temp.try('SELECT ' || call) AS result
 FROM unnest(ARRAY[
@@ -288,10 +288,10 @@ FROM unnest(ARRAY[
 	$$cnap_protect('cnap.workspace', 'id')$$,
 	$$cnap_protect('cnap.access_epoch')$$,
 	$$cnap_unprotect('cnap.workspace')$$]) AS call;
--- but need not own the table
+-- who need not own the table
 SELECT cnap_protect('app.others');
 SELECT relation, enforced FROM cnap_protected_tables();
--- a child of somebody else's is not touched, and the parent neither
+-- neither a child of another owner nor its parent is touched
 SET ROLE regress_cnap_dev;
 CREATE TABLE app.parent (workspace_id uuid);
 CREATE TABLE app.child () INHERITS (app.parent);
@@ -300,7 +300,7 @@ ALTER TABLE app.child OWNER TO regress_cnap_plain;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect('app.parent');
 SELECT count(*) FROM policies WHERE relation = 'app.parent'::regclass;
--- nor is a column of a domain over uuid taken for one
+-- a domain over uuid is not accepted
 SELECT pg_temp.try($$SELECT cnap_protect('app.domained')$$);
 
 -- a temporary table can be protected
@@ -309,7 +309,7 @@ SELECT cnap_protect('mine');
 SELECT count(*) FROM policies WHERE relation = 'mine'::regclass;
 DROP TABLE mine;
 
--- it is part of the transaction
+-- it is transactional
 BEGIN;
 SELECT cnap_protect('app.t');
 ROLLBACK;

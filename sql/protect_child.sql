@@ -31,7 +31,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap
 
 -- ---- the shape ----
 
--- the parent comes first
+-- the parent must be protected first
 SELECT cnap_protect_child('app.task', 'project_id');
 SELECT cnap_protect('app.project', write_permission => 'administer');
 SELECT cnap_protect_child('app.task', 'project_id');
@@ -45,7 +45,8 @@ SELECT * FROM cnap_protected_tables();
 -- ---- every command, as the application's role ----
 
 SET ROLE regress_cnap_app;
--- carol owns w1; hal is a member of w1, so may read; mia is admin of w2, and of Acme, which manages w1
+-- carol owns w1; hal is a member of w1, so can read; mia is admin of w2, and a member of Acme,
+-- which manages w1
 SET cnap.user_id = 'carol';
 SELECT * FROM app.task ORDER BY id;
 SELECT * FROM app.comment ORDER BY id;
@@ -75,11 +76,11 @@ MERGE INTO app.task t USING (VALUES (13), (21)) AS v (id) ON t.id = v.id
 WHEN MATCHED THEN DELETE;
 SELECT count(*) FROM app.task t JOIN app.comment c ON c.task_id = t.id JOIN app.project p ON p.id = t.project_id;
 SELECT (SELECT count(*) FROM app.comment WHERE task_id = 21) AS in_subquery;
--- a function in the condition is not shown what is hidden
+-- a function in the condition does not see hidden rows
 CREATE FUNCTION pg_temp.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
 $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;
 SELECT id FROM app.task WHERE pg_temp.leak(name) ORDER BY id;
--- reading is not writing
+-- reading does not imply writing
 SET cnap.user_id = 'hal';
 SELECT * FROM app.task ORDER BY id;
 UPDATE app.task SET name = 'by a member' RETURNING *;
@@ -93,12 +94,12 @@ SET cnap.user_id = 'bea';
 SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
 RESET cnap.user_id;
 SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
--- the owner of the tables as well
+-- likewise for the owner of the tables
 SET ROLE regress_cnap_dev;
 SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
 INSERT INTO app.comment VALUES (113, 11, 'by the owner');
 
--- the parent moves, and its children with it; foreign keys cascade past the policies
+-- the parent moves, and its children with it; foreign keys cascade regardless of the policies
 RESET ROLE;
 BEGIN;
 UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
@@ -112,7 +113,7 @@ RESET ROLE;
 SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
 ROLLBACK;
 
--- without the right to read the parent, nothing can be read
+-- without the privilege to read the parent, nothing can be read
 REVOKE SELECT ON app.project FROM regress_cnap_app;
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
@@ -141,7 +142,7 @@ SET ROLE regress_cnap_app;
 SET cnap.user_id = 'hal';
 INSERT INTO app.comment VALUES (112, 11, 'by a member') RETURNING *;
 RESET cnap.user_id;
--- not where the table is somebody else's
+-- not if the table belongs to somebody else
 RESET ROLE;
 ALTER TABLE app.comment OWNER TO regress_cnap_plain;
 SET ROLE regress_cnap_dev;
@@ -200,7 +201,7 @@ SELECT pg_temp.enforced();
 SELECT cnap_protect_child('app.comment', 'task_id');
 SELECT pg_temp.enforced();
 ROLLBACK;
--- all policies alike: by something else than equality, and by columns that are no key
+-- all policies alike: with an operator other than equality, and with columns that are no key
 CREATE FUNCTION pg_temp.alter_all(condition text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	test text := format('(cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE %s)))', condition);
@@ -223,14 +224,14 @@ SELECT pg_temp.enforced();
 SELECT pg_temp.alter_all('p.id = project_id OR true');
 SELECT pg_temp.enforced();
 ROLLBACK;
--- the same by hand is as good
+-- the same policies created by hand are accepted
 BEGIN;
 ALTER POLICY cnap_select_restrictive ON app.task
 	USING (cnap.parent_visible(EXISTS (SELECT 1 FROM ONLY app.project p WHERE p.id = project_id)));
 SELECT pg_temp.enforced();
 ROLLBACK;
 
--- ---- taking it away ----
+-- ---- removing the protection ----
 
 SELECT cnap_unprotect('app.project');
 SELECT cnap_unprotect('app.task');
@@ -239,7 +240,7 @@ SELECT cnap_unprotect('app.task');
 SELECT cnap_unprotect('app.project');
 SELECT count(*) FROM policies;
 
--- ---- names follow ----
+-- ---- renaming ----
 
 SELECT cnap_protect('app.project');
 SELECT cnap_protect_child('app.task', 'project_id');
@@ -249,7 +250,7 @@ ALTER TABLE app.parent RENAME project_id TO "Its ""Project""";
 ALTER TABLE app.project SET SCHEMA elsewhere;
 ALTER TABLE elsewhere.project RENAME TO "Project";
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
--- and policies made anew say the same about these names
+-- and recreated policies use these names
 SELECT cnap_protect_child('app.parent', 'Its "Project"');
 SELECT cnap_protect_child('app.comment', 'task_id');
 SELECT "using" FROM policies WHERE cmd = 'r' AND permissive;
@@ -258,7 +259,7 @@ SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
 SELECT count(*) FROM app.comment;
 RESET cnap.user_id;
--- a parent that goes closes its children
+-- dropping a parent closes its children
 SET ROLE regress_cnap_dev;
 \set VERBOSITY sqlstate
 DROP TABLE elsewhere."Project";
@@ -307,7 +308,7 @@ RESET cnap.user_id;
 SET ROLE regress_cnap_dev;
 DROP TABLE app.root, app.composite, app.coded;
 
--- deferred: the parent has to be there when its child comes
+-- deferred: the parent must exist when its child is inserted
 CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid UNIQUE);
 CREATE TABLE app.leaf (id int PRIMARY KEY, root_id int UNIQUE REFERENCES app.root
 	ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED);
@@ -332,7 +333,7 @@ SELECT * FROM app.leaf;
 SET ROLE regress_cnap_dev;
 DROP TABLE app.root, app.leaf;
 
--- to itself, and round in circles
+-- to itself, and in a cycle
 CREATE TABLE app.node (id int PRIMARY KEY, parent_id int REFERENCES app.node, workspace_id uuid UNIQUE);
 CREATE TABLE app.a (id int PRIMARY KEY, node_id int NOT NULL REFERENCES app.node, b_id int);
 CREATE TABLE app.b (id int PRIMARY KEY, a_id int NOT NULL REFERENCES app.a);
@@ -359,7 +360,7 @@ SET ROLE regress_cnap_dev;
 RESET client_min_messages;
 DROP TABLE app.node, app.a, app.b;
 
--- several keys of one column
+-- several keys with the same column
 CREATE TABLE app.p1 (id int PRIMARY KEY, workspace_id uuid UNIQUE);
 CREATE TABLE app.p2 (id int PRIMARY KEY, workspace_id uuid UNIQUE);
 CREATE TABLE app.both (id int PRIMARY KEY REFERENCES app.p1 REFERENCES app.p2, ws uuid);
@@ -368,7 +369,7 @@ SELECT cnap_protect_child('app.both', 'id');
 SELECT parent FROM cnap_protected_tables() WHERE relation = 'app.both'::regclass;
 SELECT cnap_protect('app.p2');
 SELECT cnap_protect_child('app.both', 'id');
--- back to a column of its own
+-- back to a workspace column
 ALTER TABLE app.both ADD UNIQUE (ws);
 SELECT cnap_protect('app.both', 'ws');
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
@@ -459,14 +460,14 @@ SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*), min(project_id), max(project_id % 100) FROM app.task;
 SELECT pg_temp.scan('SELECT * FROM app.task WHERE id = 1');
 SELECT pg_temp.scan('DELETE FROM app.task');
--- many, though a small part, and a large part: all of it
+-- many parents, though a small fraction, and a large fraction: the whole table
 SET cnap.user_id = 'frank';
 SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*) FROM app.task;
 SET cnap.user_id = 'dave';
 SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*) FROM app.task;
--- a plan that is kept answers for the user of the moment
+-- a cached plan answers for the current user
 SET plan_cache_mode = force_generic_plan;
 SET cnap.user_id = 'carol';
 PREPARE tasks AS SELECT count(*) FROM app.task;

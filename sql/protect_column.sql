@@ -9,7 +9,7 @@ CREATE ROLE regress_cnap_dev;
 CREATE SCHEMA app AUTHORIZATION regress_cnap_dev;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
 
--- what keeps the columns true
+-- what maintains the columns
 CREATE VIEW keepers AS
 SELECT conrelid::regclass AS relation, pg_get_constraintdef(oid) AS definition, conname
 FROM pg_constraint WHERE conname LIKE 'cnap\_%' AND connamespace = 'app'::regnamespace
@@ -21,7 +21,7 @@ SELECT attrelid::regclass, 'NOT NULL', attname
 FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
 WHERE relnamespace = 'app'::regnamespace AND attname IN ('workspace_id', 'ws') AND attnotnull AND relkind IN ('r', 'p')
 ORDER BY 1, 2;
--- rows whose column is not true
+-- rows whose column is wrong
 CREATE FUNCTION untrue() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	kept record;
@@ -54,7 +54,7 @@ INSERT INTO app.task VALUES (11, 1, 't11'), (12, 1, 't12'), (21, 2, 't21'), (41,
 INSERT INTO app.comment VALUES (111, 11, 'c'), (121, 12, 'c'), (211, 21, 'c'), (999, NULL, 'c');
 CREATE INDEX ON app.project (workspace_id);
 SELECT cnap_protect('app.project', write_permission => 'administer');
--- the parent has to have a column itself
+-- the parent must have a column itself
 SELECT cnap_protect_child('app.task', 'project_id');
 SELECT cnap_protect_child('app.comment', 'task_id', 'workspace_id');
 -- in place of the policies that search the parent
@@ -68,7 +68,7 @@ SELECT polname, polcmd, pg_get_expr(polqual, polrelid) AS using, pg_get_expr(pol
 FROM pg_policy WHERE polrelid = 'app.comment'::regclass AND polpermissive ORDER BY polname;
 -- the application's triggers did not fire, and are as they were
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'app.task'::regclass AND tgname LIKE 'count%' ORDER BY tgname;
--- again, with no harm
+-- again, without harm
 SELECT cnap_protect_child('app.comment', 'task_id', 'ws');
 SELECT count(*) FROM keepers;
 RESET ROLE;
@@ -86,7 +86,7 @@ SELECT id, ws FROM app.comment ORDER BY id;
 COPY (SELECT id, task_id FROM app.comment) TO STDOUT;
 INSERT INTO app.task VALUES (13, 1, 'new') RETURNING id, workspace_id;
 INSERT INTO app.comment VALUES (131, 13, 'new') RETURNING *;
--- not with the name of another workspace, whichever way
+-- not with another workspace's id, in any way
 INSERT INTO app.task (id, project_id, workspace_id) VALUES (22, 2, :'w1');
 INSERT INTO app.task (id, project_id, workspace_id) VALUES (22, 1, :'w2') RETURNING id, workspace_id;
 INSERT INTO app.comment VALUES (998, NULL, 'no parent', :'w1');
@@ -108,7 +108,7 @@ MERGE INTO app.task t USING (VALUES (15, 2)) AS v (id, project) ON t.id = v.id
 WHEN NOT MATCHED THEN INSERT (id, project_id) VALUES (v.id, v.project);
 MERGE INTO app.task t USING (VALUES (14), (21)) AS v (id) ON t.id = v.id
 WHEN MATCHED THEN DELETE;
--- reading is not writing
+-- reading does not imply writing
 SET cnap.user_id = 'hal';
 SELECT count(*) FROM app.comment;
 INSERT INTO app.comment VALUES (112, 11, 'by a member');
@@ -118,7 +118,7 @@ SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comme
 RESET ROLE;
 SELECT untrue();
 
--- ---- the parent moves, and all below it ----
+-- ---- the parent moves, and everything below it ----
 
 BEGIN;
 UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
@@ -131,7 +131,7 @@ SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comme
 SET LOCAL cnap.user_id = 'frank';
 SELECT (SELECT count(*) FROM app.task) AS tasks, (SELECT count(*) FROM app.comment) AS comments;
 ROLLBACK;
--- moved by somebody who may write both workspaces
+-- moved by a user who can write to both workspaces
 INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES (:'w4', 'carol', 'admin');
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
@@ -142,18 +142,18 @@ SELECT id, workspace_id = :'w4' AS moved FROM app.task WHERE id IN (11, 12) ORDE
 ROLLBACK;
 RESET cnap.user_id;
 RESET ROLE;
--- in the replication role nothing fires; what was sent is applied
+-- with session_replication_role = replica nothing fires; rows are applied as they were sent
 BEGIN;
 SET LOCAL session_replication_role = replica;
 INSERT INTO app.task (id, project_id, workspace_id) VALUES (77, 1, :'w1');
 SELECT untrue();
 ROLLBACK;
--- COPY is for who is not held to policies, and fills the column
+-- COPY is for roles to which policies do not apply, and fills the column
 BEGIN;
 COPY app.task (id, project_id) FROM PROGRAM 'echo 77,1' (FORMAT csv);
 SELECT workspace_id FROM app.task WHERE id = 77;
 ROLLBACK;
--- the foreign key holds where the trigger was passed by
+-- the foreign key holds if the trigger was bypassed
 BEGIN;
 ALTER TABLE app.task DISABLE TRIGGER cnap_workspace;
 SELECT pg_temp.try($$INSERT INTO app.task (id, project_id, workspace_id) VALUES (77, 1, '00000000-0000-4000-8000-000000000002')$$);
@@ -165,7 +165,7 @@ CREATE TRIGGER zzz BEFORE INSERT OR UPDATE ON app.task FOR EACH ROW EXECUTE FUNC
 SELECT pg_temp.try($$INSERT INTO app.task (id, project_id) VALUES (77, 1)$$);
 SELECT pg_temp.try($$UPDATE app.task SET name = 'spoilt' WHERE id = 11$$);
 ROLLBACK;
--- and where the foreign key has been dropped, the trigger refuses
+-- and if the foreign key has been dropped, the trigger refuses the row
 BEGIN;
 ALTER TABLE app.comment DROP CONSTRAINT cnap_comment_fkey;
 SELECT pg_temp.try($$INSERT INTO app.comment VALUES (77, 11)$$);
@@ -184,7 +184,7 @@ SELECT * FROM app.comment ORDER BY id;
 SELECT untrue();
 ROLLBACK;
 
--- ---- names and permissions follow ----
+-- ---- renaming, and changes of permissions ----
 
 SET ROLE regress_cnap_dev;
 BEGIN;
@@ -204,20 +204,20 @@ DELETE FROM app.comment WHERE id = 881;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect('app.project', write_permission => 'billing');
 SELECT relation, write_permission, enforced FROM cnap_protected_tables();
--- but not where it was another already
+-- but not if it differed before
 SELECT cnap_protect('app.comment', 'ws', 'delete');
 SELECT cnap_protect('app.project', write_permission => 'access');
 SELECT cnap_protect('app.project', write_permission => 'administer');
 SELECT relation, write_permission, parent FROM cnap_protected_tables();
 
--- ---- what others rest on stays ----
+-- ---- objects that others depend on are kept ----
 
 ALTER TABLE app.project ADD other uuid;
 SELECT cnap_protect('app.project', 'other');
 SELECT cnap_unprotect('app.project');
 SELECT cnap_unprotect('app.task');
 SELECT cnap_protect_child('app.task', 'project_id');
--- taken away from below; the columns are the application's then
+-- removed from the bottom up; the columns then belong to the application
 SELECT cnap_protect_child('app.comment', 'task_id');
 SELECT cnap_unprotect('app.comment');
 SELECT cnap_unprotect('app.task');
@@ -226,7 +226,7 @@ SELECT cnap_unprotect('app.project');
 RESET ROLE;
 INSERT INTO app.task (id, project_id) VALUES (99, 1) RETURNING workspace_id;
 DELETE FROM app.task WHERE id = 99;
--- and are made true again
+-- and are corrected again
 UPDATE app.task SET workspace_id = :'w3' WHERE id = 11;
 UPDATE app.comment SET ws = :'w3' WHERE task_id IS NULL;
 SET ROLE regress_cnap_dev;
@@ -236,7 +236,7 @@ SELECT cnap_protect_child('app.task', 'project_id', 'workspace_id');
 SELECT cnap_protect_child('app.comment', 'task_id', 'ws');
 RESET ROLE;
 SELECT untrue();
--- a constraint of the application's own serves as well, and stays
+-- a constraint of the application's own is used, and kept
 SET ROLE regress_cnap_dev;
 SELECT cnap_unprotect('app.comment');
 SELECT cnap_unprotect('app.task');
@@ -249,7 +249,7 @@ DROP TABLE app.project, app.task, app.comment;
 
 -- ---- other keys ----
 
--- of several columns, deferred, whose parents' keys change
+-- with several columns, deferred, with changing keys of the parents
 CREATE TABLE app.root (a int, b bigint, workspace_id uuid NOT NULL UNIQUE, PRIMARY KEY (a, b));
 CREATE TABLE app.leaf (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL,
 	FOREIGN KEY (a, b) REFERENCES app.root ON UPDATE CASCADE ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED);
@@ -259,7 +259,7 @@ SELECT relation, definition FROM keepers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
 SET ROLE regress_cnap_app;
 SET cnap.user_id = 'carol';
--- a child that comes first names the workspace, which is checked in the end
+-- a child that is inserted first specifies the workspace, which is checked at the end
 BEGIN;
 INSERT INTO app.leaf VALUES (1, 1, 1);
 ROLLBACK;
@@ -284,7 +284,7 @@ RESET cnap.user_id;
 SET ROLE regress_cnap_dev;
 DROP TABLE app.root, app.leaf;
 
--- whose key has the workspace in it
+-- with the workspace in the key
 CREATE TABLE app.root (workspace_id uuid NOT NULL, id int, PRIMARY KEY (workspace_id, id));
 CREATE TABLE app.leaf (ws uuid NOT NULL, root_id int NOT NULL, FOREIGN KEY (ws, root_id) REFERENCES app.root);
 SELECT cnap_protect('app.root');
@@ -334,7 +334,7 @@ SELECT pg_temp.try('UPDATE app.event SET id = 150, project_id = 2 WHERE id = 1')
 SELECT tableoid::regclass, id, project_id, workspace_id FROM app.event ORDER BY id;
 UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
 SELECT untrue();
--- one that comes later has all but the policies
+-- one that is added later has everything except the policies
 SET ROLE regress_cnap_dev;
 CREATE TABLE app.event_3 PARTITION OF app.event FOR VALUES FROM (200) TO (300);
 SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text LIKE 'app.event%' ORDER BY relation::text;
@@ -364,12 +364,12 @@ FROM unnest(ARRAY[
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
 ROLLBACK;
--- not for a parent of somebody else's
+-- not for a parent of another owner
 RESET ROLE;
 ALTER TABLE app.project OWNER TO regress_cnap_plain;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
--- the trigger tells nobody what a parent's workspace is: it reads as the owner of its table
+-- the trigger does not reveal a parent's workspace: it reads as the owner of its table
 RESET ROLE;
 GRANT REFERENCES ON app.project TO regress_cnap_dev;
 INSERT INTO app.project VALUES (1, :'w4', :'w4');
@@ -382,7 +382,7 @@ RESET ROLE;
 GRANT SELECT, UPDATE ON app.project TO regress_cnap_dev;
 SET ROLE regress_cnap_dev;
 INSERT INTO app.spy VALUES (1) RETURNING ws;
--- nor is it a trigger for anything else
+-- nor can it be used for anything else
 CREATE TRIGGER other AFTER INSERT ON app.spy FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace();
 CREATE TABLE app.plain (a int, b int);
 CREATE TRIGGER plain BEFORE INSERT ON app.plain FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace();

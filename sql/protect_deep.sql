@@ -40,7 +40,8 @@ DELETE FROM level_8 WHERE id < 3 RETURNING id;
 SET cnap.user_id = 'nobody';
 SELECT count(*) FROM level_8;
 
--- how many parts the planner has planned for a table, which it numbers, whether it uses them or not
+-- how many subplans the planner has made for a table, which it numbers, whether it uses them or
+-- not
 CREATE FUNCTION pg_temp.parts(relation regclass) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE

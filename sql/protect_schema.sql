@@ -12,13 +12,13 @@ CREATE SCHEMA shared AUTHORIZATION regress_cnap_dev;
 GRANT USAGE ON SCHEMA app, shared TO PUBLIC;
 SET client_min_messages = warning;
 
--- ---- a schema with everything in it ----
+-- ---- a schema with all kinds of relations ----
 
 SET ROLE regress_cnap_dev;
--- by a column of that name, and by one that refers to workspaces
+-- by a column with that name, and by one that references workspaces
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 CREATE TABLE app.tag (id int PRIMARY KEY, tenant uuid NOT NULL REFERENCES cnap.workspace, UNIQUE (tenant, id));
--- by a parent: the shortest way, of several keys that which cannot be null, however long
+-- by a parent: the shortest path, but keys that cannot be null first, however long the path
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
 CREATE TABLE app.comment (id int PRIMARY KEY,
 	task_id int NOT NULL REFERENCES app.task,
@@ -36,7 +36,7 @@ CREATE TABLE app.folder (id int PRIMARY KEY, up int REFERENCES app.folder, proje
 CREATE TABLE app.egg (id int PRIMARY KEY, hen_id int NOT NULL, project_id int REFERENCES app.project);
 CREATE TABLE app.hen (id int PRIMARY KEY, egg_id int NOT NULL REFERENCES app.egg);
 ALTER TABLE app.egg ADD FOREIGN KEY (hen_id) REFERENCES app.hen;
--- of many partitions; generated and identity columns
+-- with many partitions; generated and identity columns
 CREATE TABLE app.event (id int GENERATED ALWAYS AS IDENTITY, task_id int NOT NULL REFERENCES app.task,
 	twice int GENERATED ALWAYS AS (task_id * 2) STORED) PARTITION BY HASH (task_id);
 CREATE TABLE app.event_0 PARTITION OF app.event FOR VALUES WITH (MODULUS 2, REMAINDER 0);
@@ -70,7 +70,7 @@ SET ROLE regress_cnap_dev;
 SELECT relation, protection, columns, parent FROM cnap_protect_schema('app');
 SELECT relation, reason FROM cnap_protect_schema('app') WHERE reason IS NOT NULL;
 SELECT statement FROM cnap_protect_schema('app') WHERE statement IS NOT NULL;
--- nothing has happened
+-- nothing has changed
 SELECT count(*) FROM cnap_protected_tables();
 -- another permission, another column
 SELECT relation, statement FROM cnap_protect_schema('app', write_permission => 'administer') WHERE protection = 'column';
@@ -83,7 +83,7 @@ SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
 -- again, with nothing left to do
 SELECT relation, statement FROM cnap_protect_schema('app', true) WHERE statement IS NOT NULL;
 SELECT relation, protection, reason FROM cnap_protect_schema('app') LIMIT 3;
--- what was weakened is repaired in the same way, also a partition that was added
+-- weakened protection is repaired in the same way, also a partition that was added
 CREATE TABLE app.event_new (LIKE app.event_0);
 ALTER TABLE app.event DETACH PARTITION app.event_1;
 DROP TABLE app.event_1;
@@ -122,7 +122,7 @@ SET ROLE regress_cnap_dev;
 CREATE TABLE shared.note (id int PRIMARY KEY, comment_id int NOT NULL REFERENCES app.comment);
 CREATE TABLE shared.page (id int PRIMARY KEY, note_id int NOT NULL REFERENCES shared.note, country text REFERENCES app.country);
 SELECT relation, protection, parent, statement FROM cnap_protect_schema('shared', true);
--- and that cannot be opened before its children
+-- which cannot be unprotected before its children
 SELECT * FROM cnap_unprotect_schema('app') LIMIT 4;
 SELECT count(*) FROM cnap_unprotect_schema('app', true);
 SELECT count(*) FROM cnap_protected_tables() WHERE enforced;
@@ -143,10 +143,11 @@ SELECT statement FROM cnap_protect_schema('app', true, child_column => 'ws') WHE
 SELECT relation FROM cnap_unprotect_schema('app', true);
 SELECT count(*) FROM cnap_protected_tables();
 
--- ---- what somebody has changed by hand ----
+-- ---- changes by hand ----
 
--- unprotecting leaves nothing, though it counts as protection no longer: policies that are altered, or
--- gone from a parent, or from all but the partitions; what keeps a column without any policies
+-- unprotecting removes everything, even if it no longer counts as protection: policies that were
+-- altered, or dropped from a parent, or from all but the partitions; the trigger of a column
+-- without any policies
 BEGIN;
 SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'tenant');
 DO $$
@@ -180,7 +181,7 @@ SELECT relation, statement FROM cnap_unprotect_schema('app');
 SELECT relation, statement FROM cnap_unprotect_schema('app', true);
 ROLLBACK;
 
--- all or nothing: one that is refused takes back the others
+-- all or nothing: if one is refused, the others are rolled back
 RESET ROLE;
 CREATE FUNCTION shared.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -197,7 +198,7 @@ RESET ROLE;
 DROP EVENT TRIGGER regress_cnap_refuse;
 SELECT count(*) FROM cnap_protected_tables();
 
--- ---- who does not own it sees the plan, and changes nothing ----
+-- ---- a role that does not own the tables sees the plan, and changes nothing ----
 
 SET ROLE regress_cnap_plain;
 SELECT DISTINCT protection, statement, regexp_replace(reason, ' own .*', ' own') AS reason
@@ -218,7 +219,7 @@ FROM unnest(ARRAY[
 	$$cnap_unprotect_schema(NULL)$$,
 	$$cnap_unprotect_schema('app', NULL)$$,
 	$$cnap_unprotect_schema('nothing')$$]) AS call;
--- nor does a superuser protect the extension's own tables
+-- nor can a superuser protect the extension's own tables
 RESET ROLE;
 SELECT DISTINCT protection, reason FROM cnap_protect_schema('cnap', true);
 

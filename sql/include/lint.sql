@@ -1,9 +1,9 @@
 -- lint.sql: functions for the tests of cnap_lint()
 --
---   SELECT * FROM findings();    what is open, as told to somebody without any rights, which must
---                                be what a superuser is told
+--   SELECT * FROM findings();    the findings, as returned to a role without privileges, which must
+--                                be those returned to a superuser
 --   SELECT * FROM close_all();   executes the remedies one after the other; returns a line for a
---                                finding that goes on after its remedy, or has none
+--                                finding that remains after its remedy, or has none
 \set ECHO none
 CREATE TYPE told AS (severity text, rule text, object text, finding text, remedy text);
 CREATE FUNCTION findings() RETURNS SETOF told LANGUAGE plpgsql AS $$
@@ -17,7 +17,7 @@ BEGIN
 	IF seen <> array(SELECT row (l.*)::told FROM cnap_lint() l) THEN
 		RAISE EXCEPTION 'cnap_lint() tells % something else', asker;
 	END IF;
-	-- a superuser's name is anything, and PostgreSQL 16 made memberships a grantor's
+	-- the superuser's name varies, and PostgreSQL 16 recorded the grantors of memberships
 	RETURN QUERY SELECT s.severity, s.rule, s.object,
 		replace(s.finding, format(' as %I, ', session_user), ' as the superuser, '),
 		replace(s.remedy, format(' GRANTED BY %I', session_user), '')
@@ -32,7 +32,7 @@ BEGIN
 	LOOP
 		SELECT * INTO closed FROM unnest(open) o WHERE o.remedy IS NOT NULL LIMIT 1;
 		EXIT WHEN NOT FOUND;
-		-- not within a transaction
+		-- cannot run within a transaction
 		EXECUTE replace(closed.remedy, ' CONCURRENTLY', '');
 		open := array(SELECT row (l.*)::told FROM cnap_lint() l);
 		IF EXISTS (SELECT FROM unnest(open) o WHERE o.rule = closed.rule AND o.object = closed.object) THEN

@@ -20,7 +20,7 @@ DECLARE
 	t pg_catalog.text;
 	o pg_catalog.text;
 BEGIN
-	-- what the functions call, or name
+	-- what the functions call or reference
 	FOREACH f IN ARRAY ARRAY[
 		'now() RETURNS pg_catalog.timestamptz', 'clock_timestamp() RETURNS pg_catalog.timestamptz',
 		'gen_random_uuid() RETURNS pg_catalog.uuid', 'jsonb_typeof(pg_catalog.jsonb) RETURNS pg_catalog.text',
@@ -53,7 +53,7 @@ BEGIN
 		EXECUTE format('CREATE TABLE evil.%I (a int)', t);
 	END LOOP;
 END $$;
--- temporary ones, in each session that wants them
+-- temporary ones, for each session that calls this
 CREATE FUNCTION evil.make_temporary() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	t pg_catalog.name;
@@ -66,7 +66,7 @@ BEGIN
 	CREATE TYPE pg_temp.role AS ENUM ('owner');
 	CREATE DOMAIN pg_temp.permission AS pg_catalog.text CHECK (false);
 END $$;
--- in the schema that the extension goes to, what fits better than PostgreSQL's own
+-- in the schema of the extension, an operator that matches better than the built-in one
 CREATE FUNCTION evil.compare(oid, regnamespace) RETURNS boolean LANGUAGE plpgsql
 	AS $$BEGIN PERFORM evil.trap(); END$$;
 CREATE OPERATOR public.= (FUNCTION = evil.compare, LEFTARG = oid, RIGHTARG = regnamespace);

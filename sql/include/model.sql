@@ -1,4 +1,4 @@
--- model.sql: the people, organizations and workspaces that several tests share
+-- model.sql: the users, organizations and workspaces shared by several tests
 --
 --   organization Acme: owner ann, admin adam, member mia; Beta: owner bea
 --   workspace    owner  managed by                   direct members
