@@ -111,7 +111,9 @@ SELECT * FROM close_all();
 
 ALTER TABLE app.nullable DROP CONSTRAINT nullable_project_id_fkey;
 SELECT * FROM findings();
-ALTER TABLE app.nullable ADD FOREIGN KEY (project_id) REFERENCES app.project;
+ALTER TABLE app.nullable ADD CONSTRAINT nullable_project_id_fkey FOREIGN KEY (project_id) REFERENCES app.project NOT VALID;
+SELECT * FROM findings();
+ALTER TABLE app.nullable VALIDATE CONSTRAINT nullable_project_id_fkey;
 CREATE TABLE app.tenant (id int PRIMARY KEY, tenant uuid);
 CREATE INDEX ON app.tenant (tenant);
 SELECT FROM cnap_protect('app.tenant', 'tenant');

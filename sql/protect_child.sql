@@ -492,7 +492,8 @@ RESET enable_bitmapscan;
 -- ---- refusals ----
 
 SET ROLE regress_cnap_dev;
-CREATE TABLE app.t (id int PRIMARY KEY, project_id int, ws uuid, other int);
+CREATE TABLE app.t (id int PRIMARY KEY, project_id int, ws uuid, other int, doubtful int);
+ALTER TABLE app.t ADD FOREIGN KEY (doubtful) REFERENCES app.project NOT VALID;
 CREATE VIEW app.v AS SELECT * FROM app.t;
 RESET ROLE;
 GRANT REFERENCES ON cnap.workspace TO regress_cnap_dev;
@@ -506,6 +507,7 @@ FROM unnest(ARRAY[
 	$$cnap_protect_child('app.t', 'no_such_column')$$,
 	$$cnap_protect_child('app.t', 'ctid')$$,
 	$$cnap_protect_child('app.t', 'other')$$,
+	$$cnap_protect_child('app.t', 'doubtful')$$,
 	$$cnap_protect_child('app.t', 'ws')$$,
 	$$cnap_protect_child('app.v', 'project_id')$$,
 	$$cnap_protect_child('app.others', 'project_id')$$,

@@ -252,6 +252,7 @@ read_foreign_key(HeapTuple tuple, CnapLink *link)
 	memset(link, 0, sizeof(*link));
 	link->parent = ((Form_pg_constraint) GETSTRUCT(tuple))->confrelid;
 	link->constraint = ((Form_pg_constraint) GETSTRUCT(tuple))->oid;
+	link->is_valid = ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
 	DeconstructFkConstraintRow(tuple, &link->nkeys, link->child_keys, link->parent_keys,
 							   link->operators, NULL, NULL, NULL, NULL);
 }
@@ -313,22 +314,44 @@ CnapAllForeignKeys(Oid relid)
 	return links;
 }
 
-/* Likewise, without the one that maintains a workspace column. */
+/*
+ * Likewise, without the one that maintains a workspace column, and without
+ * those that are NOT VALID or NOT ENFORCED.  Where these allow a row without
+ * a parent, whoever inserts a parent with that key would take the row over.
+ */
 List *
 CnapForeignKeys(Oid relid)
 {
 	List	   *links = CnapAllForeignKeys(relid);
 	CnapKeeper	keeper;
+	bool		is_kept = CnapFindKeeper(relid, &keeper);
 	ListCell   *lc;
 
-	if (!CnapFindKeeper(relid, &keeper))
-		return links;
 	foreach(lc, links)
 	{
-		if (((CnapLink *) lfirst(lc))->constraint == keeper.constraint)
+		CnapLink   *link = lfirst(lc);
+
+		if (!link->is_valid || (is_kept && link->constraint == keeper.constraint))
 			links = foreach_delete_current(links, lc);
 	}
 	return links;
+}
+
+/* Does a column belong to a foreign key that may not hold for all rows? */
+static bool
+has_invalid_key(Oid relid, AttrNumber column)
+{
+	List	   *links = CnapAllForeignKeys(relid);
+	ListCell   *lc;
+
+	foreach(lc, links)
+	{
+		CnapLink   *link = lfirst(lc);
+
+		if (!link->is_valid && CnapHasKey(link, column))
+			return true;
+	}
+	return false;
 }
 
 /* ---- protecting ---- */
@@ -406,7 +429,9 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("column \"%s\" of \"%s\" belongs to no foreign key",
-					column, get_rel_name(relid))));
+					column, get_rel_name(relid)),
+			 has_invalid_key(relid, attno) ?
+			 errdetail("A foreign key that is NOT VALID or NOT ENFORCED allows rows without a parent.") : 0));
 }
 
 /*

@@ -486,7 +486,8 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 	keeper.constraint = link->constraint;
 	keeper.column = add_column(relid, link, column);
 	if (CnapFindKeeper(relid, &former) && former.column == keeper.column &&
-		former.parent_column == parent_column && CnapIsSameLink(&former.link, link))
+		former.parent_column == parent_column && CnapIsSameLink(&former.link, link) &&
+		former.link.is_valid)
 		return keeper.column;
 
 	check_isolation();

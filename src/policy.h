@@ -53,6 +53,7 @@ typedef struct CnapLink
 	AttrNumber	parent_keys[INDEX_MAX_KEYS];
 	Oid			operators[INDEX_MAX_KEYS];	/* parent's column = child's */
 	Oid			constraint;		/* the foreign key, if from one */
+	bool		is_valid;		/* which holds for all rows */
 } CnapLink;
 
 /* What keeps a table's workspace column equal to its parent's (column.c). */

@@ -539,7 +539,7 @@ static void
 explain_failure(Table *table)
 {
 	if (table->ways == NIL)
-		table->reason = pstrdup("it has no column for the workspace, and no foreign key to another table");
+		table->reason = pstrdup("it has no column for the workspace, and no valid foreign key to another table");
 	else
 		table->reason = pstrdup("it has no column for the workspace, and its foreign keys lead to no table that has one");
 }

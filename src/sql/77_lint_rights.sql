@@ -239,12 +239,12 @@ WHERE evtenabled NOT IN ('O', 'A') AND oid IN (SELECT cnap.lint_members('pg_even
 
 UNION ALL
 SELECT 'error', 'column_not_kept', t.tgrelid::regclass::text,
-	format('the foreign key has gone that kept column %I equal to the parent''s', a.attname), NULL, 1
+	format('no valid foreign key keeps column %I equal to the parent''s', a.attname), NULL, 1
 FROM pg_trigger t
 	JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = t.tgattr[array_upper(t.tgattr, 1)]
 WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
 	AND (t.tgrelid, t.tgattr::text) NOT IN (
-		SELECT f.conrelid, array_to_string(f.conkey, ' ') FROM pg_constraint f WHERE f.contype = 'f')
+		SELECT f.conrelid, array_to_string(f.conkey, ' ') FROM pg_constraint f WHERE f.contype = 'f' AND f.convalidated)
 $$;
 COMMENT ON FUNCTION cnap.lint_settings() IS
 'the findings about settings, and about the triggers of the extension';

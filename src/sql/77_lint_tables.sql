@@ -67,7 +67,7 @@ WITH RECURSIVE command (place, code, name) AS (
 ), key AS MATERIALIZED (
 	-- a column that belongs to only one foreign key identifies it for
 	-- cnap_protect_child()
-	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, k.attnum,
+	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, f.convalidated, k.attnum,
 		(SELECT attname FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS attname,
 		(SELECT attnotnull FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS not_null,
 		count(*) OVER (PARTITION BY f.conrelid, k.attnum) = 1 AS sole
@@ -76,7 +76,8 @@ WITH RECURSIVE command (place, code, name) AS (
 		CROSS JOIN unnest(f.conkey) k (attnum)
 	WHERE f.contype = 'f' AND original.conrelid IS DISTINCT FROM f.conrelid
 ), reference AS MATERIALIZED (
-	SELECT oid, relation, parent, conname, conparentid, min(attname) FILTER (WHERE sole) AS column_name,
+	SELECT oid, relation, parent, conname, conparentid,
+		min(attname) FILTER (WHERE sole AND convalidated) AS column_name,
 		bool_and(not_null) AS not_null
 	FROM key
 	GROUP BY oid, relation, parent, conname, conparentid
@@ -94,7 +95,7 @@ WITH RECURSIVE command (place, code, name) AS (
 		LEFT JOIN candidate ON candidate.relation = own.relation AND own.way IS NULL
 		LEFT JOIN key ON key.relation = own.relation
 			AND CASE WHEN own.way IS NULL THEN key.parent <> own.relation AND key.parent IN (SELECT relation FROM own)
-				ELSE ARRAY[key.parent::bigint, key.attnum] = own.way END
+				ELSE ARRAY[key.parent::bigint, key.attnum] = own.way AND key.convalidated END
 		LEFT JOIN reference ON reference.oid = key.oid
 	ORDER BY own.relation, NOT reference.not_null, reference.column_name
 ), generation AS (
@@ -230,7 +231,7 @@ WHERE p.permission <> parent.permission AND p.attnum IS NOT NULL
 
 UNION ALL
 SELECT 'warning', 'parent_without_key', relation::regclass::text,
-	format('protected through %s by columns that are no foreign key to it', parent::regclass), NULL, 1
+	format('protected through %s by columns that are no valid foreign key to it', parent::regclass), NULL, 1
 FROM protection
 WHERE parent IS NOT NULL AND attnum IS NOT NULL AND reference IS NULL
 
