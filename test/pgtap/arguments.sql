@@ -21,7 +21,7 @@ SELECT set_eq($$
 SELECT is_empty('SELECT f.oid::regprocedure FROM test.public_function f WHERE obj_description(f.oid) IS NULL',
 	'every function has a comment');
 
--- good calls: what fails here would make the rest meaningless
+-- valid calls: a failure here would make the rest meaningless
 
 SELECT is(test.line(o.state, o.message, NULL), test.line('00000', NULL, NULL), how || ': ' || statement)
 FROM test.function f,
@@ -49,7 +49,7 @@ CREATE TABLE test.probe (
 	PRIMARY KEY (kind, what)
 );
 
--- what is refused wherever a user id is given, and wherever a name is
+-- values that are refused for every user id, and for every name
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', 'invalid {argument}'
 	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor']) kind,
@@ -82,14 +82,14 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('age', 'too long', '''1001 years'''),
 		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
 		('metadata', 'number', '''1''')) bad (kind, what, literal);
--- null, where it is not a value
+-- null, where it is not allowed
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
 		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
 		'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean']) kind;
--- null, and empty, where they are; and what is as long as it can be
+-- null and empty, where they are allowed; and values of maximal length
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'
 	FROM (VALUES
@@ -128,7 +128,7 @@ INSERT INTO test.probe VALUES
 	('workspace role', 'owner', '''owner''', '22023', 'invalid role'),
 	('owner', 'somebody else', '''nina''', '42501', 'only the system can name another owner'),
 	('owner', '255 bytes of somebody else', 'repeat(''x'', 255)', '42501', 'only the system can name another owner');
--- the ids of what does not exist, and of what is somebody else's
+-- ids that do not exist, or belong to somebody else
 INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('organization', 'unknown id', '{unknown}', '42704', 'organization "{id}" does not exist'),
 	('organization', 'somebody else''s', '{rival}', '42704', 'organization "{id}" does not exist'),
@@ -170,7 +170,7 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('access token id', 'unknown id', '{unknown}', '42704', 'access token "{id}" does not exist'),
 	('access token id', 'somebody else''s', '{foreign_token}', '42704', 'access token "{id}" does not exist'),
 	('access token id', 'id of a workspace', '{ws}', '42704', 'access token "{id}" does not exist');
--- the checks answer
+-- the results of the checks
 INSERT INTO test.probe (kind, what, literal, state, result) VALUES
 	('asked workspace', 'null', 'null', '00000', 'denied'),
 	('asked workspace', 'unknown id', '{unknown}', '00000', 'denied'),
@@ -187,7 +187,7 @@ INSERT INTO test.probe (kind, what, literal, state, result) VALUES
 	('asked user', 'blank at the end', '''wanda ''', '00000', 'denied'),
 	('asked user', 'another case', '''Wanda''', '00000', 'denied'),
 	('asked user', 'somebody else', '''fred''', '00000', NULL);
--- of PostgreSQL's own objects
+-- about PostgreSQL's own objects
 INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('database role', 'unknown id', '4242', '42704', 'invalid role OID: 4242'),
 	('database role', 'everybody', '''public''', '42704', 'role "public" does not exist'),
@@ -204,7 +204,7 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('column', 'blank', ''' ''', '42703', 'column " " of relation "document" does not exist'),
 	('column', '256 bytes', 'repeat(''x'', 256)', '42703', format('column "%s" of relation "document" does not exist', repeat('x', 63)));
 
--- Types other than text refuse these by themselves.
+-- Types other than text refuse these anyway.
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, bad.what, bad.literal, t.state
 	FROM test.argument a
@@ -254,7 +254,7 @@ FROM test.function f
 	LATERAL test.attempt(test.caller(f), f.actor, test.call_with(a.signature, a.position, p.literal)) o
 ORDER BY a.signature, a.position, p.what;
 
--- null leaves as it is, '' clears
+-- null means unchanged, '' clears
 
 CREATE FUNCTION test.settings_after(who text, statement text) RETURNS text
 LANGUAGE plpgsql AS $$

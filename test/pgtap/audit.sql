@@ -85,7 +85,7 @@ SELECT set_eq($$SELECT * FROM test.trail('cnap_test_app', 'olga', 'SELECT cnap_d
 		jsonb_build_object('role', 'admin', 'until', (SELECT managed_until FROM cnap.workspace WHERE id = test.id('ended')))::text),
 	'a deleted organization: each workspace that it managed has its entry');
 
--- workspaces, by their own people
+-- workspaces, by their own users
 
 SELECT test.leaves('cnap_test_app', 'nina', 'SELECT cnap_create_workspace(''New'')',
 	'workspace.create | nina | {app} | - | new | nina | as its creator | {"name": "New"}');
@@ -133,7 +133,8 @@ SELECT test.leaves('cnap_test_app', 'adam', 'SELECT cnap_revoke_management({capp
 SELECT test.leaves('none', NULL, 'SELECT cnap_revoke_management({ws})',
 	'management.revoke | - | superuser | vendor | ws | - | as the system | {"role": "admin"}');
 
--- what managers do says by which path, and is also their organization's
+-- acts of managers are recorded with their path, and for their organization as
+-- well
 
 SELECT test.leaves('cnap_test_app', who, 'SELECT cnap_update_workspace({ws}, ''New'')',
 	format('workspace.update | %s | {app} | vendor | ws | - | as %s of organization VENDOR, which manages the workspace | {"changed": ["name"]}', who, role))
@@ -152,7 +153,7 @@ SELECT test.leaves('none', 'olga', 'INSERT INTO cnap.workspace_member (workspace
 	'workspace_member.add | olga | superuser | - | foreign | olga | by a direct statement | {"role": "member"}');
 SELECT test.leaves_nothing('none', NULL, 'UPDATE cnap.workspace SET name = name; UPDATE cnap.organization_member SET added_by = ''nina''');
 
--- restored rows bring their past with them
+-- restored rows come with their audit entries
 
 SELECT test.leaves_nothing('none', NULL, $$
 	INSERT INTO cnap.organization (id, name, created_at) VALUES ('00000000-0000-4000-8000-0000000000c1', 'Old', '2020-01-01');
@@ -171,7 +172,7 @@ SELECT test.leaves('none', NULL, 'SELECT cnap_trust(''cnap_test_visitor'')',
 SELECT test.leaves('none', 'olga', 'SELECT cnap_distrust(''cnap_test_visitor'')',
 	'role.distrust | olga | superuser | - | - | - | by its privileges | {"role": "cnap_test_visitor"}');
 
--- what is undone leaves nothing
+-- what is rolled back leaves nothing
 
 SELECT test.leaves_nothing('cnap_test_app', 'wanda', $$
 	DO 'BEGIN PERFORM cnap_update_workspace(''00000000-0000-4000-8000-0000000000b1'', ''New''); RAISE division_by_zero;
@@ -235,7 +236,8 @@ SELECT is((test.attempt('cnap_test_app', 'wanda', $$
 	format('adam cnap_test_app workspace.update %1$s as admin of organization %1$s, which manages the workspace {"changed": ["name"]} t t', test.id('vendor')),
 	'an entry as the customer sees it');
 
--- keyset paging: the pages join to the whole, without a gap and without a repetition
+-- keyset paging: the pages make up the whole, without gaps and without
+-- repetitions
 
 CREATE FUNCTION test.pages(listing text, who text, page_size integer) RETURNS SETOF bigint
 LANGUAGE plpgsql AS $$
@@ -262,7 +264,7 @@ FROM (VALUES
 	(format('cnap_organization_audit(%L, $1, $2)', test.id('vendor')), 'adam', format('organization_id = %L', test.id('vendor')))
 ) t (listing, who, restriction), unnest(ARRAY[1, 2, 3, 100]) page_size;
 
--- nobody rewrites it
+-- nobody can rewrite it
 
 GRANT SELECT, UPDATE, DELETE, TRUNCATE ON cnap.audit_log TO cnap_test_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA cnap TO cnap_test_app;

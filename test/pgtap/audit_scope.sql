@@ -125,7 +125,7 @@ EXCEPTION WHEN SQLSTATE '42501' OR SQLSTATE '42704' OR SQLSTATE '23001' OR SQLST
 END
 $$;
 SELECT test.step(n) FROM generate_series(1, :steps) n \g /dev/null
--- some are forgotten; they were here and there
+-- some users are forgotten, who were members in several places
 SELECT cnap_forget_user(user_id, left(user_id, 1) || '1') FROM unnest(ARRAY['a3', 'a4', 'b4', 'v4']) user_id \g /dev/null
 
 /* All that a listing says, an entry a line, as somebody of its own sees it. */
@@ -147,7 +147,7 @@ CREATE TABLE test.by_workspace AS
 CREATE TABLE test.by_organization AS
 	SELECT c.*, line FROM test.company c, LATERAL test.told(c.side || '1', format('cnap_organization_audit(%L)', c.id)) line;
 
--- there is something to see
+-- the listings are not empty
 
 SELECT cmp_ok(n::integer, '>=', least, what)
 FROM (SELECT (SELECT count(*) FROM test.by_workspace), 150, 'entries of workspaces'

@@ -62,7 +62,7 @@ FROM test.format_case c, unnest(c.good) value, test.writes(c."table", c."column"
 SELECT is(test.direct(statement), test.violates(c."table", c."constraint"), statement)
 FROM test.format_case c, unnest(c.bad) value, test.writes(c."table", c."column", value) statement;
 
--- user ids, in every column that holds one
+-- user ids, in every column that contains one
 
 CREATE TABLE test.user_column AS
 	SELECT c.relname, a.attname, format('UPDATE %s SET %I = %%s', c.oid::regclass, a.attname) AS statement
@@ -232,7 +232,7 @@ FROM (VALUES
 	('DELETE FROM cnap.organization_member WHERE organization_id = {vendor} AND role = ''owner''', test.last_owner('vendor')),
 	('DELETE FROM cnap.organization_member WHERE user_id = ''olga''', test.line('00000', NULL, true)),
 	('UPDATE cnap.organization_member SET role = ''owner'' WHERE user_id = ''rita''', test.line('00000', NULL, false)),
-	-- ownership handed over in one statement, whatever row comes first
+	-- ownership handed over in one statement, whichever row comes first
 	('UPDATE cnap.organization_member SET role = CASE user_id WHEN ''mia'' THEN ''owner'' ELSE ''member'' END::cnap.role
 		WHERE organization_id = {vendor}', test.line('00000', NULL, true)),
 	('UPDATE cnap.organization_member SET role = CASE user_id WHEN ''adam'' THEN ''owner'' ELSE ''member'' END::cnap.role
@@ -244,7 +244,7 @@ FROM (VALUES
 		WHEN MATCHED THEN DELETE', test.last_owner('rival')),
 	('MERGE INTO cnap.organization_member m USING (VALUES (''rita'')) v (who) ON m.user_id = v.who
 		WHEN MATCHED THEN UPDATE SET role = ''admin''', test.last_owner('rival')),
-	-- with the organization goes the rule
+	-- the rule does not apply once the organization is deleted
 	('DELETE FROM cnap.organization WHERE id = {rival}', test.line('00000', NULL, true)),
 	('DELETE FROM cnap.organization', test.line('00000', NULL, true)),
 	('TRUNCATE cnap.organization_member',
@@ -252,11 +252,11 @@ FROM (VALUES
 	('TRUNCATE cnap.organization CASCADE', test.line('00000', NULL, true)),
 	('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.invitation',
 		test.line('00000', NULL, true)),
-	-- triggers that fire in the middle do not let it through
+	-- triggers that fire in between do not defeat it
 	('SET CONSTRAINTS ALL DEFERRED; DELETE FROM cnap.organization_member WHERE user_id = ''rita''', test.last_owner('rival'))
 ) t (statement, expected);
 
--- a role to which somebody granted the whole schema meets the same rules
+-- the same rules apply to a role that has been granted the whole schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA cnap TO cnap_test_visitor;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA cnap TO cnap_test_visitor;

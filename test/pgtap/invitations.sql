@@ -31,7 +31,7 @@ FROM (VALUES
 SELECT test.keep('colleague by the system', 'none', NULL, 'SELECT cnap_invite_to_organization({vendor}, ''owner'')'),
 	test.keep('guest by the system', 'none', NULL, 'SELECT cnap_invite_to_workspace({ws}, ''admin'')') \g /dev/null
 
--- invitations that have ended, each in its way
+-- invitations that have ended, each in a different way
 SELECT test.keep(name, 'cnap_test_app', 'adam', 'SELECT cnap_invite_to_organization({vendor})')
 FROM unnest(ARRAY['expired', 'just expired', 'accepted', 'declined', 'revoked', 'resent', 'deleted']) name \g /dev/null
 UPDATE cnap.invitation SET sent_at = now() - interval '2 d', expires_at = now() - interval '1 d' WHERE id = (SELECT id FROM test.secret WHERE name = 'expired');
@@ -51,7 +51,7 @@ SET LOCAL cnap.user_id = 'adam';
 RESET ROLE;
 RESET cnap.user_id;
 
--- every function for everybody
+-- every function, by every user
 
 GRANT SELECT ON test.secret TO cnap_test_app;
 INSERT INTO test.call VALUES
@@ -73,7 +73,7 @@ INSERT INTO test.call VALUES
 	('anybody', 'SELECT count(*) FROM cnap_invitation([foreign])', false, NULL),
 	('user', 'SELECT cnap_decline_invitation([foreign])', true, NULL);
 
--- an invitation to each of the places by the same name
+-- an invitation to each of the objects, with the same name
 INSERT INTO test.secret SELECT place || ' guest', token || '-', id
 FROM test.secret JOIN (VALUES ('guest by wanda', 'ws'), ('guest to capped', 'capped'), ('guest to ended', 'ended')) t (name, place) USING (name);
 
@@ -90,7 +90,7 @@ SELECT is(test.line(o.state, o.message, o.changed), test.expected(test.placed(c,
 FROM test.call c, test.person p, LATERAL test.try(p.db_role, p.user_id, (test.placed(c, p)).statement) o
 ORDER BY c.statement, p.person;
 
--- what a person becomes who accepts: everybody may, but who is in already
+-- what a user becomes by accepting: everybody can accept, except those who are members already
 SELECT is(test.line(o.state, o.message, o.changed),
 	CASE
 		WHEN p.user_id IS NULL THEN test.line('28000', 'no current user', false)
@@ -110,7 +110,7 @@ SELECT is_empty($$
 		AND NOT EXISTS (SELECT FROM test.call c WHERE c.statement ~ (f.name || '\('))
 	$$, 'every public function about invitations is called by everybody');
 
--- what is not a good token, by every function that takes one
+-- invalid tokens, with every function that takes one
 
 CREATE TABLE test.taker (statement text PRIMARY KEY);
 INSERT INTO test.taker VALUES
@@ -143,7 +143,7 @@ ORDER BY t.statement, what;
 SELECT is(test.line(o.state, o.message, o.changed), test.line('22023', 'token is required', false), format(t.statement, 'NULL'))
 FROM test.taker t, LATERAL test.try('cnap_test_app', 'nina', format(t.statement, 'NULL')) o
 ORDER BY t.statement;
--- a link is no invitation, and an invitation is no link
+-- a link's token is no invitation's, and vice versa
 SELECT test.keep('link', 'cnap_test_app', 'adam', 'SELECT cnap_create_install_link({vendor})') \g /dev/null
 SELECT is(test.line(o.state, o.message, o.changed), expected, statement)
 FROM (SELECT format(statement, '[link]'), test.invalid() FROM test.taker
@@ -153,7 +153,7 @@ FROM (SELECT format(statement, '[link]'), test.invalid() FROM test.taker
 	LATERAL test.try('cnap_test_app', 'wanda', statement) o
 ORDER BY statement;
 
--- what it says to who has the token
+-- what it shows to users with the token
 
 SELECT is(test.told(o), '00000 ' || expected, format('cnap_invitation(%s)', token))
 FROM (VALUES
@@ -167,7 +167,7 @@ FROM (VALUES
 		FROM cnap_invitation(%s)$$, token)) o
 ORDER BY token;
 
--- what accepting does: exactly the role, once
+-- accepting gives exactly the role, once
 
 CREATE FUNCTION test.roles(person text) RETURNS text STABLE
 RETURN format($$
@@ -186,7 +186,7 @@ FROM (VALUES
 		(ARRAY['nina: SELECT cnap_accept_invitation([guest by the system])'], 'vendor rival ws admin'),
 		(ARRAY['nina: SELECT cnap_accept_invitation([colleague])', 'nina: SELECT cnap_accept_invitation([rival])',
 			'nina: SELECT cnap_accept_invitation([helper])'], 'vendor member rival member ws admin'),
-		-- who was removed gets the new role, and not the former one
+		-- a user who was removed gets the new role, not the former one
 		(ARRAY['nina: SELECT cnap_accept_invitation([owner])', 'olga: SELECT cnap_remove_organization_member({vendor}, ''nina'')',
 			'nina: SELECT cnap_accept_invitation([colleague])'], 'vendor member rival ws'),
 		(ARRAY['nina: SELECT cnap_accept_invitation([helper])', 'wanda: SELECT cnap_remove_workspace_member({ws}, ''nina'')',
@@ -200,7 +200,7 @@ SELECT is(test.told(test.try_after(ARRAY['nina: SELECT cnap_accept_invitation([g
 	SELECT concat_ws(' ', added_by, created_at = now()) FROM cnap.workspace_member WHERE workspace_id = {ws} AND user_id = 'nina'$$))),
 	'00000 dora t', 'the inviter is who added the person');
 
--- who is in already stays what they are, and the invitation stays good for somebody else
+-- a user who is a member already keeps their role, and the invitation stays valid for others
 
 SELECT is(test.line(o.state, o.message, o.changed),
 	test.line('23505', format('user "%s" is already a member of the %s', who, kind), false),
@@ -213,12 +213,12 @@ SELECT is(test.told(test.try_after(ARRAY['nina: SELECT cnap_accept_invitation([h
 	'cnap_test_app', 'nina', 'SELECT cnap_accept_invitation([guest])')),
 	'23505 user "nina" is already a member of the workspace', 'also who has become the owner meanwhile');
 
--- a manager who accepts is a direct member, and stays one when the management ends
+-- a manager who accepts becomes a direct member, and stays one when the management ends
 
 SELECT is(test.told(test.try_after(ARRAY['mia: SELECT cnap_accept_invitation([guest])', 'wanda: SELECT cnap_revoke_management({ws})'],
 	'cnap_test_app', 'mia', 'SELECT cnap_workspace_role({ws})')), '00000 member', 'a manager who was invited by the customer');
 
--- with whose rights an invitation falls: the inviter could not make it any more
+-- an invitation ends with its inviter's right to make it
 
 SELECT is(test.line(o.state, o.message, NULL),
 	CASE WHEN falls THEN test.line('22023', 'invalid or expired invitation', NULL) ELSE test.line('00000', NULL, NULL) END,
@@ -240,15 +240,15 @@ FROM (VALUES
 		(ARRAY['dora: SELECT cnap_leave_workspace({ws})'], '[guest]', true),
 		(ARRAY['dora: SELECT cnap_leave_workspace({ws})'], '[guest by wanda]', false),
 		(ARRAY['wanda: SELECT cnap_transfer_workspace({ws}, ''dave'')'], '[guest]', false),
-		-- a former owner stays as an admin, who invites members only
+		-- a former owner stays as an admin, who can invite only members
 		(ARRAY['wanda: SELECT cnap_transfer_workspace({ws}, ''dave'')'], '[guest by wanda]', false),
 		(ARRAY['wanda: SELECT cnap_transfer_workspace({ws}, ''dave'')'], '[helper]', true),
 		(ARRAY['wanda: SELECT cnap_transfer_workspace({ws}, ''dave'')'], '[guest by the system]', false),
 		(ARRAY['wanda: SELECT cnap_transfer_workspace({ws}, ''dave'')', 'wanda: SELECT cnap_leave_workspace({ws})'], '[guest by wanda]', true),
-		-- to be a manager is no right to invite
+		-- managers have no right to invite
 		(ARRAY['wanda: SELECT cnap_transfer_workspace({ws}, ''dave'')', 'olga: SELECT cnap_add_organization_member({vendor}, ''wanda'', ''admin'')',
 			'wanda: SELECT cnap_leave_workspace({ws})'], '[guest by wanda]', true),
-		-- what was there goes with the place
+		-- invitations are deleted with the organization or workspace
 		(ARRAY['wanda: SELECT cnap_delete_workspace({ws})'], '[helper]', true),
 		(ARRAY['wanda: SELECT cnap_delete_workspace({ws})'], '[guest by the system]', true),
 		(ARRAY['olga: SELECT cnap_delete_organization({vendor})'], '[owner]', true),
@@ -259,7 +259,7 @@ FROM (VALUES
 	LATERAL test.try_after(steps, 'cnap_test_app', 'nina', format(taker.statement, token)) o
 ORDER BY 1;
 
--- declined, accepted, revoked and resent: ended for everybody, at once
+-- once declined, accepted, revoked or resent, it has ended for everybody, at once
 
 SELECT is(test.line(o.state, o.message, o.changed), test.invalid(), format('%s: %s', array_to_string(steps, ', '), format(taker.statement, '[colleague]')))
 FROM (VALUES
@@ -271,7 +271,7 @@ FROM (VALUES
 	test.taker, unnest(ARRAY['nina', 'fred']) who,
 	LATERAL test.try_after(steps, 'cnap_test_app', who, format(taker.statement, '[colleague]')) o;
 
--- revocation and resending: of what there is and has not ended
+-- revoking and resending work for invitations that exist and have not ended
 
 SELECT is(test.line(o.state, o.message, o.changed), expected, format('%s by %s', statement, who))
 FROM (VALUES
@@ -297,7 +297,7 @@ SELECT is(test.line(o.state, o.message, o.changed), test.line('00000', NULL, tru
 FROM unnest(ARRAY['SELECT cnap_revoke_invitation([%s id])', 'SELECT cnap_resend_invitation([%s id])']) statement,
 	LATERAL test.try('cnap_test_app', 'olga', format(statement, 'expired')) o;
 
--- an admin neither revokes nor sends anew what an owner alone can make
+-- an admin can neither revoke nor resend what only an owner can make
 
 SELECT is(test.line(o.state, o.message, o.changed), test.line('42501', 'owner role required', false), format('%s by %s', format(statement, name), who))
 FROM (VALUES ('adam', 'admin'), ('adam', 'owner'), ('dora', 'helper'), ('dora', 'guest by the system')) t (who, name),
@@ -305,7 +305,8 @@ FROM (VALUES ('adam', 'admin'), ('adam', 'owner'), ('dora', 'helper'), ('dora', 
 	LATERAL test.try('cnap_test_app', who, format(statement, name)) o
 ORDER BY who, statement, name;
 
--- sent anew: the former token is dead, the time begins anew, and whoever sends it is the inviter
+-- resending: the former token becomes invalid, the time starts anew, and the user who resends
+-- becomes the inviter
 
 CREATE FUNCTION test.resend(who text, name text) RETURNS void
 RETURN test.keep('new', 'cnap_test_app', who,
@@ -321,7 +322,7 @@ FROM (VALUES
 			'SELECT concat_ws('' '', role, email, inviter, extract(day FROM expires_at - now())) FROM cnap_invitation([new])',
 			'00000 member guest@customer.example wanda 1'),
 		(ARRAY['system: SELECT test.resend(''anna'', ''expired'')'], 'SELECT cnap_accept_invitation([new])', '00000 '),
-		-- but for an end that cannot be put off
+		-- except for an end that cannot be extended
 		(ARRAY['system: UPDATE cnap.invitation SET sent_at = now() - interval ''1 d'', expires_at = ''294276-12-31 12:00+00'' WHERE id = [colleague id]',
 			'system: SELECT test.resend(''anna'', ''colleague'')'],
 			'SELECT expires_at = ''294276-12-31 12:00+00'' FROM cnap_invitation([new])', '00000 true'),
@@ -334,12 +335,13 @@ FROM (VALUES
 			'SELECT cnap_accept_invitation([new])', '00000 '),
 		(ARRAY['system: SELECT test.resend(''anna'', ''colleague'')', 'olga: SELECT cnap_remove_organization_member({vendor}, ''anna'')'],
 			'SELECT cnap_accept_invitation([new])', '22023 invalid or expired invitation'),
-		-- which revives what has fallen with somebody, by a person who could make it
+		-- which makes one valid again that ended with its inviter, if resent by a user who could
+		-- make it
 		(ARRAY['olga: SELECT cnap_remove_organization_member({vendor}, ''adam'')', 'system: SELECT test.resend(''anna'', ''colleague'')'],
 			'SELECT cnap_accept_invitation([new])', '00000 ')) t (steps, statement, expected),
 	LATERAL test.try_after(steps, 'cnap_test_app', 'nina', statement) o;
 
--- the lists: who has been invited, by whom, and what has come of it; no token
+-- the lists: who has been invited, by whom, and the outcome; no token
 
 SELECT is(test.told(o), '00000 ' || expected, format('%s by %s', listing, who))
 FROM (VALUES
@@ -400,7 +402,7 @@ SELECT is_empty(format('SELECT FROM test.trail(%L) line WHERE line ~ ''invitatio
 FROM unnest(ARRAY['olga: SELECT cnap_delete_organization({vendor})', 'wanda: SELECT cnap_delete_workspace({ws})',
 	'nina: SELECT count(*) FROM cnap_invitation([guest])']) step;
 
--- by direct statements, the same rules
+-- the same rules for direct statements
 
 SELECT is(o.state, t.state, statement)
 FROM (VALUES
@@ -415,7 +417,7 @@ FROM (VALUES
 		('UPDATE cnap.invitation SET token_hash = sha256(''x'')', '23505')) t (statement, state),
 	LATERAL test.try('none', NULL, statement) o;
 
--- each token is another one
+-- each token is different
 
 SELECT is((SELECT count(DISTINCT token) FROM test.secret WHERE token !~ '-$'), (SELECT count(*) FROM test.secret WHERE token !~ '-$'), 'no token twice');
 SELECT matches(token, '^cnap_invite_[0-9a-z]{39}$', 'the form of the token "' || name || '"')

@@ -20,7 +20,7 @@ SELECT test.keep('limited', 'cnap_test_app', 'olga',
 SELECT test.keep('rival', 'cnap_test_app', 'rita', 'SELECT cnap_create_install_link({rival}, role => ''member'')') \g /dev/null
 SELECT test.keep('of the system', 'none', NULL, 'SELECT cnap_create_install_link({vendor}, duration => ''1 month'')') \g /dev/null
 
--- links that have ended, each in its way
+-- links that have ended, each in a different way
 SELECT test.keep(name, 'cnap_test_app', 'adam', 'SELECT cnap_create_install_link({vendor}, max_uses => 1)')
 FROM unnest(ARRAY['expired', 'just expired', 'used', 'revoked', 'deleted']) name \g /dev/null
 UPDATE cnap.install_link SET expires_at = now() - interval '1 d' WHERE id = (SELECT id FROM test.secret WHERE name = 'expired');
@@ -29,7 +29,7 @@ UPDATE cnap.install_link SET uses = 1 WHERE id = (SELECT id FROM test.secret WHE
 UPDATE cnap.install_link SET revoked_at = now() WHERE id = (SELECT id FROM test.secret WHERE name = 'revoked');
 DELETE FROM cnap.install_link WHERE id = (SELECT id FROM test.secret WHERE name = 'deleted');
 
--- every function for everybody
+-- every function, by every user
 
 INSERT INTO test.call VALUES
 	('admin', 'SELECT cnap_create_install_link({vendor}) LIKE ''cnap\_link\_%''', true, 'organization "{vendor}"'),
@@ -50,7 +50,7 @@ SELECT is_empty($$
 	WHERE f.name ~ 'link' AND NOT EXISTS (SELECT FROM test.call c WHERE c.statement ~ (f.name || '\('))
 	$$, 'every public function about install links is called by everybody');
 
--- what is not a good token, by every function that takes one
+-- invalid tokens, with every function that takes one
 
 CREATE TABLE test.taker (statement text PRIMARY KEY, who text NOT NULL);
 INSERT INTO test.taker VALUES
@@ -97,7 +97,8 @@ FROM (VALUES
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})'], '[limited]', false),
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})', 'fred: SELECT cnap_redeem_install_link([limited], {foreign})'], '[limited]', true),
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free}), cnap_revoke_management({free})', 'wanda: SELECT cnap_redeem_install_link([limited], {free})'], '[limited]', true),
-		-- neither the customers' end nor the departure of whom made it does
+		-- neither revocations by customers nor the departure of its creator
+		-- does
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([plain], {free})', 'fred: SELECT cnap_redeem_install_link([plain], {foreign})'],
 			'[plain]', false),
 		(ARRAY['olga: SELECT cnap_remove_organization_member({vendor}, ''adam'')'], '[plain]', false),
@@ -107,7 +108,8 @@ FROM (VALUES
 		('nina', 'SELECT cnap_redeem_install_link(%s, cnap_create_workspace(''New''))')) taker (who, statement),
 	LATERAL test.try_after(steps, 'cnap_test_app', who, format(statement, token)) o;
 
--- who is asking, before anybody consents; the same to everybody who has the token
+-- the asking organization, before anybody consents; the same for every user
+-- with the token
 
 SELECT is(test.told(o), '00000 ' || expected, format('cnap_install_link(%s) by %s', token, who))
 FROM (VALUES
@@ -132,7 +134,7 @@ FROM (VALUES
 		('[rival]', 'free', 'rival', 'member|||1'),
 		('[limited]', 'ended', 'vendor', 'member|90||1'),
 		('[rival]', 'ended', 'rival', 'member|||1'),
-		-- of the organization that manages it already, it changes the terms
+		-- if the organization manages it already, that changes the terms
 		('[limited]', 'ws', 'vendor', 'member|90||1'),
 		('[plain]', 'capped', 'vendor', 'admin|||1')) t (token, place, manager, expected),
 	LATERAL test.try_after(ARRAY[format('wanda: SELECT cnap_redeem_install_link(%s, {%s})', token, place)], 'none', NULL, format($$
@@ -149,7 +151,7 @@ SELECT is(test.told(test.try_after(ARRAY['wanda: SELECT cnap_redeem_install_link
 SELECT is(test.told(test.try_after(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})', 'wanda: SELECT cnap_revoke_management({free})'],
 	'cnap_test_app', 'mia', 'SELECT cnap_can_access({free})')), '00000 false', 'and can end it');
 
--- what is refused although the token is good, and is no use of it
+-- refused although the token is valid, without counting as a use
 
 SELECT is(test.line(o.state, o.message, o.changed), expected, format('%s: %s by %s', coalesce(array_to_string(steps, ', '), ''), statement, who))
 FROM (VALUES
@@ -179,7 +181,8 @@ FROM (VALUES
 	) t (steps, who, statement, expected),
 	LATERAL test.try_after(steps, 'cnap_test_app', who, statement) o;
 
--- a vendor's person who owns a workspace may redeem the own link; a token is no right of its own
+-- a vendor's member who owns a workspace can redeem their own link; a token
+-- alone gives no right
 
 SELECT is(test.line(o.state, o.message, o.changed), test.line('00000', NULL, true), 'redeemed by a member of the organization, for an own workspace')
 FROM test.try('cnap_test_app', 'mia', 'SELECT cnap_redeem_install_link([plain], cnap_create_workspace(''New''))') o;
@@ -203,7 +206,7 @@ FROM (VALUES
 	) t (arguments, state, message),
 	LATERAL test.attempt('cnap_test_app', 'adam', format('SELECT cnap_create_install_link({vendor}, %s)', arguments)) o;
 
--- the list: all that were made, the newest first, and no token
+-- the list: all that were created, newest first, and no token
 
 SELECT is(test.told(o), '00000 ' || expected, 'cnap_install_links() after ' || coalesce(array_to_string(steps, ', '), 'nothing'))
 FROM (VALUES
@@ -221,7 +224,7 @@ SELECT is(test.told(test.try('cnap_test_app', 'rita',
 	'SELECT string_agg(concat_ws('' '', role, created_by), '', '') FROM cnap_install_links({rival}) WHERE role = ''member''')),
 	'00000 member rita', 'but its own');
 
--- each token is another one, and is kept nowhere
+-- each token is different, and is stored nowhere
 
 SELECT is((SELECT count(DISTINCT token) FROM test.secret), (SELECT count(*) FROM test.secret), 'no token twice');
 SELECT matches(token, '^cnap_link_[0-9a-z]{39}$', 'the form of the token "' || name || '"') FROM test.secret;
@@ -246,7 +249,7 @@ FROM test.trail('adam: SELECT cnap_create_install_link({vendor})') line;
 SELECT is_empty($$SELECT FROM test.trail('olga: SELECT cnap_delete_organization({vendor})') line WHERE line ~ 'install_link'$$,
 	'what goes with its organization has no entry of its own');
 
--- by direct statements, the same rules
+-- the same rules for direct statements
 
 SELECT is(o.state, t.state, statement)
 FROM (VALUES

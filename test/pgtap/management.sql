@@ -12,7 +12,7 @@ BEGIN;
 
 SELECT no_plan();
 
--- Una is a manager, and a direct member besides.
+-- Una is a manager, and a direct member as well.
 INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.id('vendor'), 'una');
 INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (test.id('free'), 'una');
 UPDATE cnap.organization_member SET created_at = '2019-01-01';
@@ -150,7 +150,7 @@ CREATE FUNCTION test.answer(t test.terms, question text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
 	holds boolean := test.holds(t);
-	-- of the vendor's members, to whom most of the questions are put
+	-- of the vendor's members, who make most of the checks
 	managed boolean := holds AND t.manager = 'vendor';
 	manager uuid := test.id(t.manager);
 	way text := CASE t.role WHEN 'admin' THEN 'manager' ELSE 'capped' END;
@@ -187,13 +187,13 @@ BEGIN
 END
 $$;
 
--- each state by itself
+-- each state on its own
 
 SELECT is(coalesce(o.result, o.message), test.answer(s.terms, q.question), format('%s: %s', s.state, q.question))
 FROM test.state s, test.question q, LATERAL test.try_in(s.terms, NULL, q.asker, q.statement) o
 ORDER BY s.state, q.question;
 
--- each step from each state, and what is true then
+-- each step from each state, and its result
 
 SELECT is(test.line(o.state, o.message, o.changed), test.outcome_of(s.terms, p), format('%s: the owner %s', s.state, p.step))
 FROM test.state s, test.step p, LATERAL test.try_in(s.terms, NULL, 'wanda', p.statement) o
@@ -221,7 +221,7 @@ FROM test.state s, test.step p,
 WHERE test.outcome_of(s.terms, p) ~ '^00000'
 ORDER BY s.state, p.step;
 
--- the same statement brings everything back that a release or a revocation has ended
+-- the same statement restores everything that a release or a revocation has ended
 
 SELECT is(coalesce(o.result, o.message), test.answer(('vendor', 'admin', NULL, now()), q.question),
 	format('revoked, and granted again: %s', q.question))
@@ -229,7 +229,7 @@ FROM test.question q, LATERAL test.try_in((SELECT terms FROM test.state WHERE st
 	'SELECT cnap_revoke_management({free}); SELECT cnap_grant_management({free}, {vendor})', q.asker, q.statement) o
 ORDER BY q.question;
 
--- nobody but the owner changes the terms
+-- only the owner can change the terms
 
 SELECT is(test.line(o.state, o.message, o.changed),
 	CASE WHEN who IN ('dora', 'dave') OR test.holds(s.terms) AND who IN ('olga', 'adam', 'mia')
@@ -242,7 +242,7 @@ FROM test.state s, unnest(ARRAY['dora', 'dave', 'olga', 'adam', 'mia', 'rita', '
 	LATERAL test.try_in(s.terms, NULL, who, statement) o
 ORDER BY s.state, who, statement;
 
--- no end in the past, and none that is now
+-- no end in the past, or at this moment
 
 SELECT is(test.line(o.state, o.message, o.changed), test.line('22023', 'until must be in the future', false),
 	format('%s: until %s', s.state, ending))
@@ -250,7 +250,7 @@ FROM test.state s, unnest(ARRAY['now()', 'clock_timestamp()', '''-infinity''', '
 	LATERAL test.try_in(s.terms, NULL, 'wanda', format('SELECT cnap_grant_management({free}, {vendor}, until => %s)', ending)) o
 ORDER BY s.state, ending;
 
--- the end comes by the clock, to those who have looked before and to those who have not
+-- it ends by the clock, whether or not a session has made a check before
 
 UPDATE cnap.workspace SET managed_by = test.id('vendor'), managed_until = clock_timestamp() + interval '1 s',
 	managed_since = '2021-01-01'

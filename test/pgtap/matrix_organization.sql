@@ -96,7 +96,7 @@ INSERT INTO test.call (act, statement, writes, object) VALUES
 	('manage links', 'SELECT cnap_revoke_install_link({link})', true, 'install link "{link}"'),
 	('release', 'SELECT cnap_revoke_management({ws})', true, 'workspace "{ws}"'),
 	('release', 'SELECT cnap_revoke_management({capped})', true, 'workspace "{capped}"');
--- what the system cannot do, because it is nobody
+-- what the system cannot do, because it is no user
 INSERT INTO test.call (act, statement, writes, personal) VALUES
 	('leave', 'SELECT cnap_leave_organization({vendor})', true, true),
 	('anybody', 'SELECT count(*) FROM cnap_organizations()', false, true);
@@ -149,7 +149,7 @@ SELECT is_empty($$
 		AND NOT EXISTS (SELECT FROM test.call c WHERE c.statement ~ (f.name || '\('))
 	$$, 'every public function about organizations is called by everybody');
 
--- what they see
+-- what users see
 
 SELECT results_eq($$
 	SELECT p.person, o.result
@@ -175,7 +175,7 @@ SELECT is((test.attempt('cnap_test_app', 'mia',
 	'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}',
 	'a member sees the organization');
 
--- nobody raises themselves
+-- nobody can raise their own role
 
 SELECT is(test.line(o.state, o.message, o.changed),
 	test.line('42501', 'owner role required', false), format('%s makes themselves %s', who, role))
@@ -201,7 +201,7 @@ FROM (VALUES
 	) t (who, db_role, statement),
 	LATERAL test.attempt(db_role, who, statement) o;
 
--- what the cells leave open
+-- details beyond the cells
 
 SELECT is(test.line(o.state, o.message, o.changed), expected, statement || ' by ' || who)
 FROM (VALUES

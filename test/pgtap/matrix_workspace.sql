@@ -85,7 +85,8 @@ INSERT INTO test.call VALUES
 	('anybody', 'SELECT count(*) FROM cnap_workspaces()', false),
 	('system', 'SELECT cnap_create_workspace(''New'', ''nora'')', true);
 
--- The lowest way of an own kind that has a permission names the role that is missing.
+-- The error names the lowest role that has the permission by a way other than
+-- management.
 CREATE FUNCTION test.missing_role(permission text) RETURNS text STABLE
 RETURN (SELECT CASE WHEN m.admin THEN 'admin' ELSE 'owner' END || ' role required'
 	FROM test.matrix m WHERE m.permission = $1);
@@ -149,7 +150,7 @@ SELECT is_empty($$
 		AND NOT EXISTS (SELECT FROM test.call c WHERE c.statement ~ (f.name || '\('))
 	$$, 'every public function that acts on workspaces is called by everybody');
 
--- the checks, for each person
+-- the checks, for each user
 
 SELECT is(o.result, coalesce(test.permissions(p.way), ''),
 	p.person || ': permissions by cnap_has_permission(workspace, permission)')
@@ -183,7 +184,7 @@ FROM test.person p,
 			cnap_workspace_role({ws}) IS NOT NULL, cnap_accessible_workspaces())$$) o
 WHERE p.user_id IS NULL;
 
--- what cells leave open
+-- details beyond the cells
 
 SELECT is(test.line(o.state, o.message, o.changed), expected, statement || ' by ' || coalesce(who, 'the system'))
 FROM (VALUES

@@ -86,7 +86,7 @@ FROM unnest(ARRAY['cnap.access_token.user_id', 'cnap.audit_log.actor', 'cnap.aud
 	'cnap.invitation.', 'cnap.organization.created_by', 'cnap.organization_member.user_id', 'cnap.organization_member.added_by',
 	'cnap.workspace_member.user_id', 'cnap.workspace_member.added_by']) expected;
 
--- who may: roles that are trusted, whoever their user is, and superusers
+-- who can call it: trusted roles, whoever their user is, and superusers
 
 SELECT is(test.line(o.state, o.message, o.changed), expected, format('cnap_forget_user() by %s as %s', coalesce(who, 'nobody'), db_role))
 FROM unnest(ARRAY['cnap_test_app', 'cnap_test_visitor', 'none']) db_role,
@@ -111,7 +111,7 @@ SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul
 SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul'')'], 'cnap_test_app', NULL,
 	format('SELECT cnap_authenticate(%L)', :'paul_token'))), '28000 invalid API key', 'a token of theirs signs nobody in');
 
--- others keep what they have
+-- others are not affected
 
 SELECT is(test.told(o), '00000 ' || expected, 'others keep what they have: ' || what)
 FROM (VALUES
@@ -129,17 +129,17 @@ SELECT is(test.line(o.state, o.message, o.changed), test.invalid(), format('an i
 FROM unnest(ARRAY['[colleague]', '[partner]', '[guest]', '[revoked]', '[accepted]']) token,
 	unnest(ARRAY['SELECT count(*) FROM cnap_invitation(%s)', 'SELECT cnap_accept_invitation(%s)', 'SELECT cnap_decline_invitation(%s)']) taker,
 	LATERAL test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul'')'], 'cnap_test_app', 'nina', format(taker, token)) o;
--- the address to which the person was invited is theirs, too
+-- the address to which the user was invited is removed, too
 SELECT is(test.told(o), '00000 ' || outcome, 'an invitation that the person ' || outcome || ': the address')
 FROM (VALUES ('accept', 'accepted'), ('decline', 'declined')) t (act, outcome),
 	LATERAL test.try_after(ARRAY[format('quinn: SELECT cnap_%s_invitation([colleague])', act), 'system: SELECT cnap_forget_user(''quinn'')'],
 		'none', NULL, 'SELECT concat_ws('' '', outcome, email, outcome_by) FROM cnap.invitation WHERE id = [colleague id]') o;
--- who is invited after that is somebody new
+-- a user invited after that is a new one
 SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul'')', 'paul: SELECT cnap_accept_invitation([of pia])'],
 	'cnap_test_app', 'paul', 'SELECT string_agg(name || '' '' || role, '', '') FROM cnap_organizations()')), '00000 Solo member',
 	'a person of that id who is invited again');
 
--- refused, with the list, while the person alone owns something
+-- refused, with the list, while the user is the sole owner of something
 
 /* What cnap_forget_user() is refused with, as one line. */
 CREATE FUNCTION test.refusal(statement text) RETURNS text
@@ -169,7 +169,8 @@ FROM (VALUES
 SELECT doesnt_match(test.refusal(format('SELECT cnap_forget_user(%L)', who)), pattern, format('not in the list for %s: %s', who, pattern))
 FROM (VALUES ('pia', test.id('shared')::text), ('pia', test.id('ws')::text), ('fred', test.id('ws')::text)) t (who, pattern);
 
--- the successor takes over what the person alone owned, and nothing else
+-- the successor takes over what the user was the sole owner of, and nothing
+-- else
 
 CREATE FUNCTION test.has(person text) RETURNS text STABLE
 RETURN format($$
@@ -182,13 +183,14 @@ RETURN format($$
 SELECT is(test.told(o), '00000 ' || expected, format('%s is forgotten: what %s has then', who, heir))
 FROM (VALUES
 		('pia', 'nina', 'Solo owner; First!, Second'),
-		-- who was a member, direct or of the organization, owns it now
+		-- a successor who was a member, direct or of the organization, owns it
+		-- now
 		('pia', 'sam', 'Solo owner; First!, Second'),
 		('pia', 'paul', 'Shared owner, Solo owner, Vendor member; First!, Second; Free member, Managed admin'),
 		('wanda', 'dora', 'Capped, Ended, Free, Managed'),
 		('wanda', 'olga', 'Vendor owner; Capped, Ended, Free, Managed'),
 		('rita', 'mia', 'Rival owner, Vendor member'),
-		-- nothing was owned alone
+		-- the user was not the sole owner of anything
 		('paul', 'nina', ''), ('olga', 'nina', ''), ('olga', 'mia', 'Vendor member'), ('dave', 'nina', '')) t (who, heir, expected),
 	LATERAL test.try_after(ARRAY[format('system: SELECT cnap_forget_user(%L, %L)', who, heir)], 'none', NULL, test.has(heir)) o;
 SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''wanda'', ''nina'')'], 'cnap_test_app', 'mia',
@@ -198,7 +200,7 @@ SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''wand
 	'SELECT concat_ws('' '', cnap_workspace_role({ws}), cnap_revoke_management({ws}), cnap_can_access(''mia'', {ws}))')),
 	'00000 owner  f', 'the successor decides about the managers');
 
--- the log keeps the id, and says it
+-- the log keeps the id, and records it
 
 SELECT is(test.told(o), '00000 ' || expected, 'the entry about ' || statement)
 FROM (VALUES
@@ -233,7 +235,7 @@ FROM (VALUES
 SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''PAUL'')'], 'none', NULL, test.has('paul'))),
 	'00000 Shared owner, Solo admin, Vendor member; First! admin, Free member, Managed admin', 'another person of a similar id');
 
--- old audit entries: pruned by age, by the owner of the extension alone
+-- old audit entries: pruned by age, only by the owner of the extension
 
 UPDATE cnap.audit_log SET occurred_at = now() - interval '1 year' WHERE subject = 'paul';
 UPDATE cnap.audit_log SET occurred_at = now() - interval '3 years' WHERE subject = 'pia';

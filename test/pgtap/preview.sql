@@ -16,7 +16,7 @@ GRANT USAGE ON SCHEMA test TO cnap_test_app;
 \set rounds 240
 \set seed 20260
 
--- the world: the fixture's rows are in nobody's way, but would be in the count
+-- the data: the fixture's rows do no harm, but would be counted
 DELETE FROM cnap.workspace;
 DELETE FROM cnap.organization;
 
@@ -60,7 +60,7 @@ BEGIN
 	INSERT INTO cnap.workspace (id, name, owner_id)
 		SELECT p.id, 'Place ' || p.n, test.random_person(round, 'creator' || p.n)
 		FROM test.place p ON CONFLICT DO NOTHING;
-	-- the one that is looked at in this round is managed more often than not
+	-- the workspace of this round is managed more often than not
 	IF test.random(round, 'managed', 8) = 0 THEN
 		UPDATE cnap.workspace SET managed_by = NULL WHERE id = test.looked_at(round);
 	ELSE
@@ -110,7 +110,7 @@ BEGIN
 			PERFORM test.become('cnap_test_app', actor);
 			PERFORM cnap_revoke_management(place);
 		WHEN 3 THEN
-			-- a release, which takes that the management has not ended by itself
+			-- a release, which requires that the management has not expired
 			SELECT m.user_id INTO actor FROM cnap.organization_member m
 			WHERE m.organization_id = manager AND m.role <> 'member'
 				AND cnap_can_access(m.user_id, place)
@@ -164,7 +164,8 @@ BEGIN
 				CASE WHEN seen.managed THEN test.random(round, 'how', 6) ELSE 0 END);
 		END IF;
 
-		-- what the preview says, from who had access by which way, and has it afterwards
+		-- the expected preview, from who had access by which way before, and
+		-- has it afterwards
 		SELECT string_agg(format('%s: %s', user_id, what), '; ' ORDER BY user_id)
 			INTO seen.differences
 		FROM test.person
@@ -198,7 +199,7 @@ INSERT INTO test.seen SELECT s.* FROM generate_series(1, :rounds) n, LATERAL tes
 SELECT is(differences, NULL, format('round %s: %s', round, coalesce(how, 'not managed')))
 FROM test.seen ORDER BY round;
 
--- the rounds were about something
+-- the rounds were not trivial
 
 SELECT cmp_ok(amount, '>=', 10, what)
 FROM (SELECT count(*)::integer, how || ' of a management that held' FROM test.seen WHERE managed GROUP BY how

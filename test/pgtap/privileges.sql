@@ -11,7 +11,7 @@ RETURN coalesce(test.named_call(function.signature, true), 'SELECT * FROM ' || f
 
 SELECT no_plan();
 
--- every public function, by a role to which nothing was granted, and by a trusted one
+-- every public function, by a role without privileges, and by a trusted one
 
 SELECT is(test.line(o.state, o.message, NULL),
 	CASE WHEN f.open_to = 'everybody' OR f.open_to = 'trusted' AND db_role = 'cnap_test_app'
@@ -30,7 +30,7 @@ FROM test.function f,
 WHERE f.signature ~ 'protect(_child)?\('
 ORDER BY f.signature;
 
--- cnap_trust() granted by mistake gives nothing that its caller could not give
+-- EXECUTE on cnap_trust() granted by mistake lets nobody grant what they could not grant otherwise
 GRANT EXECUTE ON FUNCTION cnap_trust(regrole) TO cnap_test_visitor;
 SELECT is(test.line(o.state, o.message, o.changed),
 	test.line('42501', 'must be superuser to change whom the database trusts', false),
@@ -38,7 +38,8 @@ SELECT is(test.line(o.state, o.message, o.changed),
 FROM test.attempt('cnap_test_visitor', 'wanda', 'SELECT cnap_trust(''cnap_test_visitor'')') o;
 REVOKE EXECUTE ON FUNCTION cnap_trust(regrole) FROM cnap_test_visitor;
 
--- without a current user: the checks are false, listings are empty or refused, all else is refused
+-- without a current user: the checks return false, listings are empty or refused, everything else
+-- is refused
 
 SELECT is(o.state || coalesce(' ' || nullif(coalesce(o.message, o.result), ''), ''),
 	CASE
@@ -123,7 +124,7 @@ FROM (VALUES
 	) t (db_role, statement, expected),
 	LATERAL test.attempt(db_role, NULL, statement) o;
 
--- what is given is taken away
+-- cnap_distrust() revokes everything that was granted
 
 SELECT is(has_parameter_privilege('cnap_test_app', 'cnap.user_id', 'SET')
 	AND has_table_privilege('cnap_test_app', 'cnap.workspace', 'REFERENCES')

@@ -76,7 +76,7 @@ BEGIN
 END
 $$;
 
--- each way is ended by the system, by the function for it, whatever the others are
+-- each way is ended by the system, with the function for it, whatever the others are
 
 SELECT is(test.answers_after(format('SELECT cnap_add_workspace_member(%1$L, ''heir''), cnap_transfer_workspace(%1$L, ''heir''), cnap_remove_workspace_member(%1$L, ''una'')', c.id), c.id),
 	test.expected(NULL, NULL, c.management),
@@ -111,7 +111,7 @@ FROM test.combination c,
 	) ending (what, statement)
 WHERE (c.ownership, c.management) IS NOT DISTINCT FROM (NULL, 'manager') AND c.membership = 'member';
 
--- a management that ends by itself does so at that moment, also within one statement
+-- management that expires does so at that moment, even within a statement
 
 CREATE FUNCTION test.outlast(place uuid) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -132,7 +132,7 @@ FROM (VALUES ('manager', 't admin t ; f f'), ('member and manager', 't admin t ;
 	JOIN test.combination c ON test.label(c) = label
 ORDER BY label;
 
--- the preview of a revocation knows the other ways
+-- the preview of a revocation takes the other ways into account
 
 SELECT is(o.result, format('%s %s', c.ownership IS NULL AND c.membership IS NULL,
 		test.role_of(c.ownership, c.membership)),

@@ -35,7 +35,7 @@ our @EXPORT = qw(new_world settle state fails refused attempt_all attempts_to_se
 our $NOBODY = 'nobody sees none, reaches nothing';
 our $ERIN = "erin sees three, reaches $W3";
 
-# Who a session is, which rows it sees, and what the checks tell it
+# The current user of a session, the rows that it sees, and the results of the checks
 my $state = qq{
 	SELECT coalesce(cnap_current_user(), 'nobody')
 		|| ' sees ' || (SELECT coalesce(string_agg(note, ',' ORDER BY id), 'none') FROM app.deployment)
@@ -43,7 +43,7 @@ my $state = qq{
 			FROM (SELECT unnest(cnap_accessible_workspaces())
 				UNION SELECT w FROM unnest('{$W1,$W2,$W3}'::uuid[]) w WHERE cnap_can_access(w)) w (w)), 'nothing')};
 
-# A cluster with the people, and the roles
+# A cluster with the users and the roles
 sub new_world
 {
 	my ($name, $configuration, %init) = @_;
@@ -53,7 +53,7 @@ sub new_world
 	return $node;
 }
 
-# The people and the roles, in a cluster that is there
+# The users and the roles, in an existing cluster
 sub settle
 {
 	my ($node) = @_;
@@ -68,7 +68,7 @@ sub settle
 	return;
 }
 
-# state(SESSION): as above, of a session which may be in a failed transaction
+# state(SESSION): as above, for a session that may be in a failed transaction
 sub state
 {
 	my ($session) = @_;
@@ -82,10 +82,10 @@ sub state
 	return $session->{sqlstate} eq '00000' ? (split /\n/, $got)[-1] : $session->{error};
 }
 
-# fails(SESSION, ATTEMPT, STATEMENT...): after the statements, which may fail, the session is who it
-# was, or nobody, and is that too when its transaction has ended and after DISCARD ALL. The state is
-# looked at only behind the statements, since looking loads the library. $session->{first} is what
-# is executed before them, and $session->{state} who the session is then, if not nobody.
+# fails(SESSION, ATTEMPT, STATEMENT...): after the statements, which may fail, the session has the
+# same user as before, or none, and so it has when its transaction has ended and after DISCARD ALL.
+# The state is examined only after the statements, since that loads the library. $session->{first}
+# is executed before them, and $session->{state} is the expected state then, if there is a user.
 sub fails
 {
 	my ($session, $attempt, @statements) = @_;
@@ -114,7 +114,7 @@ sub refused
 }
 
 # attempt_all(TITLE, SESSION, ATTEMPT => STATEMENTS...): fails() for each, in that session, or, if
-# SESSION is a function, in a session of its own that this makes
+# SESSION is a function, each in a new session that the function makes
 sub attempt_all
 {
 	my ($title, $given, @attempts) = @_;
@@ -128,7 +128,8 @@ sub attempt_all
 	return;
 }
 
-# attempts_to_set(NAME, VALUE): ways to set a setting, for attempt_all(), in whatever role a session is
+# attempts_to_set(NAME, VALUE): ways to set a parameter, for attempt_all(), whatever the session's
+# role
 sub attempts_to_set
 {
 	my ($name, $value) = @_;
@@ -228,7 +229,7 @@ sub attempts_to_set
 	);
 }
 
-# attempts_to_set_for_role(NAME, VALUE): those that a session of a trusted role would be right to make
+# attempts_to_set_for_role(NAME, VALUE): those that a session of a trusted role is allowed to make
 sub attempts_to_set_for_role
 {
 	my ($name, $value) = @_;
@@ -247,8 +248,8 @@ sub attempts_to_set_for_role
 }
 
 # calls(NODE, NAME => VALUE...): pairs of the signature of a public function and a call with all of
-# its arguments, in order. The values are SQL, by the arguments' names, as 'cnap_authenticate.token', or
-# of texts and uuids by their names, or else by their types.
+# its arguments, in order. The values are SQL expressions, found by 'function.argument', as in
+# 'cnap_authenticate.token', for texts and uuids by the argument's name, or else by its type.
 my %values = (
 	user_id => "'gus'", new_owner => "'gus'", owner => 'NULL', successor => "'carol'",
 	organization => "'$ACME'", slug => "'a-slug'", logo => "'https://logo.example'",
@@ -318,7 +319,7 @@ sub bytes
 	return $bytes;
 }
 
-# Reads until the server is ready, or has ended the connection. Returns the last value; the
+# Reads until the server is ready, or has closed the connection. Returns the last value; the
 # SQLSTATE of an error is in $self->{sqlstate}.
 sub answer
 {

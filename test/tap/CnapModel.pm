@@ -18,7 +18,7 @@ our $W1 = '00000000-0000-4000-8000-000000000001';
 our $W2 = '00000000-0000-4000-8000-000000000002';
 our $W3 = '00000000-0000-4000-8000-000000000003';
 
-# The extension in a database, and the role cnap_app, which an application server uses.
+# Creates the extension in a database, and the role cnap_app, which an application server uses.
 sub add_extension
 {
 	my ($node, $db) = @_;
@@ -35,14 +35,14 @@ sub as_person
 	return "SET ROLE cnap_app; SET cnap.user_id = '$person'; $sql";
 }
 
-# Executes statements in the name of a person, and returns what psql prints.
+# Executes statements on behalf of a user, and returns what psql prints.
 sub act_as
 {
 	my ($node, $db, $person, $sql) = @_;
 	return $node->safe_psql($db, as_person($person, $sql));
 }
 
-# The SQLSTATE with which a statement in the name of a person is refused.
+# The SQLSTATE with which a statement on behalf of a user is refused.
 sub refused_as
 {
 	my ($node, $db, $person, $sql) = @_;
@@ -51,7 +51,7 @@ sub refused_as
 	return $stderr =~ /ERROR:  (\w{5})/ ? $1 : "not at all";
 }
 
-# The rows of the table app.deployment that a person sees
+# The rows of the table app.deployment that a user sees
 sub seen_by
 {
 	my ($node, $db, $person) = @_;
@@ -59,7 +59,7 @@ sub seen_by
 		"SELECT coalesce(string_agg(note, ',' ORDER BY id), 'none') FROM app.deployment");
 }
 
-# Every answer about every person and workspace that there is
+# Every answer about every user and workspace
 sub answers
 {
 	my ($node, $db) = @_;
@@ -83,7 +83,7 @@ sub table_rows
 		qq{SET timezone = 'UTC'; SELECT t::text FROM cnap.$table t ORDER BY t::text COLLATE "C"});
 }
 
-# People, organizations, workspaces, their history, and an application with a protected table
+# Users, organizations, workspaces, their history, and an application with a protected table
 sub populate
 {
 	my ($node, $db) = @_;

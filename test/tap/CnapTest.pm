@@ -32,8 +32,8 @@ sub new_node
 	return $node;
 }
 
-# connect_to(NODE, USER, STATEMENT...): a session in which the statements were executed; without
-# a user the superuser's
+# connect_to(NODE, USER, STATEMENT...): a session in which the statements were executed; as the
+# superuser if no user is given
 sub connect_to
 {
 	my ($node, $user, @statements) = @_;
@@ -43,7 +43,7 @@ sub connect_to
 	return $session;
 }
 
-# major_version(NODE): that of its PostgreSQL, also of one that is not released yet
+# major_version(NODE): that of its PostgreSQL, which need not be released yet
 sub major_version
 {
 	my ($node) = @_;
@@ -86,7 +86,7 @@ sub new
 	my $more = $options{connection} // '';
 	my ($in, $out);
 
-	# psql's errors come by the same pipe as its results, in the right order
+	# psql's errors come through the same pipe as its results, in the right order
 	my $pid = open3($in, $out, undef, $node->installed_command('psql'), '-XqAt',
 		'-v', 'VERBOSITY=verbose', '-d', $node->connstr($dbname) . " user='$user' $more");
 	my $self = bless {
@@ -105,19 +105,19 @@ sub begin
 
 	$self->{count}++;
 
-	# Some versions of psql look for the end of the data also where COPY was refused.
+	# Some versions of psql look for the end of the data even if COPY was refused.
 	my $data = $sql =~ /\bFROM STDIN$/ ? "\\.\n" : '';
 	print { $self->{in} } "$sql\n;\n$data\\echo == $self->{count} ==\n";
 	return;
 }
 
-# Whether what begin() has sent is done.
+# Has what begin() sent been completed?
 sub is_done
 {
 	my ($self, $seconds) = @_;
 	my $end = time + ($seconds // 0);
 
-	# a psql that ends interrupts the wait for another one
+	# a psql that exits interrupts the wait for another one
 	until ($self->{buffer} =~ /^== $self->{count} ==\n/m)
 	{
 		my $left = $end - time;
@@ -134,7 +134,7 @@ sub is_done
 	return 1;
 }
 
-# Waits for what begin() has sent, and returns its output without errors, which are left in
+# Waits for what begin() sent, and returns its output without errors, which are left in
 # $self->{error} and $self->{sqlstate}.
 sub finish
 {

@@ -28,14 +28,14 @@ sub sign_in
 	return $who->query(sprintf q{SELECT cnap_authenticate('%s', %s)}, $which // $token, $is_local ? 'true' : 'false');
 }
 
-# What only a superuser can do to a token is done behind the functions' back.
+# Changes of a token that only a superuser can make are made by direct statements.
 sub set_token
 {
 	my ($assignment, $which) = @_;
 	return $admin->query(sprintf 'UPDATE cnap.access_token SET %s WHERE id = %s', $assignment, "'" . ($which // $id) . "'");
 }
 
-# ---- what the database keeps ----
+# ---- what the database stores ----
 
 like($token, qr/^cnap_pat_[a-z2-7]{39}$/, 'a token has its format');
 is($admin->query("SELECT token_hash = sha256('$token') FROM cnap.access_token"), 't', 'its hash is kept');
@@ -44,7 +44,7 @@ is($admin->query(qq{SELECT count(*) FROM cnap.access_token t, cnap.audit_log a
 my @tokens = map { act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('another')}) } 1 .. 3;
 is(scalar(keys %{ { map { $_ => 1 } @tokens } }), 3, 'no token is like another');
 
-# ---- for how long ----
+# ---- how long it lasts ----
 
 is(state($session), $NOBODY, 'nobody has signed in');
 is($session->query("BEGIN; SELECT cnap_authenticate('$token')"), 'mia', 'signing in for the transaction');
@@ -90,7 +90,7 @@ is($session->query(qq{DO \$\$ BEGIN PERFORM cnap_authenticate('$token', false); 
 	'mia', 'signing in within a function');
 $session->query('DISCARD ALL');
 
-# a token is before the setting
+# a token takes precedence over the setting
 my $trusted = connect_to($primary, 'cnap_app', q{SET cnap.user_id = 'dave'});
 is(state($trusted), "dave sees two, reaches $W2", 'a trusted role sets who it is');
 sign_in($trusted, 0);
@@ -98,7 +98,7 @@ is(state($trusted), $MIA, 'and a token is before that');
 $trusted->query(q{SET cnap.user_id = 'erin'});
 is(state($trusted), $MIA, 'whatever it sets then');
 
-# ---- the cut ----
+# ---- when it is cut off ----
 
 my %kinds = (
 	'between transactions' => [ '', 'SELECT note FROM app.deployment ORDER BY id' ],
@@ -150,7 +150,7 @@ is(state($trusted), $NOBODY, 'whose setting counts for nothing once that has end
 $trusted->query('DISCARD ALL');
 is(state($trusted), $NOBODY, 'DISCARD ALL lets it begin anew');
 
-# a superuser's session is not the system's while it is signed in, nor after that
+# a superuser's session is not the system while it is signed in, nor after that
 my $superuser = connect_to($primary, undef);
 sign_in($superuser, 0, $tokens[2]);
 $superuser->attempt(q{SELECT cnap_create_workspace('W', 'mia')});
@@ -160,7 +160,7 @@ $superuser->attempt(q{SELECT cnap_create_workspace('W', 'mia')});
 is($superuser->{sqlstate}, '28000', 'nor when the token has ended');
 $superuser->quit;
 
-# the clock ends it, with nobody to tell; the token of a minute comes from the past
+# it expires by the clock, without any message
 $session->query('DISCARD ALL');
 set_token('revoked_at = NULL');
 set_token(q{expires_at = clock_timestamp() + interval '2 s'});
@@ -172,7 +172,7 @@ is(state($session), $NOBODY, 'the clock ends its session, in an open transaction
 $session->query('COMMIT; DISCARD ALL');
 set_token('expires_at = NULL');
 
-# a rolled back revocation is none
+# a revocation that is rolled back has no effect
 sign_in($session, 0);
 $session->query("BEGIN; SELECT cnap_revoke_access_token('$id')");
 is(state($session), $NOBODY, 'a session sees the revocation that it has not committed');

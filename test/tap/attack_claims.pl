@@ -23,7 +23,7 @@ my $forged = q(SET request.jwt.claims = '{"sub": "erin"}');
 
 # ---- off ----
 
-# Attempts to set one of our settings, each with the claims in place
+# Attempts to set one of our settings, each with claims present
 sub with_claims
 {
 	return sub {
@@ -78,7 +78,7 @@ $admin->query(q{ALTER DATABASE postgres SET cnap.claims_setting = 'request.jwt.c
 	$session->quit;
 }
 
-# Who is somebody by another source stays that.
+# A user determined by another source stays the current user.
 {
 	my $token = act_as($node, 'postgres', 'mia', q{SELECT cnap_create_access_token('a script')});
 	$admin->query(q{CREATE ROLE anna LOGIN; GRANT plain TO anna; ALTER ROLE anna SET cnap.user_id = 'mia'});
@@ -102,7 +102,7 @@ $admin->query(q{ALTER DATABASE postgres SET cnap.claims_setting = 'request.jwt.c
 	$_->quit foreach $anna, $signed_in, $of_trusted;
 }
 
-# With whatever is wrong in them there is nobody, and no error, also in a policy.
+# Invalid claims mean that there is no user, and raise no error, even in a policy.
 my @wrong = (
 	'deep objects' => q(repeat('{"sub":', 200000)),
 	'deep objects, complete' => q(repeat('{"sub":', 100000) || '"erin"' || repeat('}', 100000)),
@@ -172,7 +172,7 @@ my @wrong = (
 	}
 	is(state($session), $NOBODY, 'on: none at last');
 
-	# and the next who come are who they are
+	# and the next users are the right ones
 	$session->query(q(SET request.jwt.claims = '{"sub": "mia"}'));
 	is(state($session), $MIA, '(on: the next is mia)');
 	$session->query('RESET request.jwt.claims');
@@ -184,7 +184,7 @@ my @wrong = (
 	$session->quit;
 }
 
-# Bytes that are not of the encoding of the database come with the connection.
+# Bytes that are invalid in the database's encoding are sent with the connection's options.
 foreach my $bytes ("\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf8\x88\x80\x80\x80", "\xe4")
 {
 	foreach my $claims (qq({"sub": "erin$bytes"}), qq({"sub": "erin", "x": "$bytes"}), qq({"sub": "$bytes"}), $bytes)

@@ -32,8 +32,8 @@ my $admin = connect_to($node, undef, q{
 	CREATE TABLE app.elsewhere (LIKE app.protected);
 	CREATE TABLE app.keyed (workspace_id uuid, id int, note text, PRIMARY KEY (workspace_id, id))});
 
-# Of 20 thousand rows mia sees 200. The others are of 8 workspaces, of sizes that differ; in the
-# table app.elsewhere of 2000.
+# Of 20 thousand rows mia sees 200. The others belong to 8 workspaces of different sizes; in the
+# table app.elsewhere to 2000.
 my $row = q{n, app.w(%s), CASE WHEN n %% 50 = 0 THEN 'rare' ELSE 'often' END || n %% 7, app.w(n %% 9)};
 $admin->query(sprintf("INSERT INTO app.protected SELECT $row FROM generate_series(1, 20000) n",
 	'CASE WHEN n % 100 = 0 THEN n / 100 % 2 + 1 ELSE 10 + floor(log(2, n % 200 + 1))::int END'));
@@ -75,7 +75,7 @@ is(estimate($nobody, "SELECT * FROM app.$_"), 1, "nobody is told an estimate of 
 is(estimate($nobody, "SELECT * FROM app.protected WHERE workspace_id = app.w($_)"), 1, "and of one of workspace $_") foreach 1, 10, 17, 99;
 is(estimate($nobody, "SELECT * FROM app.protected WHERE note = '$_'"), 1, "and of one with the note $_") foreach 'rare0', 'often0', 'none';
 
-# A condition takes the same part of an estimate that it takes of PostgreSQL's own, no other.
+# A condition must reduce an estimate by the same factor as it does for PostgreSQL's own estimate.
 my %all = map { $_ => estimate($mia, "SELECT * FROM app.$_") } qw(protected plainly);
 foreach my $condition ((map { "workspace_id = app.w($_)" } 1, 2, 10, 12, 14, 16, 17, 99), (map { "note = '$_'" } qw(rare0 often0 often6 none)),
 	"note < 'often3'", "note LIKE 'rare%'", 'workspace_id > app.w(13)', 'workspace_id IN (app.w(10), app.w(17))', 'id < 100', 'id % 2 = 0',
@@ -95,14 +95,14 @@ foreach my $query ('SELECT DISTINCT workspace_id FROM app.%s', 'SELECT note FROM
 	cmp_ok($rows{protected}, '<=', $rows{plainly}, 'nor the estimate of ' . sprintf $query, 'protected');
 }
 
-# what a check is estimated with are the own workspaces, on whatever column, of whichever table
+# a check is estimated with the user's own workspaces only, for any column of any table
 $mia->query(q{CREATE TABLE own.t (w uuid, a int); INSERT INTO own.t SELECT app.w(n % 20), n FROM generate_series(1, 2000) n; ANALYZE own.t});
 cmp_ok(abs(estimate($mia, 'SELECT * FROM own.t WHERE cnap_can_access(w)') - 200), '<=', 40, 'the check on a table of her own');
 cmp_ok(estimate($mia, 'SELECT * FROM app.protected WHERE cnap_can_access(other)'), '<=', 200, 'the check on another column of a protected table');
 
-# ---- planning what one may not execute ----
+# ---- planning functions without the privilege to execute them ----
 #
-# PostgreSQL plans first, and refuses afterwards.
+# PostgreSQL plans first, and checks privileges afterwards.
 
 $admin->query(q{SELECT cnap_create_workspace('more', owner => 'erin') FROM generate_series(1, 20)});
 foreach my $check (q{cnap_can_access('erin', w)}, q{cnap_can_access('erin'::text, w)}, q{cnap_has_permission('erin', w, 'billing')},
@@ -145,7 +145,7 @@ foreach my $statement (q{SELECT nextval('cnap.audit_log_id_seq')}, q{SELECT curr
 refused($mia, 'lastval() behind an audited change', q{SELECT cnap_create_workspace('mine'); SELECT lastval()}, '42501');
 is($mia->query(q{SELECT last_value IS NULL FROM pg_sequences WHERE schemaname = 'cnap'}), 't', 'pg_sequences tells no number');
 
-# ---- what PostgreSQL tells with any policy, and what closes it ----
+# ---- what PostgreSQL reveals with any policy, and how to prevent it ----
 
 my $tell = q{CREATE FUNCTION own.tell(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'told %', $1; RETURN true; END $$};
 $mia->query($tell);
@@ -165,7 +165,7 @@ foreach my $statement ("INSERT INTO app.%s VALUES (101, '$W1', 'new') ON CONFLIC
 
 	is($said[0] =~ s/WARNING.*?told \w+//r, $said[1] =~ s/WARNING.*?told \w+//r, "(PostgreSQL tells as much with another policy: $statement)");
 }
-# a key with the workspace in it cannot be in the way of a row of another workspace
+# a key that contains the workspace cannot conflict with a row of another workspace
 foreach my $statement ("INSERT INTO app.keyed VALUES (app.w(17), 101, 'x')", "INSERT INTO app.keyed VALUES (app.w(17), 123456, 'x')",
 	"INSERT INTO app.keyed VALUES (app.w(17), 199, 'x') ON CONFLICT (workspace_id, id) DO UPDATE SET note = 'x' WHERE own.tell(keyed.note)",
 	"INSERT INTO app.keyed VALUES (app.w(17), 199, 'x') ON CONFLICT DO NOTHING")

@@ -25,7 +25,7 @@ my $mallory = connect_to($node, 'mallory', "\\i $look_alikes", '\set ECHO none')
 
 # ---- before CREATE EXTENSION ----
 
-# Creates an extension where an object of hers stands in the way, and says with which error it fails.
+# Creates the extension where an object of hers conflicts, and reports with which error that fails.
 sub stands_in_the_way
 {
 	my ($attempt, $create, $drop, $sqlstate) = @_;
@@ -118,7 +118,7 @@ foreach my $path ('public, dev', 'evil, pg_temp, pg_catalog, public')
 	$dev->quit;
 }
 
-# ---- what belongs to others ----
+# ---- objects of others ----
 
 my $session = connect_to($node, 'mallory');
 my @refused = (
@@ -200,8 +200,8 @@ $owner->quit;
 
 # ---- every function, called in a hostile session ----
 #
-# The answers are those of a quiet session. The look-alikes would raise an error with whatever rights
-# they are executed.
+# The answers must be those of an ordinary session. The look-alikes would raise an error, whatever
+# the privileges with which they are executed.
 
 my $quiet_path = 'SET search_path = pg_catalog, pg_temp';
 my %environments = (
@@ -219,7 +219,7 @@ my %environments = (
 		q{SET bytea_output = 'escape'}, 'SET extra_float_digits = -15', q{SET xmloption = 'content'}, q{SET lc_numeric = 'C'} ],
 	'an encoding' => [ q{SET client_encoding = 'SQL_ASCII'} ]);
 
-# What the calls return, as a person: an SQLSTATE, and how many rows of what
+# What the calls return for a user: an SQLSTATE, and the number of rows
 sub results
 {
 	my ($person, $calls, @environment) = @_;

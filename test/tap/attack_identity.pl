@@ -28,8 +28,9 @@ attempt_all('after', connect_to($node, 'plain', 'SELECT cnap_current_user()'), @
 
 # ---- the session of a trusted role, handed to another by SET ROLE ----
 #
-# SET ROLE takes no rights from a session for good: by RESET ROLE it is the trusted role's again. It
-# is no way to let somebody send SQL. Until then, the other role can become nobody.
+# SET ROLE does not restrict a session permanently: RESET ROLE makes it the trusted role's again.
+# So it does not make it safe to let somebody send SQL. Until then, the other role can end the
+# identity, but not change it.
 
 sub handed_over
 {
@@ -46,7 +47,7 @@ attempt_all('SET ROLE by mia, before the library is loaded', sub { handed_over(@
 attempt_all('SET ROLE by mia, after', handed_over(@mia, 'SELECT cnap_current_user()'), @attempts);
 attempt_all('SET ROLE by nobody, after', handed_over($NOBODY, 'SELECT cnap_current_user()'), @attempts);
 
-# ---- with the connection ----
+# ---- by options of the connection ----
 
 sub over_wire
 {
@@ -85,7 +86,7 @@ $admin->query('ALTER ROLE plain RESET session_preload_libraries');
 is(CnapAttack::Wire->new($node, user => 'cnap_app', 'cnap.user_id' => 'erin')->query('SELECT cnap_current_user()'),
 	'erin', '(a trusted role can say it in the startup packet)');
 
-# ---- those who own a database, or may create roles ----
+# ---- roles that own a database, or can create roles ----
 
 $node->safe_psql('house', 'CREATE EXTENSION cnap_org');
 foreach my $load ('SELECT 1', 'SELECT cnap_current_user()')

@@ -148,7 +148,7 @@ my @plans = (
 	'no hash or merge' => 'SET enable_hashjoin = off; SET enable_mergejoin = off',
 	'parallel' => 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0');
 
-# What is hidden: a note, a workspace, or the number of a row
+# Hidden data: a note, a workspace, or the number of a row
 my $hidden = qr/UNSEEN|$W3|\b777\d{3}\b/;
 $mia->quit;
 while (my ($plan, $settings) = splice @plans, 0, 2)
@@ -172,7 +172,7 @@ while (my ($plan, $settings) = splice @plans, 0, 2)
 	$session->quit;
 }
 
-# ---- what one may not even try ----
+# ---- what is not even allowed ----
 
 $mia = connect_to($node, 'mia');
 my @refused = (
@@ -211,7 +211,7 @@ foreach my $mode ('ACCESS SHARE', 'ROW SHARE', 'ROW EXCLUSIVE', 'SHARE', 'EXCLUS
 	is("@locked", '', "LOCK of the extension's tables IN $mode MODE");
 }
 
-# A lock on rows takes none that one does not see.
+# Locking rows does not lock hidden ones.
 {
 	my $erin = connect_to($node, 'cnap_app', q{SET cnap.user_id = 'erin'}, q{SET lock_timeout = '30s'});
 	$admin->query('GRANT UPDATE, SELECT ON app.secret TO cnap_app');
@@ -226,7 +226,7 @@ foreach my $mode ('ACCESS SHARE', 'ROW SHARE', 'ROW EXCLUSIVE', 'SHARE', 'EXCLUS
 
 my $unknown = '00000000-0000-4000-8000-0000000000ff';
 
-# What a statement says, without the id that was given
+# The error of a statement, without the id that was given
 sub says
 {
 	my ($session, $statement, $id) = @_;
@@ -242,8 +242,8 @@ foreach my $statement ("INSERT INTO app.secret VALUES (5000, 'ID', 'new', 1)", "
 	is(says($mia, $statement =~ s/ID/$W3/r, $W3), says($mia, $statement =~ s/ID/$unknown/r, $unknown), "a hidden workspace is like an unknown one: $statement");
 }
 
-# Parents, whichever way a row comes to name one, with a workspace of her own where there is a column
-# for it. Below each table there is another one, and there is one whose key has two columns that can
+# Parents, by every way in which a row can refer to one, with a workspace of her own if there is a
+# column for it. Each table has a child table, and there is one whose key has two columns that can
 # be null.
 $admin->query(qq{
 	CREATE TABLE app.grandchild (id int PRIMARY KEY, parent_id int REFERENCES app.child, note text);
@@ -317,7 +317,7 @@ foreach my $table (map { "app.$_" } qw(child grandchild pair), map { "${_}_with_
 		is(says($mia, $statement =~ s/ID/777003/r, 777003), says($mia, $statement =~ s/ID/888003/r, 888003), "$table: a hidden parent is like an unknown one: $statement");
 	}
 }
-# What no policy binds, hears of it from the foreign key.
+# Roles to which no policy applies get the foreign key's error.
 refused($admin, 'an unknown parent of a superuser', "INSERT INTO app.$_ (id, parent_id, workspace_id) VALUES (5001, 888003, '$W1')", '23503') foreach 'child_with_column', 'parted_with_column';
 
 foreach my $statement (
@@ -328,7 +328,7 @@ foreach my $statement (
 	unlike(says($mia, $statement, '777003'), qr/$hidden/, "an error tells no more of a row in the way than its key: $statement");
 }
 
-# Every public function, of what is hidden and of what there is not
+# Every public function, with hidden and with nonexistent ids
 $admin->query(q{
 	INSERT INTO cnap.organization (id, name, slug) VALUES ('00000000-0000-4000-8000-0000000000b1', 'Beta', 'beta');
 	INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES ('00000000-0000-4000-8000-0000000000b1', 'erin', 'owner')});

@@ -57,7 +57,7 @@ my %statements = (
 	'an update' => 'UPDATE app.deployment SET note = note RETURNING note',
 	'a lock' => 'SELECT note FROM app.deployment FOR UPDATE');
 
-# Statements that hand the session from erin to somebody else: the next is nobody, or mia
+# Statements that hand the session from erin to the next one: no user, or mia
 my @handovers = (
 	[ 'SET' => "SET cnap.user_id = 'mia'" ],
 	[ 'RESET' => 'RESET cnap.user_id' ],
@@ -212,7 +212,7 @@ foreach my $leader ('on', 'off')
 	$session->quit;
 }
 
-# Where the library is loaded by the workers alone, these have got the placeholders of their leader.
+# If only the workers load the library, they get the placeholders of their leader.
 $admin->query(qq{
 	CREATE TABLE app.numbers AS SELECT n FROM generate_series(1, 1000) n;
 	ALTER TABLE app.numbers SET (parallel_workers = 2);
@@ -231,7 +231,7 @@ foreach my $forgery ("SET cnap.user_id = 'erin'", "BEGIN; SET LOCAL cnap.user_id
 	$session->quit;
 }
 
-# ---- who has been thrown out does not stay ----
+# ---- users who have lost their access ----
 
 foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 {

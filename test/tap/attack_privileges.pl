@@ -21,7 +21,7 @@ use Test::More;
 my $node = new_world('main', 'autovacuum = off');
 my $admin = connect_to($node, undef, 'CREATE SCHEMA own; GRANT ALL ON SCHEMA own TO bare, plain, cnap_app');
 
-# All that the tables of the extension hold, and all rights, policies and settings of roles
+# The contents of the extension's tables, and all privileges, policies and settings of roles
 sub everything
 {
 	my @tables = split /\n/, $admin->query(q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r'});
@@ -44,16 +44,16 @@ sub nothing_has_changed
 	return;
 }
 
-# ---- every public function, by a role that has nothing, and by one without a user ----
+# ---- every public function, by a role without privileges, and by one without a user ----
 
 my $someone = { calls($node, role => "'admin'", regrole => "'bare'") };
 my @roles = ('bare', 'plain', 'cnap_app');
 
-# What these may call with any result: what is about the catalogs, and executed with the caller's
-# rights, and what is about the session itself.
+# The functions that these can call with any result: those about the catalogs, executed with the
+# caller's privileges, and those about the session itself.
 my $harmless = qr/^cnap_(cache_stats|protected_tables|lint|protect_schema|unprotect_schema)\b/;
 
-# what answers about anybody, and forgets anybody, is for trusted roles
+# functions about any user, and the one that forgets any user, are for trusted roles
 my %is_of_trusted = map { $_ => 1 } split /\n/, $admin->query(q{
 	SELECT oid::regprocedure FROM pg_proc WHERE proname LIKE 'cnap\_%' AND has_function_privilege('cnap_app', oid, 'EXECUTE')
 		AND NOT has_function_privilege('bare', oid, 'EXECUTE')});
@@ -127,8 +127,8 @@ my @trusted_alone = map { [ split /\|/ ] } split /\n/, $admin->query(q{
 	SELECT oid, oid::regprocedure, prorettype::regtype, pronargs FROM pg_proc
 	WHERE proname LIKE 'cnap\_%' AND NOT has_function_privilege('bare', oid, 'EXECUTE') ORDER BY 2});
 cmp_ok(scalar(@internal), '>', 20, '(there are internal functions)');
-# What is open to everybody: what policies, index conditions and triggers of the application's tables
-# call, and functions in SQL that read the catalogs with the caller's rights.
+# Open to everybody are functions that policies, index conditions and triggers of the application's
+# tables call, and functions in SQL that read the catalogs with the caller's privileges.
 my $open = qr/^cnap\.(reachable\(cnap\.permission|never\(|parent_visible\(|fill_workspace\(|policies\(|lint_)/;
 my $open_to_trusted = qr/^cnap(\.reachable\(|_)(?!.*trust)/;
 is($admin->query(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p JOIN pg_language l ON l.oid = prolang
@@ -150,7 +150,7 @@ foreach my $role (@roles)
 
 		next if $signature =~ $open || ($role eq 'cnap_app' && $signature =~ $open_to_trusted);
 		$wire->call($oid, ('x') x $nargs);
-		# (PostgreSQL refuses functions that return sets before it looks at rights)
+		# (PostgreSQL refuses set-returning functions before it checks privileges)
 		like($wire->{sqlstate}, qr/^(42501|0A000)$/, "$role: $signature by the protocol's function call");
 		if ($kind eq 'trigger')
 		{
@@ -177,7 +177,7 @@ foreach my $role (@roles)
 	$session->quit;
 }
 
-# with EXECUTE given by mistake, the functions of superusers look for themselves
+# with EXECUTE granted by mistake, functions for superusers check that themselves
 $admin->query('GRANT EXECUTE ON FUNCTION cnap_trust(regrole), cnap_distrust(regrole) TO bare');
 {
 	my $session = connect_to($node, 'bare');
@@ -211,7 +211,7 @@ foreach my $role (@roles)
 	foreach (@tables)
 	{
 		my ($table, $kind) = split /\|/;
-		# (some of these are no statements for a view)
+		# (some of these statements are not supported for views)
 		my $error = $kind eq 'v' ? qr/^(42501|42809|42703|55000)$/ : qr/^42501$/;
 		my @open = grep { $session->attempt("BEGIN; $_"); my $sqlstate = $session->{sqlstate}; $session->attempt('ROLLBACK'); $sqlstate !~ $error }
 		  map { sprintf $_, $table } ('SELECT * FROM %s', 'SELECT count(*) FROM %s', 'SELECT ctid FROM %s', 'SELECT 1 FROM %s', 'TABLE %s',

@@ -85,13 +85,13 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 			is(state($anna), $sees{mia}, "by the role: $statement, $when, after $load");
 			$anna->attempt('RESET ROLE');
 		}
-		# back to nobody is no way to anything, and here it does not even last
+		# having no user gives no access, and here it does not even last
 		$anna->attempt('ALTER ROLE anna RESET cnap.user_id');
 		is($admin->query($settings), $given, "no role has changed what is given to roles, $when, after $load");
 		$anna->quit;
 	}
 
-	# options of the connection do not replace what is given by another identity
+	# options of the connection do not override it
 	foreach my $options ('-c cnap.user_id=erin', '--cnap.user_id=erin', '-c CNAP.USER_ID=erin')
 	{
 		my $session = eval { CnapTest::Session->new($node, user => 'anna', connection => "options='$options'") };
@@ -104,7 +104,7 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 	  ? $wire->query('SELECT coalesce(cnap_current_user(), $$nobody$$)') : 'refused';
 	like($who, qr/^(refused|nobody|mia)$/, "with the startup packet, $when");
 
-	# a member of the role does not get it, nor does whoever becomes the role
+	# a member of the role does not get it, nor does a role that becomes it by SET ROLE
 	$admin->query('GRANT anna TO bare');
 	my $session = connect_to($node, 'bare', 'SET ROLE anna');
 	is(state($session), $NOBODY, "SET ROLE by a member, $when");
@@ -115,7 +115,7 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 	$session->quit;
 }
 
-# what cannot be a user id is nobody
+# an invalid user id means no user
 $admin->query('ALTER ROLE clara IN DATABASE postgres RESET cnap.user_id');
 foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''})
 {
@@ -126,7 +126,7 @@ foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''
 	$session->quit if $session;
 }
 
-# ---- when the role is dropped, renamed, or the identity taken back ----
+# ---- when the role is dropped or renamed, or the identity is reset ----
 
 {
 	my $session = connect_to($node, 'anna');
@@ -168,9 +168,10 @@ foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''
 	$admin->query('DROP OWNED BY former; DROP ROLE former');
 }
 
-# ---- functions of others ----
+# ---- functions of other roles ----
 #
-# Whoever owns a SECURITY DEFINER function: who asks is who was asking, and nobody becomes the system.
+# Whoever owns a SECURITY DEFINER function, the current user stays the same, and nobody becomes the
+# system.
 
 $admin->query(q{
 	CREATE ROLE boss SUPERUSER;
@@ -220,7 +221,7 @@ foreach my $caller (@callers)
 	$session->quit;
 }
 
-# the system, in functions of others, is nobody
+# in functions of other roles, the system has no user
 {
 	my $system = connect_to($node, undef);
 	foreach my $owner (qw(cnap_app anna2 bypass))
@@ -231,7 +232,8 @@ foreach my $caller (@callers)
 	$system->quit;
 }
 
-# A function that names a user on purpose, of a role that may, does so until it ends.
+# A function that sets a user on purpose, owned by a role that is allowed to, does so until it
+# ends.
 $admin->query(qq{
 	CREATE FUNCTION f.as_dave(fails boolean) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET cnap.user_id = 'dave'
 	AS \$\$ BEGIN IF fails THEN RAISE 'x'; END IF; RETURN ($asks); END \$\$;
@@ -259,7 +261,7 @@ $admin->query(qq{
 	$session->quit;
 }
 
-# ---- what a superuser executes without knowing ----
+# ---- code that a superuser executes unknowingly ----
 
 $admin->query('CREATE SCHEMA traps AUTHORIZATION plain');
 {

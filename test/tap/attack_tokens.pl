@@ -21,7 +21,7 @@ my $MIA = "mia sees one,two, reaches $W1,$W2";
 my $node = new_world('main', 'max_prepared_transactions = 5', allows_streaming => 1);
 my $admin = connect_to($node, undef, 'GRANT plain TO cnap_app');
 
-# A new token of a person: the token, and its id
+# A new token of a user: the token and its id
 sub new_token
 {
 	my ($person, $arguments) = @_;
@@ -60,7 +60,7 @@ attempt_all('by a role with SET on the parameter, after', connect_to($node, 'bar
 $admin->query('REVOKE SET ON PARAMETER cnap.session_token FROM bare');
 foreach my $load ('SELECT 1', 'SELECT cnap_current_user()')
 {
-	# even a superuser has to be somebody by cnap.user_id
+	# even a superuser has to use cnap.user_id
 	my $super = connect_to($node, undef, $load);
 	foreach my $statement ("SET cnap.session_token = '$erins_id'", "ALTER ROLE plain SET cnap.session_token = '$erins_id'",
 		"ALTER DATABASE postgres SET cnap.session_token = '$erins_id'", "ALTER SYSTEM SET cnap.session_token = '$erins_id'")
@@ -89,7 +89,7 @@ foreach my $preload ('', 'session_preload_libraries')
 }
 $admin->query('ALTER ROLE plain RESET ALL');
 
-# ---- what is not a token ----
+# ---- invalid tokens ----
 
 my ($expired, $expired_id) = new_token('erin', q{'short', now() + interval '1 hour'});
 $admin->query("UPDATE cnap.access_token SET expires_at = now() - interval '1 hour' WHERE id = '$expired_id'");
@@ -145,14 +145,14 @@ my %errors;
 	is($session->{sqlstate}, '22023', 'null is no token');
 	$session->quit;
 
-	# nor does a token that fails end, or change, who one is
+	# nor does a failed sign-in end or change the identity
 	$session = signed_in();
 	refused($session, 'signed in, an expired token is refused', "SELECT cnap_authenticate('$expired')", '28000');
 	is(state($session), $MIA, 'and leaves who one was');
 	$session->quit;
 }
 
-# ---- the token is told once, to whom it is given ----
+# ---- a token is shown once, to its creator ----
 
 {
 	my $listener = connect_to($node, undef, 'LISTEN cnap');
@@ -172,7 +172,7 @@ my %errors;
 	{
 		unlike($session->attempt($query), qr/$body/, "another statement does not tell it: $query");
 	}
-	# what somebody is executing, others do not see
+	# others do not see what a session is executing
 	$session->query("SELECT cnap_authenticate('$secret')");
 	my $other = connect_to($node, 'bare');
 	unlike($other->query('SELECT * FROM pg_stat_activity'), qr/$body/, 'pg_stat_activity does not show it to other roles');
@@ -191,7 +191,8 @@ my %errors;
 	unlike($session->{error}, qr/cnap_pat_/, 'nor has a failed creation');
 	$session->query('ROLLBACK');
 
-	# the server's log has the statements that clients send, where it is told to, and nothing more
+	# the server's log contains the statements that clients send, if so configured, and nothing
+	# more
 	my @log = grep { !/statement: |STATEMENT: |^\t/ } split /\n/, slurp_file($node->logfile);
 	is(scalar(grep { /$body/ } @log), 0, 'the log has it in no message');
 	$_->quit foreach $listener, $session;
@@ -201,7 +202,7 @@ my %errors;
 	unlike($dump, qr/$body/, 'but their hashes alone');
 }
 
-# ---- what a token's session may not do ----
+# ---- what a session signed in by a token cannot do ----
 
 {
 	my $session = signed_in();
@@ -227,7 +228,7 @@ my %errors;
 	$session->quit;
 }
 
-# ---- an identity that has gone does not come back ----
+# ---- an identity that has ended does not come back ----
 
 my $as_erin = "SELECT cnap_authenticate('$erins')";
 attempt_all('after erin', connect_to($node, 'plain'),
@@ -304,7 +305,7 @@ foreach my $how ('revoked', 'expired', 'deleted')
 	}
 }
 
-# in the middle of a program, which goes on when the token is gone
+# in the middle of a PL/pgSQL block, which continues when the token has ended
 {
 	my ($token, $id) = new_token('mia');
 	my $session = connect_to($node, 'plain', "SELECT cnap_authenticate('$token', false)", q{
@@ -324,7 +325,7 @@ foreach my $how ('revoked', 'expired', 'deleted')
 	$session->quit;
 }
 
-# whoever has stolen a token cannot hold its revocation up
+# an attacker with a stolen token cannot delay its revocation
 foreach my $statement ("SELECT cnap_authenticate('%s', false)", "SELECT cnap_authenticate('%s')")
 {
 	my ($token, $id) = new_token('mia');

@@ -22,7 +22,7 @@ my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE a
 my $force_parallel = $admin->query("SELECT name FROM pg_settings"
 	. " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
 
-# The ways to ask about a workspace; each gives t or f. %s is the workspace.
+# The ways to check access to a workspace; each returns t or f. %s is the workspace.
 my %questions = (
 	check => 'SELECT cnap_can_access(%s)',
 	'check of anybody' => 'SELECT cnap_can_access(cnap_current_user(), %s)',
@@ -35,7 +35,7 @@ my %questions = (
 	'rows of partitions' => 'SELECT count(*) FILTER (WHERE workspace_id = %s) > 0 FROM test.part');
 my @questions = sort keys %questions;
 
-# A session of a user, with all the questions about workspace $n prepared
+# A session of a user, with all the checks of workspace $n prepared
 sub reader
 {
 	my ($user, $n, @statements) = @_;
@@ -48,7 +48,7 @@ sub reader
 	return $session;
 }
 
-# Makes a session remember what it can.
+# Makes a session cache as much as it can.
 sub warm
 {
 	my ($session, $how) = @_;
@@ -62,7 +62,7 @@ sub warm
 	return;
 }
 
-# The answers: "t" or "f" where all the questions have the same
+# The answers: "t" or "f" if all the checks agree
 sub answers
 {
 	my ($session) = @_;
@@ -83,7 +83,7 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 	{
 		my $session = reader('ann', 1, "SET plan_cache_mode = force_${plan}_plan");
 
-		# each question alone, as another one might notice the change for it
+		# each check alone, as another one might notice the change first
 		foreach my $n (0 .. $#questions)
 		{
 			$session->query("BEGIN ISOLATION LEVEL $isolation");
@@ -100,7 +100,7 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 	}
 }
 
-# ---- REPEATABLE READ: what an old snapshot would load ----
+# ---- REPEATABLE READ: what would be loaded with an old snapshot ----
 
 foreach my $warmth (@warmths)
 {
@@ -124,9 +124,9 @@ foreach my $warmth (@warmths)
 	$session->quit;
 }
 
-# ---- what a transaction does itself, and what of it is undone ----
+# ---- a transaction's own changes, and their rollback ----
 
-# change(SESSION, STATEMENT): in the name of the customer
+# change(SESSION, STATEMENT): on behalf of the customer
 sub change
 {
 	my ($session, $sql) = @_;
@@ -202,7 +202,7 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 	}
 }
 
-# ---- a trigger that asks before the triggers of the extension have fired ----
+# ---- a trigger that makes checks before the triggers of the extension have fired ----
 
 $admin->query(<<'SQL');
 CREATE FUNCTION test.ask() RETURNS trigger LANGUAGE plpgsql
@@ -231,7 +231,7 @@ foreach ([ 'grant', 30, $grant, 'ann', 'f' ], [ 'revocation', 1, $revoke, 'ann',
 	{
 		foreach my $end ('ROLLBACK TO a', 'ROLLBACK', $fail eq 'on' ? 'the statement' : ())
 		{
-			# a session that remembers nothing yet
+			# a session that has cached nothing yet
 			my $session = reader($user, $n, "SET test.fail = $fail");
 
 			$session->query("SET cnap.user_id = 'customer'");
@@ -277,7 +277,7 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 	}
 }
 
-# ---- direct statements, also of a session that takes itself for a replica ----
+# ---- direct statements, also with session_replication_role = replica ----
 
 my @statements = (
 	[ 'ann', 1, 't', "DELETE FROM cnap.organization_member WHERE user_id = 'ann'" ],
@@ -341,7 +341,7 @@ foreach ([ 'dora', 21, 'TRUNCATE cnap.workspace_member' ],
 	}
 }
 
-# ---- a workspace that is new, or new under an id that was asked about before ----
+# ---- a new workspace, also one with an id that was checked before ----
 
 foreach my $warmth (@warmths)
 {
@@ -364,7 +364,7 @@ foreach my $warmth (@warmths)
 	$_->quit foreach $owner, $stranger;
 }
 
-# ---- indexes and tables that get new OIDs and files while a session remembers them ----
+# ---- indexes and tables that get new OIDs and files while a session has cached them ----
 
 foreach my $statement ('REINDEX SCHEMA cnap', 'REINDEX TABLE CONCURRENTLY cnap.workspace',
 	'REINDEX TABLE CONCURRENTLY cnap.organization_member',
@@ -388,7 +388,7 @@ foreach my $statement ('REINDEX SCHEMA cnap', 'REINDEX TABLE CONCURRENTLY cnap.w
 $admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);'
 	. ' CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id)');
 
-# ---- the end of a management, in a transaction that is left open ----
+# ---- the end of management, in an open transaction ----
 
 {
 	my %sessions;
@@ -451,7 +451,7 @@ $admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);
 	$session->quit;
 }
 
-# ---- the cache itself, where it can be looked into ----
+# ---- the cache's own statistics ----
 
 SKIP:
 {

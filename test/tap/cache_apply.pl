@@ -23,7 +23,7 @@ $target->query('TRUNCATE cnap.organization, cnap.organization_member, cnap.works
 $origin->query('CREATE PUBLICATION access FOR TABLE cnap.organization, cnap.organization_member,'
 	. ' cnap.workspace, cnap.workspace_member');
 
-# Each user has a session in each isolation level, that asks about one workspace.
+# Each user has a session in each isolation level, which checks one workspace.
 my %asked = (ann => 1, dora => 21, customer => 30, boss => 30);
 my @sessions = map {
 	my $isolation = $_;
@@ -37,7 +37,7 @@ my @sessions = map {
 	} sort keys %asked
 } 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE';
 
-# Who has access by all ways to ask, in each of the sessions
+# Who has access according to all checks, in each of the sessions
 sub who
 {
 	my %who;

@@ -21,14 +21,14 @@ my $owner = connect_to($node, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE a
 my $workspace = '10000000-0000-4000-8000-000000000001';
 my $other = '10000000-0000-4000-8000-000000000002';
 
-# One workspace of a user's own
+# A workspace owned by a user
 sub give
 {
 	my ($user) = @_;
 	return "INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$workspace', 'w', '$user')";
 }
 
-# Who reaches the workspace, by each way to ask; often enough to be remembered
+# Who reaches the workspace, by each check; often enough to be cached
 sub who
 {
 	my ($session) = @_;

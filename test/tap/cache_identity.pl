@@ -31,7 +31,7 @@ CREATE FUNCTION test.sql_kept() RETURNS SETOF text LANGUAGE sql STABLE
 AS $$ SELECT count(*) || '|' || coalesce(min(workspace_id::text), '') FROM test.doc $$;
 SQL
 
-# What each user sees: rows, and the first workspace. ann has 20 of 3 rows each, dora 2, the
+# The rows that each user sees, and the first workspace. ann has 20 of 3 rows each, dora 2, the
 # customer all 40.
 my $first = '10000000-0000-4000-8000-0000000000';
 my %seen = (ann => "60|${first}01", dora => "6|${first}01", customer => "120|${first}01",
@@ -87,7 +87,7 @@ foreach my $mode ('auto', 'force_generic_plan', 'force_custom_plan')
 	}
 }
 
-# ---- settings that come back ----
+# ---- settings that are restored ----
 
 {
 	my $session = connect_to($node, 'app', "SET cnap.user_id = 'dora'",
@@ -131,8 +131,8 @@ foreach my $mode ('auto', 'force_generic_plan', 'force_custom_plan')
 
 # ---- cursors ----
 #
-# What a cursor returns after the user has changed is the opener's or the current user's, and
-# never anybody else's; the scan may have begun or not.
+# After the user has changed, a cursor returns the rows of the user who opened it or of the current
+# user, and never anybody else's, whether or not the scan had begun.
 
 foreach my $scan ('enable_seqscan', 'enable_indexscan')
 {
@@ -156,7 +156,7 @@ foreach my $scan ('enable_seqscan', 'enable_indexscan')
 	}
 }
 
-# A cursor WITH HOLD is read to its end by the COMMIT, in the name of whoever is the user then.
+# A cursor WITH HOLD is read to its end by the COMMIT, on behalf of the user at that time.
 {
 	my $session = connect_to($node, 'app', 'BEGIN', "SET LOCAL cnap.user_id = 'dora'",
 		'DECLARE h CURSOR WITH HOLD FOR SELECT workspace_id FROM test.doc', 'COMMIT');

@@ -81,7 +81,7 @@ sub ending
 		15 => "clock_timestamp() + interval '" . random(300) . " ms'");
 }
 
-# A condition that some of the rows fulfil, by a column of type text or uuid
+# A condition that is true for some of the rows, on a column of type text or uuid
 sub some_of
 {
 	my ($column) = @_;
@@ -95,7 +95,7 @@ sub new_name
 	return sprintf "'%s%03d'", one_of('a' .. 'f'), ++$created;
 }
 
-# A call of a public function, and who calls it
+# A call of a public function, and its caller
 sub call
 {
 	my $workspace = workspace();
@@ -181,7 +181,7 @@ sub statement
 		1 => 'TRUNCATE cnap.workspace CASCADE');
 }
 
-# What changes no rule, but may move or empty what a session keeps
+# Commands that change no access, but may move or empty what a session has cached
 my @noise = (
 	'REINDEX INDEX cnap.workspace_pkey',
 	'REINDEX TABLE cnap.organization_member',
@@ -204,7 +204,7 @@ $oracle->query("\\i $FindBin::Bin/differential.sql");
 my @writers = map { connect_to($node, undef, 'SET search_path = public') } 1 .. 2;
 my $writer = $writers[0];
 
-# name, how its transaction begins, if it leaves one open
+# name, and how its transaction begins, if it keeps one open
 my @readers = map {
 	my ($name, $begin) = @$_;
 	my $session = connect_to($node, 'app',
@@ -219,7 +219,7 @@ my %done = (changes => 0, refused => 0, comparisons => 0, 'ways in' => 0, states
 	rollbacks => 0, 'rollbacks to a savepoint' => 0, 'two-phase commits' => 0);
 my @log;
 
-# what the writer's transaction is in
+# the nesting of the writer's transaction
 my ($in_transaction, $aborted, $locked, @savepoints);
 my $rules = $oracle->query('SELECT test.rules()');
 
@@ -241,7 +241,7 @@ sub execute
 	return 1;
 }
 
-# Shows differences, with what led to them.
+# Shows differences, and the statements that led to them.
 sub complain
 {
 	my ($who, $differences) = @_;
@@ -267,7 +267,7 @@ sub compare
 	return 1;
 }
 
-# What to compare: as a rule the answers about three people, or else about all of them, and
+# What to compare: usually the answers about three users, otherwise about all of them, and
 # sometimes with parallel scans
 sub scope
 {
@@ -276,7 +276,7 @@ sub scope
 	return "$people, " . (chance(4) ? 'true' : 'false');
 }
 
-# The session that changes sees its own changes.
+# The session that makes changes sees its own changes.
 sub compare_writer
 {
 	compare($writer, "the writer $writer->{name}",
@@ -333,7 +333,7 @@ sub change
 	execute('SET test.peek = ' . one_of("'look'", "'look and fail'")) if $peek;
 	if (chance(15))
 	{
-		# a subtransaction of PL/pgSQL that comes to nothing
+		# a subtransaction of PL/pgSQL that is rolled back
 		execute("${before}DO \$do\$ BEGIN ${\($sql =~ s/^SELECT/PERFORM/r)};"
 			. ' PERFORM cnap_can_access(p.user_id, w.workspace_id), cnap_accessible_workspaces(p.user_id)'
 			. ' FROM test.person p, test.place w;'
@@ -382,7 +382,7 @@ sub two_phase
 	return;
 }
 
-# The session that has prepared its transaction is a reader again.
+# After PREPARE TRANSACTION the session is a reader again.
 sub compare_writer_outside
 {
 	compare($writer, "$writer->{name} after PREPARE TRANSACTION",

@@ -100,7 +100,7 @@ sub compare
 	is(seen_by($node, $db, $_), seen_by($node, 'source', $_), "$db: $_ sees the same")
 	  foreach ('ann', 'carol', 'erin', 'gus', 'nobody');
 
-	# it goes on from there
+	# the audit log continues from there
 	my $last = $node->safe_psql($db, 'SELECT max(id) FROM cnap.audit_log');
 	act_as($node, $db, 'carol', qq{SELECT cnap_revoke_management('$W1');});
 	is($node->safe_psql($db, 'SELECT id, action FROM cnap.audit_log ORDER BY id DESC LIMIT 1'),
@@ -111,7 +111,7 @@ sub compare
 	$node->safe_psql($db, qq{DELETE FROM cnap.workspace WHERE id = '$W1'});
 	is($node->safe_psql($db, 'SELECT count(*) FROM app.deployment'), '2', "$db: foreign keys hold");
 
-	# what was good before is, and nothing else
+	# tokens that were valid still are, and no others
 	is(act_as($node, $db, 'nobody', "SELECT cnap_authenticate('$access')"), 'erin', "$db: an access token");
 	is(refused_as($node, $db, 'dave', "SELECT cnap_redeem_install_link('$revoked', '$W2')"), '22023', "$db: a revoked link");
 	is(refused_as($node, $db, 'hal', "SELECT cnap_accept_invitation('$accepted')"), '22023', "$db: an accepted invitation");
@@ -145,7 +145,7 @@ compare('custom', sub {
 });
 compare('jobs', sub { restore_in_parallel($node, $_[0], "$dir/custom") });
 
-# the dump of a restored database is the same again
+# the dump of a restored database is the same
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/again", 'source' ], 'pg_dump again');
 $node->safe_psql('postgres', 'CREATE DATABASE first TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '-d', 'first', "$dir/again" ], 'first restore');

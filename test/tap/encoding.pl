@@ -25,7 +25,7 @@ my $workspace = $node->safe_psql('postgres', q{SELECT cnap_create_workspace('Cus
 
 $ENV{PGCLIENTENCODING} = 'SQL_ASCII';
 
-# try_as(USER, STATEMENT): the SQLSTATE, and the result where it succeeds
+# try_as(USER, STATEMENT): the SQLSTATE, and the result if it succeeds
 sub try_as
 {
 	my ($user, $statement) = @_;
@@ -36,7 +36,7 @@ sub try_as
 	return $stderr =~ /ERROR:  (\w{5}):/ ? $1 : "00000 $stdout";
 }
 
-# All that the extension's tables hold, and the policies
+# The contents of the extension's tables, and the policies
 sub digest
 {
 	return $node->safe_psql('postgres', q{
@@ -49,7 +49,7 @@ sub digest
 			SELECT p::text FROM pg_policies p) all_rows (t)});
 }
 
-# What is not UTF-8
+# Text that is not valid UTF-8
 my %invalid = (
 	'no byte of UTF-8' => "x\xff",
 	'Latin 1' => "caf\xe9",
@@ -92,7 +92,7 @@ my @calls = (
 	[ wanda => q{SET cnap.user_id = '?'} ],
 	[ wanda => q{SELECT set_config('cnap.user_id', '?', false)} ]);
 
-# Each call with one kind of text, in turn
+# Each call with one kind of text in turn
 my $before = digest();
 my @kinds = sort keys %invalid;
 foreach my $i (0 .. $#calls)
@@ -105,12 +105,12 @@ foreach my $i (0 .. $#calls)
 }
 is(digest(), $before, 'nothing has changed');
 
-# Escapes in a literal, and conversions inside the server, lead past the client's encoding.
+# Escapes in a literal, and conversions inside the server, bypass the client's encoding.
 is(try_as('wanda', q{SELECT cnap_create_workspace(E'x\xff')}), '22021', 'an escape in a literal');
 is(try_as('wanda', q{SELECT cnap_create_workspace(convert_from('\xff', 'SQL_ASCII'))}), '22021',
 	'a conversion inside the server');
 
-# The startup packet is not checked by the server: what is wrong in it is no user.
+# The server does not check the startup packet: an invalid user id in it means no user.
 {
 	local $ENV{PGOPTIONS} = "-c cnap.user_id=x\xff";
 	my ($status, $stdout, $stderr) = $node->psql('postgres',

@@ -62,8 +62,8 @@ END
 is($node->safe_psql('many', "SELECT count(*) > 10000 FROM pg_class WHERE relkind = 'r'"), 't', 'ten thousand tables');
 is($node->safe_psql('many', $summary), $expected, 'the findings among ten thousand tables');
 
-# Executes a statement, and returns what each node of its plans, also those within functions,
-# has returned and thrown away.
+# Executes a statement, and returns the number of rows that each node of its plans, including those
+# within functions, has returned and filtered out.
 sub rows_of_nodes
 {
 	my ($statement) = @_;
@@ -89,16 +89,17 @@ END
 	return @rows;
 }
 
-# Of 10 thousand tables 4 thousand are protected, with 32 thousand policies, and pg_attribute has 120
-# thousand rows. A step that looked at each table for each of a thousand would take 10 million.
+# Of 10 thousand tables 4 thousand are protected, with 32 thousand policies, and pg_attribute has
+# 120 thousand rows. A step that looked at each table for each of a thousand would process 10
+# million.
 my @rows = rows_of_nodes($findings);
 my ($most) = sort { $b <=> $a } @rows;
 cmp_ok($most, '>', 30_000, 'the plans say how many rows they took');
 cmp_ok($most, '<', 500_000, 'no step takes each table for each table');
 
-# ---- what a configuration file says ----
+# ---- settings in a configuration file ----
 
-# Changes the configuration, in a session that knows the setting, and waits for what is found then.
+# Changes the configuration, in a session that has the setting defined, and waits for the finding.
 sub configure
 {
 	my ($statement, $found, $name) = @_;

@@ -28,7 +28,7 @@ sub actions
 	return join(' ', map { $_->{action} } heard(@_));
 }
 
-# what it says
+# the payload
 my ($added) = heard('carol', qq{SELECT cnap_add_workspace_member('$W1', 'hal');});
 is_deeply($added,
 	{ action => 'workspace_member.add', workspace => $W1, subject => 'hal', actor => 'carol' },
@@ -68,7 +68,7 @@ is(actions('carol', qq{
 my @many = heard('ann', qq{SELECT cnap_add_organization_member('$ACME', 'person ' || n) FROM generate_series(1, 300) n;});
 is(join(' ', map { $_->{subject} } @many), join(' ', map { "person $_" } 1 .. 300), 'three hundred in one statement');
 
-# nothing of what is undone
+# none for what is rolled back
 is(actions('carol', qq{BEGIN; SELECT cnap_add_workspace_member('$W1', 'ivy'); ROLLBACK;}), '', 'none after ROLLBACK');
 is(actions('carol', qq{
 	BEGIN;
@@ -104,7 +104,7 @@ is(actions('carol', qq{SELECT cnap_add_workspace_member('$W1', 'ivy'), cnap_acce
 	'workspace_member.add workspace_member.remove', 'what went before leaves nothing behind');
 is(actions('carol', qq{SELECT cnap_update_workspace('$W1', 'Globex');}), '', 'none where nothing changed');
 
-# nor of a transaction that is prepared, in which NOTIFY is impossible
+# nor for a prepared transaction, in which NOTIFY is impossible
 is(actions('carol', qq{
 	BEGIN;
 	SELECT cnap_add_workspace_member('$W1', 'ivy');
@@ -113,14 +113,14 @@ is(actions('carol', qq{
 	SELECT cnap_remove_workspace_member('$W1', 'ivy');}),
 	'workspace_member.remove', 'none of a prepared transaction');
 
-# the longest values there can be
+# the longest possible values
 my ($long) = heard('carol', "SELECT cnap_add_workspace_member('$W1', 'x' || repeat(E'\\x01', 253) || 'x');");
 is($long->{subject}, 'x' . "\x01" x 253 . 'x', 'the longest id, escaped to the longest payload');
 my $odd = q{"\\} . "\xc3\xa9" x 120 . q{'};
 my ($created) = heard($odd, "SELECT cnap_create_organization(repeat('n', 255));");
 is(encode_utf8($created->{actor}), $odd, 'an id that needs escapes arrives as it is');
 
-# what comes of tokens names both sides, and no token
+# the use of a token names both sides, but not the token
 my $link = act_as($node, 'postgres', 'ann', "SELECT cnap_create_install_link('$ACME');");
 is_deeply([ heard('dave', "SELECT cnap_redeem_install_link('$link', '$W2');") ],
 	[ { action => 'install_link.redeem', organization => $ACME, workspace => $W2, actor => 'dave' },
@@ -143,7 +143,7 @@ is_deeply([ $transfer->{action}, $transfer->{subject}, $transfer->{actor} ], [ '
 is_deeply($forget, { action => 'user.forget', subject => $user, actor => 'y' . "\x02" x 253 . 'y' },
 	'somebody who is forgotten, by the longest ids');
 
-# switched off by a superuser, for all or in a session
+# turned off by a superuser, for all sessions or for one
 is(actions('carol', qq{
 	RESET ROLE; SET cnap.notify = off; SET ROLE cnap_app;
 	SELECT cnap_add_workspace_member('$W1', 'lea');

@@ -50,7 +50,7 @@ my $counts = q{SELECT (SELECT count(*) FROM app."Z root"), (SELECT count(*) FROM
 is(act_as($node, 'source', 'carol', $counts), '1|1|1|1|1', 'carol sees the rows of a workspace');
 like($node->safe_psql('source', $catalogs[0]), qr/^(?:[^\n]*\|t\|[^\n]*\n?){7}$/, 'seven tables are protected');
 
-# What holds in a database that was restored.
+# What must hold in a restored database.
 sub compare
 {
 	my ($db) = @_;
@@ -88,7 +88,7 @@ restore('custom', sub {
 });
 restore('jobs', sub { restore_in_parallel($node, 'jobs', "$dir/custom") });
 
-# the tables of the application alone, into a database that has the extension and its data
+# only the application's tables, into a database that has the extension and its data
 $node->safe_psql('postgres', 'CREATE DATABASE tables TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'tables', "$dir/custom" ], 'tables: restored');
 $node->safe_psql('tables', 'SELECT FROM cnap_unprotect_schema(\'app\', true);
@@ -99,7 +99,7 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/tab
 $node->safe_psql('tables', q{SELECT cnap_protect('app.deployment', write_permission => 'administer')});
 compare('tables');
 
-# pg_restore -t leaves policies out; the plan for the schema says so, and closes it
+# pg_restore -t omits policies; the plan for the schema shows that, and repairs it
 $node->safe_psql('postgres', 'CREATE DATABASE selected TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'selected', "$dir/custom" ], 'selected: restored');
 $node->safe_psql('selected', 'DROP TABLE app.a_deep');
@@ -110,7 +110,7 @@ $node->safe_psql('selected', q{ALTER TABLE app.a_deep ADD FOREIGN KEY (plain_id)
 	SELECT FROM cnap_protect_schema('app', true)});
 is(act_as($node, 'selected', 'carol', $counts), '1|1|1|1|1', 'selected: protected again');
 
-# rows alone, where everything else is there already (pg_restore does not know in which order)
+# data only, where everything else exists already (pg_restore does not know the right order)
 $node->command_ok([ 'pg_dump', '-a', '-Fc', '-n', 'app', '-f', "$dir/rows", 'source' ], 'pg_dump -a');
 $node->safe_psql('postgres', 'CREATE DATABASE rows TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'rows', "$dir/custom" ], 'rows: restored');
@@ -118,7 +118,7 @@ $node->safe_psql('rows', 'TRUNCATE app.deployment, app."Z root" CASCADE');
 $node->command_ok([ 'pg_restore', '-a', '--disable-triggers', '--exit-on-error', '-d', 'rows', "$dir/rows" ], 'rows: restored again');
 compare('rows');
 
-# an update of the extension, and its end
+# an update of the extension, and dropping it
 $node->safe_psql('source', 'ALTER EXTENSION cnap_org UPDATE');
 is(act_as($node, 'source', 'carol', $counts), '1|1|1|1|1', 'the extension updated');
 my (undef, undef, $error) = $node->psql('source', 'DROP EXTENSION cnap_org CASCADE');

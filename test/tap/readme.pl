@@ -44,7 +44,7 @@ sub blocks
 	return @blocks;
 }
 
-# A document's blocks, but for the first session, which is executed elsewhere.
+# A document's blocks, except the first session, which is executed elsewhere.
 sub blocks_of
 {
 	my ($file) = @_;
@@ -87,8 +87,8 @@ is_deeply(
 	[ lines($script) ],
 	'sql/readme.sql is the first session of the README');
 
-# Goes through the output, in which psql has echoed each line of the script.  What follows the
-# last statement of a step that returns something must be what the README shows, if it does.
+# Goes through the output, in which psql has echoed each line of the script.  What follows the last
+# statement of a step that returns something must be what the README shows, if it shows anything.
 my @output = lines($output);
 while (my $step = shift @session)
 {
@@ -217,14 +217,14 @@ is_deeply(
 	[   'make demo',
 		'sudo apt-get install postgresql-15 postgresql-server-dev-15 gcc make',
 		'make PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config',
-		# leaves out how a column is filled
+		# omits how a column is filled
 		'ALTER TABLE app.project ADD workspace_id uuid REFERENCES cnap.workspace ON DELETE CASCADE;',
-		# is to be looked at first
+		# is to be reviewed first
 		'SELECT remedy FROM cnap_lint() WHERE remedy IS NOT NULL \gexec',
 		'{"action": "management.grant", "organization": "4f1c…", "workspace": "9a4e…", "actor": "gina"}' ],
 	'what nobody executes');
 
-# ALTER DATABASE and ALTER ROLE have an effect only on sessions that begin later.
+# ALTER DATABASE and ALTER ROLE affect only later sessions.
 is($node->safe_psql('app', 'SHOW cnap.notify'), 'off', 'the example turns notifications off');
 is($node->safe_psql('app', 'SELECT cnap_current_user()', extra_params => [ '-U', 'anna' ]),
 	'anna', 'the example gives a role its identity');
@@ -259,7 +259,7 @@ sub query
 
 my $permission = qr/access|administer|manage_\w+|billing|transfer|delete/;
 
-# What is known of a function, as one string to compare.
+# What is known about a function, as one string to compare.
 sub summary
 {
 	my ($signature, $returns, $for, $permissions, $errors) = @_;

@@ -33,7 +33,7 @@ is(act_as($standby, 'postgres', 'carol', "SELECT count(*) > 0 FROM cnap_workspac
 is(refused_as($standby, 'postgres', 'carol', "SELECT cnap_revoke_management('$W1')"), '25006',
 	'changes are refused');
 
-# In a session that stays: check, change on the primary, replay, check.
+# In a single session: check, change on the primary, replay, check.
 my $session = CnapTest::Session->new($standby);
 my $seen = q{SELECT coalesce(string_agg(note, ',' ORDER BY id), 'none') FROM app.deployment;};
 $session->query("SET ROLE cnap_app; SET cnap.user_id = 'mia'; PREPARE seen AS $seen");
@@ -53,7 +53,7 @@ act_as($primary, 'postgres', 'dave', "BEGIN; SELECT cnap_revoke_management('$W2'
 replay();
 is($session->query('EXECUTE seen;'), 'two', 'what was rolled back changes nothing');
 
-# promoted, it goes on
+# after promotion, everything continues
 $session->quit;
 $primary->stop;
 $standby->promote;

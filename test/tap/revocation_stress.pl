@@ -32,12 +32,12 @@ my $force_parallel = $admin->query("SELECT name FROM pg_settings"
 
 # ---- readers ----
 #
-# Each has a name, a session, and two functions: next() sends the next piece of work, tally()
-# gets its answer and returns denials, grants, stale grants, lost grants and unknown ones.
+# Each has a name, a session, and two functions: next() sends the next piece of work, tally() takes
+# its answer and returns denials, grants, stale grants, lost grants and unknown ones.
 
 my @names = ('known denials', 'known grants', 'stale grants', 'lost grants', 'unknown');
 
-# What stands before a piece of work: four of them share a transaction.
+# What precedes a piece of work: four of them share a transaction.
 sub transaction
 {
 	my ($begin, $pieces) = @_;
@@ -46,7 +46,7 @@ sub transaction
 	return ($pieces ? "COMMIT;\n" : '') . "$begin;\n";
 }
 
-# A loop in the server, in an open transaction where $begin says how one begins
+# A loop in the server, in an open transaction if $begin says how to begin one
 sub server_loop
 {
 	my ($name, $statement, $begin) = @_;
@@ -144,14 +144,14 @@ my @readers = (
 
 # ---- writers ----
 
-# a writer's session, its work, and whether it is over
+# a writer's session, its work, and whether it has finished
 my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.write($_->[1], '2 s')" } }
   ([ 'app', "'{organization,management,member,expiry}', '4 ms'" ],
 	[ undef, "'{direct,owner}', '4 ms'" ],
 	[ 'app', "'{slow}', '400 ms'" ]);
 my $changes = 0;
 
-# ---- all at once ----
+# ---- running all of them concurrently ----
 
 my $started = time;
 my @total = (0) x 5;

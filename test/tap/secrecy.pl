@@ -17,7 +17,7 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# a failed statement in the log is the administrator's decision, so is not of interest
+# logging failed statements is the administrator's decision, so it is irrelevant here
 my $node = new_node('main', "log_statement = none\nlog_min_error_statement = panic\nlog_min_messages = debug1\nlog_error_verbosity = verbose");
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $said = '';
@@ -26,7 +26,7 @@ my $errors = 0;
 
 populate($node, 'postgres');
 
-# Executes statements in the name of a person, and keeps all that comes back.
+# Executes statements on behalf of a user, and keeps everything that is returned.
 sub try_as
 {
 	my ($person, @statements) = @_;
@@ -37,7 +37,7 @@ sub try_as
 	return $out;
 }
 
-# Has a person make a token, which alone is kept apart.
+# Lets a user create a token; that result alone is kept separately.
 sub make_token
 {
 	my ($name, $person, $call) = @_;
@@ -67,14 +67,14 @@ foreach my $name ('guest', 'accepted guest')
 
 sub quoted { return "'$tokens{$_[0]}'" }
 
-# The id of what a token belongs to
+# The id of the row that a token belongs to
 sub id_of
 {
 	my ($table, $name) = @_;
 	return "'" . $node->safe_psql('postgres', "SELECT id FROM cnap.$table WHERE token_hash = sha256(" . quoted($name) . ')') . "'";
 }
 
-# ---- what is done with them ----
+# ---- using them ----
 
 $node->safe_psql('postgres', "UPDATE cnap.install_link SET expires_at = now() WHERE id = " . id_of('install_link', 'expired link'));
 $node->safe_psql('postgres', "UPDATE cnap.invitation SET expires_at = now() WHERE id = " . id_of('invitation', 'expired'));
@@ -90,8 +90,8 @@ try_as('nina', 'SELECT cnap_decline_invitation(' . quoted('declined') . ')');
 try_as('ann', 'SELECT cnap_revoke_invitation(' . id_of('invitation', 'revoked') . ')');
 make_token('resent anew', 'ann', 'cnap_resend_invitation(' . id_of('invitation', 'resent') . ')');
 
-# every token, good or not, and in the forms of a typing error, to every function that takes one,
-# by people for whom it is and for whom it is not, and by nobody
+# every token, valid or not, and with various typing errors, passed to every function that takes
+# one, by users for whom it is meant, by others, and without a user
 my @functions = ('cnap_authenticate(%s)', 'cnap_install_link(%s)', "cnap_redeem_install_link(%s, '$W1')",
 	"cnap_redeem_install_link(%s, '$W2')", 'cnap_invitation(%s)', 'cnap_accept_invitation(%s)', 'cnap_decline_invitation(%s)');
 my $before = $errors;
@@ -109,11 +109,11 @@ foreach my $person ('carol', 'nina', '')
 }
 cmp_ok($errors - $before, '>', 1000, 'most of that was refused');
 
-# the same in a transaction that fails later, from a function, and by a prepared statement
+# likewise in a transaction that fails later, from a function, and by a prepared statement
 try_as('nina', 'BEGIN', 'SELECT cnap_accept_invitation(' . quoted('invitation') . ')', 'SELECT 1/0', 'ROLLBACK',
 	'PREPARE p AS SELECT cnap_accept_invitation($1)', 'EXECUTE p(' . quoted('used link') . ')');
 
-# what people can list
+# what users can list
 foreach my $person ('ann', 'carol', 'erin', 'nina')
 {
 	try_as($person, 'SELECT * FROM cnap_access_tokens()', "SELECT * FROM cnap_install_links('$ACME')",
@@ -148,7 +148,7 @@ foreach my $where (sort keys %texts)
 	} sort keys %tokens;
 	is("@found", '', "no token in $where");
 
-	# the hash stands in its own column, and is for nobody's eyes
+	# the hash is in its own column, which nobody can read
 	next if $where =~ /dump|table (access_token|install_link|invitation)$/;
 	@found = grep {
 		my $hash = sha256_hex($tokens{$_});
@@ -157,7 +157,7 @@ foreach my $where (sort keys %texts)
 	is("@found", '', "no hash in $where");
 }
 
-# what is searched for would be found
+# the search would find them
 like($texts{"the table install_link"}, qr/\\\\?x@{[ sha256_hex($tokens{link}) ]}/, 'a stored hash is that of the token');
 
 # ---- what the notifications say instead ----

@@ -38,14 +38,14 @@ ok(!$node->restart(fail_ok => 1) || $node->safe_psql('postgres', $who, extra_par
 $node->adjust_conf('postgresql.conf', 'cnap.user_id', undef);
 $node->restart;
 
-# preloaded, nothing can be forged before the first call
+# if the library is preloaded, nothing can be forged before the first call
 my ($status, $out, $err) = $node->psql('postgres', "SET cnap.user_id = 'ann'; $who",
 	extra_params => [ '-U', 'plain' ]);
 like($err, qr/permission denied to set parameter "cnap.user_id"/, 'preloaded, SET is refused at once');
 $node->connect_fails($node->connstr('postgres') . " user=plain options='-c cnap.user_id=ann'",
 	'as are the options of a connection', expected_stderr => qr/permission denied to set parameter/);
 
-# the ways that a DBA has
+# the ways for a DBA to set it
 $node->safe_psql('postgres', "ALTER ROLE anna SET cnap.user_id = 'anna'");
 is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'ALTER ROLE gives a person an identity at login');
 $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', undef);

@@ -22,7 +22,7 @@ act_as($node, 'postgres', 'carol', qq{
 is(seen_by($node, 'postgres', 'mia'), 'one,two', 'what is prepared has no effect yet');
 is(seen_by($node, 'postgres', 'hal'), 'none', 'nor has a new member');
 
-# the session that prepared it goes on without it
+# the session that prepared it continues without its changes
 is(act_as($node, 'postgres', 'dave', qq{
 	BEGIN;
 	SELECT cnap_add_workspace_member('$W2', 'ivy');
@@ -34,12 +34,12 @@ is(act_as($node, 'postgres', 'dave', qq{
 	SELECT cnap_can_access('ivy', '$W2');}),
 	"\nt\nf\ntwo\nt", 'a session forgets what it has prepared, until it is committed');
 
-# a prepared change holds its locks: nobody decides on what is about to change
+# a prepared change holds its locks: nothing is decided on data that is about to change
 is(refused_as($node, 'postgres', 'carol', qq{
 	SET lock_timeout = '100ms'; SELECT cnap_remove_workspace_member('$W1', 'gus');}),
 	'55P03', 'a change of the same workspace waits');
 
-# it outlives a crash
+# it survives a crash
 $node->stop('immediate');
 $node->start;
 is(seen_by($node, 'postgres', 'mia'), 'one,two', 'no effect after a crash either');
@@ -48,7 +48,7 @@ is(seen_by($node, 'postgres', 'mia'), 'two', 'COMMIT PREPARED revokes');
 is(seen_by($node, 'postgres', 'hal'), 'one', 'and adds');
 like(table_rows($node, 'postgres', 'audit_log'), qr/carol,cnap_app,management\.revoke/, 'with its audit entries');
 
-# a session that is in a transaction sees it at once
+# a session in an open transaction sees it at once
 my $in_transaction = act_as($node, 'postgres', 'hal', qq{
 	BEGIN ISOLATION LEVEL REPEATABLE READ;
 	SELECT string_agg(note, ',') FROM app.deployment;

@@ -223,7 +223,7 @@ INSERT INTO test.argument VALUES
 	('cnap_unprotect_schema(name,boolean)', 2, 'execute', true, 'required boolean', 'false'),
 	('cnap_unprotect(regclass)', 1, 'relation', false, 'relation', '''test.document''');
 
--- a table of the application, and somebody else's
+-- a table of the application, and one of another owner
 GRANT USAGE, CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
 CREATE TABLE test.document (workspace_id uuid PRIMARY KEY);
 ALTER TABLE test.document OWNER TO cnap_test_app;

@@ -10,7 +10,7 @@ SET LOCAL client_min_messages = warning;
 
 CREATE SCHEMA test;
 
--- An application server's role, and one to which nothing was granted
+-- An application server's role, and one without privileges
 CREATE ROLE cnap_test_app;
 CREATE ROLE cnap_test_visitor;
 SELECT cnap_trust('cnap_test_app') \g /dev/null
@@ -64,7 +64,8 @@ INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
 		(VALUES ('dora', 'admin'), ('dirk', 'admin'),
 			('dave', 'member'), ('dina', 'member')) member (person, role);
 
--- What they were made from is known to the tests, and has the right checksums.
+-- The tests know the tokens that the hashes were made from, which have correct
+-- checksums.
 INSERT INTO cnap.access_token (id, user_id, name, token_hash) VALUES
 	(test.id('token'), 'wanda', 'Script', sha256('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q')),
 	(test.id('foreign_token'), 'fred', 'Script', sha256('another'));
