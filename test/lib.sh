@@ -22,14 +22,14 @@ die() {
 	exit 1
 }
 
-# Nothing that the caller has set for another server or another make may get in the way.
+# Unset variables that the caller may have set for another server or another make.
 clean_environment() {
 	local var
 	for var in "${!PG@}"; do
 		[ "$var" = PG_CONFIG ] || unset "$var"
 	done
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES TMPDIR PERL5LIB PERL5OPT
-	# PostgreSQL's modules for TAP tests take LC_ALL away
+	# PostgreSQL's modules for TAP tests unset LC_ALL
 	export LC_ALL=C.UTF-8 LANG=C.UTF-8
 }
 
@@ -40,7 +40,7 @@ find_server() {
 	local program bindir
 	program=$(command -v "${PG_CONFIG:-pg_config}") || return 1
 	bindir=$("$program" --bindir 2>/dev/null) || return 1
-	# that of Debian in PATH is a script which looks for the newest; that of a private tree
+	# Debian's pg_config in PATH is a script that finds the newest version; that of a private tree
 	# stands for the one it was copied from
 	program=$bindir/pg_config
 	[ ! -L "$program.origin" ] || program=$(readlink "$program.origin")
@@ -61,7 +61,7 @@ have_compiler() {
 }
 
 # Prints the directory of the extension pgTAP. It is plain SQL, so that of another PostgreSQL
-# serves one which has none.
+# version can be used.
 pgtap_dir() {
 	local control
 	for control in "$("$PG_CONFIG" --sharedir)" /usr/share/postgresql/*; do
@@ -94,7 +94,7 @@ have_pgbouncer() {
 	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null
 }
 
-# What the tests fetch from npm takes Node.js 18 or newer.
+# The npm packages of the tests require Node.js 18 or newer.
 have_npm() {
 	command -v npm >/dev/null &&
 		node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
@@ -104,7 +104,7 @@ have_apt() {
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null
 }
 
-# The major version of the server found, else of the one that the distribution has
+# The major version of the server found, or else of the distribution's
 server_major() {
 	if find_server; then
 		"$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'
@@ -114,7 +114,7 @@ server_major() {
 	fi
 }
 
-# Prints the Debian packages that hold the named things.
+# Prints the Debian packages that contain the named things.
 packages_for() {
 	local thing major
 	major=$(server_major)
@@ -148,8 +148,8 @@ as_root() {
 	fi
 }
 
-# Installs packages, but keeps the server's package from making and starting a cluster, and the
-# pooler's from running one, now and when the machine starts.
+# Installs packages, but keeps the server's package from creating and starting a cluster, and the
+# pooler's from starting one, now and at boot.
 apt_install() {
 	as_root sh -eu -s -- "$@" <<-'END'
 		dir=/etc/postgresql-common/createcluster.d
@@ -168,8 +168,8 @@ apt_install() {
 	END
 }
 
-# need THING...: makes sure that these are there: server, compiler, pgtap, pg_prove, prove, tap,
-# pgbouncer, npm, apt
+# need THING...: makes sure that these are installed: server, compiler, pgtap, pg_prove, prove,
+# tap, pgbouncer, npm, apt
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then
@@ -200,7 +200,7 @@ need() {
 
 # ---- the private tree ----
 
-# Decides who does the work.
+# Decides which user does the work.
 choose_user() {
 	if [ "$(id -u)" = 0 ]; then
 		RUN_AS=postgres
@@ -228,7 +228,7 @@ make_private_tree() {
 		dir=$("$PG_CONFIG" "--$dir")
 		as_user mkdir -p "$tree$dir"
 		as_user cp -rs "$dir/." "$tree$dir"
-		# but for what belongs to a cnap_org that is really installed
+		# except for the files of an installed cnap_org
 		as_user find "$tree$dir" -depth -name 'cnap_org*' -exec rm -rf {} +
 	done
 	extension=$("$PG_CONFIG" --sharedir)/extension
@@ -246,7 +246,7 @@ use_private_tree() {
 	export PG_CONFIG PGHOST=$WORK PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
 
-# Brings $WORK/src up to date with the checkout, keeping what is built already.
+# Brings $WORK/src up to date with the checkout, keeping what has been built.
 copy_source() {
 	as_user mkdir -p "$WORK/src" &&
 		as_user find "$WORK/src" -type f ! -name '*.o' ! -name '*.bc' ! -name '*.so' \
@@ -270,8 +270,8 @@ build() {
 
 # ---- the cluster ----
 
-# The settings stand in a file of their own, which the clusters of the TAP tests read as well.
-# Autovacuum would take part in the locking, and at some moment change the statistics.
+# The settings are in a separate file, which the clusters of the TAP tests read as well. Autovacuum
+# would take locks, and change the statistics at unpredictable times.
 start_cluster() {
 	tr ';' '\n' <<<"${SETTINGS-}" | as_user tee "$WORK/settings.conf" >/dev/null
 	export TEMP_CONFIG=$WORK/settings.conf
@@ -291,7 +291,7 @@ start_cluster() {
 		{ tail -n 20 "$WORK/log" >&2; die "the cluster does not start"; }
 }
 
-# Stops every cluster below $WORK: ours, and those that an interrupted test has left.
+# Stops every cluster below $WORK: ours, and those that an interrupted test has left behind.
 stop_clusters() {
 	local pid_file
 	while IFS= read -r pid_file; do

@@ -15,7 +15,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 				AND (w.managed_until IS NULL OR w.managed_until > now()))
 $$;
 
--- the same as SECURITY DEFINER
+-- likewise as SECURITY DEFINER
 DO $$
 BEGIN
 	EXECUTE replace(pg_get_functiondef('alt.check_a'::regproc), 'alt.check_a', 'alt.check_b');

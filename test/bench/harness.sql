@@ -29,11 +29,10 @@ END
 $$;
 
 /*
- * Executes a query again and again for budget milliseconds, planning it each
- * time, and gives the median in microseconds and the single value that the
- * query returns.  The first executions don't count; but what takes longer
- * than patience is executed once only.  {raw} in the query is the condition
- * that a user without row-level security would write.
+ * Executes a query repeatedly for budget milliseconds, planning it each time, and returns the
+ * median in microseconds and the single value that the query returns.  The first executions are
+ * not counted; but a query that takes longer than patience is executed only once. {raw} in the
+ * query stands for the condition that would be written without row-level security.
  */
 CREATE OR REPLACE FUNCTION bench.time_query(
 	query text, budget float8, patience float8, OUT microseconds float8, OUT answer text)
@@ -63,7 +62,7 @@ BEGIN
 END
 $$;
 
--- Executes a query once, and gives the time and the single value that it returns.
+-- Executes a query once, and returns the time and the single value that it returns.
 CREATE OR REPLACE FUNCTION bench.time_once(query text, OUT microseconds float8, OUT answer text)
 LANGUAGE plpgsql AS $$
 DECLARE

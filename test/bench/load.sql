@@ -14,7 +14,7 @@ WHERE indrelid IN ('cnap.organization_member'::regclass, 'cnap.workspace'::regcl
 	AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid);
 SELECT 'DROP INDEX ' || index FROM secondary \gexec
 
--- as a restore or a replica does: without a trigger for each row
+-- like a restore or a replica, without row triggers
 SET session_replication_role = replica;
 INSERT INTO cnap.organization (id, name, created_at)
 SELECT id, 'Organization', '2024-01-01' FROM alt.organization;

@@ -22,8 +22,8 @@ measures_of() {
 	echo "${child_measures[@]}" "${check_measures[@]}"
 }
 
-# Prints the variants that are measured in a round. What only stands beside the others for
-# information, and takes long, is measured in the first round.
+# Prints the variants that are measured in a round. Slow variants that are only for information are
+# measured in the first round.
 variants_of() {
 	local first=
 	case $1 in
@@ -83,7 +83,7 @@ sample() {
 
 # ---- statements inside the server ----
 
-# timed SCALE USER STATEMENT: executes it as that user, within the time that is allowed
+# timed SCALE USER STATEMENT: executes it as that user, within the time allowed
 timed() {
 	if ! PGOPTIONS="${PGOPTIONS-} -c statement_timeout=$BENCH_TIMEOUT" \
 		sql "$(database "$1")" -U "bench_$2" 2>"$scratch/error" <<<"$3"; then
@@ -107,7 +107,7 @@ time_query() {
 	timed "$1" "$3" "SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
 }
 
-# time_child SCALE USER QUERY: of tables whose protection stays as it is
+# time_child SCALE USER QUERY: on tables whose protection stays the same
 time_child() {
 	timed "$1" "$2" "SELECT * FROM bench.time_query(\$q\$$3\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
 }
@@ -121,7 +121,7 @@ check_function() {
 	esac
 }
 
-# time_warm SCALE VARIANT: checks of pairs that have been asked before
+# time_warm SCALE VARIANT: checks of pairs that have been checked before
 time_warm() {
 	local condition pairs=warm checks=20000
 	case $2 in
@@ -134,7 +134,7 @@ time_warm() {
 			$BENCH_BUDGET, $BENCH_PATIENCE)" | ignore_answer_of_trivial "$2"
 }
 
-# The trivial functions let about, but not exactly, as many rows pass as the check does.
+# The trivial functions accept approximately as many rows as the check.
 ignore_answer_of_trivial() {
 	if [ "$1" = trivial ]; then
 		sed 's/|.*/|/'
@@ -143,8 +143,8 @@ ignore_answer_of_trivial() {
 	fi
 }
 
-# time_cold SCALE VARIANT ROUND: checks of 5000 pairs never seen, in a new session that has
-# asked about others
+# time_cold SCALE VARIANT ROUND: checks of 5000 pairs never seen, in a new session that has checked
+# others
 time_cold() {
 	local first=$(($3 % 24 * 5000)) f
 	f=$(check_function "$2")
@@ -160,7 +160,8 @@ time_cold() {
 
 # pgbench SCALE ROLE MODE CLIENTS SCRIPT ARGUMENT...: prints the mean latency of the script in
 # microseconds, without the first tenth (and the first ten, if there are enough), in which plans
-# are made and caches filled, and without the slowest twentieth, when the machine did other things
+# are made and caches filled, and without the slowest twentieth, when the machine was probably
+# doing other things
 pgbench() {
 	local scale=$1 role=$2 mode=$3 clients=$4 script=$5
 	shift 5
@@ -189,7 +190,7 @@ pgbench() {
 			}'
 }
 
-# time_row SCALE VARIANT PROTOCOL_USER: one row by primary key, one that the user may see
+# time_row SCALE VARIANT PROTOCOL_USER: one row by primary key, which the user can see
 time_row() {
 	local user=${3#*_} id
 	case $user in
@@ -288,7 +289,7 @@ time_removal() {
 	pgbench "$1" "$role" prepared 1 "$scratch/remove.sql" -D n=0 -t "$leavers"
 }
 
-# ---- measures of another form: special_measure SCALE MEASURE takes all samples ----
+# ---- measures of a different form: special_measure SCALE MEASURE takes all samples ----
 
 special_measure() {
 	case $2 in
@@ -298,8 +299,8 @@ special_measure() {
 	esac
 }
 
-# The first check in a new connection, of a workspace that the user may access, or may not:
-# medians of nine connections, for each user by turns. The library is loaded before that.
+# The first check in a new connection, of a workspace that the user can or cannot access: medians
+# of nine connections, alternating between the users. The library is loaded before that.
 first_check() {
 	local scale=$1 round user own number turn users=(few big)
 	[ "$scale" != XL ] || users+=(huge)
@@ -333,8 +334,8 @@ time_first() {
 		sed -n 's/|t$//p'
 }
 
-# What the decisions of 100 thousand pairs take, those of 1 thousand users, and of as many users
-# as possible; and what a small cache takes at most
+# The memory for decisions of 100 thousand pairs, with 1 thousand users, and with as many users as
+# possible; and the maximum for a small cache
 memory() {
 	local scale=$1 db variant value
 	db=$(database "$scale")

@@ -19,8 +19,8 @@ CROSS JOIN LATERAL (
 ) a
 GROUP BY u.user_id;
 
--- 120 thousand pairs, each only once: half of them allowed, by turns as the owner, as one of the
--- direct members and as one of the managing organization; the others are anybody's
+-- 120 thousand pairs, each only once: half of them allowed, alternately as the owner, a direct
+-- member and a member of the managing organization; the others are random
 CREATE TABLE bench.pair AS
 WITH candidate AS (
 	SELECT DISTINCT ON (user_id, workspace_id) n, user_id, workspace_id
@@ -71,7 +71,7 @@ FROM (
 ) places
 WHERE place <= 500;
 
--- the same again and again, for loops in the server
+-- repeated checks of the same pairs, for loops in the server
 CREATE TABLE bench.warm AS
 SELECT user_id, workspace_id, allowed FROM generate_series(1, 20) turn, bench.known ORDER BY turn, n;
 

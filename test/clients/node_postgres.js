@@ -85,7 +85,7 @@ async function preparedStatements({ database }) {
 	const named = { name: 'items', text: 'SELECT id FROM app.item WHERE id > $1 ORDER BY id', values: [0] };
 
 	is(await ids(client, named), [], 'a named statement, prepared by nobody');
-	// more often than it takes PostgreSQL to think of a generic plan
+	// often enough for PostgreSQL to consider a generic plan
 	for (let turn = 1; turn <= 8; turn++) {
 		const wrong = [];
 
@@ -145,7 +145,7 @@ async function types(pool) {
 
 // ---- errors ----
 
-// Each is an error of the README's table: its SQLSTATE and message, for whom, and the statement.
+// Each is an error of the README's table: its SQLSTATE and message, the user, and the statement.
 function errors({ workspaces: w, vendor }) {
 	return [
 		['28000', 'no current user', null, 'SELECT cnap_create_workspace($1)', ['x']],
@@ -251,7 +251,7 @@ test(async () => {
 	const world = await createDatabase('node');
 	const pool = new pg.Pool({ ...connection(world.database, 'node_app'), max: 3 });
 
-	// a connection that is lost while somebody uses it would end the process
+	// without a handler, losing a connection that is in use would end the process
 	pool.on('connect', (client) => client.on('error', () => {}));
 	await poolOfConnections(pool);
 	await parameters(pool, world);

@@ -25,13 +25,13 @@ const { atExit, diag, is, ok, refused, test } = require('./lib/tap.js');
 const TRANSACTIONS = 10_000;
 const KILLED = 6;
 
-// The pools: who connects as which role, over how many connections, and how many of them
+// The pools: their clients, roles, and numbers of connections and clients
 const POOLS = {
 	servers: { role: 'pooler_app', size: 4, clients: 40 },
 	scripts: { role: 'pooler_plain', size: 2, clients: 10 },
 };
 
-// A sequence of numbers below a limit, the same in each run
+// A sequence of pseudo-random numbers below a limit, the same in each run
 function numbers(seed) {
 	let state = seed;
 
@@ -41,9 +41,9 @@ function numbers(seed) {
 	};
 }
 
-// Starts a pgbouncer that listens on a socket, and stops it at the end. pools has for each name
-// the role that it connects as, and how many connections it may have. Returns a function from the
-// name of a pool to what connects to it.
+// Starts a pgbouncer that listens on a socket, and stops it at the end. pools contains for each
+// name the role to connect as, and the maximum number of connections.  Returns a function from the
+// name of a pool to its connection parameters.
 async function startPooler(database, pools) {
 	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pooler.'));
 	const target = connection(database);
@@ -85,11 +85,11 @@ async function startPooler(database, pools) {
 	return (pool) => ({ host: dir, port: 6432, database: pool, user: 'somebody' });
 }
 
-// ---- who is asking ----
+// ---- the current user ----
 
 const tokens = {};
 
-// The ways in which a client says for whom a transaction is
+// The ways in which a client sets the user of a transaction
 const bySetting = (client, n) => client.query(`SET LOCAL cnap.user_id = ${client.escapeLiteral(user(n))}`);
 const byParameter = (client, n) => client.query("SELECT set_config('cnap.user_id', $1, true)", [user(n)]);
 const byToken = (client, n) => client.query('SELECT cnap_authenticate($1)', [tokens[n]]);
@@ -107,7 +107,7 @@ async function createTokens(system) {
 
 // ---- many clients ----
 
-// A client: it takes transactions until there are none left, and writes down what was wrong.
+// A client: it executes transactions until there are none left, and records errors.
 class Client {
 	constructor(options, identities, shared) {
 		Object.assign(this, { options, identities, shared, number: numbers(shared.clients++) });
@@ -148,7 +148,7 @@ class Client {
 			throw error ?? new Error('no error');
 	}
 
-	// What happens to a transaction is chosen by chance, mostly a commit.
+	// The outcome of a transaction is random, mostly a commit.
 	async transaction(n) {
 		const chance = this.number(100);
 
@@ -174,7 +174,7 @@ class Client {
 			await this.expect(n, 'a transaction after a savepoint');
 			return this.client.query('COMMIT');
 		}
-		// hangs up, in every other case while a statement is running
+		// disconnects, in every other case while a statement is running
 		if (chance < 99)
 			this.client.query('SELECT pg_sleep(0.05)').catch(() => {});
 		this.client.connection.stream.destroy();
@@ -182,7 +182,7 @@ class Client {
 		this.shared.hangups++;
 	}
 
-	// The user changes the own rows, and nobody else's.
+	// Users change their own rows, and nobody else's.
 	async write(n) {
 		const { rows } = await this.client.query(
 			'UPDATE app.item SET version = version + 1 WHERE id <> $1 RETURNING id', [0]);
@@ -192,7 +192,7 @@ class Client {
 	}
 }
 
-// A process of its own, which is killed by its parent when it has begun a transaction
+// A separate process, which is killed by its parent when it has begun a transaction
 async function victim(options, n) {
 	const client = await connect(options);
 
@@ -273,8 +273,8 @@ async function left(options) {
 
 const NOTHING = { who: null, setting: '', ids: [] };
 
-// Each of these gets a client in whose transaction user(1) has been named, and has seen rows, and the
-// way in which that was done. Where the connection lives on, the pooler has to use it again.
+// Each of these gets a client in whose transaction user(1) has been set, and has seen rows, and
+// the way in which that was done.  If the connection survives, the pooler has to use it again.
 const endings = {
 	'COMMIT': { same: true, end: (client) => client.query('COMMIT') },
 	'ROLLBACK': { same: true, end: (client) => client.query('ROLLBACK') },
@@ -364,7 +364,7 @@ async function oneConnection(options, identify, system) {
 	}
 }
 
-// What is prepared by one user's client stays on the connection, and may be found by another.
+// Statements prepared by one user's client stay on the connection, and may be found by another.
 async function preparedStatements(options) {
 	const named = { name: 'a name', text: `SELECT (${IDS}) AS ids` };
 	const first = await connect(options);
@@ -386,7 +386,7 @@ async function preparedStatements(options) {
 		await second.query('COMMIT; DEALLOCATE mine');
 	}
 
-	// By the protocol: pgbouncer before 1.21 does not tell the names of two clients apart.
+	// By the protocol: pgbouncer before 1.21 does not distinguish the names of two clients.
 	await first.query('BEGIN');
 	await bySetting(first, 1);
 	is((await first.query(named)).rows[0].ids, itemsOf(1), 'a named statement: the rows of the user');
@@ -401,7 +401,7 @@ async function preparedStatements(options) {
 	await second.end();
 }
 
-// Such are the mistakes that the README warns of.
+// These are the mistakes that the README warns about.
 async function mistakes(options) {
 	let client = await connect(options);
 	await bySetting(client, 1);

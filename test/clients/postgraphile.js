@@ -34,12 +34,12 @@ function quiet(pool, schema, options) {
 	return postgraphile(pool, schema, { ...options, disableQueryLog: true });
 }
 
-// Who sends a request, as an application has found out
+// The user who sends a request, as determined by the application
 function userOf(request) {
 	return request.headers['x-user'];
 }
 
-// Makes a server on a socket out of a handler of requests. ask(user, query) is one request to it.
+// Makes a request handler a server on a socket. ask(user, query) is one request to it.
 async function listen(name, handler) {
 	const socketPath = path.join(directory, name);
 	const server = http.createServer(handler).listen(socketPath);
@@ -69,7 +69,7 @@ function asToken(id) {
 	return id === null ? {} : { authorization: `Bearer ${jwt.sign({ user_id: id }, SECRET, { audience: 'postgraphile' })}` };
 }
 
-// ---- what must hold in each way ----
+// ---- what must hold for each way ----
 
 const READ = '{ allItems(orderBy: ID_ASC) { nodes { id } } }';
 const CREATE = `mutation ($workspace: UUID!) {
@@ -129,7 +129,7 @@ async function serves(way, { post }, headersOf, { workspaces, system }) {
 
 // ---- the ways ----
 
-// A pool, and the texts and parameters of all that is sent by it
+// A pool, and the texts and parameters of all queries that it sends
 function recordedPool(database, role) {
 	const pool = new pg.Pool({ ...connection(database, role), max: 2 });
 	const sent = [];

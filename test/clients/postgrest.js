@@ -20,7 +20,7 @@ const BEGINNING = `SELECT set_config('search_path', 'app, public', true), set_co
 	set_config('request.path', '/item', true), set_config('request.headers', $3, true),
 	set_config('request.cookies', '{}', true)`;
 
-// A request of somebody with these claims, which PostgREST completes by the role
+// A request with these claims, to which PostgREST adds the role
 async function request(pool, claims, text, values, headers = {}) {
 	const client = await pool.connect();
 
@@ -77,7 +77,7 @@ test(async () => {
 		value(pool, "SELECT concat_ws(',', current_user, current_setting('request.jwt.claims', true), cnap_current_user())")));
 	is(left, Array(4).fill('postgrest_authenticator,'), 'nothing is left on the connections');
 
-	// whom the README warns of: who can send SQL
+	// the README's warning: a client who can send SQL
 	const forge = "SELECT set_config('request.jwt.claims', $1, false)";
 	const forged = JSON.stringify({ sub: user(1) });
 	const person = await connect(connection(database, 'postgrest_plain'));

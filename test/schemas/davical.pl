@@ -33,7 +33,7 @@ test_schema({
 		usr => 25, principal => 25, collection => 50, caldav_data => 500, calendar_item => 500,
 		calendar_attendee => 500, sync_changes => 500, property => 500 },
 	queries => [
-		# lower() might tell its argument, so is called for visible rows only
+		# lower() is not leakproof, so it is called for visible rows only
 		[ q{SELECT * FROM usr WHERE lower(username) = lower('1.2.username')}, 'usr_workspace_id_idx' ],
 		q{SELECT * FROM dav_principal WHERE user_no = 1003},
 		q{SELECT * FROM collection WHERE dav_name = '1.2.dav_name'},

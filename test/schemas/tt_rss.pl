@@ -28,7 +28,7 @@ test_schema({
 		q{SELECT f.* FROM ttrss_feeds f WHERE f.owner_uid = 1002 ORDER BY f.order_id, f.title},
 		q{SELECT id FROM ttrss_feeds WHERE feed_url = '1.7.feed_url' AND owner_uid = 1003},
 		q{SELECT id FROM ttrss_entries WHERE guid = '1.30.guid'},
-		# one of two indexes is left of a bitmap
+		# only one of two indexes remains in the bitmap scan
 		[ q{SELECT count(*) FROM ttrss_user_entries WHERE feed_id = 1020 AND owner_uid = 1010 AND unread},
 			'ttrss_user_entries_owner_uid_index' ],
 		[ q{SELECT e.title, e.link, u.unread FROM ttrss_user_entries u JOIN ttrss_entries e ON e.id = u.ref_id

@@ -21,7 +21,7 @@ const USERS = 40;
 const VENDORS = 5;
 const CUSTOMERS = 10;
 
-// The ids of all items that are to be seen, as an array
+// The ids of all visible items, as an array
 const IDS = 'SELECT coalesce(array_agg(id ORDER BY id), ARRAY[]::integer[]) FROM app.item';
 
 const { PGHOST, PGPORT, PGUSER } = process.env;
@@ -48,7 +48,7 @@ function connection(database, role = PGUSER) {
 	return { host: PGHOST, port: PGPORT, database, user: role };
 }
 
-// A connection whose loss is no exception; the query under way fails all the same.
+// A connection whose loss raises no exception, except in the current query.
 async function connect(options) {
 	const client = new pg.Client(options);
 
@@ -57,7 +57,7 @@ async function connect(options) {
 	return client;
 }
 
-// The value of a query of one row with one column
+// The value of a query that returns one row with one column
 async function value(client, text, values) {
 	const { rows } = await client.query({ text, values, rowMode: 'array' });
 

@@ -21,12 +21,12 @@ function block(language, contents) {
 	return blocks[0][2];
 }
 
-// The same with some words replaced: renamed({ from: to }, LANGUAGE, TEXT)
+// Likewise, with some words replaced: renamed({ from: to }, LANGUAGE, TEXT)
 function renamed(words, ...which) {
 	return block(...which).replace(/\w+/g, (word) => words[word] ?? word);
 }
 
-// What a name stands for after a block of JavaScript, which is given these variables
+// The value of a name after executing a block of JavaScript with these variables
 function defined(name, variables = {}, words = {}) {
 	return new Function(...Object.keys(variables), `${renamed(words, 'js', name)}; return ${name};`)(
 		...Object.values(variables));

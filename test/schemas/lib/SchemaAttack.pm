@@ -19,7 +19,7 @@ use constant FRESH => 50;
 # A workspace that does not exist
 use constant NOWHERE => 9;
 
-# new(MODEL, USER, WORKSPACE): the attacker's own workspace is NOWHERE, if there is none
+# new(MODEL, USER, WORKSPACE): the attacker's own workspace, or NOWHERE if there is none
 sub new
 {
 	my ($class, $model, $user, $workspace) = @_;
@@ -37,7 +37,7 @@ sub value_of
 	return value($self->{model}, $table, $self->{model}->column($table, $name), $w, $k);
 }
 
-# The condition that a row is the first one of somebody else, by its key, or by other columns
+# The condition that selects the first row of somebody else, by its key, or by other columns
 sub is_others
 {
 	my ($self, $table, @columns) = @_;
@@ -46,8 +46,8 @@ sub is_others
 	return join ' AND ', map { "$table->{name}.$_ = " . $self->value_of($table, $_, OTHER, 1) } @columns;
 }
 
-# A condition for all rows, which reads a column: MERGE finds the rows of others unless it has to be
-# able to read.
+# A condition that is true for all rows but reads a column: MERGE finds the rows of others unless
+# it needs the right to read them.
 sub is_any
 {
 	my ($self, $table) = @_;
@@ -64,7 +64,7 @@ sub is_linked
 	return join ' AND ', map { "$parent.$link->{parent_columns}[$_] = $child.$link->{columns}[$_]" } 0 .. $#{ $link->{columns} };
 }
 
-# A column whose values mean nothing to keys; else one of the key, which may only be set to itself.
+# A column that belongs to no key; otherwise one of the key, which can only be set to itself.
 sub payload
 {
 	my ($self, $table) = @_;
@@ -88,7 +88,7 @@ sub change
 	return $self->keep($table);
 }
 
-# The assignment of what is there
+# The assignment of the present value
 sub keep
 {
 	my ($self, $table) = @_;
@@ -105,8 +105,8 @@ sub assign
 	return join ', ', map { "$_ = " . $self->value_of($table, $_, $w, 1) } @columns;
 }
 
-# Of a table with a column for the workspace that follows the parent's, the others that say whose a
-# row is
+# For a table with a workspace column that follows the parent's, the other columns that determine
+# whose a row is
 sub parent_columns
 {
 	my ($table) = @_;
@@ -115,7 +115,8 @@ sub parent_columns
 	return @columns > 1 ? grep { $_ ne 'workspace_id' } @columns : ();
 }
 
-# A row of one's own, but for some columns, which are those of the first one of another workspace
+# A row of the attacker's own, except for some columns taken from the first one of another
+# workspace
 sub mixed_row
 {
 	my ($self, $table, $w, @columns) = @_;
@@ -140,8 +141,8 @@ sub row
 	return row_values($self->{model}, $table, sub { return ($w, $k) });
 }
 
-# The key of a table, if no column of it refers to another table or says whose the row is: somebody
-# else's values of it can stand in a row of one's own.
+# The key of a table, if none of its columns refers to another table or determines whose the row
+# is: then a row of the attacker's own can contain somebody else's values.
 sub own_key
 {
 	my ($self, $table) = @_;
@@ -161,7 +162,7 @@ sub conflict_target
 
 # ---- reading one table ----
 
-# These show all of its rows that one may see.
+# These show all of its rows that the user can see.
 sub readings
 {
 	my ($self) = @_;
@@ -182,7 +183,7 @@ sub readings
 		});
 }
 
-# These are answered as if nobody else were there.
+# Their results must be as if nobody else existed.
 sub questions
 {
 	my ($self) = @_;
@@ -206,7 +207,7 @@ sub questions
 		});
 }
 
-# The same, for a table, one of its foreign keys, and the parent
+# Likewise, for a table, one of its foreign keys, and the parent
 sub joins
 {
 	my ($self) = @_;
@@ -236,7 +237,7 @@ sub joins
 
 # ---- writing rows of somebody else ----
 
-# These do not find them, so are answered as if they were not there.
+# These do not find any, so their results must be as if they did not exist.
 sub blind_writes
 {
 	my ($self) = @_;
@@ -272,7 +273,7 @@ sub blind_joins
 		});
 }
 
-# These would put a row into a workspace, in which the attacker has no rights.
+# These would put a row into a workspace in which the attacker has no rights.
 sub intrusions
 {
 	my ($self, $w) = @_;
@@ -319,8 +320,8 @@ sub moves
 		});
 }
 
-# A row in one's own workspace with the key of somebody else's: unique keys tell that it exists, and
-# nothing else. The SQLSTATE and the command tag that it must lead to.
+# A row in the attacker's own workspace with the key of somebody else's: unique keys reveal that it
+# exists, and nothing else. With the expected SQLSTATE and command tag.
 sub collisions
 {
 	my ($self) = @_;
@@ -341,8 +342,8 @@ sub collisions
 		} ]);
 }
 
-# A row of one's own that refers to somebody else's by a key which does not say whose it is: foreign
-# keys tell that it exists, and nothing else.
+# A row of the attacker's own that refers to somebody else's by a key that does not determine whose
+# it is: foreign keys reveal that it exists, and nothing else.
 sub second_links
 {
 	my ($self) = @_;
@@ -359,7 +360,7 @@ sub second_links
 		});
 }
 
-# What no privilege was given for, and what row-level security has no part in
+# Commands that no privilege was granted for, and to which row-level security does not apply
 sub refusals
 {
 	my ($self) = @_;
@@ -370,7 +371,7 @@ sub refusals
 		'COPY FROM' => [ '0A000', sub { return "\\copy $_[0]{name} FROM /dev/null" } ]);
 }
 
-# ---- what one may do with one's own rows ----
+# ---- what is allowed with one's own rows ----
 
 sub own_writes
 {

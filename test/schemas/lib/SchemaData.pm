@@ -62,7 +62,7 @@ sub text_value
 	return "left($text, $length)";
 }
 
-# A value that only depends on the type, or null if there is none for it
+# A value that depends only on the type, or null if there is none for it
 sub plain_value
 {
 	my ($model, $table, $column, $w, $k) = @_;
@@ -117,8 +117,8 @@ sub value
 	return plain_value($model, $table, $column, $w, $k);
 }
 
-# row_values(MODEL, TABLE, CODE): a row as a hash of expressions; the code says for each column of
-# which workspace, and of which row, its value is
+# row_values(MODEL, TABLE, CODE): a row as a hash of expressions; the code returns for each column
+# the workspace and row that its value comes from
 sub row_values
 {
 	my ($model, $table, $choose) = @_;
@@ -135,7 +135,7 @@ sub row_values
 	return \%row;
 }
 
-# insert_row(TABLE, ROW, FROM): the statement for a row, or for each of those that FROM gives
+# insert_row(TABLE, ROW, FROM): the statement that inserts a row, or one for each row of FROM
 sub insert_row
 {
 	my ($table, $row, $from) = @_;
@@ -146,7 +146,7 @@ sub insert_row
 	  defined $from ? join(', ', @$row{@columns}) . " $from" : '(' . join(', ', @$row{@columns}) . ')';
 }
 
-# fill(MODEL, DATABASE, WORKSPACES): makes the rows of these workspaces, and what all share
+# fill(MODEL, DATABASE, WORKSPACES): creates the rows of these workspaces, and those shared by all
 sub fill
 {
 	my ($model, $database, @workspaces) = @_;

@@ -19,7 +19,7 @@ use constant TIMEOUT => 300;
 
 my $SYSTEM = $ENV{PGUSER} // 'postgres';
 
-# run_script(DATABASE, ROLE, FILE): psql's exit status, and all that it has said
+# run_script(DATABASE, ROLE, FILE): psql's exit status, and all of its output
 sub run_script
 {
 	my ($database, $role, $file, @options) = @_;
@@ -39,7 +39,7 @@ sub run_script
 	return ($?, $output);
 }
 
-# A file with a script, for as long as somebody holds on to it
+# A file with a script, which exists as long as it is referenced
 sub script_file
 {
 	my ($text) = @_;
@@ -74,12 +74,12 @@ sub query_json
 }
 
 # run_statements(DATABASE, ROLE, USER, STATEMENTS, OPTIONS): executes each on its own, on behalf of
-# the user unless that is undefined; quiet => 1 leaves command tags out. A result for each:
+# the user unless that is undefined; quiet => 1 omits command tags. A result for each:
 #   lines     of results and command tags
 #   output    the same, sorted
 #   sqlstate  of the first error, or 00000
 #   error     its message, and what comes with it
-#   notices   the messages that are no errors
+#   notices   the messages that are not errors
 sub run_statements
 {
 	my ($database, $role, $user, $statements, %options) = @_;
@@ -100,7 +100,7 @@ sub run_statements
 	return map { read_result($_) } @parts;
 }
 
-# Takes apart what psql said about a statement.
+# Parses psql's output for a statement.
 sub read_result
 {
 	my ($text) = @_;
@@ -132,7 +132,7 @@ sub read_result
 	return \%result;
 }
 
-# create_database(NAME, TEMPLATE): a copy of another, in place of a former one
+# create_database(NAME, TEMPLATE): creates a copy of another one, replacing a former one
 sub create_database
 {
 	my ($database, $template) = @_;

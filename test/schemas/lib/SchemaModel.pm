@@ -82,7 +82,7 @@ use constant VIEWS => q{
 	WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v'
 	ORDER BY c.relname};
 
-# new(DATABASE, rows => ROWS): how many rows of each workspace a table has
+# new(DATABASE, rows => ROWS): ROWS is the number of rows of each workspace in a table
 sub new
 {
 	my ($class, $database, %options) = @_;
@@ -115,7 +115,7 @@ sub new
 	return $self;
 }
 
-# A column for the workspace that is part of foreign keys follows their parents.
+# A workspace column that is part of foreign keys follows their parents.
 sub follow_columns
 {
 	my ($table) = @_;
@@ -129,7 +129,7 @@ sub follow_columns
 	return;
 }
 
-# Puts parents before their children, but for tables that refer to themselves.
+# Sorts parents before their children, disregarding tables that refer to themselves.
 sub sort_tables
 {
 	my ($self) = @_;
@@ -154,7 +154,7 @@ sub sort_tables
 	return;
 }
 
-# The tables with rows of workspaces, parents first; and those that all share
+# The tables with rows of workspaces, parents first; and those shared by all
 sub protected_tables
 {
 	my ($self) = @_;
@@ -177,7 +177,7 @@ sub column
 	return $column;
 }
 
-# The columns that tell a row from others, as well as the table has any such
+# The columns that identify a row, as far as the table has any
 sub key
 {
 	my ($self, $table) = @_;
@@ -185,7 +185,7 @@ sub key
 	return @{ $table->{keys}[0] // $table->{path} };
 }
 
-# How many rows of each workspace a table has
+# The number of rows of each workspace in a table
 sub count
 {
 	my ($self, $table) = @_;

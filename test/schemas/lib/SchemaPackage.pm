@@ -38,8 +38,8 @@ sub run_command
 	return ($?, $output);
 }
 
-# The machine's lists of packages may be missing or old. So as not to touch them, or to need root,
-# others are made. Fails if one of them cannot be fetched.
+# The machine's package lists may be missing or outdated. To leave them alone, and to avoid
+# requiring root, separate ones are fetched. Fails if one of them cannot be fetched.
 sub update_own_lists
 {
 	my $apt = "$directory/apt";
@@ -56,8 +56,8 @@ sub download
 	return run_command('apt-get', '-q', @own_lists, 'download', $package);
 }
 
-# fetch_package(NAME): the directory of its files. A distribution that has no such package ends the
-# test, as one that is skipped; whatever else goes wrong, fails it.
+# fetch_package(NAME): the directory of its files. If the distribution has no such package, the
+# test is skipped; any other problem makes it fail.
 sub fetch_package
 {
 	my ($package) = @_;
@@ -80,8 +80,8 @@ sub fetch_package
 	return "$directory/$package";
 }
 
-# schema_file(DIRECTORY, PATH, PATTERN): the path of an SQL file, which is made if the package has
-# it compressed. Without the pattern in it, it is of another version than the one that is known.
+# schema_file(DIRECTORY, PATH, PATTERN): the path of an SQL file, decompressed if necessary. If it
+# does not contain the pattern, it is not the expected version.
 sub schema_file
 {
 	my ($package, $path, $pattern) = @_;

@@ -21,8 +21,8 @@ our @EXPORT_OK = qw(compare_plans);
 
 use constant MANY_WORKSPACES => 40;
 
-# How the tables of a query are read: the names of indexes, and those of tables that are scanned. The
-# policies' searches call their tables by names that no query has.
+# How the tables of a query are read: the names of indexes, and of tables that are scanned. The
+# policies' searches use aliases that no query has.
 sub collect
 {
 	my ($node, $found) = @_;
@@ -51,7 +51,7 @@ sub describe
 	return join ', ', (sort keys %{ $plan->{indexes} }), map { "scan of $_" } sort keys %{ $plan->{scans} };
 }
 
-# compare_plans(WORLD): a list of the query, and what is wrong with its plan, which may be nothing
+# compare_plans(WORLD): a list of queries, each with what is wrong with its plan, if anything
 sub compare_plans
 {
 	my ($world) = @_;

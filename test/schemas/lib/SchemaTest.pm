@@ -26,10 +26,10 @@ use Test::More;
 
 our @EXPORT = qw(test_schema);
 
-# How many failures of one test are shown
+# The number of failures to show for each test
 use constant SHOWN => 5;
 
-# Times and numbers that triggers and defaults make at the moment say nothing.
+# Times and numbers that triggers and defaults generate are not compared.
 sub normalize
 {
 	my ($line) = @_;
@@ -53,7 +53,7 @@ sub report
 	return;
 }
 
-# SQLSTATE and message: the details have keys in them only where nothing is protected
+# SQLSTATE and message: the details contain keys only if nothing is protected
 sub error_text
 {
 	my ($result) = @_;
@@ -72,7 +72,7 @@ sub as_text
 # ---- executing ----
 
 # run_kinds(SELF, KINDS, TARGETS): for each kind, the results of its statements: pairs of the
-# statement, and a list of one result for each place
+# statement and a list with one result for each place
 sub run_kinds
 {
 	my ($self, $kinds, $targets, @places) = @_;
@@ -97,7 +97,7 @@ sub run_kinds
 	return \%results;
 }
 
-# The places: on behalf of the user, and in the database where nobody else is
+# The places: the shared database on behalf of the user, and the one without anybody else
 sub as_user
 {
 	my ($self, %options) = @_;
@@ -157,7 +157,7 @@ sub same_contents
 	  grep { join("\n", @{ $got->{$_} }) ne join("\n", @{ $expected->{$_} }) } sort keys %$expected;
 }
 
-# The tests that follow statements: the others' rows are as before, and one's own are what they
+# The tests after statements: the others' rows are unchanged, and the user's own are what they
 # would be without the others
 sub check_state
 {
@@ -228,7 +228,7 @@ sub test_reading
 	return;
 }
 
-# Functions that are cheap, and tell their arguments
+# Functions that are cheap, and reveal their arguments
 sub test_leaks
 {
 	my ($self) = @_;
@@ -268,7 +268,8 @@ sub check_sqlstates
 	return;
 }
 
-# What is refused, is refused alike for what somebody else has, and for what nobody has
+# What is refused is refused with the same error for rows of somebody else and for rows that do not
+# exist
 sub test_intrusions
 {
 	my ($self) = @_;
@@ -330,7 +331,7 @@ sub test_user
 	return;
 }
 
-# What the linter finds, but for roles that other databases of the server trust
+# The findings of the linter, except about roles that other databases of the server trust
 my $FINDINGS = q{SELECT * FROM cnap_lint() WHERE rule <> 'identity_grant' OR remedy IS NOT NULL};
 
 sub test_schema

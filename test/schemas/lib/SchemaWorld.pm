@@ -23,7 +23,7 @@ our @EXPORT_OK = qw(new_world create_workspaces WORKSPACES USERS OTHER SERVER);
 
 use constant WORKSPACES => 4;
 
-# Whose rows are attacked, and the workspaces of those who do
+# The workspace whose rows are attacked, and those of the attackers
 use constant OTHER => 2;
 use constant USERS => { alice => [1], vera => [ 3, 4 ], nora => [] };
 
@@ -31,7 +31,8 @@ use constant USERS => { alice => [1], vera => [ 3, 4 ], nora => [] };
 use constant OWNER => 'schemas_owner';
 use constant SERVER => 'schemas_server';
 
-# A right to a setting is a row that all databases share, so only one test at a time may grant it.
+# The privilege on a parameter is a row of a shared catalog, so only one test at a time can grant
+# it.
 sub create_roles
 {
 	my ($database) = @_;
@@ -49,7 +50,7 @@ sub create_roles
 	return;
 }
 
-# The people, and their workspaces
+# The users, and their workspaces
 sub create_people
 {
 	my ($database) = @_;
@@ -65,7 +66,7 @@ sub create_people
 	return;
 }
 
-# Workspaces from one number to another, whose ids are those that the rows will have
+# Workspaces from one number to another, with the ids that the rows will contain
 sub create_workspaces
 {
 	my ($database, $from, $to) = @_;
@@ -77,8 +78,8 @@ sub create_workspaces
 	return;
 }
 
-# Loads the files of the packages as the owner of the tables, and executes what makes the schema fit
-# for workspaces.
+# Loads the files of the packages as the owner of the tables, and executes the statements that
+# adapt the schema to workspaces.
 sub load
 {
 	my ($database, $description) = @_;
@@ -100,8 +101,8 @@ sub load
 	return;
 }
 
-# What the role that serves users may do: everything with the rows of workspaces, but only read what
-# all share.
+# The privileges of the role that serves users: everything on the tables with rows of workspaces,
+# but only SELECT on those shared by all.
 sub grant_rights
 {
 	my ($database, $model) = @_;
@@ -114,7 +115,7 @@ sub grant_rights
 	return;
 }
 
-# Protects the schema, and does what the linter says.
+# Protects the schema, and executes the linter's remedies.
 sub protect
 {
 	my ($database, $child_column) = @_;
@@ -126,11 +127,12 @@ sub protect
 	return $plan;
 }
 
-# new_world(DESCRIPTION): loads and protects a schema, and makes rows. Returns
+# new_world(DESCRIPTION): loads and protects a schema, and creates rows. Returns
 #   databases  by the users' names; the shared one is that of "all", and "many" is for others to fill
 #   plan       what cnap_protect_schema() said it would do
 #   model      of the shared one
-# What is alone in a database is not protected, but for columns that protection has to add.
+# The databases with only one user's rows are not protected, except for columns that protection has
+# to add.
 sub new_world
 {
 	my ($description) = @_;
