@@ -29,6 +29,22 @@ SET ROLE regress_cnap_gateway;
 SET cnap.claims_setting = '';
 RESET cnap.claims_key;
 
+-- ---- a check that has been answered is asked again when it is turned on or off ----
+
+RESET ROLE;
+SET request.jwt.claims = '{"sub": "alice", "name": "bob"}';
+SET cnap.claims_setting = '';
+SELECT cnap_can_access(:'w1'), cnap_can_access(:'w2');
+SET cnap.claims_setting = 'request.jwt.claims';
+SELECT cnap_can_access(:'w1'), cnap_can_access(:'w2');
+SET cnap.claims_key = 'name';
+SELECT cnap_can_access(:'w1'), cnap_can_access(:'w2');
+SET cnap.claims_setting = '';
+SELECT cnap_can_access(:'w1'), cnap_can_access(:'w2');
+RESET cnap.claims_key;
+SET cnap.claims_setting = 'request.jwt.claims';
+SET ROLE regress_cnap_gateway;
+
 -- ---- the contents of claims ----
 
 CREATE FUNCTION pg_temp.claim(claims text) RETURNS text

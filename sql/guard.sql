@@ -50,6 +50,9 @@ BEGIN;
 UPDATE pg_extension SET extowner = 'regress_cnap_owner'::regrole WHERE extname = 'cnap_org';
 SELECT pg_temp.try('DROP OWNED BY regress_cnap_plain, regress_cnap_owner CASCADE');
 SELECT pg_temp.try('DROP OWNED BY regress_cnap_plain CASCADE');
+-- who owns the tables as well takes them along
+ALTER TABLE app.project OWNER TO regress_cnap_owner;
+SELECT pg_temp.try('DROP OWNED BY regress_cnap_owner CASCADE');
 ROLLBACK;
 DROP TABLE public.regress_cnap_own;
 DROP ROLE regress_cnap_owner;
@@ -61,6 +64,8 @@ CREATE TABLE app.passing (id int);
 DROP SCHEMA app;
 DROP OWNED BY regress_cnap_plain CASCADE;
 \set VERBOSITY default
+-- nor does it tell them what is protected
+DROP EXTENSION cnap_org CASCADE;
 SELECT cnap.guard();
 RESET ROLE;
 SELECT pg_temp.try('SELECT cnap.guard()');
@@ -68,6 +73,11 @@ SELECT pg_temp.try('SELECT cnap.guard()');
 -- a policy of the application's own that uses a function counts as well
 SELECT count(*) FROM cnap_unprotect_schema('app', true);
 CREATE POLICY mine ON app.passing USING (cnap_workspace_role(NULL) = 'owner');
+SELECT pg_temp.try('DROP EXTENSION cnap_org CASCADE');
+-- but not one that uses another function
+CREATE FUNCTION app.everybody() RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
+CREATE TABLE app.other (id int);
+CREATE POLICY theirs ON app.other USING (app.everybody());
 SELECT pg_temp.try('DROP EXTENSION cnap_org CASCADE');
 -- but not those that are dropped with their tables
 CREATE SCHEMA "Odd schema";

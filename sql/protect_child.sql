@@ -487,11 +487,76 @@ SET min_parallel_table_scan_size = 0;
 SELECT count(*) FROM app.task;
 RESET ALL;
 RESET ROLE;
+-- half of the parents, though they are few
+BEGIN;
+TRUNCATE app.project, app.task;
+INSERT INTO app.project SELECT n, CASE WHEN n % 2 = 1 THEN :'w1' ELSE :'w2' END::uuid FROM generate_series(1, 200) n;
+INSERT INTO app.task SELECT n, 1 + n % 200 FROM generate_series(1, 20000) n;
+ANALYZE app.project, app.task;
+SET LOCAL ROLE regress_cnap_app;
+SET LOCAL cnap.user_id = 'carol';
+SET LOCAL enable_bitmapscan = off;
+SELECT pg_temp.scan('SELECT count(*) FROM app.task');
+SELECT count(*) FROM app.task;
+ROLLBACK;
 RESET enable_bitmapscan;
+
+-- ---- keys whose equality is not that of an index ----
+
+-- the policies of such have no keys of all visible parents, which an index would compare otherwise
+CREATE VIEW with_keys AS
+SELECT polrelid::regclass AS relation, bool_or(pg_get_expr(polqual, polrelid) LIKE '%ARRAY%') AS with_keys
+FROM pg_policy WHERE pg_get_expr(polqual, polrelid) LIKE '%parent_visible%' GROUP BY polrelid;
+-- an operator class whose equality does not look at case
+BEGIN;
+CREATE FUNCTION app.compare(text, text) RETURNS int IMMUTABLE STRICT LANGUAGE sql AS 'SELECT bttextcmp(lower($1), lower($2))';
+SELECT format('CREATE FUNCTION app.%1$s(text, text) RETURNS boolean IMMUTABLE STRICT LANGUAGE sql AS ''SELECT lower($1) %2$s lower($2)'';
+	CREATE OPERATOR app.~%2$s~ (FUNCTION = app.%1$s, LEFTARG = text, RIGHTARG = text%3$s)', name, operator,
+	CASE WHEN operator = '=' THEN ', MERGES, COMMUTATOR = OPERATOR(app.~=~)' END)
+FROM (VALUES ('lt', '<'), ('le', '<='), ('eq', '='), ('ge', '>='), ('gt', '>')) o (name, operator) \gexec
+CREATE OPERATOR CLASS app.caseless FOR TYPE text USING btree AS OPERATOR 1 app.~<~, OPERATOR 2 app.~<=~,
+	OPERATOR 3 app.~=~, OPERATOR 4 app.~>=~, OPERATOR 5 app.~>~, FUNCTION 1 app.compare(text, text);
+CREATE TABLE app.root (code text, workspace_id uuid NOT NULL);
+CREATE UNIQUE INDEX ON app.root (code app.caseless);
+CREATE TABLE app.leaf (id int, code text REFERENCES app.root (code));
+INSERT INTO app.root VALUES ('A', :'w1'), ('B', :'w2');
+INSERT INTO app.leaf VALUES (1, 'a'), (2, 'b');
+SET LOCAL client_min_messages = warning;
+SELECT cnap_protect('app.root');
+SELECT cnap_protect_child('app.leaf', 'code');
+SELECT * FROM with_keys WHERE relation = 'app.leaf'::regclass;
+GRANT SELECT ON app.root, app.leaf TO regress_cnap_app;
+SET LOCAL ROLE regress_cnap_app;
+SET LOCAL cnap.user_id = 'carol';
+SELECT * FROM app.leaf;
+ROLLBACK;
+-- a collation in which different values are equal, where the server has one
+SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') AS has_icu, 'f' AS with_keys \gset
+BEGIN;
+\if :has_icu
+CREATE COLLATION app.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE app.root (code text COLLATE app.caseless PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE TABLE app.leaf (id int, code text COLLATE app.caseless REFERENCES app.root);
+SET LOCAL client_min_messages = warning;
+SELECT cnap_protect('app.root') \g /dev/null
+SELECT cnap_protect_child('app.leaf', 'code') \g /dev/null
+SELECT with_keys FROM with_keys WHERE relation = 'app.leaf'::regclass \gset
+\endif
+ROLLBACK;
+SELECT :'with_keys' AS with_keys;
+DROP VIEW with_keys;
 
 -- ---- refusals ----
 
 SET ROLE regress_cnap_dev;
+-- a parent that has its policies, but not row-level security
+BEGIN;
+CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid UNIQUE);
+CREATE TABLE app.leaf (root_id int NOT NULL UNIQUE REFERENCES app.root);
+SELECT cnap_protect('app.root');
+ALTER TABLE app.root NO FORCE ROW LEVEL SECURITY;
+SELECT pg_temp.try($$SELECT cnap_protect_child('app.leaf', 'root_id')$$);
+ROLLBACK;
 CREATE TABLE app.t (id int PRIMARY KEY, project_id int, ws uuid, other int, doubtful int);
 ALTER TABLE app.t ADD FOREIGN KEY (doubtful) REFERENCES app.project NOT VALID;
 CREATE VIEW app.v AS SELECT * FROM app.t;

@@ -108,6 +108,15 @@ MERGE INTO app.task t USING (VALUES (15, 2)) AS v (id, project) ON t.id = v.id
 WHEN NOT MATCHED THEN INSERT (id, project_id) VALUES (v.id, v.project);
 MERGE INTO app.task t USING (VALUES (14), (21)) AS v (id) ON t.id = v.id
 WHEN MATCHED THEN DELETE;
+-- the parent is read for whoever may write the row, with or without a privilege of theirs on it
+RESET ROLE;
+GRANT INSERT ON app.task TO regress_cnap_plain;
+SET ROLE regress_cnap_plain;
+BEGIN;
+INSERT INTO app.task (id, project_id) VALUES (16, 1);
+ROLLBACK;
+INSERT INTO app.task (id, project_id) VALUES (16, 2);
+SET ROLE regress_cnap_app;
 -- reading does not imply writing
 SET cnap.user_id = 'hal';
 SELECT count(*) FROM app.comment;
@@ -236,6 +245,34 @@ SELECT cnap_protect_child('app.task', 'project_id', 'workspace_id');
 SELECT cnap_protect_child('app.comment', 'task_id', 'ws');
 RESET ROLE;
 SELECT untrue();
+-- what two children need stays until the second is unprotected; foreign keys of the application's own stay
+BEGIN;
+SET ROLE regress_cnap_dev;
+CREATE TABLE app.note (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
+SELECT cnap_protect_child('app.note', 'project_id', 'workspace_id');
+ALTER TABLE app.note ADD CONSTRAINT own_key FOREIGN KEY (project_id, workspace_id) REFERENCES app.project (id, workspace_id);
+CREATE TABLE app.related (project_id int, workspace_id uuid, PRIMARY KEY (project_id, workspace_id));
+ALTER TABLE app.note ADD CONSTRAINT a_key FOREIGN KEY (project_id, workspace_id) REFERENCES app.related
+	DEFERRABLE INITIALLY DEFERRED;
+RESET ROLE;
+INSERT INTO app.note VALUES (1, 1);
+SELECT untrue();
+DELETE FROM app.note;
+SET CONSTRAINTS ALL IMMEDIATE;
+SET ROLE regress_cnap_dev;
+SELECT parent FROM cnap_protected_tables() WHERE relation = 'app.note'::regclass;
+SELECT cnap_unprotect('app.note');
+SELECT conname FROM pg_constraint WHERE conrelid IN ('app.note'::regclass, 'app.project'::regclass) ORDER BY conname;
+ROLLBACK;
+BEGIN;
+SET ROLE regress_cnap_dev;
+CREATE TABLE app.note (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
+SELECT cnap_protect_child('app.note', 'project_id', 'workspace_id');
+ALTER TABLE app.note ADD CONSTRAINT own_key FOREIGN KEY (project_id, workspace_id) REFERENCES app.project (id, workspace_id);
+ALTER TABLE app.note DROP CONSTRAINT cnap_note_fkey;
+SELECT cnap_unprotect('app.note');
+SELECT conname FROM pg_constraint WHERE conrelid = 'app.note'::regclass ORDER BY conname;
+ROLLBACK;
 -- a constraint of the application's own is used, and kept
 SET ROLE regress_cnap_dev;
 SELECT cnap_unprotect('app.comment');
@@ -334,9 +371,21 @@ SELECT pg_temp.try('UPDATE app.event SET id = 150, project_id = 2 WHERE id = 1')
 SELECT tableoid::regclass, id, project_id, workspace_id FROM app.event ORDER BY id;
 UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
 SELECT untrue();
+-- with a foreign key that is there for each partition of the parent as well, whatever their names
+BEGIN;
+ALTER TABLE app.event RENAME CONSTRAINT cnap_event_fkey TO cnap_zzz;
+INSERT INTO app.event VALUES (5, 1), (6, 2);
+SELECT untrue();
+ROLLBACK;
 -- one that is added later has everything except the policies
 SET ROLE regress_cnap_dev;
 CREATE TABLE app.event_3 PARTITION OF app.event FOR VALUES FROM (200) TO (300);
+-- and nothing that unprotecting it could take away
+BEGIN;
+ALTER TABLE app.event_3 ENABLE ROW LEVEL SECURITY;
+SELECT cnap_unprotect('app.event_3');
+SELECT relrowsecurity FROM pg_class WHERE oid = 'app.event_3'::regclass;
+ROLLBACK;
 SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text LIKE 'app.event%' ORDER BY relation::text;
 SELECT cnap_protect_child('app.event', 'project_id', 'workspace_id');
 SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text LIKE 'app.event%' ORDER BY relation::text;
@@ -349,6 +398,8 @@ DROP TABLE app.event, app.project;
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid, other uuid NOT NULL);
 CREATE TABLE app.t (id int PRIMARY KEY, project_id int REFERENCES app.project, name text,
 	twice uuid GENERATED ALWAYS AS (NULL::uuid) STORED);
+ALTER TABLE app.project ADD UNIQUE (other);
+CREATE TABLE app.known (other uuid REFERENCES app.project (other));
 CREATE TABLE app.base (project_id int REFERENCES app.project);
 CREATE TABLE app.derived () INHERITS (app.base);
 SELECT cnap_protect('app.project');
@@ -360,6 +411,7 @@ FROM unnest(ARRAY[
 	$$cnap_protect_child('app.t', 'project_id', 'ctid')$$,
 	$$cnap_protect_child('app.t', 'project_id', 'twice')$$,
 	$$cnap_protect_child('app.t', 'project_id', 'project_id')$$,
+	$$cnap_protect_child('app.known', 'other', 'other')$$,
 	$$cnap_protect_child('app.base', 'project_id', 'ws')$$]) AS call;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
@@ -379,6 +431,7 @@ CREATE TABLE app.spy (project_id int, ws uuid, FOREIGN KEY (project_id, ws) REFE
 CREATE TRIGGER spy BEFORE INSERT OR UPDATE OF project_id, ws ON app.spy FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace();
 INSERT INTO app.spy VALUES (1) RETURNING ws;
 RESET ROLE;
+INSERT INTO app.spy VALUES (1) RETURNING ws;
 GRANT SELECT, UPDATE ON app.project TO regress_cnap_dev;
 SET ROLE regress_cnap_dev;
 INSERT INTO app.spy VALUES (1) RETURNING ws;
@@ -388,9 +441,14 @@ CREATE TABLE app.plain (a int, b int);
 CREATE TRIGGER plain BEFORE INSERT ON app.plain FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace();
 CREATE TABLE app.ints (a int REFERENCES app.project, b int);
 CREATE TRIGGER ints BEFORE INSERT OR UPDATE OF a ON app.ints FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace();
+CREATE TABLE app.pair (a int, b int, PRIMARY KEY (a, b));
+INSERT INTO app.pair VALUES (1, 1);
+CREATE TABLE app.of_pair (a int, b int, FOREIGN KEY (a, b) REFERENCES app.pair);
+CREATE TRIGGER pair BEFORE INSERT OR UPDATE OF a, b ON app.of_pair FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace();
 INSERT INTO app.spy VALUES (NULL);
 INSERT INTO app.plain VALUES (1);
 INSERT INTO app.ints VALUES (1);
+INSERT INTO app.of_pair VALUES (1);
 SELECT pg_temp.try('SELECT cnap.fill_workspace()');
 RESET ROLE;
 

@@ -47,6 +47,10 @@ CREATE TABLE app.node (id int PRIMARY KEY, up int REFERENCES app.node);
 CREATE TABLE app.city (id int PRIMARY KEY, country text REFERENCES app.country);
 CREATE TABLE app.legacy (workspace_id text);
 CREATE TABLE app.transfer (id int PRIMARY KEY, source uuid REFERENCES cnap.workspace, target uuid REFERENCES cnap.workspace);
+CREATE TABLE app.move (source uuid REFERENCES cnap.workspace, target uuid REFERENCES cnap.workspace,
+	project_id int NOT NULL REFERENCES app.project);
+CREATE TABLE app.base (project_id int NOT NULL REFERENCES app.project);
+CREATE TABLE app.derived () INHERITS (app.base);
 CREATE MATERIALIZED VIEW app.summary AS SELECT workspace_id FROM app.project;
 CREATE VIEW app.overview AS SELECT workspace_id FROM app.project;
 CREATE VIEW app.invoked WITH (security_invoker = true) AS
@@ -122,6 +126,12 @@ SET ROLE regress_cnap_dev;
 CREATE TABLE shared.note (id int PRIMARY KEY, comment_id int NOT NULL REFERENCES app.comment);
 CREATE TABLE shared.page (id int PRIMARY KEY, note_id int NOT NULL REFERENCES shared.note, country text REFERENCES app.country);
 SELECT relation, protection, parent, statement FROM cnap_protect_schema('shared', true);
+-- and enforced
+BEGIN;
+SELECT count(*) FROM cnap_unprotect_schema('shared', true);
+ALTER TABLE app.comment DISABLE ROW LEVEL SECURITY;
+SELECT relation, protection, reason FROM cnap_protect_schema('shared');
+ROLLBACK;
 -- which cannot be unprotected before its children
 SELECT * FROM cnap_unprotect_schema('app') LIMIT 4;
 SELECT count(*) FROM cnap_unprotect_schema('app', true);

@@ -59,10 +59,20 @@
 
 /* ---- reading the catalogs ---- */
 
+/* Is a constraint one that we created, judging by its name? */
+bool
+CnapIsOwnConstraint(Oid constraint)
+{
+	char	   *name = OidIsValid(constraint) ? get_constraint_name(constraint) : NULL;
+
+	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
+}
+
 /*
  * Find what maintains a table's workspace column: the trigger, and the foreign
  * key, whose last column it is.  If the foreign key is missing, link.parent
- * stays InvalidOid.
+ * stays InvalidOid; if the application has more keys of these columns, ours is
+ * found.
  */
 bool
 CnapFindKeeper(Oid relid, CnapKeeper *keeper)
@@ -94,7 +104,8 @@ CnapFindKeeper(Oid relid, CnapKeeper *keeper)
 		{
 			CnapLink   *link = lfirst(lc);
 
-			if (link->nkeys == form->tgattr.dim1 && link->nkeys > 1 &&
+			if (!CnapIsOwnConstraint(keeper->constraint) &&
+				link->nkeys == form->tgattr.dim1 && link->nkeys > 1 &&
 				memcmp(link->child_keys, form->tgattr.values,
 					   link->nkeys * sizeof(AttrNumber)) == 0)
 			{
@@ -112,14 +123,6 @@ CnapFindKeeper(Oid relid, CnapKeeper *keeper)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;
-}
-
-static bool
-is_own_constraint(Oid constraint)
-{
-	char	   *name = OidIsValid(constraint) ? get_constraint_name(constraint) : NULL;
-
-	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
 }
 
 /* Drop a constraint of a table. */
@@ -189,12 +192,12 @@ drop_constraints(Oid relid, const CnapKeeper *keeper)
 		return;
 	index = ((Form_pg_constraint) GETSTRUCT(tuple))->conindid;
 	ReleaseSysCache(tuple);
-	if (!is_own_constraint(keeper->constraint))
+	if (!CnapIsOwnConstraint(keeper->constraint))
 		return;
 	drop_constraint(relid, keeper->constraint);
 
 	unique = get_index_constraint(index);
-	if (is_own_constraint(unique) && CnapDependents(index, ConstraintRelationId) == NIL &&
+	if (CnapIsOwnConstraint(unique) && CnapDependents(index, ConstraintRelationId) == NIL &&
 		CnapOwnsRelation(keeper->link.parent, GetUserId()))
 		drop_constraint(keeper->link.parent, unique);
 }

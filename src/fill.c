@@ -54,8 +54,9 @@ typedef struct Lookup
 } Lookup;
 
 /*
- * Find the foreign key that a trigger sets the column for.  If the parent is
- * partitioned, there are more for each of its partitions, which we ignore.
+ * Find the foreign key that a trigger sets the column for, as CnapFindKeeper()
+ * does.  If the parent is partitioned, there are more for each of its
+ * partitions, which we ignore.
  */
 static bool
 find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink *link)
@@ -63,24 +64,25 @@ find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink
 	List	   *keys = RelationGetFKeyList(rel);
 	ListCell   *lc;
 
+	memset(link, 0, sizeof(*link));
 	foreach(lc, keys)
 	{
 		ForeignKeyCacheInfo *key = lfirst_node(ForeignKeyCacheInfo, lc);
 
+		if (CnapIsOwnConstraint(link->constraint))
+			break;
 		if (key->nkeys != ncolumns ||
 			memcmp(key->conkey, columns, ncolumns * sizeof(AttrNumber)) != 0 ||
 			CnapIsDerivedKey(key->conoid))
 			continue;
-		memset(link, 0, sizeof(*link));
 		link->parent = key->confrelid;
 		link->constraint = key->conoid;
 		link->nkeys = ncolumns;
 		memcpy(link->child_keys, key->conkey, ncolumns * sizeof(AttrNumber));
 		memcpy(link->parent_keys, key->confkey, ncolumns * sizeof(AttrNumber));
 		memcpy(link->operators, key->conpfeqop, ncolumns * sizeof(Oid));
-		return true;
 	}
-	return false;
+	return OidIsValid(link->constraint);
 }
 
 /* The statement that fetches the parent's workspace, and locks the parent. */

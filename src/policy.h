@@ -148,6 +148,7 @@ extern char *CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink
 extern ArrayType *CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns);
 
 /* column.c: workspace columns that follow the parent's. */
+extern bool CnapIsOwnConstraint(Oid constraint);
 extern bool CnapFindKeeper(Oid relid, CnapKeeper *keeper);
 extern List *CnapKeptChildren(Oid parent);
 extern void CnapDropKeeper(Oid relid);

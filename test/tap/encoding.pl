@@ -128,4 +128,17 @@ delete $ENV{PGCLIENTENCODING};
 is($node->safe_psql('postgres', 'SELECT char_length(name) FROM cnap.workspace'), 4,
 	'and is what it was');
 
+# ---- an encoding that does not have all characters ----
+
+# A claim can name them by escapes, which is no user, and no error.
+$node->safe_psql('postgres', q{CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+$node->safe_psql('latin1', 'CREATE EXTENSION cnap_org');
+foreach my $claims ('{"sub": "\\u20ac"}', '{"sub": "olga", "name": "\\u20ac"}')
+{
+	is($node->safe_psql('latin1', qq{
+			SET cnap.claims_setting = 'request.jwt.claims';
+			SET request.jwt.claims = '$claims';
+			SELECT coalesce(cnap_current_user(), 'nobody')}), 'nobody', "the claims $claims");
+}
+
 done_testing();
