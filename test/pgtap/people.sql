@@ -129,6 +129,14 @@ SELECT is(test.line(o.state, o.message, o.changed), test.invalid(), format('an i
 FROM unnest(ARRAY['[colleague]', '[partner]', '[guest]', '[revoked]', '[accepted]']) token,
 	unnest(ARRAY['SELECT count(*) FROM cnap_invitation(%s)', 'SELECT cnap_accept_invitation(%s)', 'SELECT cnap_decline_invitation(%s)']) taker,
 	LATERAL test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul'')'], 'cnap_test_app', 'nina', format(taker, token)) o;
+SELECT is(test.told(o), '00000 ' || expected, format('an invitation by the person is revoked, unless it has ended already: %s', name))
+FROM (VALUES ('colleague', 'revoked colleague@solo.example'), ('partner', 'revoked'), ('guest', 'revoked'), ('revoked', 'revoked'),
+		('accepted', 'accepted quentin')) t (name, expected),
+	LATERAL test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul'')'],
+		'none', NULL, format('SELECT concat_ws('' '', outcome, email, outcome_by, inviter) FROM cnap.invitation WHERE id = [%s id]', name)) o;
+SELECT is(test.told(test.try_after(ARRAY['paul: SELECT cnap_revoke_invitation([colleague id])', 'system: SELECT cnap_forget_user(''paul'')'],
+	'none', NULL, 'SELECT concat_ws('' '', outcome, email, outcome_by, inviter) FROM cnap.invitation WHERE id = [colleague id]')),
+	'00000 revoked colleague@solo.example', 'who has revoked one: the address is somebody else''s');
 -- the address to which the user was invited is removed, too
 SELECT is(test.told(o), '00000 ' || outcome, 'an invitation that the person ' || outcome || ': the address')
 FROM (VALUES ('accept', 'accepted'), ('decline', 'declined')) t (act, outcome),
