@@ -165,7 +165,9 @@ cnap_can_access_uuid(PG_FUNCTION_ARGS)
 	return can_access(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
-/* cnap_has_permission(workspace, permission) -> boolean, for the current user */
+/*
+ * cnap_has_permission(workspace, permission) -> boolean, for the current user
+ */
 Datum
 cnap_has_permission(PG_FUNCTION_ARGS)
 {

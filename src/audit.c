@@ -178,7 +178,9 @@ CnapRecord(const CnapAct *act, const char *action, text *subject, const char *de
 	write_entry(act, &entry);
 }
 
-/* Record an entry as part of the current act, or else of a direct statement. */
+/*
+ * Record an entry as part of the current act, or else of a direct statement.
+ */
 static void
 record(Entry *entry)
 {

@@ -51,7 +51,9 @@ extern void CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 extern void CnapRecord(const CnapAct *act, const char *action, text *subject,
 					   const char *detail);
 
-/* The JSON representation of a timestamp, which does not depend on settings. */
+/*
+ * The JSON representation of a timestamp, which does not depend on settings.
+ */
 extern char *CnapJsonMoment(TimestampTz moment);
 
 #endif							/* CNAP_AUDIT_H */

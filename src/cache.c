@@ -538,7 +538,7 @@ CnapCacheInit(void)
 {
 	DefineCustomIntVariable("cnap.cache_size",
 							"Memory for the access decisions that a session keeps.",
-							"Below what a statement needs, it looks decisions up again.",
+							"If it is too small for a statement, decisions are looked up again.",
 							&cache_size,
 							32 * 1024,
 							64,

@@ -316,8 +316,8 @@ CnapAllForeignKeys(Oid relid)
 
 /*
  * Likewise, without the one that maintains a workspace column, and without
- * those that are NOT VALID or NOT ENFORCED.  Where these allow a row without
- * a parent, whoever inserts a parent with that key would take the row over.
+ * those that are NOT VALID or NOT ENFORCED.  These allow rows without a
+ * parent, which anybody could take over by inserting a parent with that key.
  */
 List *
 CnapForeignKeys(Oid relid)

@@ -193,16 +193,16 @@ void
 CnapClaimsInit(void)
 {
 	DefineCustomStringVariable("cnap.claims_setting",
-							   "Setting in which a gateway says who the current user is.",
-							   "The empty string turns that off.  Plain SQL can forge such a setting.",
+							   "Setting in which a gateway stores the claims about the current user.",
+							   "The empty string turns this off.  Plain SQL can forge such a setting.",
 							   &claims_setting,
 							   "",
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
 							   NULL, assign_claims, NULL);
 	DefineCustomStringVariable("cnap.claims_key",
-							   "Member of the claims, a JSON object, that is the user's id.",
-							   "With the empty string, the setting's value is the id itself.",
+							   "Key in the claims, a JSON object, whose value is the user's id.",
+							   "With the empty string, the whole setting is the id.",
 							   &claims_key,
 							   "sub",
 							   PGC_SUSET,

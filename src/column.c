@@ -54,7 +54,9 @@
 
 #define TRIGGER_NAME "cnap_workspace"
 
-/* Prefix of the names of constraints that we create, and therefore may drop. */
+/*
+ * Prefix of the names of constraints that we create, and therefore may drop.
+ */
 #define OWN_PREFIX "cnap_"
 
 /* ---- reading the catalogs ---- */
@@ -310,7 +312,9 @@ fill_column(List *tables, const CnapKeeper *keeper)
 		CnapExecuteUtility(lfirst(lc));
 }
 
-/* The ON DELETE action for our foreign key, copied from the table's own one. */
+/*
+ * The ON DELETE action for our foreign key, copied from the table's own one.
+ */
 static char *
 delete_action(HeapTuple tuple, Oid relid, AttrNumber column)
 {

@@ -23,7 +23,7 @@ slots_for(uint64 members)
 	return pg_nextpower2_64(Max((uint64) (members / MAX_FILL) + 1, MIN_SLOTS));
 }
 
-/* Number of bytes that a number of slots takes. */
+/* The size of that many slots, in bytes. */
 static Size
 slots_space(uint64 slots)
 {
@@ -31,8 +31,8 @@ slots_space(uint64 slots)
 }
 
 /*
- * Allocate the slots, followed by the tags.  The slots are aligned, so that none
- * crosses a cache line.
+ * Allocate the slots, followed by the tags.  The slots are aligned so that
+ * none crosses a cache line.
  */
 static void
 allocate_slots(CnapDecisions *table, uint64 slots)

@@ -126,7 +126,7 @@ void
 CnapIdentityInit(void)
 {
 	DefineCustomStringVariable("cnap.user_id",
-							   "Id of the user in whose name statements are executed.",
+							   "Id of the user on whose behalf statements are executed.",
 							   "The empty string means no user.",
 							   &user_id_setting,
 							   "",

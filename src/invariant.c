@@ -100,7 +100,9 @@ cnap_membership_before_write(PG_FUNCTION_ARGS)
 								 Anum_organization_member_updated_at));
 }
 
-/* cnap.organization_before_write(): trigger, before UPDATE of an organization */
+/*
+ * cnap.organization_before_write(): trigger, before UPDATE of an organization
+ */
 Datum
 cnap_organization_before_write(PG_FUNCTION_ARGS)
 {
@@ -138,7 +140,7 @@ get_management(HeapTuple tuple, TupleDesc desc)
 }
 
 /*
- * cnap.workspace_before_write(): trigger, before INSERT or UPDATE of a workspace
+ * cnap.workspace_before_write(): BEFORE INSERT or UPDATE trigger
  *
  * Keeps the columns about the management consistent: without a manager they
  * are all null, as after the deletion of the organization sets managed_by to

@@ -117,7 +117,9 @@ cnap_revoke_management(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cnap_preview_revocation(workspace) -> the managers, and what each would keep */
+/*
+ * cnap_preview_revocation(workspace) -> the managers, and what each would keep
+ */
 Datum
 cnap_preview_revocation(PG_FUNCTION_ARGS)
 {

@@ -39,7 +39,9 @@ typedef struct CnapMembership
 extern CnapMembership CnapOrganizationMembership;
 extern CnapMembership CnapWorkspaceMembership;
 
-/* Add a member.  Raises 23505 (unique_violation) if the user already is one. */
+/*
+ * Add a member.  Raises 23505 (unique_violation) if the user already is one.
+ */
 extern void CnapAddMember(const CnapAct *act, CnapMembership *kind,
 						  const pg_uuid_t *id, text *user, CnapRole role,
 						  text *added_by);

@@ -36,7 +36,9 @@ check_texts(const text *slug, const text *logo, const text *email)
 		CnapCheckEmail(email, "management_email");
 }
 
-/* cnap_create_organization(name, slug, logo, management_email, owner) -> uuid */
+/*
+ * cnap_create_organization(name, slug, logo, management_email, owner) -> uuid
+ */
 Datum
 cnap_create_organization(PG_FUNCTION_ARGS)
 {
@@ -181,7 +183,9 @@ cnap_organization_members(PG_FUNCTION_ARGS)
 	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
 }
 
-/* cnap_organization_workspaces(organization) -> the workspaces that it manages */
+/*
+ * cnap_organization_workspaces(organization) -> the workspaces that it manages
+ */
 Datum
 cnap_organization_workspaces(PG_FUNCTION_ARGS)
 {
@@ -192,7 +196,9 @@ cnap_organization_workspaces(PG_FUNCTION_ARGS)
 	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
 }
 
-/* cnap_organization_audit(organization, before, max_rows) -> its audit entries */
+/*
+ * cnap_organization_audit(organization, before, max_rows) -> its audit entries
+ */
 Datum
 cnap_organization_audit(PG_FUNCTION_ARGS)
 {

@@ -104,7 +104,9 @@ CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 					 checks);
 }
 
-/* The column that a node refers to; 0 if it is not a plain column reference. */
+/*
+ * The column that a node refers to; 0 if it is not a plain column reference.
+ */
 static AttrNumber
 column_of(Node *node, Index levels)
 {

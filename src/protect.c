@@ -179,7 +179,9 @@ advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 					 CnapQualifiedName(relid), names.data)));
 }
 
-/* Does a table have an index that leads with a column and supports equality? */
+/*
+ * Does a table have an index that leads with a column and supports equality?
+ */
 bool
 CnapHasIndex(Oid relid, AttrNumber column)
 {

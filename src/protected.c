@@ -31,7 +31,9 @@
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
 PG_FUNCTION_INFO_V1(cnap_policies);
 
-/* The names of a table's columns; NULL if one has been dropped concurrently. */
+/*
+ * The names of a table's columns; NULL if one has been dropped concurrently.
+ */
 ArrayType *
 CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns)
 {

@@ -279,8 +279,8 @@ CnapKnownTableOid(CnapTable table)
 }
 
 /*
- * The function that returns what a user can reach: cnap.reachable() with a user
- * of that type, or for the current user if the type is InvalidOid.
+ * The variant of cnap.reachable() that takes a user of that type, or the one
+ * for the current user if the type is InvalidOid.
  */
 Oid
 CnapReachableFunction(Oid user_type)

@@ -132,7 +132,9 @@ static CnapStatement hand_over[] = {
 		   " WHERE owner_id = $1 AND id = ANY ($3::uuid[])"),
 };
 
-/* Remove a user who is no longer the sole owner of anything from the tables. */
+/*
+ * Remove a user who is no longer the sole owner of anything from the tables.
+ */
 static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.workspace_member"
 		   " WHERE user_id = $1 AND workspace_id = ANY ($3::uuid[])"),

@@ -129,7 +129,9 @@ follows_another(Oid relid)
 	return found;
 }
 
-/* The relations of a schema that can hold rows, in the order of their names. */
+/*
+ * The relations of a schema that can hold rows, in the order of their names.
+ */
 static List *
 find_tables(Oid schema)
 {
@@ -603,7 +605,9 @@ execute_plan(List *tables)
 	SPI_finish();
 }
 
-/* Read the arguments that both functions have, and find the check functions. */
+/*
+ * Read the arguments that both functions have, and find the check functions.
+ */
 static void
 read_request(FunctionCallInfo fcinfo, Request *request)
 {
@@ -643,7 +647,8 @@ return_plan(ReturnSetInfo *rsinfo, const Table *table)
 }
 
 /*
- * cnap_protect_schema(schema, execute, workspace_column, write_permission, child_column)
+ * cnap_protect_schema(schema, execute, workspace_column, write_permission,
+ *						child_column)
  *	 -> setof (relation, protection, columns, parent, statement, reason)
  */
 Datum

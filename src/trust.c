@@ -75,7 +75,9 @@ reset_login_identity(Oid role)
 	}
 }
 
-/* Executes "verb ... preposition role" for everything that trust consists of. */
+/*
+ * Executes "verb ... preposition role" for everything that trust consists of.
+ */
 static void
 change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
 {

@@ -9,7 +9,7 @@ CREATE FUNCTION @extschema@.cnap_current_user() RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cnap_current_user';
 COMMENT ON FUNCTION @extschema@.cnap_current_user() IS
-'the id of the user in whose name statements are executed; null if there is none';
+'the id of the user on whose behalf statements are executed; null if there is none';
 
 CREATE FUNCTION cnap.check_support(internal) RETURNS internal
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
