@@ -50,16 +50,6 @@
 #endif
 
 /*
- * PostgreSQL 18 (978f38c7716) made RelationGetPrimaryKeyIndex() ignore
- * deferrable primary keys, unless told otherwise.  Ours are not deferrable.
- */
-#if PG_VERSION_NUM < 180000
-#define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel)
-#else
-#define CnapPrimaryKeyIndex(rel) RelationGetPrimaryKeyIndex(rel, false)
-#endif
-
-/*
  * PostgreSQL 16 made the semantic actions of the JSON parser return a result
  * (c60c9badba9), and 17 made it possible for the caller to allocate its state
  * (1c99cde2f34).

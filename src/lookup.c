@@ -59,11 +59,14 @@ key_text(ScanKey key, AttrNumber attno, text *value)
 /*
  * Take the snapshot for a decision that is based on several lookups.  Our
  * tables have no syscache, so GetCatalogSnapshot() takes a new one each time.
+ * The callbacks must know the tables before that, or they could miss a change
+ * that the snapshot does not see.
  */
 static Snapshot
 begin_snapshot(void)
 {
-	return RegisterSnapshot(GetCatalogSnapshot(CnapTableOid(CNAP_WORKSPACE)));
+	CnapWatchTables();
+	return RegisterSnapshot(GetCatalogSnapshot(CnapKnownTableOid(CNAP_WORKSPACE)));
 }
 
 /* A NULL snapshot stands for a fresh one. */

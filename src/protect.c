@@ -94,14 +94,11 @@ check_table(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("\"%s\" is a system table", get_rel_name(relid))));
-	for (int i = 0; i < CNAP_TABLES; i++)
-	{
-		if (relid == CnapTableOid(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("\"%s\" is a table of the extension itself",
-							get_rel_name(relid))));
-	}
+	if (CnapIsOwnTable(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a table of the extension itself",
+						get_rel_name(relid))));
 	if (!CnapOwnsRelation(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
 					   get_rel_name(relid));

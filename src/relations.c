@@ -4,10 +4,15 @@
  *	  The extension's own tables and types, by OID.
  *
  * Names are looked up in the schema that belongs to the extension, never by
- * the search path.  The OIDs are cached until a relation cache invalidation
- * for one of the tables: because of DROP EXTENSION, a renamed table, or an
- * index that REINDEX CONCURRENTLY replaced.  The OIDs of the enums' values can
- * change only with DROP EXTENSION, which drops the tables as well.
+ * the search path.  The OIDs that are needed often are cached until a relation
+ * cache invalidation for one of the tables: because of DROP EXTENSION, a
+ * renamed table, or an index that REINDEX CONCURRENTLY replaced.  After that
+ * each is looked up again on its own, when it is needed: with
+ * debug_discard_caches, the next invalidation arrives during the lookup.
+ *
+ * The former OIDs of the tables stay in place until then, because the callbacks
+ * compare with them.  They are replaced all at once if it turns out that the
+ * schema is another one.
  *
  * The cache is in static memory; nothing here is allocated.
  *
@@ -19,21 +24,24 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
+#include "policy.h"
 #include "relations.h"
 
 #define EXTENSION_NAME "cnap_org"
@@ -41,6 +49,9 @@
 
 /* The highest number of a column that the index of a lookup leads with. */
 #define MAX_LEADING Anum_workspace_managed_by
+
+/* The enums' values are numbered: those of CnapRole, then those of CnapPermission. */
+#define FIRST_PERMISSION (CNAP_ROLE_OWNER + 1)
 
 static const char *const table_names[CNAP_USER_EPOCH + 1] = {
 	[CNAP_ORGANIZATION] = "organization",
@@ -57,26 +68,34 @@ static const char *const table_names[CNAP_USER_EPOCH + 1] = {
 	[CNAP_USER_EPOCH] = "user_epoch_%d",
 };
 
-typedef struct OwnOids
+/*
+ * An OID, and how many invalidations had been counted before its lookup.  After
+ * an invalidation during the lookup, the result is still good for this call,
+ * but the next call looks it up again.
+ */
+typedef struct KnownOid
 {
-	Oid			owner;			/* of the tables */
-	Oid			table[CNAP_TABLES];
-	Oid			index[CNAP_ACCESS_EPOCH][MAX_LEADING + 1];	/* by leading column */
-	Oid			role[CNAP_ROLE_OWNER + 1];
-	Oid			permission_type;
-	Oid			permission[CNAP_PERMISSIONS];
-	Oid			reachable;		/* cnap.reachable(permission) */
-	Oid			reachable_text; /* ... (text, permission) */
-	Oid			reachable_uuid; /* ... (uuid, permission) */
-	Oid			never;			/* cnap.never() */
-	Oid			fill;			/* cnap.fill_workspace() */
-} OwnOids;
+	Oid			oid;
+	uint64		as_of;
+} KnownOid;
 
-static OwnOids own;
-static bool own_valid = false;
+static struct
+{
+	KnownOid	schema;
+	KnownOid	table[CNAP_TABLES];
+	KnownOid	index[CNAP_ACCESS_EPOCH][MAX_LEADING + 1];	/* by leading column */
+	KnownOid	permission_type;
+	KnownOid	value[FIRST_PERMISSION + CNAP_PERMISSIONS];
+}			own;
 
-/* Counts invalidations, so that we notice one that occurs during a lookup. */
-static uint64 own_invalidations = 0;
+/* Counts invalidations; an OID that was never looked up is as of 0. */
+static uint64 own_invalidations = 1;
+
+static inline bool
+is_valid(const KnownOid *known)
+{
+	return likely(known->as_of == own_invalidations);
+}
 
 /*
  * Relation cache callback: InvalidOid stands for all relations.  The epochs
@@ -90,12 +109,11 @@ forget_oids(Datum arg, Oid relid)
 	{
 		int			i = 0;
 
-		while (i < CNAP_ACCESS_EPOCH && own.table[i] != relid)
+		while (i < CNAP_ACCESS_EPOCH && own.table[i].oid != relid)
 			i++;
 		if (i == CNAP_ACCESS_EPOCH)
 			return;
 	}
-	own_valid = false;
 	own_invalidations++;
 	CnapEpochAdvance();
 }
@@ -115,19 +133,66 @@ not_installed(void)
 					EXTENSION_NAME)));
 }
 
+/* The name of a table. */
+static void
+table_name(CnapTable table, char *name)
+{
+	if (table < CNAP_USER_EPOCH)
+		strlcpy(name, table_names[table], NAMEDATALEN);
+	else
+		snprintf(name, NAMEDATALEN, table_names[CNAP_USER_EPOCH],
+				 (int) table - CNAP_USER_EPOCH);
+}
+
+static Oid
+lookup_table(Oid schema, CnapTable table)
+{
+	char		name[NAMEDATALEN];
+	Oid			oid;
+
+	table_name(table, name);
+	oid = get_relname_relid(name, schema);
+	if (!OidIsValid(oid))
+		not_installed();
+	return oid;
+}
+
 /*
  * The extension's schema; one of that name that does not belong to it is not
- * accepted.
+ * accepted.  As long as it is the same one, it still belongs to the extension,
+ * and has the same epochs.
+ *
+ * Once this has been called, the callbacks know all tables.  Every lookup goes
+ * through here, so nothing is cached whose end they would not notice.
  */
 static Oid
-lookup_schema(void)
+own_schema(void)
 {
-	Oid			extension = get_extension_oid(EXTENSION_NAME, true);
-	Oid			schema = get_namespace_oid(SCHEMA_NAME, true);
+	uint64		before = own_invalidations;
+	Oid			schema;
 
-	if (!OidIsValid(extension) || !OidIsValid(schema) ||
-		getExtensionOfObject(NamespaceRelationId, schema) != extension)
+	if (is_valid(&own.schema))
+		return own.schema.oid;
+
+	schema = get_namespace_oid(SCHEMA_NAME, true);
+	if (!OidIsValid(schema))
 		not_installed();
+	if (schema != own.schema.oid)
+	{
+		Oid			extension = get_extension_oid(EXTENSION_NAME, true);
+		Oid			tables[CNAP_TABLES];
+
+		if (!OidIsValid(extension) ||
+			getExtensionOfObject(NamespaceRelationId, schema) != extension)
+			not_installed();
+		for (int i = 0; i < CNAP_TABLES; i++)
+			tables[i] = lookup_table(schema, i);
+
+		memset(&own, 0, sizeof(own));
+		for (int i = 0; i < CNAP_TABLES; i++)
+			own.table[i] = (KnownOid) {tables[i], before};
+	}
+	own.schema = (KnownOid) {schema, before};
 	return schema;
 }
 
@@ -139,61 +204,44 @@ CnapIndexMethod(Oid index)
 }
 
 /*
- * Find the indexes of a table by their leading columns.  The primary key takes
+ * Find an index of a table by its leading column.  The primary key takes
  * precedence: only that is known to have all columns that a point lookup uses.
  * The others are used with their leading column only, so any valid index will
  * do.
  */
-static void
-lookup_indexes(Oid table, Oid *index)
+static Oid
+lookup_index(Oid table, AttrNumber leading)
 {
-	Relation	rel = table_open(table, AccessShareLock);
-	Oid			primary = CnapPrimaryKeyIndex(rel);
-	List	   *indexes = RelationGetIndexList(rel);
-	ListCell   *lc;
+	Relation	rel = table_open(IndexRelationId, AccessShareLock);
+	Oid			index = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	foreach(lc, indexes)
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(table));
+	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Oid			indexid = lfirst_oid(lc);
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
-		Form_pg_index form;
-		AttrNumber	leading;
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for index %u", indexid);
-		form = (Form_pg_index) GETSTRUCT(tuple);
-		leading = form->indkey.values[0];
-		if (form->indisvalid &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
-			CnapIndexMethod(indexid) == BTREE_AM_OID &&
-			leading > 0 && leading <= MAX_LEADING &&
-			(!OidIsValid(index[leading]) || indexid == primary))
-			index[leading] = indexid;
-		ReleaseSysCache(tuple);
+		if (form->indisvalid && form->indkey.values[0] == leading &&
+			(!OidIsValid(index) || form->indisprimary) &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
+			CnapIndexMethod(form->indexrelid) == BTREE_AM_OID)
+			index = form->indexrelid;
 	}
-	list_free(indexes);
+	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-}
-
-/* The OID of an enum's value. */
-static Oid
-lookup_value(Oid type, const char *label)
-{
-	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-										ObjectIdGetDatum(type),
-										CStringGetDatum(label));
-
-	if (!OidIsValid(value))
-		elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), label);
-	return value;
+	return index;
 }
 
 static Oid
-lookup_type(Oid schema, const char *name)
+lookup_type(const char *name)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
 									   CStringGetDatum(name),
-									   ObjectIdGetDatum(schema));
+									   ObjectIdGetDatum(own_schema()));
 
 	if (!OidIsValid(type))
 		not_installed();
@@ -202,80 +250,28 @@ lookup_type(Oid schema, const char *name)
 
 /* One of our internal functions. */
 static Oid
-lookup_function(char *name, int nargs, const Oid *types)
+lookup_function(const char *name, int nargs, const Oid *types)
 {
-	return LookupFuncName(list_make2(makeString(SCHEMA_NAME), makeString(name)),
-						  nargs, types, false);
-}
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(buildoidvector(types, nargs)),
+										   ObjectIdGetDatum(own_schema()));
 
-/*
- * Look up the OIDs, unless they are valid.  The former ones stay in place
- * until all of the new ones are known, because the callbacks compare with
- * them.  After an invalidation in between, the result is still good for this
- * call, but the next call looks them up again.
- */
-static void
-load_oids(void)
-{
-	OwnOids		fresh;
-	uint64		before;
-	Oid			schema;
-	Oid			role_type;
-	Relation	rel;
-
-	if (likely(own_valid))
-		return;
-
-	before = own_invalidations;
-	memset(&fresh, 0, sizeof(fresh));
-	schema = lookup_schema();
-	for (int i = 0; i < CNAP_TABLES; i++)
-	{
-		char		name[NAMEDATALEN];
-
-		strlcpy(name, table_names[Min(i, CNAP_USER_EPOCH)], sizeof(name));
-		if (i >= CNAP_USER_EPOCH)
-			snprintf(name, sizeof(name), table_names[CNAP_USER_EPOCH],
-					 i - CNAP_USER_EPOCH);
-		fresh.table[i] = get_relname_relid(name, schema);
-		if (!OidIsValid(fresh.table[i]))
-			not_installed();
-		if (i < CNAP_ACCESS_EPOCH)
-			lookup_indexes(fresh.table[i], fresh.index[i]);
-	}
-
-	role_type = lookup_type(schema, "role");
-	for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
-		fresh.role[i] = lookup_value(role_type, CnapRoleName(i));
-	fresh.permission_type = lookup_type(schema, "permission");
-	for (int i = 0; i < CNAP_PERMISSIONS; i++)
-		fresh.permission[i] = lookup_value(fresh.permission_type,
-										   CnapPermissionName(i));
-
-	fresh.reachable = lookup_function("reachable", 1, &fresh.permission_type);
-	fresh.reachable_text = lookup_function("reachable", 2, (Oid[])
-											{
-												TEXTOID, fresh.permission_type
-											});
-	fresh.reachable_uuid = lookup_function("reachable", 2, (Oid[])
-											{
-												UUIDOID, fresh.permission_type
-											});
-
-	fresh.never = lookup_function("never", 0, NULL);
-	fresh.fill = lookup_function("fill_workspace", 0, NULL);
-
-	rel = table_open(fresh.table[CNAP_ORGANIZATION], AccessShareLock);
-	fresh.owner = rel->rd_rel->relowner;
-	table_close(rel, AccessShareLock);
-	own = fresh;
-	own_valid = before == own_invalidations;
+	if (!OidIsValid(function))
+		not_installed();
+	return function;
 }
 
 Oid
 CnapKnownTableOid(CnapTable table)
 {
-	return own.table[table];
+	return own.table[table].oid;
+}
+
+void
+CnapWatchTables(void)
+{
+	own_schema();
 }
 
 /*
@@ -285,49 +281,61 @@ CnapKnownTableOid(CnapTable table)
 Oid
 CnapReachableFunction(Oid user_type)
 {
-	load_oids();
-	switch (user_type)
-	{
-		case TEXTOID:
-			return own.reachable_text;
-		case UUIDOID:
-			return own.reachable_uuid;
-		default:
-			return own.reachable;
-	}
+	Oid			types[] = {user_type, CnapPermissionType()};
+
+	if (OidIsValid(user_type))
+		return lookup_function("reachable", 2, types);
+	return lookup_function("reachable", 1, &types[1]);
 }
 
 /* The function that always returns false, which the planner does not know. */
 Oid
 CnapNeverFunction(void)
 {
-	load_oids();
-	return own.never;
+	return lookup_function("never", 0, NULL);
 }
 
 /* The trigger function that sets a workspace column to the parent's. */
 Oid
 CnapFillFunction(void)
 {
-	load_oids();
-	return own.fill;
+	return lookup_function("fill_workspace", 0, NULL);
 }
 
 /* The OID of a table. */
 Oid
 CnapTableOid(CnapTable table)
 {
-	load_oids();
-	return own.table[table];
+	KnownOid   *known = &own.table[table];
+	uint64		before = own_invalidations;
+
+	if (!is_valid(known))
+	{
+		Oid			oid = lookup_table(own_schema(), table);
+
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
 }
 
 /* The index that leads with a column, or InvalidOid if there is none. */
 Oid
 CnapIndexOid(CnapTable table, AttrNumber leading)
 {
+	KnownOid   *known;
+	uint64		before = own_invalidations;
+
 	Assert(leading > 0);
-	load_oids();
-	return leading <= MAX_LEADING ? own.index[table][leading] : InvalidOid;
+	if (leading > MAX_LEADING)
+		return InvalidOid;
+	known = &own.index[table][leading];
+	if (!is_valid(known))
+	{
+		Oid			oid = lookup_index(CnapTableOid(table), leading);
+
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
 }
 
 /* Open a table for reading; the caller closes it, with AccessShareLock. */
@@ -341,11 +349,13 @@ CnapOpenTable(CnapTable table)
 CnapTable
 CnapTableOf(Relation relation)
 {
-	load_oids();
-	for (int i = 0; i < CNAP_TABLES; i++)
+	if (RelationGetNamespace(relation) == own_schema())
 	{
-		if (own.table[i] == RelationGetRelid(relation))
-			return i;
+		for (int i = 0; i < CNAP_USER_EPOCH; i++)
+		{
+			if (strcmp(RelationGetRelationName(relation), table_names[i]) == 0)
+				return i;
+		}
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -353,12 +363,24 @@ CnapTableOf(Relation relation)
 					RelationGetRelationName(relation), EXTENSION_NAME)));
 }
 
+/* Is this one of our tables? */
+bool
+CnapIsOwnTable(Oid relid)
+{
+	own_schema();
+	for (int i = 0; i < CNAP_TABLES; i++)
+	{
+		if (own.table[i].oid == relid)
+			return true;
+	}
+	return false;
+}
+
 /* The role that owns the tables, and that alone can read and write them. */
 Oid
 CnapOwner(void)
 {
-	load_oids();
-	return own.owner;
+	return CnapRelationOwner(CnapTableOid(CNAP_ORGANIZATION));
 }
 
 bool
@@ -375,48 +397,110 @@ CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after, AttrNumber 
 	return !datum_image_eq(before_value, after_value, att->attbyval, att->attlen);
 }
 
+/* The label of a value of one of the two enums. */
+static const char *
+value_label(int i)
+{
+	return i < FIRST_PERMISSION ? CnapRoleName(i) : CnapPermissionName(i - FIRST_PERMISSION);
+}
+
+/* Find a value by its OID in a range of the numbers; -1 if it is none of those. */
+static int
+find_value(Oid value, int first, int last)
+{
+	uint64		before = own_invalidations;
+	int			found = -1;
+	HeapTuple	tuple;
+
+	for (int i = first; i <= last; i++)
+	{
+		if (own.value[i].oid == value && is_valid(&own.value[i]))
+			return i;
+	}
+
+	own_schema();
+	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
+	if (HeapTupleIsValid(tuple))
+	{
+		const char *label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+
+		for (int i = first; i <= last && found < 0; i++)
+		{
+			if (strcmp(label, value_label(i)) == 0)
+				found = i;
+		}
+		ReleaseSysCache(tuple);
+	}
+	if (found >= 0)
+		own.value[found] = (KnownOid) {value, before};
+	return found;
+}
+
+/* The OID of a value of one of the two enums. */
+static Oid
+value_oid(int i)
+{
+	KnownOid   *known = &own.value[i];
+	uint64		before = own_invalidations;
+
+	if (!is_valid(known))
+	{
+		Oid			type = i < FIRST_PERMISSION ? lookup_type("role") : CnapPermissionType();
+		Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+										  ObjectIdGetDatum(type),
+										  CStringGetDatum(value_label(i)));
+
+		if (!OidIsValid(oid))
+			elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), value_label(i));
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
+}
+
 CnapRole
 CnapRoleFromOid(Oid value)
 {
-	load_oids();
-	for (int i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_OWNER; i++)
-	{
-		if (own.role[i] == value)
-			return i;
-	}
-	elog(ERROR, "%u is not a role", value);
+	int			i = find_value(value, CNAP_ROLE_MEMBER, CNAP_ROLE_OWNER);
+
+	if (i < 0)
+		elog(ERROR, "%u is not a role", value);
+	return i;
 }
 
 Oid
 CnapRoleToOid(CnapRole role)
 {
 	Assert(role != CNAP_ROLE_NONE);
-	load_oids();
-	return own.role[role];
+	return value_oid(role);
 }
 
 CnapPermission
 CnapPermissionFromOid(Oid value)
 {
-	load_oids();
-	for (int i = 0; i < CNAP_PERMISSIONS; i++)
-	{
-		if (own.permission[i] == value)
-			return i;
-	}
-	elog(ERROR, "%u is not a permission", value);
+	int			i = find_value(value, FIRST_PERMISSION, lengthof(own.value) - 1);
+
+	if (i < 0)
+		elog(ERROR, "%u is not a permission", value);
+	return i - FIRST_PERMISSION;
 }
 
 Oid
 CnapPermissionType(void)
 {
-	load_oids();
-	return own.permission_type;
+	KnownOid   *known = &own.permission_type;
+	uint64		before = own_invalidations;
+
+	if (!is_valid(known))
+	{
+		Oid			oid = lookup_type("permission");
+
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
 }
 
 Oid
 CnapPermissionToOid(CnapPermission permission)
 {
-	load_oids();
-	return own.permission[permission];
+	return value_oid(FIRST_PERMISSION + permission);
 }
