@@ -22,11 +22,15 @@ die() {
 	exit 1
 }
 
-# Unset variables that the caller may have set for another server or another make.
+# Unset variables that the caller may have set for another server or another make, but not those
+# that say how long tests wait.
 clean_environment() {
 	local var
 	for var in "${!PG@}"; do
-		[ "$var" = PG_CONFIG ] || unset "$var"
+		case $var in
+			PG_CONFIG | PG_TEST_TIMEOUT_DEFAULT | PGISOLATIONTIMEOUT) ;;
+			*) unset "$var" ;;
+		esac
 	done
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES TMPDIR PERL5LIB PERL5OPT
 	# PostgreSQL's modules for TAP tests unset LC_ALL
@@ -244,6 +248,7 @@ use_private_tree() {
 	PG_CONFIG=$(readlink "$WORK/pg_config")
 	BINDIR=$(dirname "$PG_CONFIG")
 	export PG_CONFIG PGHOST=$WORK PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	export TEMP_CONFIG=$WORK/settings.conf
 }
 
 # Brings $WORK/src up to date with the checkout, keeping what has been built.
@@ -274,7 +279,6 @@ build() {
 # would take locks, and change the statistics at unpredictable times.
 start_cluster() {
 	tr ';' '\n' <<<"${SETTINGS-}" | as_user tee "$WORK/settings.conf" >/dev/null
-	export TEMP_CONFIG=$WORK/settings.conf
 	as_user "$BINDIR/initdb" -D "$WORK/data" -U "$PGUSER" --auth=trust --no-sync \
 		--encoding=UTF8 --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 ||
 		{ cat "$WORK/initdb.log" >&2; die "initdb failed"; }

@@ -76,7 +76,7 @@ use IO::Select;
 use IPC::Open3;
 use Time::HiRes qw(time);
 
-use constant TIMEOUT => 60;
+use constant TIMEOUT => $ENV{PG_TEST_TIMEOUT_DEFAULT} || 60;
 
 sub new
 {
