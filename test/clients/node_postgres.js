@@ -1,7 +1,7 @@
 /*
  * node_postgres.js: the most common driver of Node.js, connected to the server itself
  *
- * - the README's function for a pool of connections, shared by changing users
+ * - the function of doc/identity.md for a pool of connections, shared by changing users
  * - parameters, also of overloaded functions, and named prepared statements
  * - the types of results: uuid, arrays, enums, timestamps, JSON
  * - the SQLSTATEs of the README's table of errors, as err.code

@@ -401,7 +401,7 @@ async function preparedStatements(options) {
 	await second.end();
 }
 
-// These are the mistakes that the README warns about.
+// These are the mistakes that doc/identity.md warns about.
 async function mistakes(options) {
 	let client = await connect(options);
 	await bySetting(client, 1);

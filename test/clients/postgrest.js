@@ -1,5 +1,5 @@
 /*
- * postgrest.js: what PostgREST sends, with the README's recipe for it
+ * postgrest.js: what PostgREST sends, with the recipe of doc/identity.md
  *
  * PostgREST itself is in no registry that the tests use. For each request it opens a transaction,
  * and first executes a statement that sets the search path, the role, the claims of the JSON web
@@ -77,7 +77,7 @@ test(async () => {
 		value(pool, "SELECT concat_ws(',', current_user, current_setting('request.jwt.claims', true), cnap_current_user())")));
 	is(left, Array(4).fill('postgrest_authenticator,'), 'nothing is left on the connections');
 
-	// the README's warning: a client who can send SQL
+	// the warning of doc/identity.md: a client who can send SQL
 	const forge = "SELECT set_config('request.jwt.claims', $1, false)";
 	const forged = JSON.stringify({ sub: user(1) });
 	const person = await connect(connection(database, 'postgrest_plain'));
