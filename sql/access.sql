@@ -201,10 +201,13 @@ ROLLBACK;
 -- when managed_until has passed the managers lose access, and they regain it when that is extended
 RESET ROLE;
 BEGIN;
+INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (:'acme', 'latecomer');
 UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '1 second' WHERE id = :'w1';
-SELECT cnap_can_access('ann', :'w1') AS now;
+-- by a set of workspaces, and by a single lookup
+SELECT cnap_can_access('ann', :'w1') AS now, cnap_can_access('latecomer', :'w1') AS latecomer;
 SELECT FROM pg_sleep(1.1);
-SELECT cnap_can_access('ann', :'w1') AS at_its_end, cnap_can_access('gus', :'w1') AS direct;
+SELECT cnap_can_access('ann', :'w1') AS at_its_end, cnap_can_access('latecomer', :'w1') AS latecomer,
+	cnap_can_access('gus', :'w1') AS direct;
 UPDATE cnap.workspace SET managed_until = 'infinity' WHERE id = :'w1';
 SELECT cnap_can_access('ann', :'w1') AS without_end;
 UPDATE cnap.workspace SET managed_until = '-infinity' WHERE id = :'w1';

@@ -89,6 +89,17 @@ is(actions('carol', qq{
 	COMMIT;}),
 	'workspace_member.add workspace_member.remove', 'none of what a savepoint takes back');
 is(actions('carol', qq{
+	BEGIN;
+	SAVEPOINT a;
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	RELEASE a;
+	SAVEPOINT b;
+	SELECT cnap_set_workspace_role('$W1', 'ivy', 'admin');
+	ROLLBACK TO b;
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');
+	COMMIT;}),
+	'workspace_member.add workspace_member.remove', 'but all of what a released one before it has left');
+is(actions('carol', qq{
 	DO \$\$ BEGIN
 		BEGIN
 			PERFORM cnap_add_workspace_member('$W1', 'ivy');
