@@ -373,7 +373,7 @@ UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
 SELECT untrue();
 -- with a foreign key that is there for each partition of the parent as well, whatever their names
 BEGIN;
-ALTER TABLE app.event RENAME CONSTRAINT cnap_event_fkey TO aaa;
+ALTER TABLE app.event_1 RENAME CONSTRAINT cnap_event_fkey TO aaa;
 INSERT INTO app.event VALUES (5, 1), (6, 2);
 SELECT untrue();
 ROLLBACK;
