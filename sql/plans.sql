@@ -64,7 +64,7 @@ INSERT INTO app.query (query) VALUES
 	-- in the order of an index, and only some of them
 	('SELECT string_agg(id::text, '' '') FROM (SELECT id FROM app.item WHERE @workspace_id ORDER BY id DESC LIMIT 30) page'),
 	('SELECT string_agg(id::text, '' '') FROM (SELECT id FROM app.descending WHERE @workspace_id ORDER BY workspace_id DESC NULLS LAST, note, id LIMIT 30) page'),
-	('SELECT string_agg(id::text, '' '') FROM (SELECT id FROM app.second WHERE @workspace_id ORDER BY note, workspace_id, id LIMIT 30) page'),
+	('SELECT string_agg(page::text, '' '') FROM (SELECT note, workspace_id FROM app.second WHERE @workspace_id ORDER BY note, workspace_id LIMIT 30) page'),
 	('SELECT string_agg(id::text, '' '') FROM (SELECT id FROM app.by_range WHERE @workspace_id ORDER BY workspace_id, id LIMIT 30) page'),
 	('SELECT min(workspace_id::text), max(note) FROM app.item WHERE @workspace_id'),
 	('SELECT string_agg(rows::text, '' '') FROM (SELECT count(*) AS rows FROM app.item WHERE @workspace_id GROUP BY workspace_id ORDER BY workspace_id) groups'),
