@@ -27,7 +27,6 @@
 #include "utils/datetime.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
