@@ -37,7 +37,7 @@ CREATE ROLE regress_cnap_super SUPERUSER;
 GRANT TRUNCATE ON app.deployment TO regress_cnap_super WITH GRANT OPTION;
 SELECT * FROM findings();
 SET ROLE regress_cnap_super;
-GRANT TRUNCATE ON app.deployment TO regress_cnap_app GRANTED BY CURRENT_USER;
+GRANT TRUNCATE ON app.deployment TO regress_cnap_app;
 RESET ROLE;
 SELECT * FROM findings();
 SELECT * FROM close_all();

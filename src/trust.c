@@ -49,6 +49,24 @@ static const char *const trusted_internals[] = {
 	"reachable(uuid, cnap.permission)",
 };
 
+/* Execute the statements that a query returns. */
+static void
+execute_each(const char *query)
+{
+	SPITupleTable *found;
+
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute: %s", query);
+	found = SPI_tuptable;
+	for (uint64 i = 0; i < found->numvals; i++)
+	{
+		char	   *statement = SPI_getvalue(found->vals[i], found->tupdesc, 1);
+
+		if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "could not execute: %s", statement);
+	}
+}
+
 /*
  * Reset the identity that the role has at login: while it was trusted, it
  * could give itself one by ALTER ROLE ... SET, in any database.
@@ -56,23 +74,41 @@ static const char *const trusted_internals[] = {
 static void
 reset_login_identity(Oid role)
 {
-	SPITupleTable *found;
-	char	   *query = psprintf("SELECT format('ALTER ROLE %%s%%s RESET cnap.user_id',"
-								 " %u::regrole, ' IN DATABASE ' || quote_ident(d.datname))"
-								 " FROM pg_db_role_setting s"
-								 " LEFT JOIN pg_database d ON d.oid = s.setdatabase"
-								 " WHERE s.setrole = %u", role, role);
+	execute_each(psprintf("SELECT format('ALTER ROLE %%s%%s RESET cnap.user_id',"
+						  " %u::regrole, ' IN DATABASE ' || quote_ident(d.datname))"
+						  " FROM pg_db_role_setting s"
+						  " LEFT JOIN pg_database d ON d.oid = s.setdatabase"
+						  " WHERE s.setrole = %u", role, role));
+}
 
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not execute: %s", query);
-	found = SPI_tuptable;
-	for (uint64 i = 0; i < found->numvals; i++)
-	{
-		char	   *reset = SPI_getvalue(found->vals[i], found->tupdesc, 1);
+/*
+ * Revoke what others than the owners have granted.  PostgreSQL 19
+ * (dd1398f1378) made GRANT record any grantor that it is given, also another
+ * superuser, whose grants a REVOKE in the name of the owner leaves alone.
+ */
+static void
+revoke_from_grantors(Oid role, const char *schema)
+{
+	StringInfoData query;
 
-		if (SPI_execute(reset, false, 0) != SPI_OK_UTILITY)
-			elog(ERROR, "could not execute: %s", reset);
-	}
+	initStringInfo(&query);
+	appendStringInfo(&query,
+					 "SELECT format('REVOKE %%s ON %%s FROM %%s GRANTED BY %%s CASCADE',"
+					 " acl.privilege_type, object, acl.grantee::regrole, acl.grantor::regrole)"
+					 " FROM (SELECT 'PARAMETER ' || parname, paracl FROM pg_parameter_acl"
+					 " WHERE parname = 'cnap.user_id'"
+					 " UNION ALL SELECT 'TABLE ' || oid::regclass, relacl FROM pg_class"
+					 " WHERE oid IN ('cnap.organization'::regclass, 'cnap.workspace'::regclass)"
+					 " UNION ALL SELECT 'FUNCTION ' || oid::regprocedure, proacl FROM pg_proc"
+					 " WHERE oid IN (");
+	for (int i = 0; i < (int) lengthof(trusted_functions); i++)
+		appendStringInfo(&query, "%s::regprocedure, ",
+						 quote_literal_cstr(psprintf("%s.%s", schema, trusted_functions[i])));
+	for (int i = 0; i < (int) lengthof(trusted_internals); i++)
+		appendStringInfo(&query, "%s'cnap.%s'::regprocedure", i > 0 ? ", " : "", trusted_internals[i]);
+	appendStringInfo(&query, ")) object (object, items), aclexplode(items) acl"
+					 " WHERE acl.grantee = %u", role);
+	execute_each(query.data);
 }
 
 /*
@@ -114,7 +150,11 @@ change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
 	if (SPI_execute(sql.data, false, 0) < 0)
 		elog(ERROR, "could not change the privileges of role \"%s\"", role_name);
 	if (!grant)
+	{
+		if (PG_VERSION_NUM >= 190000)
+			revoke_from_grantors(role, schema);
 		reset_login_identity(role);
+	}
 	SPI_finish();
 
 	initStringInfo(&detail);

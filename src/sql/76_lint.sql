@@ -75,6 +75,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.lint_role(oid) IS 'a grantee as in GRANT and REVOKE';
 
+CREATE FUNCTION cnap.lint_granted_by(grantor oid, owner oid) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- PostgreSQL 19 (dd1398f1378) records any grantor that GRANT is given, and
+	-- one who has the owner's rights needs no grant option that could fall
+	SELECT CASE WHEN grantor = owner THEN ''
+		WHEN current_setting('server_version_num')::int >= 190000 AND pg_has_role(grantor, owner, 'USAGE')
+			THEN format(' GRANTED BY %s', grantor::regrole) END
+$$;
+COMMENT ON FUNCTION cnap.lint_granted_by(oid, oid) IS
+'the clause with which REVOKE takes what a grantor has granted on an object of that owner; null for a grantor whose grants fall with the grant option';
+
 CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name name,
 	permission cnap.permission) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

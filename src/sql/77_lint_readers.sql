@@ -38,7 +38,8 @@ WITH RECURSIVE reads AS MATERIALIZED (
 	FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
 	WHERE c.oid IN (SELECT relation FROM reaching)
 ), granted AS MATERIALIZED (
-	SELECT r.relation, string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names
+	SELECT r.relation, string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names,
+		cnap.lint_granted_by(acl.grantor, r.relowner) AS granted_by
 	FROM reader r
 		JOIN (SELECT oid, relacl FROM pg_class WHERE relacl IS NOT NULL
 			UNION ALL
@@ -48,7 +49,7 @@ WITH RECURSIVE reads AS MATERIALIZED (
 		LEFT JOIN pg_roles g ON g.oid = acl.grantee
 	WHERE acl.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 		AND acl.grantee <> r.relowner AND g.rolsuper IS NOT TRUE
-	GROUP BY r.relation
+	GROUP BY r.relation, cnap.lint_granted_by(acl.grantor, r.relowner)
 ), exposed AS (
 	SELECT relation FROM granted
 	UNION
@@ -68,8 +69,9 @@ WITH RECURSIVE reads AS MATERIALIZED (
 	WHERE r.relation IN (SELECT relation FROM exposed)
 ), closing AS (
 	SELECT relation, string_agg(statement, ' ' ORDER BY statement) AS statements
-	FROM (SELECT relation, format('REVOKE ALL ON TABLE %s FROM %s CASCADE;', relation::regclass, names)
+	FROM (SELECT relation, format('REVOKE ALL ON TABLE %s FROM %s%s CASCADE;', relation::regclass, names, granted_by)
 		FROM granted
+		WHERE granted_by IS NOT NULL
 		UNION ALL
 		SELECT reads.source, format('ALTER VIEW %s SET (security_invoker = true);', open.relation::regclass)
 		FROM open JOIN reads ON reads.reader = open.relation

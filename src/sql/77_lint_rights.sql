@@ -7,19 +7,23 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- what is revoked from the first of a chain of grantees, the others lose
-	-- as well
+	-- as well; there is no statement for a chain that has lost its beginning
 	WITH RECURSIVE item AS MATERIALIZED (
-		SELECT * FROM aclexplode(acl)
+		SELECT *, cnap.lint_granted_by(grantor, owner) AS granted_by FROM aclexplode(acl)
 	), chain AS (
-		SELECT grantee, privilege_type, grantee AS first FROM item WHERE grantor = owner AND grantee <> owner
+		SELECT grantee, privilege_type, grantee AS first, granted_by
+		FROM item
+		WHERE grantee <> owner
+			AND (granted_by IS NOT NULL OR (grantor, privilege_type) NOT IN (SELECT grantee, privilege_type FROM item))
 		UNION
-		SELECT item.grantee, item.privilege_type, chain.first
+		SELECT item.grantee, item.privilege_type, chain.first, chain.granted_by
 		FROM chain JOIN item ON (item.grantor, item.privilege_type) = (chain.grantee, chain.privilege_type)
+		WHERE item.granted_by IS NULL
 	)
 	SELECT grantee, privilege_type,
-		string_agg(format('REVOKE %s%s ON %s FROM %s CASCADE;',
+		string_agg(format('REVOKE %s%s ON %s FROM %s',
 			CASE WHEN first <> grantee THEN 'GRANT OPTION FOR ' END,
-			privilege_type, object, cnap.lint_role(first)), ' ' ORDER BY first)
+			privilege_type, object, cnap.lint_role(first)) || granted_by || ' CASCADE;', ' ' ORDER BY first, granted_by)
 	FROM chain
 	WHERE grantee <> owner
 		AND NOT EXISTS (SELECT FROM pg_roles WHERE oid = grantee AND rolsuper)
@@ -49,9 +53,15 @@ WITH guarded AS MATERIALIZED (
 		LEFT JOIN pg_roles grantee ON grantee.oid = acl.grantee
 	WHERE acl.grantee <> g.relowner
 ), unsafe AS (
-	SELECT * FROM acl
+	SELECT *, cnap.lint_granted_by(grantor, relowner) AS granted_by FROM acl
 	WHERE CASE WHEN NOT own THEN privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')
 		ELSE NOT (privilege_type = 'REFERENCES' AND relname IN ('organization', 'workspace')) END
+), revocation AS (
+	SELECT oid, granted_by, format('REVOKE %s ON %s FROM %s%s CASCADE;', string_agg(DISTINCT privilege_type, ', '),
+		oid::regclass, string_agg(DISTINCT cnap.lint_role(grantee), ', '), granted_by) AS statement
+	FROM unsafe
+	WHERE granted_by IS NOT NULL
+	GROUP BY oid, granted_by
 )
 
 SELECT CASE WHEN own OR bool_or(privilege_type IN ('TRUNCATE', 'TRIGGER') AND matters) THEN 'error' ELSE 'warning' END,
@@ -60,8 +70,7 @@ SELECT CASE WHEN own OR bool_or(privilege_type IN ('TRUNCATE', 'TRIGGER') AND ma
 			ELSE '%s granted to %s, and no policy applies to that' END,
 		string_agg(DISTINCT privilege_type, ', ') FILTER (WHERE matters),
 		string_agg(DISTINCT cnap.lint_role(grantee), ', ') FILTER (WHERE matters)),
-	format('REVOKE %s ON %s FROM %s CASCADE;', string_agg(DISTINCT privilege_type, ', '), oid::regclass,
-		string_agg(DISTINCT cnap.lint_role(grantee), ', ') FILTER (WHERE grantor = relowner)), 1
+	(SELECT string_agg(statement, ' ' ORDER BY granted_by DESC) FROM revocation WHERE revocation.oid = unsafe.oid), 1
 FROM unsafe
 GROUP BY oid, own
 HAVING bool_or(matters)

@@ -247,13 +247,17 @@ WHERE c.relkind <> 'f'
 UNION ALL
 SELECT 'error', 'foreign_table', c.oid::regclass::text,
 	'PostgreSQL has no row-level security for foreign tables, and others than the owner may use it',
-	format('REVOKE ALL ON TABLE %s FROM %s CASCADE;', c.oid::regclass, others.names), 1
+	string_agg(format('REVOKE ALL ON TABLE %s FROM %s', c.oid::regclass, others.names) || others.granted_by || ' CASCADE;',
+		' ' ORDER BY others.granted_by DESC), 1
 FROM pg_class c,
-	LATERAL (SELECT string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names
+	LATERAL (SELECT string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names,
+			cnap.lint_granted_by(acl.grantor, c.relowner) AS granted_by
 		FROM aclexplode(c.relacl) acl
-		WHERE acl.grantee <> c.relowner) others
-WHERE c.relkind = 'f' AND others.names IS NOT NULL
+		WHERE acl.grantee <> c.relowner
+		GROUP BY 2) others
+WHERE c.relkind = 'f'
 	AND c.oid IN (SELECT relation FROM workspace_column UNION ALL SELECT relation FROM offspring)
+GROUP BY c.oid
 
 UNION ALL
 -- slow

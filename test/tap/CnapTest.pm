@@ -106,7 +106,7 @@ sub begin
 	$self->{count}++;
 
 	# Some versions of psql look for the end of the data even if COPY was refused.
-	my $data = $sql =~ /\bFROM STDIN$/ ? "\\.\n" : '';
+	my $data = $sql =~ /\bFROM STDIN( WITH \(.*\))?$/ ? "\\.\n" : '';
 	print { $self->{in} } "$sql\n;\n$data\\echo == $self->{count} ==\n";
 	return;
 }

@@ -1,0 +1,233 @@
+# Attempts with what PostgreSQL 16 to 19 have brought: new commands and clauses, privileges and
+# options of memberships. mia sees the workspace $W1, but not $W3, whose rows say UNSEEN. What
+# PostgreSQL does not know yet is skipped.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CnapAttack;
+use CnapModel;
+use CnapTest;
+use Test::More;
+
+my $node = new_world('main', '');
+my $version = major_version($node);
+my $admin = connect_to($node, undef, qq{
+	CREATE ROLE dev LOGIN;
+	CREATE ROLE mia LOGIN;
+	ALTER ROLE mia SET cnap.user_id = 'mia';
+	SELECT cnap_trust('dev');
+	GRANT ALL ON SCHEMA app TO dev;
+	GRANT USAGE ON SCHEMA app TO mia;
+	SET ROLE dev;
+	CREATE TABLE app.item (id int PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, note text, n int);
+	INSERT INTO app.item SELECT id, CASE id % 2 WHEN 0 THEN '$W1' ELSE '$W3' END::uuid,
+			CASE id % 2 WHEN 0 THEN 'seen ' ELSE 'UNSEEN ' END || id, id
+		FROM generate_series(1, 10) id;
+	CREATE TABLE app.divided (LIKE app.item) PARTITION BY RANGE (id);
+	CREATE TABLE app.divided_1 PARTITION OF app.divided FOR VALUES FROM (0) TO (5);
+	CREATE TABLE app.divided_2 PARTITION OF app.divided DEFAULT;
+	INSERT INTO app.divided TABLE app.item;
+	SELECT cnap_protect(t) FROM unnest('{app.item, app.divided}'::regclass[]) t;
+	GRANT SELECT, INSERT, UPDATE, DELETE ON app.item, app.divided TO mia;
+	RESET ROLE});
+my $mia = connect_to($node, 'mia');
+
+# shows(ATTEMPT, STATEMENT, SQLSTATE, ROWS): a statement of mia's, which is rolled back, ends like
+# that, and shows so many rows, but nothing of the others'
+sub shows
+{
+	my ($attempt, $statement, $sqlstate, $rows) = @_;
+
+	$mia->query('BEGIN');
+	my $output = $mia->attempt($statement);
+	my ($got, $error) = ($mia->{sqlstate}, $mia->{error});
+	$mia->query('ROLLBACK');
+	is($got, $sqlstate, $attempt);
+	is(scalar(split /\n/, $output), $rows // 0, "$attempt: how many rows");
+	unlike($output . $error, qr/UNSEEN/, "$attempt: nothing of the others'");
+	return;
+}
+
+shows('SELECT', 'TABLE app.item', '00000', 5);
+
+# ---- PostgreSQL 16: options of memberships, and CREATEROLE that is limited ----
+
+SKIP: {
+	skip 'before PostgreSQL 16', 1 if $version < 16;
+
+	$admin->query(q{
+		CREATE ROLE weak LOGIN;
+		GRANT plain TO weak;
+		GRANT cnap_app TO weak WITH INHERIT FALSE, SET FALSE});
+	attempt_all('a member without SET and INHERIT', sub { connect_to($node, 'weak') },
+		'SET' => q{SET cnap.user_id = 'erin'},
+		'SET ROLE' => [ 'SET ROLE cnap_app', q{SET cnap.user_id = 'erin'} ],
+		'SET, the library being loaded' => [ 'SELECT cnap_current_user()', q{SET cnap.user_id = 'erin'} ],
+		'passing it on' => [ 'GRANT cnap_app TO weak WITH INHERIT TRUE', q{SET cnap.user_id = 'erin'} ]);
+
+	$admin->query('CREATE ROLE creator LOGIN CREATEROLE');
+	my $creator = connect_to($node, 'creator');
+	refused($creator, 'CREATEROLE: GRANT of a trusted role', 'GRANT cnap_app TO creator', '42501');
+	refused($creator, 'CREATEROLE: an identity for another role', q{ALTER ROLE mia SET cnap.user_id = 'erin'}, '42501');
+	refused($creator, 'CREATEROLE: an identity for a role of its own',
+		q{CREATE ROLE made; ALTER ROLE made SET cnap.user_id = 'erin'}, '42501');
+	$creator->quit;
+}
+
+# ---- PostgreSQL 17: more of MERGE and COPY, and the privilege MAINTAIN ----
+
+SKIP: {
+	skip 'before PostgreSQL 17', 1 if $version < 17;
+
+	my $without_match = 'MERGE INTO app.item t USING (SELECT 100 AS i) s ON t.id = s.i WHEN NOT MATCHED BY SOURCE';
+	shows('MERGE that deletes what has no match', "$without_match THEN DELETE RETURNING t.*", '00000', 5);
+	shows('MERGE that changes what has no match',
+		"$without_match AND t.note ~ 'UNSEEN' THEN UPDATE SET n = 0 RETURNING t.*", '00000', 0);
+	shows('MERGE that moves what has no match',
+		"$without_match THEN UPDATE SET workspace_id = '$W3' RETURNING t.*", '42501');
+	shows('MERGE that returns what it changes', 'MERGE INTO app.item t USING generate_series(1, 10) s (i) ON t.id = s.i'
+		  . ' WHEN MATCHED THEN UPDATE SET n = 0 RETURNING merge_action(), t.*', '00000', 5);
+	shows("MERGE that meets the key of another's row", 'MERGE INTO app.item t USING (SELECT 1 AS i) s ON t.id = s.i'
+		  . " WHEN NOT MATCHED THEN INSERT VALUES (s.i, '$W1', 'mine') RETURNING t.*", '23505');
+	shows('COPY that ignores errors', 'COPY app.item FROM STDIN WITH (ON_ERROR ignore)', '0A000');
+
+	$admin->query(q{
+		CREATE ROLE keeper LOGIN;
+		GRANT pg_maintain TO keeper;
+		GRANT USAGE ON SCHEMA app, cnap TO keeper;
+		CREATE MATERIALIZED VIEW app.summary AS SELECT note FROM app.item;
+		ALTER MATERIALIZED VIEW app.summary OWNER TO dev});
+	my $keeper = connect_to($node, 'keeper');
+	my $asked = "SELECT cnap_can_access('keeper', '$W3')";
+	my $app = connect_to($node, 'cnap_app');
+	foreach my $command ('VACUUM (FULL, ANALYZE)', 'REINDEX TABLE', $version >= 19 ? ('REPACK') : ())
+	{
+		foreach my $table ('app.item', 'cnap.workspace', 'cnap.workspace_member', 'cnap.organization_member', 'cnap.access_epoch')
+		{
+			is($app->query($asked), 'f', '(the session has an answer)');
+			$keeper->query("$command $table");
+			$admin->query("INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES ('$W3', 'keeper', 'member')");
+			is($app->query($asked), 't', "a grant after $command of $table");
+			$admin->query("DELETE FROM cnap.workspace_member WHERE user_id = 'keeper'");
+			is($app->query($asked), 'f', "a revocation after $command of $table");
+		}
+	}
+	refused($keeper, 'SELECT by who maintains', 'TABLE app.item', '42501');
+	$keeper->query('REFRESH MATERIALIZED VIEW app.summary');
+	is($admin->query('SELECT count(*) FROM app.summary'), '0', 'REFRESH by who maintains, and has no user, finds nothing');
+	$admin->query('DROP MATERIALIZED VIEW app.summary');
+	$_->quit foreach $keeper, $app;
+}
+
+# ---- PostgreSQL 18: old and new rows, virtual columns, keys that are not enforced, or of periods ----
+
+SKIP: {
+	skip 'before PostgreSQL 18', 1 if $version < 18;
+
+	shows('UPDATE that returns old rows', 'UPDATE app.item SET n = 0 RETURNING old.*, new.*', '00000', 5);
+	shows('DELETE that returns old rows', 'DELETE FROM app.item RETURNING old.*, new.*', '00000', 5);
+	shows('UPDATE that moves rows, and returns new ones', "UPDATE app.item SET workspace_id = '$W3' RETURNING new.*", '42501');
+	shows('MERGE that returns old rows', 'MERGE INTO app.item t USING generate_series(1, 10) s (i) ON t.id = s.i'
+		  . ' WHEN MATCHED THEN DELETE RETURNING old.*, new.*', '00000', 5);
+	my $update = q{ON CONFLICT (id) DO UPDATE SET note = 'mine' RETURNING old.*, new.*};
+	shows("ON CONFLICT DO UPDATE that returns another's old row", "INSERT INTO app.item VALUES (1, '$W1', 'mine') $update", '42501');
+	shows('ON CONFLICT DO UPDATE that returns an old row', "INSERT INTO app.item VALUES (2, '$W1', 'mine') $update", '00000', 1);
+
+	$admin->query(q{
+		SET ROLE dev;
+		CREATE TABLE app.virtual (id int, tenant uuid, note text, workspace_id uuid GENERATED ALWAYS AS (tenant) VIRTUAL,
+			twice text GENERATED ALWAYS AS (note || note) VIRTUAL);
+		RESET ROLE;
+		INSERT INTO app.virtual SELECT id, workspace_id, note FROM app.item;
+		SET ROLE dev;
+		SELECT cnap_protect('app.virtual');
+		GRANT SELECT, INSERT, UPDATE, DELETE ON app.virtual TO mia;
+		RESET ROLE});
+	shows('a virtual workspace column', 'TABLE app.virtual', '00000', 5);
+	shows('UPDATE of what a workspace column is made of', "UPDATE app.virtual SET tenant = '$W3'", '42501');
+	shows('INSERT of what a workspace column is made of', "INSERT INTO app.virtual VALUES (11, '$W3')", '42501');
+	shows('RETURNING of virtual columns', q{UPDATE app.virtual SET note = 'mine' RETURNING old.twice, new.twice}, '00000', 5);
+
+	my $dev = connect_to($node, 'dev', q{
+		CREATE TABLE app.loose (id int, item_id int NOT NULL REFERENCES app.item NOT ENFORCED, note text);
+		CREATE TABLE app.kept (id int, item_id int NOT NULL REFERENCES app.item, note text);
+		CREATE TABLE app.period (id int4range, workspace_id uuid, valid int4range, PRIMARY KEY (id, valid WITHOUT OVERLAPS));
+		CREATE TABLE app.of_period (id int4range, valid int4range, FOREIGN KEY (id, PERIOD valid) REFERENCES app.period);
+		SELECT cnap_protect('app.period')});
+	refused($dev, 'a parent by a key that is not enforced', q{SELECT cnap_protect_child('app.loose', 'item_id')}, '55000');
+	refused($dev, 'the same with a column', q{SELECT cnap_protect_child('app.loose', 'item_id', 'workspace_id')}, '55000');
+	refused($dev, 'a parent by a key of periods', q{SELECT cnap_protect_child('app.of_period', 'id')}, '55000');
+	my $found = sub {
+		return $dev->query(qq{SELECT coalesce(string_agg(rule, ' ' ORDER BY rule), 'nothing') FROM cnap_lint()
+			WHERE object = '$_[0]' AND rule <> 'index_missing'});
+	};
+	is($found->('app.loose'), 'child_unprotected', 'the linter knows that the table has a parent');
+
+	my $protect = q{SELECT cnap_protect_child('app.kept', 'item_id', 'workspace_id')};
+	$dev->query($protect);
+	is($found->('app.kept'), 'nothing', '(a workspace column is kept)');
+	$dev->query('ALTER TABLE app.kept ALTER CONSTRAINT cnap_kept_fkey NOT ENFORCED');
+	is($found->('app.kept'), 'column_not_kept', 'a key that is no longer enforced does not keep it');
+	$dev->query($protect);
+	is($found->('app.kept'), 'nothing', 'until the table is protected again');
+	is($dev->query(q{SELECT string_agg(conname || ' ' || conenforced, ',' ORDER BY conname) FROM pg_constraint
+			WHERE conrelid = 'app.kept'::regclass AND contype = 'f'}),
+		'cnap_kept_fkey true,kept_item_id_fkey true', 'by a key in place of that one');
+	$dev->query(q{SELECT cnap_protect_child('app.kept', 'item_id')});
+	is($found->('app.kept'), 'nothing', '(a table is protected through its parent)');
+	$dev->query('ALTER TABLE app.kept ALTER CONSTRAINT kept_item_id_fkey NOT ENFORCED');
+	is($found->('app.kept'), 'parent_without_key', 'the linter finds that its key is no longer enforced');
+	$dev->quit;
+}
+
+# ---- PostgreSQL 19: ON CONFLICT DO SELECT, more of COPY, and grantors ----
+
+SKIP: {
+	skip 'before PostgreSQL 19', 1 if $version < 19;
+
+	foreach my $lock ('', 'FOR UPDATE')
+	{
+		my $select = "ON CONFLICT (id) DO SELECT $lock RETURNING *";
+		shows("ON CONFLICT DO SELECT $lock of another's row", "INSERT INTO app.item VALUES (1, '$W1', 'mine') $select", '42501');
+		shows("ON CONFLICT DO SELECT $lock", "INSERT INTO app.item VALUES (2, '$W1', 'mine') $select", '00000', 1);
+	}
+	shows('COPY of all partitions', 'COPY app.divided TO STDOUT', '00000', 5);
+	shows('COPY as JSON', 'COPY app.item TO STDOUT (FORMAT json)', '00000', 5);
+	shows('COPY as JSON of all partitions', 'COPY app.divided TO STDOUT (FORMAT json, FORCE_ARRAY)', '00000', 7);
+
+	# what a superuser has granted in another name than the owner's
+	$admin->query(q{
+		CREATE ROLE dba SUPERUSER;
+		GRANT SET ON PARAMETER cnap.user_id TO dba WITH GRANT OPTION;
+		GRANT TRUNCATE ON app.item TO dba WITH GRANT OPTION});
+	my $grant = q{
+		GRANT SET ON PARAMETER cnap.user_id TO plain GRANTED BY dba;
+		GRANT TRUNCATE ON app.item TO plain GRANTED BY dba};
+	my $remedies = q{SELECT string_agg(remedy, ' ' ORDER BY rule) FROM cnap_lint() WHERE rule IN ('identity_grant', 'table_grant')};
+	my $can = q{SELECT has_parameter_privilege('plain', 'cnap.user_id', 'SET') || ' ' || has_table_privilege('plain', 'app.item', 'TRUNCATE')};
+
+	$admin->query($grant);
+	is($admin->query($can), 'true true', '(a role has privileges from another superuser)');
+	$admin->query($admin->query($remedies));
+	is($admin->query($can), 'false false', 'the remedies of the linter take them');
+	is($admin->query($remedies), '', 'and are all');
+	$admin->query('GRANT TRUNCATE ON app.item TO dba WITH GRANT OPTION');
+	$admin->query($grant);
+	$admin->query(q{SELECT cnap_distrust('plain')});
+	is($admin->query($can), 'false true', 'cnap_distrust() takes what trust consists of');
+
+	# nor does one escape the linter whose grantor has lost it
+	$admin->query("$grant; REVOKE SET ON PARAMETER cnap.user_id FROM dba CASCADE");
+	is($admin->query($can), 'true true', '(a grant whose grantor has it no longer)');
+	is($admin->query(q{SELECT object FROM cnap_lint() WHERE rule = 'identity_grant'}), 'plain', 'is found');
+	$admin->query('ALTER ROLE dba NOSUPERUSER');
+	is($admin->query(q{SELECT object FROM cnap_lint() WHERE rule = 'identity_grant'}), 'plain', 'also where the grantor is no superuser');
+}
+
+$mia->quit;
+$admin->quit;
+$node->stop;
+done_testing();
