@@ -14,7 +14,7 @@ CREATE FUNCTION app.cnap_can_access(uuid) RETURNS boolean STABLE LANGUAGE sql AS
 SELECT cnap_protect('app.project', write_permission => 'administer'), cnap_protect('app.event'),
 	cnap_protect_child('app.task', 'project_id') \g /dev/null
 
--- whether a table's protection is enforced after a change, which is undone
+-- whether a table's protection is enforced after a change, which is undone; null: there is none left
 CREATE FUNCTION pg_temp.enforced_after(relation regclass, change text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	result boolean;
@@ -114,20 +114,29 @@ FROM unnest(ARRAY[
 	'EXISTS (SELECT FROM app.project p WHERE p.id = project_id UNION ALL SELECT)',
 	'EXISTS (SELECT generate_series(1, p.id) FROM app.project p WHERE p.id = project_id)',
 	'EXISTS (WITH q AS (SELECT) SELECT FROM app.project p WHERE p.id = project_id)']) AS search;
--- writing takes what the parent takes
-SELECT condition, pg_temp.enforced_after('app.task',
-	(SELECT string_agg(format('ALTER POLICY %s ON app.task %s (cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE p.id = project_id%s)))',
-			name, clause, condition), ';')
-	 FROM (VALUES ('cnap_insert_restrictive', 'WITH CHECK'), ('cnap_update_restrictive', 'USING'),
-			('cnap_update_restrictive', 'WITH CHECK'), ('cnap_delete_restrictive', 'USING')) p (name, clause)))
+-- all policies alike: writing requires what the parent requires, and keys are compared for equality
+CREATE FUNCTION pg_temp.alter_all(read text, write text) RETURNS text
+RETURN (SELECT string_agg(format('ALTER POLICY cnap_%s_%s ON app.task %s (cnap.parent_visible(EXISTS (SELECT FROM app.project p WHERE %s)))',
+		command, kind, clause, CASE command WHEN 'select' THEN read ELSE write END), ';')
+	FROM unnest(ARRAY['restrictive', 'permissive']) AS kind,
+		(VALUES ('select', 'USING'), ('insert', 'WITH CHECK'), ('update', 'USING'), ('update', 'WITH CHECK'), ('delete', 'USING')) p (command, clause));
+SELECT condition, pg_temp.enforced_after('app.task', pg_temp.alter_all('p.id = project_id', 'p.id = project_id' || condition))
 FROM unnest(ARRAY[
 	' AND cnap_has_permission(p.workspace_id, ''administer'')',
 	'',
 	' AND cnap_can_access(p.workspace_id)',
 	' AND cnap_has_permission(p.workspace_id, ''access'')',
 	' AND cnap_has_permission(p.workspace_id, ''manage_members'')',
-	' AND cnap_has_permission(p.workspace_id, ''administer'') AND cnap_has_permission(p.workspace_id, ''delete'')',
+	' AND cnap_has_permission(p.workspace_id, ''delete'') AND cnap_has_permission(p.workspace_id, ''administer'')',
 	' AND (cnap_has_permission(p.workspace_id, ''administer'') OR p.name IS NULL)']) AS condition;
+SELECT key, pg_temp.enforced_after('app.task', pg_temp.alter_all(key, key || ' AND cnap_has_permission(p.workspace_id, ''administer'')'))
+FROM unnest(ARRAY[
+	'p.id = project_id',
+	'p.id >= project_id',
+	'p.id <> project_id',
+	'p.name = task.name',
+	'p.id = p.id',
+	'p.id = 1']) AS key;
 -- and what the parent's policies have lost, those of its children have
 SELECT change, pg_temp.enforced_after('app.task', change)
 FROM unnest(ARRAY[

@@ -150,6 +150,14 @@ SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'ws');
 SELECT relation, statement, reason FROM cnap_protect_schema('shared', child_column => 'ws') WHERE protection = 'parent';
 SELECT relation, workspace_column, enforced, parent FROM cnap_protected_tables() ORDER BY relation::text;
 SELECT statement FROM cnap_protect_schema('app', true, child_column => 'ws') WHERE statement IS NOT NULL;
+-- nor a parent that belongs to another role, also for a superuser
+BEGIN;
+RESET ROLE;
+ALTER TABLE app.others ALTER workspace_id SET NOT NULL;
+SELECT relation, statement, reason FROM cnap_protect_schema('app', child_column => 'ws') WHERE relation = 'app.child_of_others'::regclass;
+ALTER TABLE app.child_of_others OWNER TO CURRENT_USER;
+SELECT relation, statement, reason FROM cnap_protect_schema('app', child_column => 'ws') WHERE relation = 'app.child_of_others'::regclass;
+ROLLBACK;
 SELECT relation FROM cnap_unprotect_schema('app', true);
 SELECT count(*) FROM cnap_protected_tables();
 
