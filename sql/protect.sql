@@ -229,6 +229,18 @@ SELECT * FROM row_security;
 RESET ROLE;
 DROP TABLE app.event, app.base CASCADE;
 
+-- ---- overloads of the checks, of somebody else ----
+
+BEGIN;
+CREATE FUNCTION public.cnap_has_permission(uuid, text) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION public.cnap_can_access(anyelement) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
+SET LOCAL ROLE regress_cnap_dev;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE app.t (workspace_id uuid);
+SELECT cnap_protect('app.t', write_permission => 'administer');
+SELECT write_permission, enforced FROM cnap_protected_tables();
+ROLLBACK;
+
 -- ---- refusals ----
 
 SET ROLE regress_cnap_dev;

@@ -371,6 +371,8 @@ SELECT pg_temp.try('UPDATE app.event SET id = 150, project_id = 2 WHERE id = 1')
 SELECT tableoid::regclass, id, project_id, workspace_id FROM app.event ORDER BY id;
 UPDATE app.project SET workspace_id = :'w4' WHERE id = 1;
 SELECT untrue();
+-- a partitioned child is one child
+SELECT pg_temp.try($$SELECT cnap_unprotect('app.project')$$);
 -- the constraints for each partition of the parent do not count
 BEGIN;
 CREATE TABLE app.single (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
