@@ -489,7 +489,10 @@ CnapReachSize(CnapUser *user, int max_rows)
 			return -1;
 	}
 	refresh_user(user);
-	return load_set(user, max_rows) ? user->set_size : -1;
+
+	/* For an estimate, the set may well have changed while it was read. */
+	load_set(user, max_rows);
+	return user->loaded ? user->set_size : -1;
 }
 
 pg_uuid_t *

@@ -61,7 +61,8 @@ typedef struct Lookup
 static bool
 find_trigger_key(Relation rel, int ncolumns, const AttrNumber *columns, CnapLink *link)
 {
-	List	   *keys = RelationGetFKeyList(rel);
+	/* The relation's own list may go away with any access to the catalogs. */
+	List	   *keys = copyObject(RelationGetFKeyList(rel));
 	ListCell   *lc;
 
 	memset(link, 0, sizeof(*link));
