@@ -279,15 +279,15 @@ explain_management(ReturnSetInfo *rsinfo, const CnapWorkspace *workspace, text *
 	organization = CnapUuidString(&workspace->managed_by);
 	role = CnapOrganizationRole(&workspace->managed_by, user);
 	if (role == CNAP_ROLE_NONE)
-		reason = psprintf("organization %s manages the workspace, but the user is not a member of it",
+		reason = psprintf("the user is not a member of organization %s, which was granted management of the workspace",
 						  organization);
 	else if (!CnapManagedNow(workspace))
-		reason = psprintf("%s of organization %s, whose management has ended",
+		reason = psprintf("the user has role %s in organization %s, whose management of the workspace has ended",
 						  CnapRoleName(role), organization);
 	else
 	{
 		given = CnapWaysRole(CnapWayOfManager(workspace->managed_role));
-		reason = psprintf("%s of organization %s, which manages the workspace",
+		reason = psprintf("the user has role %s in organization %s, which manages the workspace",
 						  CnapRoleName(role), organization);
 	}
 	explain_row(rsinfo, "organization", given, given != CNAP_ROLE_NONE,
@@ -323,7 +323,7 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 					"the user owns the workspace");
 	else
 		explain_row(rsinfo, "owner", CNAP_ROLE_NONE, false, DT_NOEND,
-					"somebody else owns the workspace");
+					"the user does not own the workspace");
 
 	role = CnapDirectRole(id, user);
 	explain_row(rsinfo, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,

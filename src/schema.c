@@ -177,10 +177,10 @@ find_obstacle(Oid relid)
 		case RELKIND_FOREIGN_TABLE:
 			return pstrdup("row-level security does not apply to foreign tables");
 		case RELKIND_MATVIEW:
-			return pstrdup("row-level security does not apply to materialized views: it shows everybody what is in it");
+			return pstrdup("row-level security does not apply to materialized views, so whoever can query it sees all of its rows");
 	}
 	if (OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
-		return pstrdup("it belongs to an extension");
+		return pstrdup("the table belongs to an extension");
 
 	heirs = find_all_inheritors(relid, NoLock, NULL);
 	foreach(lc, heirs)
@@ -190,7 +190,7 @@ find_obstacle(Oid relid)
 		if (!CnapOwnsRelation(heir, GetUserId()))
 			return psprintf("you do not own %s", CnapQualifiedName(heir));
 		if (get_rel_relkind(heir) == RELKIND_FOREIGN_TABLE)
-			return psprintf("row-level security does not apply to its partition %s, a foreign table",
+			return psprintf("row-level security does not apply to its partition or child table %s, which is a foreign table",
 							CnapQualifiedName(heir));
 	}
 	return NULL;
@@ -309,7 +309,7 @@ plan_protected(Table *table, const Request *request)
 	if (CnapIsEnforced(table->relid, &request->checks))
 	{
 		table->statement = NULL;
-		table->reason = pstrdup("it is protected already");
+		table->reason = pstrdup("the table is already protected");
 	}
 	return true;
 }
@@ -346,7 +346,7 @@ plan_by_column(Table *table, const Request *request)
 			continue;
 		if (found != 0)
 		{
-			table->reason = psprintf("both %s and %s refer to workspaces",
+			table->reason = psprintf("columns %s and %s both reference workspaces",
 									 quote_identifier(get_attname(table->relid, found, false)),
 									 quote_identifier(get_attname(table->relid,
 																  link->child_keys[0], false)));
@@ -476,18 +476,18 @@ find_column_obstacle(const Table *table, const Way *way, const char *column)
 	AttrNumber	attno = get_attnum(table->relid, column);
 
 	if (!(way->parent != NULL ? way->parent->has_workspace : way->has_workspace))
-		return "its parent has none, or one that can be null";
+		return "the parent has no workspace column, or one that can be null";
 	if (has_workspace_in_key(way))
-		return "its key has its parent's workspace in it";
+		return "the foreign key already includes the parent's workspace column";
 	if (attno != InvalidAttrNumber &&
 		(attno < 0 || get_atttype(table->relid, attno) != UUIDOID ||
 		 get_attgenerated(table->relid, attno) != '\0' || CnapHasKey(way->link, attno)))
-		return "there is another column of that name";
+		return "the existing column of that name is not suitable";
 	if (get_rel_relkind(table->relid) == RELKIND_RELATION && has_subclass(table->relid))
-		return "it has inheritance children";
+		return "the table has inheritance children";
 	if (!CnapOwnsRelation(parent, GetUserId()) ||
 		!CnapOwnsRelation(parent, CnapRelationOwner(table->relid)))
-		return "its parent has another owner";
+		return "the parent has a different owner";
 	return NULL;
 }
 
@@ -528,10 +528,10 @@ plan_next(List *tables, const Request *request, bool nullable)
 					obstacle == NULL ? request->child_column : NULL);
 		table->has_workspace = request->child_column != NULL && obstacle == NULL && !nullable;
 		if (obstacle != NULL)
-			table->reason = psprintf("it gets no column %s: %s",
+			table->reason = psprintf("column %s cannot be used: %s",
 									 quote_identifier(request->child_column), obstacle);
 		else
-			table->reason = nullable ? pstrdup("rows without a parent will be visible to nobody") : NULL;
+			table->reason = nullable ? pstrdup("rows with a null foreign key will not be visible to anyone") : NULL;
 	}
 	return true;
 }
@@ -541,9 +541,9 @@ static void
 explain_failure(Table *table)
 {
 	if (table->ways == NIL)
-		table->reason = pstrdup("it has no column for the workspace, and no valid foreign key to another table");
+		table->reason = pstrdup("the table has no workspace column, and no usable foreign key to another table");
 	else
-		table->reason = pstrdup("it has no column for the workspace, and its foreign keys lead to no table that has one");
+		table->reason = pstrdup("the table has no workspace column, and none of its foreign keys leads to a table that is or will be protected");
 }
 
 /* Make the plan: a list of Table, parents first. */

@@ -92,7 +92,9 @@ WITH RECURSIVE reads AS MATERIALIZED (
 )
 
 SELECT 'error', CASE relkind WHEN 'v' THEN 'view_bypasses' ELSE 'rule_bypasses' END, relation::regclass::text,
-	format('reads %s as %s, whom no policy binds', source::regclass, relowner::regrole),
+	format(CASE relkind WHEN 'v' THEN 'reads %s as %s, which bypasses row-level security'
+			ELSE 'a rule accesses %s as %s, which bypasses row-level security' END,
+		source::regclass, relowner::regrole),
 	CASE relkind WHEN 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', relation::regclass)
 		ELSE dropping.statements END, 1
 FROM open LEFT JOIN dropping USING (relation)
@@ -101,14 +103,14 @@ WHERE relkind <> 'm' AND bypasses AND NOT invoker AND source IS NOT NULL
 -- security_invoker is about reading: rules of a view act as its owner anyway
 UNION ALL
 SELECT 'error', 'rule_bypasses', relation::regclass::text,
-	format('changes %s as %s, whom no policy binds', target::regclass, relowner::regrole),
+	format('a rule accesses %s as %s, which bypasses row-level security', target::regclass, relowner::regrole),
 	dropping.statements, 1
 FROM open JOIN dropping USING (relation)
 WHERE relkind = 'v' AND bypasses
 
 UNION ALL
 SELECT CASE WHEN bypasses THEN 'error' ELSE 'warning' END, 'materialized_view', relation::regclass::text,
-	'shows everybody the rows that were visible to whoever refreshed it', statements, 1
+	'other roles can read the protected rows stored in it, and row-level security does not apply to materialized views', statements, 1
 FROM open LEFT JOIN closing USING (relation)
 WHERE relkind = 'm'
 $$;
@@ -153,7 +155,7 @@ WITH RECURSIVE source (relation) AS (
 )
 
 SELECT 'error', 'function_bypasses', function::regprocedure::text,
-	format('reads %s as %I, whom no policy binds', min(d.refobjid::regclass::text), rolname),
+	format('accesses %s as %I, which bypasses row-level security', min(d.refobjid::regclass::text), rolname),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM definer
 	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = definer.function
@@ -163,7 +165,7 @@ GROUP BY function, rolname
 
 UNION ALL
 SELECT 'warning', 'function_may_bypass', function::regprocedure::text,
-	format('names %s, and is executed as %I, whom no policy binds', min(c.oid::regclass::text), rolname),
+	format('mentions %s and is executed as %I, which bypasses row-level security', min(c.oid::regclass::text), rolname),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM word JOIN pg_class c ON c.relname = word.relname
 WHERE c.oid IN (SELECT relation FROM source)
@@ -174,7 +176,8 @@ GROUP BY function, rolname
 
 UNION ALL
 SELECT 'warning', 'function_sets_identity', function::regprocedure::text,
-	format('sets cnap.user_id as %I, for everybody who may execute it', rolname),
+	format('mentions cnap.user_id and is executed as %I, which can set it, so callers may be able to act as other users',
+		rolname),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM definer
 WHERE sets_identity

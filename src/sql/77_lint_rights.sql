@@ -66,10 +66,10 @@ WITH guarded AS MATERIALIZED (
 
 SELECT CASE WHEN own OR bool_or(privilege_type IN ('TRUNCATE', 'TRIGGER') AND matters) THEN 'error' ELSE 'warning' END,
 	CASE WHEN own THEN 'extension_grant' ELSE 'table_grant' END, oid::regclass::text,
-	format(CASE WHEN own THEN '%s granted to %s, who get past the functions of the extension'
-			ELSE '%s granted to %s, and no policy applies to that' END,
-		string_agg(DISTINCT privilege_type, ', ') FILTER (WHERE matters),
-		string_agg(DISTINCT cnap.lint_role(grantee), ', ') FILTER (WHERE matters)),
+	format(CASE WHEN own THEN 'privileges that bypass the functions of the extension are granted to %s: %s'
+			ELSE 'privileges that are not subject to row-level security are granted to %s: %s' END,
+		string_agg(DISTINCT cnap.lint_role(grantee), ', ') FILTER (WHERE matters),
+		string_agg(DISTINCT privilege_type, ', ') FILTER (WHERE matters)),
 	(SELECT string_agg(statement, ' ' ORDER BY granted_by DESC) FROM revocation WHERE revocation.oid = unsafe.oid), 1
 FROM unsafe
 GROUP BY oid, own
@@ -78,9 +78,9 @@ HAVING bool_or(matters)
 UNION ALL
 SELECT 'warning', 'default_grant',
 	format('default privileges of %I%s', r.rolname, ' in schema ' || nullif(d.defaclnamespace, 0)::regnamespace::text),
-	format('%s on each new table granted to %s, and no policy applies to that',
-		string_agg(DISTINCT acl.privilege_type, ', '),
-		string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ')),
+	format('privileges that are not subject to row-level security will be granted to %s on new tables: %s',
+		string_agg(DISTINCT cnap.lint_role(acl.grantee), ', '),
+		string_agg(DISTINCT acl.privilege_type, ', ')),
 	format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE %s ON TABLES FROM %s;', r.rolname,
 		' IN SCHEMA ' || nullif(d.defaclnamespace, 0)::regnamespace::text,
 		string_agg(DISTINCT acl.privilege_type, ', '),
@@ -98,7 +98,7 @@ GROUP BY r.rolname, d.defaclnamespace
 
 UNION ALL
 SELECT CASE g.grantee WHEN 0 THEN 'error' ELSE 'warning' END, 'extension_grant', p.oid::regprocedure::text,
-	format('granted to %s, for whom cnap_trust() was not called', cnap.lint_role(g.grantee)),
+	format('EXECUTE is granted to %s, but not by cnap_trust()', cnap.lint_role(g.grantee)),
 	g.revocation, 1
 FROM pg_proc p
 	JOIN cnap.lint_members('pg_proc') own (oid) ON own.oid = p.oid
@@ -110,9 +110,9 @@ WHERE NOT EXISTS (SELECT FROM aclexplode(i.initprivs) WHERE grantee IN (0, g.gra
 UNION ALL
 SELECT CASE WHEN grantee = 0 THEN 'error' WHEN elsewhere THEN 'notice' ELSE 'warning' END,
 	'identity_grant', cnap.lint_role(grantee),
-	CASE WHEN grantee = 0 THEN 'everybody can be any user'
-		WHEN elsewhere THEN 'can be any user here too, unless it loses the right to connect: another database trusts it'
-		ELSE 'can be any user, but cnap_trust() was not called for it' END,
+	CASE WHEN grantee = 0 THEN 'every role can set cnap.user_id and so act as any user'
+		WHEN elsewhere THEN 'appears to be trusted in another database, and can act as any user here too unless CONNECT is revoked'
+		ELSE 'can set cnap.user_id and so act as any user, but cnap_trust() was not called for it' END,
 	CASE WHEN NOT elsewhere THEN revocation END, 1
 FROM (SELECT g.*, EXISTS (SELECT FROM pg_shdepend d JOIN pg_database other ON other.oid = d.dbid
 				WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = g.grantee AND d.deptype = 'a'
@@ -125,7 +125,7 @@ WHERE grantee = 0
 
 UNION ALL
 SELECT 'error', 'claims_grant', cnap.lint_role(g.grantee),
-	format('can be any user, by setting %s', p.parname),
+	format('can set %s and so act as any user', p.parname),
 	g.revocation, 1
 FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
 WHERE p.parname IN ('cnap.claims_setting', 'cnap.claims_key')
@@ -154,7 +154,7 @@ WITH RECURSIVE member AS MATERIALIZED (
 )
 
 SELECT CASE WHEN r.rolsuper THEN 'notice' ELSE 'warning' END, 'role_bypasses', quote_ident(r.rolname),
-	format('can log in, and no policy binds a %s', CASE WHEN r.rolsuper THEN 'superuser' ELSE 'role with BYPASSRLS' END),
+	format('can log in and bypasses row-level security as a %s', CASE WHEN r.rolsuper THEN 'superuser' ELSE 'role with BYPASSRLS' END),
 	format('ALTER ROLE %I%s%s;', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END,
 		CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END), 1
 FROM pg_roles r
@@ -165,8 +165,8 @@ WHERE r.rolcanlogin AND (r.rolsuper OR r.rolbypassrls)
 UNION ALL
 SELECT CASE WHEN bypasses THEN 'warning' ELSE 'notice' END, CASE WHEN bypasses THEN 'role_may_bypass' ELSE 'role_owns' END,
 	member::regrole::text,
-	format(CASE WHEN bypasses THEN 'can become %I, whom no policy binds'
-		ELSE 'can switch protection off, as a member of %I, who owns protected tables' END, rolname),
+	format(CASE WHEN bypasses THEN 'can SET ROLE to %I, which bypasses row-level security'
+		ELSE 'can disable row-level security as a member of %I, which owns protected tables' END, rolname),
 	string_agg(format('REVOKE %I FROM %s%s CASCADE;', rolname, member::regrole, granted_by), ' '), 1
 FROM (SELECT m.*, r.rolname, r.rolsuper OR r.rolbypassrls AS bypasses, m.roleid IN (SELECT oid FROM owner) AS owns
 		FROM member m JOIN pg_roles r ON r.oid = m.roleid) m
@@ -196,28 +196,28 @@ WITH setting AS MATERIALIZED (
 )
 
 SELECT 'error', 'identity_default', target,
-	'everybody who connects is the same user',
+	'cnap.user_id has a default value, so all sessions start as the same user',
 	format('ALTER %s RESET cnap.user_id;', target), 1
 FROM setting
 WHERE name = 'cnap.user_id' AND value <> '' AND setrole = 0
 
 UNION ALL
 SELECT CASE setrole WHEN 0 THEN 'warning' ELSE 'notice' END, 'claims_enabled', target,
-	format('whoever can send SQL of their own can set %s, and so be any user', value),
+	format('anyone who can execute arbitrary SQL can set %s and so act as any user', value),
 	format('ALTER %s RESET cnap.claims_setting;', target), 1
 FROM setting
 WHERE name = 'cnap.claims_setting' AND value <> ''
 
 UNION ALL
 SELECT 'warning', 'claims_enabled', 'configuration of the server',
-	format('whoever can send SQL of their own can set %s, and so be any user', setting),
+	format('anyone who can execute arbitrary SQL can set %s and so act as any user', setting),
 	'ALTER SYSTEM SET cnap.claims_setting = '''';', 1
 FROM pg_settings
 WHERE name = 'cnap.claims_setting' AND setting <> '' AND source = 'configuration file'
 
 UNION ALL
 SELECT 'error', 'triggers_off', target,
-	'triggers do not fire, so rules are not checked, and nothing is audited',
+	'session_replication_role is replica, so ordinary triggers do not fire: changes are neither checked nor audited',
 	format('ALTER %s RESET session_replication_role;', target), 1
 FROM setting
 WHERE name = 'session_replication_role' AND value = 'replica'
@@ -225,7 +225,7 @@ WHERE name = 'session_replication_role' AND value = 'replica'
 UNION ALL
 SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclass),
 	CASE t.tgenabled WHEN 'D' THEN 'the trigger is disabled'
-		ELSE 'the trigger is not enabled as the extension needs it' END,
+		ELSE 'the trigger is enabled in the wrong mode' END,
 	format('ALTER TABLE %s ENABLE %sTRIGGER %I;', t.tgrelid::regclass,
 		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' WHEN 'R' THEN 'REPLICA ' END, t.tgname), 1
 FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE WHEN t.tgname LIKE 'signal\_applied\_%' THEN 'R'
@@ -241,14 +241,16 @@ FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE WHEN t.tgname LIKE 'signal\_
 WHERE t.tgenabled <> t.wanted
 
 UNION ALL
-SELECT 'error', 'trigger_state', format('event trigger %I', evtname), 'the trigger is not enabled as the extension needs it',
+SELECT 'error', 'trigger_state', format('event trigger %I', evtname),
+	CASE evtenabled WHEN 'D' THEN 'the event trigger is disabled'
+		ELSE 'the event trigger is enabled in the wrong mode' END,
 	format('ALTER EVENT TRIGGER %I ENABLE;', evtname), 1
 FROM pg_event_trigger
 WHERE evtenabled NOT IN ('O', 'A') AND oid IN (SELECT cnap.lint_members('pg_event_trigger'))
 
 UNION ALL
 SELECT 'error', 'column_not_kept', t.tgrelid::regclass::text,
-	format('no valid foreign key keeps column %I equal to the parent''s', a.attname), NULL, 1
+	format('no valid foreign key keeps column %I equal to the workspace of the parent', a.attname), NULL, 1
 FROM pg_trigger t
 	JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = t.tgattr[array_upper(t.tgattr, 1)]
 WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure

@@ -27,7 +27,7 @@ AS $$
 		reference.relation IS NULL, a.attnum
 $$;
 COMMENT ON FUNCTION cnap.lint_workspace_columns(name[]) IS
-'the tables with a column that seems to hold a workspace: a foreign key to cnap.workspace, or a uuid named like one or with one of the names; of several columns the best match. An inherited column counts for the parent';
+'the tables with a column that appears to refer to a workspace: a foreign key to cnap.workspace, or a uuid named like one or with one of the names; of several columns the best match. An inherited column counts for the parent';
 
 CREATE FUNCTION cnap.lint_tables(under_protection oid[]) RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
@@ -145,20 +145,20 @@ WITH RECURSIVE command (place, code, name) AS (
 	WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
 )
 
--- switched off
+-- row-level security disabled or not forced
 SELECT 'error', CASE WHEN relrowsecurity THEN 'row_security_not_forced' ELSE 'row_security_disabled' END,
 	relation::regclass::text,
-	CASE WHEN relrowsecurity THEN 'row-level security does not bind the owner of the table'
-		ELSE 'row-level security is switched off: the policies have no effect' END,
+	CASE WHEN relrowsecurity THEN 'row-level security is not forced, so it does not apply to the owner of the table'
+		ELSE 'row-level security is disabled, so the policies have no effect' END,
 	format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', relation::regclass), step
 FROM protection
 WHERE NOT (relrowsecurity AND relforcerowsecurity)
 
 UNION ALL
--- weakened by hand
+-- policies changed by hand
 SELECT CASE WHEN array_to_string(altered, ' ') LIKE '%\_restrictive%' THEN 'error' ELSE 'warning' END,
 	'policy_altered', relation::regclass::text,
-	'no longer as cnap_protect() made them: ' || array_to_string(array(
+	'policies differ from those that cnap_protect() creates: ' || array_to_string(array(
 		SELECT quote_ident(name) FROM unnest(altered) name ORDER BY name), ', '),
 	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection
@@ -166,7 +166,7 @@ WHERE cardinality(altered) > 0
 
 UNION ALL
 SELECT 'error', 'policy_missing', relation::regclass::text,
-	'no restrictive policy for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
+	'has no restrictive policy of cnap_protect() for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
 	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection p, command c
 WHERE c.code <> ALL (p.restricted) AND format('cnap_%s_restrictive', c.name) <> ALL (p.altered)
@@ -174,7 +174,8 @@ GROUP BY relation, parent, column_name, permission, step
 
 UNION ALL
 SELECT 'warning', 'policy_missing_permissive', relation::regclass::text,
-	'no permissive policy, so nobody gets through, for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
+	format('has no permissive policy for %s, so access to every row is denied',
+		string_agg(upper(c.name), ', ' ORDER BY c.place)),
 	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection p, command c
 WHERE NOT others_permissive
@@ -183,7 +184,7 @@ GROUP BY relation, parent, column_name, permission, step
 
 UNION ALL
 SELECT 'error', 'policy_disagreement', relation::regclass::text,
-	'the policies test different columns or parents, or take different permissions for writing',
+	'the policies check different columns or parents, or require inconsistent permissions',
 	cnap.lint_protect_call(relation, parent, column_name, permission), step
 FROM protection
 WHERE torn
@@ -192,8 +193,8 @@ UNION ALL
 -- without protection
 SELECT CASE WHEN handmade THEN 'warning' ELSE 'error' END, 'table_unprotected', relation::regclass::text,
 	format(CASE WHEN handmade
-			THEN 'column %I is tested by policies of the table''s own, which others can open'
-			ELSE 'no protection, and column %I seems to hold a workspace' END,
+			THEN 'has its own policies instead of those of cnap_protect() for column %I, so another permissive policy can widen access'
+			ELSE 'is not protected, although column %I appears to refer to a workspace' END,
 		workspace_column),
 	cnap.lint_protect_call(relation, NULL, workspace_column, 'access'), 1
 FROM (SELECT c.*, r.relrowsecurity AND r.relforcerowsecurity
@@ -204,40 +205,41 @@ WHERE relation NOT IN (SELECT relation FROM own)
 
 UNION ALL
 SELECT 'warning', 'column_type', c.relation::regclass::text,
-	format('no protection, and column %I seems to hold a workspace, but is not a uuid', c.workspace_column),
+	format('is not protected, and column %I appears to refer to a workspace, but is not of type uuid', c.workspace_column),
 	format('ALTER TABLE %s ALTER COLUMN %2$I TYPE uuid USING %2$I::uuid;', c.relation::regclass, c.workspace_column), 1
 FROM workspace_column c JOIN pg_class r ON r.oid = c.relation
 WHERE r.relkind <> 'f' AND c.type <> 'uuid'::regtype AND c.relation NOT IN (SELECT relation FROM own)
 
 UNION ALL
 SELECT CASE WHEN not_null THEN 'error' ELSE 'warning' END, 'child_unprotected', relation::regclass::text,
-	format('no protection, and its rows belong to those of %s by the foreign key %I', parent::regclass, conname),
+	format('is not protected, although foreign key %I references %s, which is or should be protected',
+		conname, parent::regclass),
 	cnap.lint_protect_call(relation, parent, column_name, NULL), step
 FROM (SELECT DISTINCT ON (relation) * FROM child
 		ORDER BY relation, NOT not_null, step, column_name IS NULL, conname) nearest
 
 UNION ALL
 SELECT DISTINCT 'error', 'parent_unprotected', parent::regclass::text,
-	'no protection, though that of other tables rests on it', NULL, 1
+	'is not protected, although the protection of other tables depends on it', NULL, 1
 FROM protection
 WHERE parent NOT IN (SELECT relation FROM covered UNION ALL SELECT relation FROM child)
 
 UNION ALL
 SELECT 'error', 'parent_disagreement', p.relation::regclass::text,
-	format('does not take the same permission for writing as its parent %s', p.parent::regclass),
+	format('requires a different permission for writing than its parent %s', p.parent::regclass),
 	cnap.lint_protect_call(p.relation, p.parent, p.column_name, NULL), p.step
 FROM protection p JOIN protection parent ON parent.relation = p.parent
 WHERE p.permission <> parent.permission AND p.attnum IS NOT NULL
 
 UNION ALL
 SELECT 'warning', 'parent_without_key', relation::regclass::text,
-	format('protected through %s by columns that are no valid foreign key to it', parent::regclass), NULL, 1
+	format('is protected through %s, but the columns in its policies have no valid foreign key to it', parent::regclass), NULL, 1
 FROM protection
 WHERE parent IS NOT NULL AND attnum IS NOT NULL AND reference IS NULL
 
 UNION ALL
 SELECT 'error', 'partition_unprotected', o.relation::regclass::text,
-	format('protected as a part of %s alone: queries of the table itself are not', p.relation::regclass),
+	format('is protected only when accessed through %s, not when accessed directly', p.relation::regclass),
 	cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission), p.step
 FROM (SELECT relation, min(ancestor) AS ancestor FROM offspring GROUP BY relation) o
 	JOIN protection p ON p.relation = o.ancestor
@@ -246,7 +248,7 @@ WHERE c.relkind <> 'f'
 
 UNION ALL
 SELECT 'error', 'foreign_table', c.oid::regclass::text,
-	'PostgreSQL has no row-level security for foreign tables, and others than the owner may use it',
+	'other roles have privileges on it, and row-level security does not apply to foreign tables',
 	string_agg(format('REVOKE ALL ON TABLE %s FROM %s', c.oid::regclass, others.names) || others.granted_by || ' CASCADE;',
 		' ' ORDER BY others.granted_by DESC), 1
 FROM pg_class c,
@@ -262,7 +264,7 @@ GROUP BY c.oid
 UNION ALL
 -- slow
 SELECT 'warning', 'index_missing', top::regclass::text,
-	format('no index leads with column %I, so every query reads the whole table', attname),
+	format('no suitable index has %I as its leading column, so queries may have to scan the whole table', attname),
 	format('CREATE INDEX %sON %s (%I);',
 		CASE WHEN bool_or(relation = top) THEN 'CONCURRENTLY ' ELSE '' END, top::regclass, attname), 1
 FROM (SELECT p.relation, p.attname, coalesce(root.relation, p.relation) AS top
@@ -276,7 +278,7 @@ GROUP BY top, attname
 
 UNION ALL
 SELECT 'warning', 'policy_without_index', h.relation::regclass::text,
-	format('policy %I lets rows through by a condition without a column, so that no index can be used', h.policy),
+	format('policy %I combines the access check by OR with a condition that involves no column, so no index can be used', h.policy),
 	cnap.lint_protect_call(h.relation, p.parent, coalesce(p.column_name, c.workspace_column), coalesce(p.permission, 'access')),
 	coalesce(p.step, 1)
 FROM handmade h

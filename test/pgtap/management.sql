@@ -166,9 +166,9 @@ BEGIN
 		WHEN 'explanation' THEN CASE
 			WHEN t.manager IS NULL THEN 'f no organization manages the workspace'
 			WHEN t.manager <> 'vendor' THEN
-				concat_ws(' ', 'f', until, format('organization %s manages the workspace, but the user is not a member of it', manager))
-			WHEN NOT holds THEN concat_ws(' ', 'f', until, format('member of organization %s, whose management has ended', manager))
-			ELSE concat_ws(' ', t.role, 't', until, format('member of organization %s, which manages the workspace', manager))
+				concat_ws(' ', 'f', until, format('the user is not a member of organization %s, which was granted management of the workspace', manager))
+			WHEN NOT holds THEN concat_ws(' ', 'f', until, format('the user has role member in organization %s, whose management of the workspace has ended', manager))
+			ELSE concat_ws(' ', t.role, 't', until, format('the user has role member in organization %s, which manages the workspace', manager))
 			END
 		WHEN 'own list' THEN CASE WHEN managed THEN concat_ws(' ', 'shared', t.role, 'organization', manager) END
 		WHEN 'own list of a member' THEN CASE WHEN managed AND t.role = 'admin'

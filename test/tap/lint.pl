@@ -111,7 +111,7 @@ sub configure
 
 configure(q{ALTER SYSTEM SET cnap.claims_setting = 'request.jwt.claims'},
 	'warning|claims_enabled|configuration of the server'
-	  . '|whoever can send SQL of their own can set request.jwt.claims, and so be any user'
+	  . '|anyone who can execute arbitrary SQL can set request.jwt.claims and so act as any user'
 	  . q{|ALTER SYSTEM SET cnap.claims_setting = '';},
 	'claims turned on by a configuration file are found');
 configure($node->safe_psql('demo', 'SELECT remedy FROM cnap_lint()'),
