@@ -131,6 +131,10 @@ extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 							  const CnapTest *test);
 extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
 
+/* candidate.c: the relations of a schema. */
+extern List *CnapRelationsOf(Oid schema);
+extern char *CnapFindObstacle(Oid relid);
+
 /* child.c: tables that reach their workspace through a parent. */
 extern List *CnapAllForeignKeys(Oid relid);
 extern List *CnapForeignKeys(Oid relid);

@@ -6,8 +6,8 @@
  * Forgetting a user involves any number of organizations and workspaces, while
  * every other function involves just one.  To avoid deadlocks, it locks first
  * the organizations and then the workspaces, each in the order of their ids.
- * Two such calls could still deadlock on rows where one user added the other,
- * so only one is executed at a time.
+ * Two such calls, each with the user of the other as the successor, could still
+ * leave both users in place, so only one is executed at a time.
  *
  * The rows to change are found by the user's id in each table, among the
  * locked organizations and workspaces, to which nobody can add the user

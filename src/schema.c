@@ -17,10 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -30,7 +26,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
@@ -89,7 +84,7 @@ typedef struct Request
 	const char *child_column;	/* NULL if children get no column */
 } Request;
 
-/* ---- tables and obstacles ---- */
+/* ---- the tables ---- */
 
 static int
 compare_tables(const ListCell *a, const ListCell *b)
@@ -102,98 +97,25 @@ compare_tables(const ListCell *a, const ListCell *b)
 	return strcmp(x->name, y->name);
 }
 
-/*
- * Does a table inherit from one of the same schema, with which it is
- * protected?
- */
-static bool
-follows_another(Oid relid)
-{
-	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Oid			parent = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
-
-		found |= get_rel_namespace(parent) == get_rel_namespace(relid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
-/*
- * The relations of a schema that can hold rows, in the order of their names.
- */
+/* The tables of a schema, in the order of their names. */
 static List *
 find_tables(Oid schema)
 {
-	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	List	   *relids = CnapRelationsOf(schema);
 	List	   *tables = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	ListCell   *lc;
 
-	ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(schema));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach(lc, relids)
 	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-		Table	   *table;
+		Table	   *table = palloc0(sizeof(Table));
 
-		if ((form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE &&
-			 form->relkind != RELKIND_FOREIGN_TABLE && form->relkind != RELKIND_MATVIEW) ||
-			follows_another(form->oid))
-			continue;
-		table = palloc0(sizeof(Table));
-		table->relid = form->oid;
-		table->name = CnapQualifiedName(form->oid);
+		table->relid = lfirst_oid(lc);
+		table->name = CnapQualifiedName(table->relid);
 		table->level = NO_LEVEL;
 		tables = lappend(tables, table);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
 	list_sort(tables, compare_tables);
 	return tables;
-}
-
-/* The reason why the caller cannot protect a table, or NULL. */
-static char *
-find_obstacle(Oid relid)
-{
-	List	   *heirs;
-	ListCell   *lc;
-
-	switch (get_rel_relkind(relid))
-	{
-		case RELKIND_FOREIGN_TABLE:
-			return pstrdup("row-level security does not apply to foreign tables");
-		case RELKIND_MATVIEW:
-			return pstrdup("row-level security does not apply to materialized views, so whoever can query it sees all of its rows");
-	}
-	if (OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
-		return pstrdup("the table belongs to an extension");
-
-	heirs = find_all_inheritors(relid, NoLock, NULL);
-	foreach(lc, heirs)
-	{
-		Oid			heir = lfirst_oid(lc);
-
-		if (!CnapOwnsRelation(heir, GetUserId()))
-			return psprintf("you do not own %s", CnapQualifiedName(heir));
-		if (get_rel_relkind(heir) == RELKIND_FOREIGN_TABLE)
-			return psprintf("row-level security does not apply to its partition or child table %s, which is a foreign table",
-							CnapQualifiedName(heir));
-	}
-	return NULL;
 }
 
 /*
@@ -559,7 +481,7 @@ plan_schema(const Request *request)
 
 		if (plan_protected(table, request) && table->statement == NULL)
 			continue;
-		table->reason = find_obstacle(table->relid);
+		table->reason = CnapFindObstacle(table->relid);
 		if (table->reason != NULL)
 		{
 			table->is_blocked = true;
@@ -709,7 +631,7 @@ plan_unprotecting(const Request *request)
 		if (!is_touched(table->relid, &request->checks))
 			continue;
 		table->level = -count_parents(table->relid, &request->checks, &all_protected);
-		table->reason = find_obstacle(table->relid);
+		table->reason = CnapFindObstacle(table->relid);
 		if (table->reason == NULL)
 			table->statement = psprintf("SELECT %s.cnap_unprotect(%s);", request->checks.schema,
 										quote_literal_cstr(table->name));
