@@ -12,7 +12,7 @@ SELECT no_plan();
 -- the lists are complete
 
 SELECT set_eq('SELECT oid::regprocedure::text FROM test.public_function',
-	'SELECT signature FROM test.function', 'every public function has its row, and the other way round');
+	'SELECT signature FROM test.function', 'every public function has a row, and every row is about a public function');
 SELECT set_eq($$
 	SELECT f.oid::regprocedure::text, n::integer, f.proargnames[n], n > f.pronargs - f.pronargdefaults
 	FROM test.public_function f, generate_series(1, f.pronargs) n

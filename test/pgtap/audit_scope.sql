@@ -206,7 +206,7 @@ SELECT is_empty($$
 SELECT is_empty($$
 	SELECT o.name, line FROM test.by_organization o
 	WHERE line ~ '\m[ab][1-4]\M' AND line !~ ',(management\.(grant|change|revoke)|install_link\.redeem),'
-	$$, 'and of the customers'' people only who gave it a workspace, or took that back');
+	$$, 'and of the customers'' people only those who granted or revoked the management of a workspace');
 SELECT is_empty($$
 	SELECT o.name, line FROM test.by_organization o
 	WHERE line ~ 'workspace_member\.|workspace\.(billing|transfer)|@customer'

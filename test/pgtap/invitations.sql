@@ -198,7 +198,7 @@ FROM (VALUES
 	LATERAL test.try_after(steps, 'none', NULL, test.roles('nina')) o;
 SELECT is(test.told(test.try_after(ARRAY['nina: SELECT cnap_accept_invitation([guest])'], 'none', NULL, test.fill($$
 	SELECT concat_ws(' ', added_by, created_at = now()) FROM cnap.workspace_member WHERE workspace_id = {ws} AND user_id = 'nina'$$))),
-	'00000 dora t', 'the inviter is who added the person');
+	'00000 dora t', 'the inviter is recorded as the one who added the person');
 
 -- a user who is a member already keeps their role, and the invitation stays valid for others
 
@@ -211,7 +211,7 @@ FROM (VALUES ('olga', '[colleague]', 'organization'), ('mia', '[owner]', 'organi
 	LATERAL test.try('cnap_test_app', who, format('SELECT cnap_accept_invitation(%s)', token)) o;
 SELECT is(test.told(test.try_after(ARRAY['nina: SELECT cnap_accept_invitation([helper])', 'wanda: SELECT cnap_transfer_workspace({ws}, ''nina'')'],
 	'cnap_test_app', 'nina', 'SELECT cnap_accept_invitation([guest])')),
-	'23505 user "nina" is already a member of the workspace', 'also who has become the owner meanwhile');
+	'23505 user "nina" is already a member of the workspace', 'also a person who has become the owner since then');
 
 -- a manager who accepts becomes a direct member, and stays one when the management ends
 
@@ -360,7 +360,7 @@ SELECT is(test.told(test.try('cnap_test_app', 'anna', $$
 	FROM cnap_invitations({vendor}) l JOIN test.secret s USING (id)
 	WHERE s.name IN ('expired', 'just expired', 'accepted', 'declined', 'revoked', 'resent', 'deleted')$$)),
 	'00000 accepted accepted nemo now, declined declined nemo now, expired expired, just expired expired, resent pending, revoked revoked adam now',
-	'what has come of invitations, as the list says it');
+	'the list shows what became of each invitation');
 
 -- arguments
 
@@ -419,7 +419,7 @@ FROM (VALUES
 
 -- each token is different
 
-SELECT is((SELECT count(DISTINCT token) FROM test.secret WHERE token !~ '-$'), (SELECT count(*) FROM test.secret WHERE token !~ '-$'), 'no token twice');
+SELECT is((SELECT count(DISTINCT token) FROM test.secret WHERE token !~ '-$'), (SELECT count(*) FROM test.secret WHERE token !~ '-$'), 'all tokens differ');
 SELECT matches(token, '^cnap_invite_[0-9a-z]{39}$', 'the form of the token "' || name || '"')
 FROM test.secret WHERE token !~ '-$' AND name <> 'link';
 

@@ -226,7 +226,7 @@ SELECT is(test.told(test.try('cnap_test_app', 'rita',
 
 -- each token is different, and is stored nowhere
 
-SELECT is((SELECT count(DISTINCT token) FROM test.secret), (SELECT count(*) FROM test.secret), 'no token twice');
+SELECT is((SELECT count(DISTINCT token) FROM test.secret), (SELECT count(*) FROM test.secret), 'all tokens differ');
 SELECT matches(token, '^cnap_link_[0-9a-z]{39}$', 'the form of the token "' || name || '"') FROM test.secret;
 
 -- audit
@@ -247,7 +247,7 @@ SELECT matches(line, '^install_link.create \| adam \| \{vendor\} \| - \| - \| as
 	'the entry about a new link')
 FROM test.trail('adam: SELECT cnap_create_install_link({vendor})') line;
 SELECT is_empty($$SELECT FROM test.trail('olga: SELECT cnap_delete_organization({vendor})') line WHERE line ~ 'install_link'$$,
-	'what goes with its organization has no entry of its own');
+	'links that are deleted with their organization have no entries of their own');
 
 -- the same rules for direct statements
 

@@ -136,7 +136,7 @@ FROM (VALUES ('colleague', 'revoked colleague@solo.example'), ('partner', 'revok
 		'none', NULL, format('SELECT concat_ws('' '', outcome, email, outcome_by, inviter) FROM cnap.invitation WHERE id = [%s id]', name)) o;
 SELECT is(test.told(test.try_after(ARRAY['paul: SELECT cnap_revoke_invitation([colleague id])', 'system: SELECT cnap_forget_user(''paul'')'],
 	'none', NULL, 'SELECT concat_ws('' '', outcome, email, outcome_by, inviter) FROM cnap.invitation WHERE id = [colleague id]')),
-	'00000 revoked colleague@solo.example', 'who has revoked one: the address is somebody else''s');
+	'00000 revoked colleague@solo.example', 'an invitation that the person revoked keeps its address, which is somebody else''s');
 -- the address to which the user was invited is removed, too
 SELECT is(test.told(o), '00000 ' || outcome, 'an invitation that the person ' || outcome || ': the address')
 FROM (VALUES ('accept', 'accepted'), ('decline', 'declined')) t (act, outcome),
@@ -145,7 +145,7 @@ FROM (VALUES ('accept', 'accepted'), ('decline', 'declined')) t (act, outcome),
 -- a user invited after that is a new one
 SELECT is(test.told(test.try_after(ARRAY['system: SELECT cnap_forget_user(''paul'')', 'paul: SELECT cnap_accept_invitation([of pia])'],
 	'cnap_test_app', 'paul', 'SELECT string_agg(name || '' '' || role, '', '') FROM cnap_organizations()')), '00000 Solo member',
-	'a person of that id who is invited again');
+	'a person with the same id who accepts an invitation later');
 
 -- refused, with the list, while the user is the sole owner of something
 

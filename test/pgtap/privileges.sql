@@ -93,11 +93,11 @@ SELECT set_eq($$
 		('cnap.reachable(cnap.permission)', 'cnap_test_visitor'),
 		('cnap.reachable(text,cnap.permission)', 'cnap_test_app'),
 		('cnap.reachable(uuid,cnap.permission)', 'cnap_test_app')
-	$$, 'of the internal functions, only what policies and index conditions are made of is open to whom the checks are, and what reads the catalogs for cnap_lint()');
+	$$, 'besides those that check values or read the catalogs for cnap_lint(), users can execute only the internal functions that triggers, policies and index conditions call');
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p, test.public_function f
 	WHERE p.oid = f.oid AND p.prosecdef
-	$$, 'no public function is executed with its owner''s rights as a whole');
+	$$, 'no public function is SECURITY DEFINER');
 
 -- the identity
 
@@ -136,9 +136,9 @@ SELECT is(test.line(o.state, o.message, NULL), test.line('42501', 'permission de
 	'a foreign key of another role')
 FROM test.attempt('cnap_test_visitor', NULL, 'CREATE TABLE test.mine (workspace_id uuid REFERENCES cnap.workspace (id))') o;
 
-SELECT lives_ok('SELECT cnap_trust(''cnap_test_app'')', 'to trust a role twice does no harm');
+SELECT lives_ok('SELECT cnap_trust(''cnap_test_app'')', 'trusting a role twice does no harm');
 SELECT lives_ok('SELECT cnap_distrust(''cnap_test_app'')', 'cnap_distrust()');
-SELECT lives_ok('SELECT cnap_distrust(''cnap_test_app'')', 'to distrust a role twice does no harm');
+SELECT lives_ok('SELECT cnap_distrust(''cnap_test_app'')', 'distrusting a role twice does no harm');
 SELECT is_empty($$
 	SELECT f.oid::regprocedure
 	FROM test.public_function f JOIN test.function t ON t.signature = f.oid::regprocedure::text

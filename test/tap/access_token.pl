@@ -38,32 +38,32 @@ sub set_token
 # ---- what the database stores ----
 
 like($token, qr/^cnap_pat_[a-z2-7]{39}$/, 'a token has its format');
-is($admin->query("SELECT token_hash = sha256('$token') FROM cnap.access_token"), 't', 'its hash is kept');
+is($admin->query("SELECT token_hash = sha256('$token') FROM cnap.access_token"), 't', 'its hash is stored');
 is($admin->query(qq{SELECT count(*) FROM cnap.access_token t, cnap.audit_log a
-	WHERE t::text || a::text LIKE '%' || substr('$token', 10) || '%'}), '0', 'and nowhere the token');
+	WHERE t::text || a::text LIKE '%' || substr('$token', 10) || '%'}), '0', 'and the token itself is stored nowhere');
 my @tokens = map { act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('another')}) } 1 .. 3;
-is(scalar(keys %{ { map { $_ => 1 } @tokens } }), 3, 'no token is like another');
+is(scalar(keys %{ { map { $_ => 1 } @tokens } }), 3, 'all tokens differ');
 
 # ---- how long it lasts ----
 
 is(state($session), $NOBODY, 'nobody has signed in');
 is($session->query("BEGIN; SELECT cnap_authenticate('$token')"), 'mia', 'signing in for the transaction');
-is(state($session), $MIA, 'is for its rest');
+is(state($session), $MIA, 'lasts for the rest of it');
 $session->query('COMMIT');
-is(state($session), $NOBODY, 'and over with it');
+is(state($session), $NOBODY, 'and ends with it');
 
 $session->query("BEGIN; SELECT cnap_authenticate('$token')");
 $session->attempt('SELECT 1/0');
 $session->query('ROLLBACK');
-is(state($session), $NOBODY, 'and with an error');
+is(state($session), $NOBODY, 'and with its failure');
 
 sign_in($session, 1);
-is(state($session), $NOBODY, 'outside of a transaction block it is for one statement');
+is(state($session), $NOBODY, 'outside of a transaction block it lasts for one statement');
 
 $session->query('BEGIN; SAVEPOINT s');
 sign_in($session, 1);
 $session->query('ROLLBACK TO s');
-is(state($session), $NOBODY, 'a savepoint takes it back');
+is(state($session), $NOBODY, 'rolling back to a savepoint undoes it');
 $session->query('COMMIT');
 
 is(sign_in($session, 0), 'mia', 'signing in for the session');
@@ -71,13 +71,13 @@ is(state($session), $MIA, 'outlasts the transaction');
 $session->query('BEGIN');
 $session->attempt('SELECT 1/0');
 $session->query('ROLLBACK');
-is(state($session), $MIA, 'and an error');
+is(state($session), $MIA, 'and an error in a later one');
 $session->query("BEGIN; SELECT cnap_authenticate('$tokens[0]')");
 is(state($session), "gus sees one, reaches $W1", 'somebody else signs in for the transaction');
 $session->query('COMMIT');
 is(state($session), $MIA, 'and the session is the former one\'s again');
 $session->attempt(q{SELECT cnap_authenticate('cnap_pat_no', false)});
-is("$session->{sqlstate} " . state($session), "28000 $MIA", 'who fails to sign in stays who it was');
+is("$session->{sqlstate} " . state($session), "28000 $MIA", 'a failed attempt to sign in leaves the user unchanged');
 $session->query('DISCARD ALL');
 is(state($session), $NOBODY, 'DISCARD ALL ends it');
 
@@ -94,9 +94,9 @@ $session->query('DISCARD ALL');
 my $trusted = connect_to($primary, 'cnap_app', q{SET cnap.user_id = 'dave'});
 is(state($trusted), "dave sees two, reaches $W2", 'a trusted role sets who it is');
 sign_in($trusted, 0);
-is(state($trusted), $MIA, 'and a token is before that');
+is(state($trusted), $MIA, 'but a token takes precedence over the setting');
 $trusted->query(q{SET cnap.user_id = 'erin'});
-is(state($trusted), $MIA, 'whatever it sets then');
+is(state($trusted), $MIA, 'also if the setting changes afterwards');
 
 # ---- when it is cut off ----
 
@@ -130,7 +130,7 @@ foreach my $kind (sort keys %kinds)
 		set_token($end);
 		is($session->query($query), $cut eq 'another user' ? 'three' : '', "$cut shows in the next statement, $kind");
 		set_token($again);
-		is($session->query($query), "one\ntwo", "and its end, $kind");
+		is($session->query($query), "one\ntwo", "and the rows are back when that is undone, $kind");
 		$session->query($before =~ /BEGIN/ ? 'COMMIT; DISCARD ALL' : 'DISCARD ALL');
 	}
 }
@@ -140,15 +140,15 @@ sign_in($session, 0);
 act_as($primary, 'postgres', 'mia', "SELECT cnap_revoke_access_token('$id')");
 is(state($session), $NOBODY, 'a revoked token\'s session is nobody\'s');
 $session->attempt('SELECT * FROM cnap_workspaces()');
-like($session->{error}, qr/28000: invalid API key/, 'functions that need a user say why');
+like($session->{error}, qr/28000: invalid API key/, 'functions that need a user report the reason');
 $session->attempt("SELECT cnap_authenticate('$token')");
-like($session->{error}, qr/28000: invalid API key/, 'and it does not sign in again');
+like($session->{error}, qr/28000: invalid API key/, 'and the token does not sign in again');
 sign_in($trusted, 0, $tokens[1]);
 is(state($trusted), "gus sees one, reaches $W1", 'another token signs a trusted role in');
 $admin->query("DELETE FROM cnap.access_token WHERE token_hash = sha256('$tokens[1]')");
-is(state($trusted), $NOBODY, 'whose setting counts for nothing once that has ended');
+is(state($trusted), $NOBODY, 'and its setting does not count when that token is gone');
 $trusted->query('DISCARD ALL');
-is(state($trusted), $NOBODY, 'DISCARD ALL lets it begin anew');
+is(state($trusted), $NOBODY, 'and DISCARD ALL leaves neither');
 
 # a superuser's session is not the system while it is signed in, nor after that
 my $superuser = connect_to($primary, undef);
@@ -157,7 +157,7 @@ $superuser->attempt(q{SELECT cnap_create_workspace('W', 'mia')});
 is($superuser->{sqlstate}, '42501', 'a superuser who is signed in is not the system');
 $admin->query("DELETE FROM cnap.access_token WHERE token_hash = sha256('$tokens[2]')");
 $superuser->attempt(q{SELECT cnap_create_workspace('W', 'mia')});
-is($superuser->{sqlstate}, '28000', 'nor when the token has ended');
+is($superuser->{sqlstate}, '28000', 'nor when the token is gone');
 $superuser->quit;
 
 # it expires by the clock, without any message
@@ -166,20 +166,20 @@ set_token('revoked_at = NULL');
 set_token(q{expires_at = clock_timestamp() + interval '2 s'});
 sign_in($session, 0);
 my $until_then = $session->query(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT cnap_current_user()});
-is($until_then, 'mia', 'until a token expires');
+is($until_then, 'mia', 'a token is valid until it expires');
 $admin->query('SELECT pg_sleep(2.1)');
-is(state($session), $NOBODY, 'the clock ends its session, in an open transaction');
+is(state($session), $NOBODY, 'then its session has no user any more, even in an open transaction');
 $session->query('COMMIT; DISCARD ALL');
 set_token('expires_at = NULL');
 
 # a revocation that is rolled back has no effect
 sign_in($session, 0);
 $session->query("BEGIN; SELECT cnap_revoke_access_token('$id')");
-is(state($session), $NOBODY, 'a session sees the revocation that it has not committed');
+is(state($session), $NOBODY, 'a session sees its own revocation before it commits');
 $session->query('ROLLBACK');
-is(state($session), $MIA, 'and nothing of it after a rollback');
+is(state($session), $MIA, 'which a rollback undoes');
 $session->query("BEGIN; SAVEPOINT s; SELECT cnap_revoke_access_token('$id'); ROLLBACK TO s");
-is(state($session), $MIA, 'to a savepoint as well');
+is(state($session), $MIA, 'as does a rollback to a savepoint');
 $session->query('COMMIT; DISCARD ALL');
 
 # ---- the last use ----
@@ -197,7 +197,7 @@ my $long_ago = q{now() - interval '61 s'};
 set_use('NULL');
 sign_in($session, 1);
 my $first = $admin->query($used);
-isnt($first, '', 'the first use is written');
+isnt($first, '', 'the first use is recorded');
 sign_in($session, 1);
 is($admin->query($used), $first, 'a second one in the same minute is not');
 set_use($long_ago);
@@ -211,29 +211,29 @@ $session->query('BEGIN READ ONLY');
 sign_in($session, 1);
 is(state($session), $MIA, 'signing in works in a read-only transaction');
 $session->query('COMMIT');
-is($admin->query($used), $before, 'which writes nothing');
+is($admin->query($used), $before, 'which records nothing');
 
 my $other = connect_to($primary, 'plain');
 $other->query('BEGIN');
 sign_in($other, 1);
 $session->begin("SELECT cnap_authenticate('$token')");
-ok($session->is_done(30), 'who signs in at the same moment does not wait');
-is($session->finish, 'mia', 'and is signed in');
+ok($session->is_done(30), 'signing in does not wait for another session that is signing in with the same token');
+is($session->finish, 'mia', 'and succeeds');
 set_token('revoked_at = now()');
-is(state($other), $NOBODY, 'nor does who revokes the token wait for who is signed in with it');
+is(state($other), $NOBODY, 'nor does revoking the token wait for that session');
 set_token('revoked_at = NULL');
 $other->query('COMMIT');
 
 set_use($long_ago);
 $session->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 set_use($long_ago);
-is(sign_in($session, 1), 'mia', 'a snapshot from before somebody else\'s use is not in the way');
+is(sign_in($session, 1), 'mia', 'a snapshot older than the last recorded use does not prevent signing in');
 $session->query('COMMIT');
 
 my ($gone) = act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('gone')});
 is($admin->query(qq{DELETE FROM cnap.access_token WHERE token_hash = sha256('$gone')
 	RETURNING (SELECT count(*) FROM cnap.access_token_use)}), '3', 'a deleted token');
-is($admin->query('SELECT count(*) FROM cnap.access_token_use'), '2', 'takes the account of its use along');
+is($admin->query('SELECT count(*) FROM cnap.access_token_use'), '2', 'is deleted together with the record of its use');
 
 # ---- revoking ----
 
@@ -242,7 +242,7 @@ my $ended_id = $admin->query(q{SELECT id FROM cnap.access_token WHERE name = 'en
 my $revoke = "SELECT cnap_revoke_access_token('$ended_id')";
 set_token(q{created_at = now() - interval '2 d', expires_at = now() - interval '1 d'}, $ended_id);
 is(refused_as($primary, 'postgres', 'mia', $revoke), '42704', 'somebody else\'s token');
-is(refused_as($primary, 'postgres', 'mia', 'SELECT cnap_revoke_access_token(gen_random_uuid())'), '42704', 'a token that is not there');
+is(refused_as($primary, 'postgres', 'mia', 'SELECT cnap_revoke_access_token(gen_random_uuid())'), '42704', 'a token that does not exist');
 is(refused_as($primary, 'postgres', 'gus', $revoke), 'not at all', 'a token that has expired can be revoked');
 set_token('expires_at = NULL', $ended_id);
 $session->attempt("SELECT cnap_authenticate('$ended')");
@@ -264,12 +264,12 @@ $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 my $reader = connect_to($standby, 'plain');
 sign_in($reader, 0);
 is(state($reader), $MIA, 'signing in works on a standby');
-is($admin->query($used), $before, 'and writes nothing');
+is($admin->query($used), $before, 'and records nothing');
 $reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
 is(state($reader), $MIA, 'in an open transaction');
 act_as($primary, 'postgres', 'mia', "SELECT cnap_revoke_access_token('$id')");
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
-is(state($reader), $NOBODY, 'a revocation cuts it off from its replay');
+is(state($reader), $NOBODY, 'a revocation takes effect when it is replayed');
 
 $standby->stop;
 $primary->stop;
