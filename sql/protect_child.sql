@@ -499,6 +499,22 @@ SET LOCAL enable_bitmapscan = off;
 SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*) FROM app.task;
 ROLLBACK;
+-- an index in which the key is not the first column
+BEGIN;
+DROP INDEX app.task_project_id_idx;
+CREATE INDEX ON app.task (id, project_id);
+CREATE FUNCTION pg_temp.has_index_condition(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+BEGIN
+	EXECUTE 'EXPLAIN (COSTS OFF, FORMAT JSON) ' || query INTO plan;
+	RETURN plan LIKE '%"Index Cond": "(project_id%';
+END $$;
+SET LOCAL ROLE regress_cnap_app;
+SET LOCAL cnap.user_id = 'carol';
+SET LOCAL enable_seqscan = off;
+SELECT pg_temp.has_index_condition('SELECT project_id FROM app.task');
+ROLLBACK;
 RESET enable_bitmapscan;
 
 -- ---- keys whose equality is not that of an index ----
