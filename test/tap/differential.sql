@@ -55,7 +55,11 @@ CREATE VIEW test.rule AS
 
 /* The rules as a value, which one session computes and another compares with. */
 CREATE FUNCTION test.rules() RETURNS jsonb LANGUAGE sql VOLATILE SECURITY DEFINER
-AS $$ SELECT coalesce(jsonb_agg(r), '[]') FROM test.rule r $$;
+AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('workspace_id', workspace_id, 'user_id', user_id,
+		'path', path, 'role', role, 'until', until)), '[]')
+	FROM test.rule
+$$;
 
 /* Rows of the protected table that the current user sees, by plan */
 CREATE FUNCTION test.seq_scan() RETURNS integer[] LANGUAGE sql
