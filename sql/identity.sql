@@ -79,7 +79,10 @@ SELECT * FROM who();
 SET cnap.user_id = 'ann';
 SET LOCAL cnap.user_id = 'ann';
 SELECT set_config('cnap.user_id', 'ann', true);
+-- (the text differs between minor versions)
+\set VERBOSITY sqlstate
 SET SESSION AUTHORIZATION regress_cnap_app;
+\set VERBOSITY default
 SET ROLE regress_cnap_app;
 ALTER ROLE regress_cnap_plain SET cnap.user_id = 'ann';
 ALTER ROLE CURRENT_USER SET cnap.user_id = 'ann';
