@@ -27,10 +27,14 @@ CREATE TABLE app.second AS TABLE app.item;
 CREATE INDEX second_idx ON app.second (note, workspace_id);
 CREATE TABLE app.partial AS TABLE app.item;
 CREATE INDEX partial_idx ON app.partial (workspace_id) WHERE id > 10000;
+-- with so few statistics that estimates do not load a set of 300
+CREATE TABLE app.sampled AS TABLE app.item;
+ALTER TABLE app.sampled ALTER workspace_id SET STATISTICS 5;
+CREATE INDEX sampled_workspace_id_idx ON app.sampled (workspace_id);
 GRANT USAGE ON SCHEMA app TO regress_cnap_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
-VACUUM ANALYZE app.item, app.hashed, app.second, app.partial;
-SELECT cnap_protect(t) FROM unnest('{app.item, app.hashed}'::regclass[]) t;
+VACUUM ANALYZE app.item, app.hashed, app.second, app.partial, app.sampled;
+SELECT cnap_protect(t) FROM unnest('{app.item, app.hashed, app.sampled}'::regclass[]) t;
 
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
@@ -70,6 +74,8 @@ EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT note FROM app.item ORDER BY id DESC LIMIT 10;
 -- the index alone, where it answers everything: what planning reads then depends on the table
 SET cnap.user_id = 'some';
+EXPLAIN (COSTS off) SELECT note FROM app.sampled;
+EXPLAIN (COSTS off) SELECT count(*) FROM app.sampled;
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE note > 'w';
 EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 SELECT count(*) FROM app.item;
