@@ -65,8 +65,7 @@ key_text(ScanKey key, AttrNumber attno, text *value)
 static Snapshot
 begin_snapshot(void)
 {
-	CnapWatchTables();
-	return RegisterSnapshot(GetCatalogSnapshot(CnapKnownTableOid(CNAP_WORKSPACE)));
+	return RegisterSnapshot(GetCatalogSnapshot(CnapTableOid(CNAP_WORKSPACE)));
 }
 
 /* A NULL snapshot stands for a fresh one. */

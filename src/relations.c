@@ -268,12 +268,6 @@ CnapKnownTableOid(CnapTable table)
 	return own.table[table].oid;
 }
 
-void
-CnapWatchTables(void)
-{
-	own_schema();
-}
-
 /*
  * The variant of cnap.reachable() that takes a user of that type, or the one
  * for the current user if the type is InvalidOid.

@@ -107,9 +107,6 @@ extern void CnapRelationsInit(void);
 /* The OID of a table as of its last lookup; InvalidOid if there was none. */
 extern Oid	CnapKnownTableOid(CnapTable table);
 
-/* Make sure that the callbacks know the tables. */
-extern void CnapWatchTables(void);
-
 /*
  * All of these raise 55000 (object_not_in_prerequisite_state) if the extension
  * is not installed in this database.
