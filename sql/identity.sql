@@ -281,6 +281,10 @@ SELECT cnap_trust(NULL);
 SELECT cnap_trust('regress_cnap_nobody');
 SELECT cnap_trust(0);
 SELECT cnap_distrust(NULL);
+-- a role that keeps the privilege from elsewhere
+CREATE ROLE regress_cnap_heir IN ROLE regress_cnap_app;
+SELECT FROM cnap_distrust('regress_cnap_heir');
+DROP ROLE regress_cnap_heir;
 -- only a superuser
 GRANT EXECUTE ON FUNCTION cnap_trust(regrole) TO regress_cnap_app;
 SET ROLE regress_cnap_app;

@@ -15,10 +15,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -30,32 +32,69 @@ PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
 
 /*
- * The functions that give information about, or act on, arbitrary users: the
- * public ones, in their schema, and those used in index conditions.
+ * What trust consists of, as a query: privileges, as GRANT and REVOKE name
+ * them, and the access control list that each of them stands in.  $1 is the
+ * schema of the public functions.  The functions are those that give
+ * information about, or act on, arbitrary users, and the ones used in index
+ * conditions.
  */
-static const char *const trusted_functions[] = {
-	"cnap_can_access(text, uuid)",
-	"cnap_can_access(uuid, uuid)",
-	"cnap_has_permission(text, uuid, cnap.permission)",
-	"cnap_has_permission(uuid, uuid, cnap.permission)",
-	"cnap_workspace_role(text, uuid)",
-	"cnap_accessible_workspaces(text)",
-	"cnap_explain_access(text, uuid)",
-	"cnap_forget_user(text, text)",
-};
+#define TRUST \
+	"SELECT 'SET ON PARAMETER cnap.user_id'," \
+	" (SELECT paracl FROM pg_parameter_acl WHERE parname = 'cnap.user_id')" \
+	" UNION ALL SELECT 'REFERENCES ON TABLE ' || oid::regclass, relacl FROM pg_class" \
+	" WHERE oid IN ('cnap.organization'::regclass, 'cnap.workspace'::regclass)" \
+	" UNION ALL SELECT 'EXECUTE ON FUNCTION ' || oid::regprocedure, proacl FROM pg_proc" \
+	" WHERE oid IN (SELECT format(function, $1)::regprocedure FROM unnest(ARRAY[" \
+	"'%I.cnap_can_access(text, uuid)', '%I.cnap_can_access(uuid, uuid)'," \
+	"'%I.cnap_has_permission(text, uuid, cnap.permission)'," \
+	"'%I.cnap_has_permission(uuid, uuid, cnap.permission)'," \
+	"'%I.cnap_workspace_role(text, uuid)', '%I.cnap_accessible_workspaces(text)'," \
+	"'%I.cnap_explain_access(text, uuid)', '%I.cnap_forget_user(text, text)'," \
+	"'cnap.reachable(text, cnap.permission)', 'cnap.reachable(uuid, cnap.permission)'" \
+	"]) function)"
 
-static const char *const trusted_internals[] = {
-	"reachable(text, cnap.permission)",
-	"reachable(uuid, cnap.permission)",
-};
+#define GRANT_TRUST \
+	"SELECT format('GRANT %s TO %s', privilege, $2::regrole)" \
+	" FROM (" TRUST ") trust (privilege, acl)"
 
-/* Execute the statements that a query returns. */
+#define REVOKE_TRUST \
+	"SELECT format('REVOKE %s FROM %s', privilege, $2::regrole)" \
+	" FROM (" TRUST ") trust (privilege, acl)"
+
+/*
+ * PostgreSQL 19 (dd1398f1378) made GRANT record any grantor that it is given,
+ * also another superuser, whose grants a REVOKE in the name of the owner leaves
+ * alone.
+ */
+#define REVOKE_TRUST_OF_GRANTORS \
+	"SELECT DISTINCT format('REVOKE %s FROM %s GRANTED BY %s', privilege, $2::regrole," \
+	" granted.grantor::regrole) FROM (" TRUST ") trust (privilege, acl)," \
+	" aclexplode(acl) granted WHERE granted.grantee = $2" \
+	" AND granted.privilege_type = split_part(privilege, ' ', 1)"
+
+/*
+ * While the role was trusted, it could give itself an identity at login by
+ * ALTER ROLE ... SET, in any database.
+ */
+#define RESET_LOGIN_IDENTITY \
+	"SELECT format('ALTER ROLE %s%s RESET cnap.user_id'," \
+	" $2::regrole, ' IN DATABASE ' || quote_ident(d.datname))" \
+	" FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase" \
+	" WHERE s.setrole = $2"
+
+/*
+ * Execute the statements that a query returns for a role.
+ */
 static void
-execute_each(const char *query)
+execute_each(FunctionCallInfo fcinfo, const char *query, Oid role)
 {
+	Oid			types[] = {TEXTOID, OIDOID};
+	Datum		values[2];
 	SPITupleTable *found;
 
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+	values[0] = CStringGetTextDatum(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
+	values[1] = ObjectIdGetDatum(role);
+	if (SPI_execute_with_args(query, 2, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not execute: %s", query);
 	found = SPI_tuptable;
 	for (uint64 i = 0; i < found->numvals; i++)
@@ -67,63 +106,13 @@ execute_each(const char *query)
 	}
 }
 
-/*
- * Reset the identity that the role has at login: while it was trusted, it
- * could give itself one by ALTER ROLE ... SET, in any database.
- */
+/* The checks and the audit entry that granting and revoking have in common. */
 static void
-reset_login_identity(Oid role)
-{
-	execute_each(psprintf("SELECT format('ALTER ROLE %%s%%s RESET cnap.user_id',"
-						  " %u::regrole, ' IN DATABASE ' || quote_ident(d.datname))"
-						  " FROM pg_db_role_setting s"
-						  " LEFT JOIN pg_database d ON d.oid = s.setdatabase"
-						  " WHERE s.setrole = %u", role, role));
-}
-
-/*
- * Revoke what others than the owners have granted.  PostgreSQL 19
- * (dd1398f1378) made GRANT record any grantor that it is given, also another
- * superuser, whose grants a REVOKE in the name of the owner leaves alone.
- */
-static void
-revoke_from_grantors(Oid role, const char *schema)
-{
-	StringInfoData query;
-
-	initStringInfo(&query);
-	appendStringInfo(&query,
-					 "SELECT format('REVOKE %%s ON %%s FROM %%s GRANTED BY %%s CASCADE',"
-					 " acl.privilege_type, object, acl.grantee::regrole, acl.grantor::regrole)"
-					 " FROM (SELECT 'PARAMETER ' || parname, paracl FROM pg_parameter_acl"
-					 " WHERE parname = 'cnap.user_id'"
-					 " UNION ALL SELECT 'TABLE ' || oid::regclass, relacl FROM pg_class"
-					 " WHERE oid IN ('cnap.organization'::regclass, 'cnap.workspace'::regclass)"
-					 " UNION ALL SELECT 'FUNCTION ' || oid::regprocedure, proacl FROM pg_proc"
-					 " WHERE oid IN (");
-	for (int i = 0; i < (int) lengthof(trusted_functions); i++)
-		appendStringInfo(&query, "%s::regprocedure, ",
-						 quote_literal_cstr(psprintf("%s.%s", schema, trusted_functions[i])));
-	for (int i = 0; i < (int) lengthof(trusted_internals); i++)
-		appendStringInfo(&query, "%s'cnap.%s'::regprocedure", i > 0 ? ", " : "", trusted_internals[i]);
-	appendStringInfo(&query, ")) object (object, items), aclexplode(items) acl"
-					 " WHERE acl.grantee = %u", role);
-	execute_each(query.data);
-}
-
-/*
- * Executes "verb ... preposition role" for everything that trust consists of.
- */
-static void
-change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
+change_trust(FunctionCallInfo fcinfo, bool grant)
 {
 	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
-	const char *verb = grant ? "GRANT" : "REVOKE";
-	const char *preposition = grant ? "TO" : "FROM";
 	char	   *role_name = GetUserNameFromId(role, false);
-	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
 	CnapAct		act;
-	StringInfoData sql;
 	StringInfoData detail;
 
 	/* GRANT without grant options would merely raise a warning. */
@@ -132,28 +121,14 @@ change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to change whom the database trusts")));
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "%s SET ON PARAMETER cnap.user_id %s %s;",
-					 verb, preposition, quote_identifier(role_name));
-	appendStringInfo(&sql, "%s REFERENCES ON cnap.organization, cnap.workspace %s %s;",
-					 verb, preposition, quote_identifier(role_name));
-	for (int i = 0; i < (int) lengthof(trusted_functions); i++)
-		appendStringInfo(&sql, "%s EXECUTE ON FUNCTION %s.%s %s %s;",
-						 verb, schema, trusted_functions[i],
-						 preposition, quote_identifier(role_name));
-	for (int i = 0; i < (int) lengthof(trusted_internals); i++)
-		appendStringInfo(&sql, "%s EXECUTE ON FUNCTION cnap.%s %s %s;",
-						 verb, trusted_internals[i],
-						 preposition, quote_identifier(role_name));
-
 	SPI_connect();
-	if (SPI_execute(sql.data, false, 0) < 0)
-		elog(ERROR, "could not change the privileges of role \"%s\"", role_name);
-	if (!grant)
+	if (grant)
+		execute_each(fcinfo, GRANT_TRUST, role);
+	else
 	{
-		if (PG_VERSION_NUM >= 190000)
-			revoke_from_grantors(role, schema);
-		reset_login_identity(role);
+		execute_each(fcinfo,
+					 PG_VERSION_NUM >= 190000 ? REVOKE_TRUST_OF_GRANTORS : REVOKE_TRUST, role);
+		execute_each(fcinfo, RESET_LOGIN_IDENTITY, role);
 	}
 	SPI_finish();
 
@@ -161,14 +136,20 @@ change_trust(FunctionCallInfo fcinfo, bool grant, const char *action)
 	appendStringInfoString(&detail, "\"role\": ");
 	escape_json(&detail, role_name);
 	CnapActByPrivilege(&act);
-	CnapRecord(&act, action, NULL, detail.data);
+	CnapRecord(&act, grant ? "role.trust" : "role.distrust", NULL, detail.data);
+
+	if (!grant &&
+		pg_parameter_aclcheck("cnap.user_id", role, ACL_SET) == ACLCHECK_OK)
+		ereport(WARNING,
+				(errmsg("role \"%s\" can still set \"%s\"", role_name, "cnap.user_id"),
+				 errdetail("It is a superuser, a member of a trusted role, or has the privilege from a role that may grant it.")));
 }
 
 /* cnap_trust(role regrole) -> void */
 Datum
 cnap_trust(PG_FUNCTION_ARGS)
 {
-	change_trust(fcinfo, true, "role.trust");
+	change_trust(fcinfo, true);
 	PG_RETURN_VOID();
 }
 
@@ -176,6 +157,6 @@ cnap_trust(PG_FUNCTION_ARGS)
 Datum
 cnap_distrust(PG_FUNCTION_ARGS)
 {
-	change_trust(fcinfo, false, "role.distrust");
+	change_trust(fcinfo, false);
 	PG_RETURN_VOID();
 }

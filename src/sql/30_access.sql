@@ -139,5 +139,5 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_distrust';
 COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
-'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. For superusers';
+'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. A warning tells if the role can still set cnap.user_id. For superusers';
 REVOKE ALL ON FUNCTION @extschema@.cnap_distrust(regrole) FROM PUBLIC;
