@@ -161,7 +161,8 @@ advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 		return;
 	for (int i = 0; i < ncolumns; i++)
 	{
-		if (CnapHasIndex(relid, columns[i]))
+		/* Virtual columns, which PostgreSQL 18 has, cannot have an index. */
+		if (CnapHasIndex(relid, columns[i]) || get_attgenerated(relid, columns[i]) == 'v')
 			return;
 	}
 

@@ -272,6 +272,9 @@ FROM (SELECT p.relation, p.attname, coalesce(root.relation, p.relation) AS top
 			LEFT JOIN protection root ON p.relispartition AND root.relation = pg_partition_root(p.relation)
 		WHERE p.relkind = 'r' AND p.attname IS NOT NULL
 			AND (p.relation, p.attnum) NOT IN (SELECT relation, attnum FROM indexed)
+			-- PostgreSQL 18 has virtual columns, which cannot have an index
+			AND NOT EXISTS (SELECT FROM pg_attribute
+				WHERE attrelid = p.relation AND attnum = p.attnum AND attgenerated = 'v')
 			AND (p.reference IS NULL OR p.reference NOT IN (
 				SELECT key.oid FROM key JOIN indexed USING (relation, attnum)))) bare
 GROUP BY top, attname

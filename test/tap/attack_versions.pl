@@ -147,6 +147,11 @@ SKIP: {
 		GRANT SELECT, INSERT, UPDATE, DELETE ON app.virtual TO mia;
 		RESET ROLE});
 	shows('a virtual workspace column', 'TABLE app.virtual', '00000', 5);
+	my $advice;
+	$node->psql('postgres', q{SELECT cnap_protect('app.virtual')}, stderr => \$advice);
+	is($advice, '', 'no index is advised for a virtual column');
+	is($admin->query(q{SELECT remedy FROM cnap_lint() WHERE rule = 'index_missing' AND object = 'app.virtual'}),
+		'', 'nor by the linter');
 	shows('UPDATE of what a workspace column is made of', "UPDATE app.virtual SET tenant = '$W3'", '42501');
 	shows('INSERT of what a workspace column is made of', "INSERT INTO app.virtual VALUES (11, '$W3')", '42501');
 	shows('RETURNING of virtual columns', q{UPDATE app.virtual SET note = 'mine' RETURNING old.twice, new.twice}, '00000', 5);
