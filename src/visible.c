@@ -229,12 +229,10 @@ static Oid
 find_operator(const SupportRequestIndexCondition *req, Oid value_type)
 {
 	Oid			column_type = req->index->opcintype[req->indexcol];
-	Oid			collation = req->index->indexcollations[req->indexcol];
 	Oid			opclass = GetDefaultOpClass(column_type, BTREE_AM_OID);
 
 	if (req->indexcol != 0 || req->index->relam != BTREE_AM_OID ||
-		!OidIsValid(opclass) || get_opclass_family(opclass) != req->opfamily ||
-		(OidIsValid(collation) && !get_collation_isdeterministic(collation)))
+		!OidIsValid(opclass) || get_opclass_family(opclass) != req->opfamily)
 		return InvalidOid;
 	if (value_type != column_type && IsBinaryCoercible(value_type, column_type))
 		value_type = column_type;
@@ -275,7 +273,10 @@ make_index_condition(SupportRequestIndexCondition *req)
 	condition->args = list_make2(list_nth(call->args, req->indexarg), values);
 	condition->location = -1;
 
-	/* The first argument decides, and may be stricter. */
+	/*
+	 * The first argument decides, and may be stricter.  Moreover, an index with
+	 * a nondeterministic collation finds more than the equal keys.
+	 */
 	req->lossy = true;
 	return list_make1(condition);
 }
