@@ -19,7 +19,6 @@ DELETE FROM cnap.workspace;
 DELETE FROM cnap.organization;
 DELETE FROM cnap.audit_log;
 
-GRANT USAGE ON SCHEMA test TO cnap_test_app;
 CREATE TABLE test.place (n integer PRIMARY KEY, id uuid NOT NULL DEFAULT gen_random_uuid(), side text NOT NULL, name text NOT NULL);
 INSERT INTO test.place (n, side, name) VALUES (0, 'a', 'Aone'), (1, 'a', 'Atwo'), (2, 'b', 'Bone'), (3, 'b', 'Btwo');
 CREATE TABLE test.company (n integer PRIMARY KEY, id uuid NOT NULL DEFAULT gen_random_uuid(), side text NOT NULL, name text NOT NULL);

@@ -17,7 +17,6 @@ INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.id(
 INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (test.id('free'), 'una');
 UPDATE cnap.organization_member SET created_at = '2019-01-01';
 
-GRANT USAGE ON SCHEMA test TO cnap_test_app;
 CREATE TABLE test.document (workspace_id uuid);
 INSERT INTO test.document VALUES (test.id('free'));
 SELECT cnap_protect('test.document', write_permission => 'administer') \g /dev/null

@@ -11,8 +11,6 @@ BEGIN;
 
 SELECT no_plan();
 
-GRANT USAGE ON SCHEMA test TO cnap_test_app;
-
 \set rounds 240
 \set seed 20260
 

@@ -5,8 +5,6 @@
  *
  * The vendor manages the customer's workspaces {ws} and {capped}.
  */
-GRANT USAGE ON SCHEMA test TO cnap_test_app;
-
 CREATE TABLE test.person (
 	person text PRIMARY KEY,
 	org_role text,				-- in the vendor's organization

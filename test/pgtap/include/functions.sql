@@ -224,7 +224,7 @@ INSERT INTO test.argument VALUES
 	('cnap_unprotect(regclass)', 1, 'relation', false, 'relation', '''test.document''');
 
 -- a table of the application, and one of another owner
-GRANT USAGE, CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
+GRANT CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
 CREATE TABLE test.document (workspace_id uuid PRIMARY KEY);
 ALTER TABLE test.document OWNER TO cnap_test_app;
 CREATE TABLE test.somebodys (workspace_id uuid PRIMARY KEY);

@@ -13,6 +13,9 @@ CREATE SCHEMA test;
 -- An application server's role, and one without privileges
 CREATE ROLE cnap_test_app;
 CREATE ROLE cnap_test_visitor;
+-- PL/pgSQL may look up the types of its variables again while a statement is
+-- tried on behalf of these
+GRANT USAGE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
 SELECT cnap_trust('cnap_test_app') \g /dev/null
 
 /*
