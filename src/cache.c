@@ -395,6 +395,8 @@ load_set(CnapUser *user, uint64 max_rows)
 	{
 		if (user->set != NULL)
 			pfree(user->set);
+		user->set = NULL;
+		user->set_allocated = 0;
 		user->set = MemoryContextAllocHuge(user_context, count * sizeof(pg_uuid_t));
 		user->set_allocated = count;
 	}

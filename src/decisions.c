@@ -32,14 +32,17 @@ slots_space(uint64 slots)
 
 /*
  * Allocate the slots, followed by the tags.  The slots are aligned so that
- * none crosses a cache line.
+ * none crosses a cache line.  If there is not enough memory, the table is left
+ * as it was.
  */
 static void
 allocate_slots(CnapDecisions *table, uint64 slots)
 {
+	void	   *memory = MemoryContextAllocHuge(table->context, slots_space(slots));
+
 	Assert(slots <= (uint64) PG_UINT32_MAX + 1);
 	table->mask = (uint32) (slots - 1);
-	table->memory = MemoryContextAllocHuge(table->context, slots_space(slots));
+	table->memory = memory;
 	table->slots = (CnapDecision *) CACHELINEALIGN(table->memory);
 	table->tags = (uint16 *) (table->slots + slots);
 	memset(table->tags, 0, slots * sizeof(uint16));
