@@ -493,6 +493,14 @@ make_index_condition(SupportRequestIndexCondition *req)
 	if (req->index->relam == HASH_AM_OID)
 		req->index->amhasgettuple = false;
 
+	/*
+	 * In a parallel index scan, each process evaluates the array on its own,
+	 * and they then share a position in it.  But the user's set may change
+	 * before the last of them begins, and rows would be missing or returned
+	 * twice.
+	 */
+	req->index->amcanparallel = false;
+
 	req->lossy = false;
 	return list_make1(condition);
 }

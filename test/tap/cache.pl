@@ -75,6 +75,15 @@ sub answers
 
 my @warmths = ('one workspace', 'all workspaces');
 
+# wait_for(QUERY, RESULT)
+sub wait_for
+{
+	my ($query, $result) = @_;
+
+	$node->poll_query_until('postgres', $query, $result) or die "waited in vain: $query";
+	return;
+}
+
 # ---- a prepared statement, executed again in one open transaction ----
 
 foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
@@ -449,6 +458,51 @@ $admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);
 		$session->query('ROLLBACK');
 	}
 	$session->quit;
+}
+
+# A worker begins its part of a scan by the index only after the leader is in the middle of its own,
+# and one of the user's memberships has ended. The function test.wait() waits for a lock.
+$admin->query(<<'SQL');
+CREATE TABLE test.big AS
+SELECT n AS id, test.w(n % 99) AS workspace_id FROM generate_series(1, 40000) n;
+CREATE INDEX big_workspace_id_idx ON test.big (workspace_id);
+SELECT cnap_protect('test.big');
+GRANT SELECT ON test.big TO app;
+CREATE FUNCTION test.is_worker() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+AS $$ SELECT leader_pid IS NOT NULL FROM pg_stat_activity WHERE pid = pg_backend_pid() $$;
+CREATE FUNCTION test.wait(n integer) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000
+AS $$ BEGIN PERFORM pg_advisory_lock_shared(n), pg_advisory_unlock_shared(n); RETURN true; END $$;
+CREATE FUNCTION test.worker_waits() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$ BEGIN RETURN NOT test.is_worker() OR test.wait(1); END $$;
+CREATE FUNCTION test.leader_waits(w uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000
+AS $$ BEGIN RETURN w <> test.w(9) OR test.is_worker() OR test.wait(2); END $$;
+ANALYZE test.big;
+INSERT INTO cnap.workspace_member (workspace_id, user_id)
+SELECT test.w(n), 'fred' FROM generate_series(3, 39, 3) n;
+SQL
+{
+	my $query = 'SELECT count(*), sum(id) FROM test.big'
+	  . ' WHERE test.worker_waits() AND test.leader_waits(workspace_id) AND workspace_id > test.w(3)';
+	my $session = connect_to($node, 'app', "SET cnap.user_id = 'fred'",
+		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
+		'SET min_parallel_table_scan_size = 0', 'SET min_parallel_index_scan_size = 0',
+		'SET enable_seqscan = off', 'SET enable_bitmapscan = off');
+	my $plan = $session->query("EXPLAIN $query");
+	my $expected = $admin->query("SELECT count(*), sum(id) FROM test.big WHERE workspace_id > test.w(3) AND workspace_id IN"
+		. " (SELECT workspace_id FROM cnap.workspace_member WHERE user_id = 'fred')");
+	my $processes = 1 + ($plan =~ /Workers Planned: (\d+)/ ? $1 : 0);
+
+	like($plan, qr/cnap\.reachable/, 'processes with different sets: the condition is in the plan');
+	$admin->query('SELECT pg_advisory_lock(n) FROM generate_series(1, 2) n');
+	$session->begin($query);
+	wait_for(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, $processes);
+	$admin->query("DELETE FROM cnap.workspace_member WHERE user_id = 'fred' AND workspace_id = test.w(3)");
+	$admin->query('SELECT pg_advisory_unlock(1)');
+	wait_for('SELECT count(*) FROM pg_stat_activity WHERE leader_pid IS NOT NULL', 0);
+	$admin->query('SELECT pg_advisory_unlock(2)');
+	is($session->finish . $session->{error}, $expected, 'processes with different sets: each row is found, and once');
+	$session->quit;
+	$admin->query('CALL test.reset()');
 }
 
 # ---- the cache's own statistics ----
