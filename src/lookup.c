@@ -68,13 +68,17 @@ begin_snapshot(void)
 	return RegisterSnapshot(GetCatalogSnapshot(CnapTableOid(CNAP_WORKSPACE)));
 }
 
-/* A NULL snapshot stands for a fresh one. */
+/*
+ * A NULL snapshot stands for a fresh one.  The table is locked before the
+ * index is chosen, since nobody can drop an index of a locked table.
+ */
 static void
 begin_lookup(Lookup *lookup, CnapTable table, Snapshot snapshot, int nkeys, ScanKey keys)
 {
-	Oid			index = nkeys > 0 ? CnapIndexOid(table, keys[0].sk_attno) : InvalidOid;
+	Oid			index;
 
 	lookup->rel = CnapOpenTable(table);
+	index = nkeys > 0 ? CnapIndexOid(table, keys[0].sk_attno) : InvalidOid;
 	lookup->scan = systable_beginscan(lookup->rel, index, OidIsValid(index),
 									  snapshot, nkeys, keys);
 }

@@ -397,6 +397,22 @@ foreach my $statement ('REINDEX SCHEMA cnap', 'REINDEX TABLE CONCURRENTLY cnap.w
 $admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);'
 	. ' CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id)');
 
+# ---- an index that is replaced while a check waits for the table ----
+
+{
+	my $index = 'organization_member_user_id_idx';
+	my $session = reader('ann', 1);
+
+	warm($session, 'all workspaces');
+	$admin->query('CALL test.reset()');
+	$admin->query('BEGIN; LOCK TABLE cnap.organization_member');
+	$session->begin('SELECT test.w(1) = ANY (cnap_accessible_workspaces())');
+	wait_for(q{SELECT count(*) FROM pg_locks WHERE relation = 'cnap.organization_member'::regclass AND NOT granted}, 1);
+	$admin->query("DROP INDEX cnap.$index; CREATE INDEX $index ON cnap.organization_member (user_id, organization_id); COMMIT");
+	is($session->finish . $session->{error}, 't', 'an index that is replaced while a check waits for the table');
+	$session->quit;
+}
+
 # ---- the end of management, in an open transaction ----
 
 {
