@@ -27,6 +27,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
@@ -203,11 +204,22 @@ CnapIndexMethod(Oid index)
 	return GetSysCacheOid1(RELOID, Anum_pg_class_relam, ObjectIdGetDatum(index));
 }
 
+/* Is the leading column of an index ordered bytewise, if it has a collation? */
+static bool
+is_bytewise(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		collations = heap_getattr(tuple, Anum_pg_index_indcollation, desc, &isnull);
+	Oid			collation = ((oidvector *) DatumGetPointer(collations))->values[0];
+
+	return !OidIsValid(collation) || collation == C_COLLATION_OID;
+}
+
 /*
  * Find an index of a table by its leading column.  The primary key takes
  * precedence: only that is known to have all columns that a point lookup uses.
- * The others are used with their leading column only, so any valid index will
- * do.
+ * The others are used with their leading column only, so any valid index with
+ * the collation of lookups will do.
  */
 static Oid
 lookup_index(Oid table, AttrNumber leading)
@@ -228,6 +240,7 @@ lookup_index(Oid table, AttrNumber leading)
 		if (form->indisvalid && form->indkey.values[0] == leading &&
 			(!OidIsValid(index) || form->indisprimary) &&
 			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
+			is_bytewise(tuple, RelationGetDescr(rel)) &&
 			CnapIndexMethod(form->indexrelid) == BTREE_AM_OID)
 			index = form->indexrelid;
 	}

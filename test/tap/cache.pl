@@ -397,6 +397,24 @@ foreach my $statement ('REINDEX SCHEMA cnap', 'REINDEX TABLE CONCURRENTLY cnap.w
 $admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);'
 	. ' CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id)');
 
+# ---- an index with another collation, which the catalog lists before the extension's own ----
+
+SKIP:
+{
+	skip 'no collation of ICU', 1
+	  if $admin->query(q{SELECT count(*) FROM pg_collation WHERE collname = 'en-x-icu'}) eq '0';
+
+	my $session = reader('Zoe', 1);
+
+	$admin->query("INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (test.w(1), 'Zoe')");
+	$admin->query('CREATE INDEX collated ON cnap.workspace_member (user_id COLLATE "en-x-icu")');
+	$admin->query('REINDEX INDEX CONCURRENTLY cnap.workspace_member_user_id_idx');
+	warm($session, 'all workspaces');
+	is(answers($session), 't', 'an index with another collation');
+	$admin->query('DROP INDEX cnap.collated');
+	$session->quit;
+}
+
 # ---- an index that is replaced while a check waits for the table ----
 
 {
