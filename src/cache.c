@@ -111,6 +111,12 @@ equal_users(UserKey a, UserKey b)
 
 #define INITIAL_USERS 16
 
+/*
+ * With the largest cache, in kB, the numbers of users, of decisions, and of
+ * rows of a set do not overflow.
+ */
+#define MAX_CACHE_SIZE Min(MAX_KILOBYTES, 16 * 1024 * 1024)
+
 static int	cache_size;			/* setting, in kB */
 
 /* All of the following is reset together, by empty_cache(). */
@@ -547,7 +553,7 @@ CnapCacheInit(void)
 							&cache_size,
 							32 * 1024,
 							64,
-							MAX_KILOBYTES,
+							MAX_CACHE_SIZE,
 							PGC_USERSET,
 							GUC_UNIT_KB | GUC_NOT_IN_SAMPLE,
 							NULL, assign_cache_size, NULL);

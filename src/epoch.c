@@ -57,11 +57,18 @@ CnapEpoch	CnapCurrentEpoch = {0};
 /* Something was cached that may depend on this transaction's own changes. */
 static bool kept_uncommitted = false;
 
+/*
+ * Count an event, and return its number.  The numbers must not wrap around in
+ * a session that makes no check for a very long time: the last one invalidates
+ * whatever is cached, and the next check restarts the count.
+ */
 static uint32
 count_event(void)
 {
 	CnapCurrentEpoch.total++;
-	return ++CnapCurrentEpoch.events;
+	if (CnapCurrentEpoch.events < PG_UINT32_MAX)
+		CnapCurrentEpoch.events++;
+	return CnapCurrentEpoch.events;
 }
 
 /*
