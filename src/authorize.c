@@ -34,8 +34,8 @@ CnapNoOrganization(const pg_uuid_t *id)
 			 errmsg("organization \"%s\" does not exist", CnapUuidString(id))));
 }
 
-void
-CnapNoWorkspace(const pg_uuid_t *id)
+static void
+no_workspace(const pg_uuid_t *id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -180,7 +180,7 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 	else if (CnapFindWorkspace(id, &workspace))
 		access.ways = CNAP_WAY_OWNER;
 	if ((access.ways & CnapWaysThatAllow(CNAP_ACCESS)) == 0)
-		CnapNoWorkspace(id);
+		no_workspace(id);
 	act->ways = access.ways;
 	return access;
 }

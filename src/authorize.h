@@ -78,7 +78,6 @@ extern bool CnapKeepOrganization(const pg_uuid_t *id);
 
 /* Raise 42704 (undefined_object). */
 extern void CnapNoOrganization(const pg_uuid_t *id);
-extern void CnapNoWorkspace(const pg_uuid_t *id);
 
 /*
  * Raise 55000 (object_not_in_prerequisite_state) for a token, link or

@@ -17,9 +17,9 @@ extern void CnapCacheInit(void);
 
 /*
  * Get the user with that id, or the current user.  The result is NULL if the
- * id is not a valid user id, or there is no current user.  It is good for one
- * call of the functions below.  This also processes pending invalidation
- * messages.
+ * id is not a valid user id, or there is no current user.  It is good until
+ * either is called again.  This also processes pending invalidation messages,
+ * so each decision must begin with it.
  */
 extern CnapUser *CnapGetCachedUser(const char *id, int len);
 extern CnapUser *CnapGetCurrentCachedUser(void);
