@@ -408,6 +408,7 @@ ALTER TABLE app.project ADD UNIQUE (other);
 CREATE TABLE app.known (other uuid REFERENCES app.project (other));
 CREATE TABLE app.base (project_id int REFERENCES app.project);
 CREATE TABLE app.derived () INHERITS (app.base);
+CREATE TABLE app.generated (doc jsonb, project_id int GENERATED ALWAYS AS ((doc->>'project')::int) STORED REFERENCES app.project);
 SELECT cnap_protect('app.project');
 SELECT pg_temp.try($$SELECT cnap_protect_child('app.t', 'project_id', 'ws')$$);
 ALTER TABLE app.project ALTER workspace_id SET NOT NULL;
@@ -418,7 +419,8 @@ FROM unnest(ARRAY[
 	$$cnap_protect_child('app.t', 'project_id', 'twice')$$,
 	$$cnap_protect_child('app.t', 'project_id', 'project_id')$$,
 	$$cnap_protect_child('app.known', 'other', 'other')$$,
-	$$cnap_protect_child('app.base', 'project_id', 'ws')$$]) AS call;
+	$$cnap_protect_child('app.base', 'project_id', 'ws')$$,
+	$$cnap_protect_child('app.generated', 'project_id', 'ws')$$]) AS call;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
 ROLLBACK;

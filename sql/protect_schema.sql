@@ -150,6 +150,18 @@ SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'ws');
 SELECT relation, statement, reason FROM cnap_protect_schema('shared', child_column => 'ws') WHERE protection = 'parent';
 SELECT relation, workspace_column, enforced, parent FROM cnap_protected_tables() ORDER BY relation::text;
 SELECT statement FROM cnap_protect_schema('app', true, child_column => 'ws') WHERE statement IS NOT NULL;
+-- not with a generated key, and not where no column can be added
+BEGIN;
+CREATE TABLE app.generated (doc jsonb, project_id int GENERATED ALWAYS AS ((doc->>'project')::int) STORED REFERENCES app.project);
+CREATE TYPE app.note_type AS (project_id int);
+CREATE TABLE app.note OF app.note_type;
+ALTER TABLE app.note ADD FOREIGN KEY (project_id) REFERENCES app.project;
+CREATE TABLE app.folder_part (up int, project_id int NOT NULL REFERENCES app.project) PARTITION BY LIST (up);
+CREATE TABLE shared.folder_1 PARTITION OF app.folder_part FOR VALUES IN (1);
+SELECT relation, statement, reason FROM cnap_protect_schema('app', child_column => 'ws') WHERE relation IN ('app.generated'::regclass, 'app.note'::regclass);
+SELECT relation, statement, reason FROM cnap_protect_schema('shared', child_column => 'ws') WHERE relation = 'shared.folder_1'::regclass;
+SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'ws');
+ROLLBACK;
 -- nor a parent that belongs to another role, also for a superuser
 BEGIN;
 RESET ROLE;
@@ -215,6 +227,21 @@ SELECT count(*) FROM cnap_protect_schema('app', true);
 RESET ROLE;
 DROP EVENT TRIGGER regress_cnap_refuse;
 SELECT count(*) FROM cnap_protected_tables();
+
+-- ---- overloads of the functions that it calls, of somebody else ----
+
+BEGIN;
+CREATE FUNCTION public.cnap_protect(text, text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END';
+CREATE FUNCTION public.cnap_protect(regclass, name) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END';
+CREATE FUNCTION public.cnap_protect_child(text, text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END';
+CREATE FUNCTION public.cnap_protect_child(regclass, name) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END';
+CREATE FUNCTION public.cnap_unprotect(text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE ''called''; END';
+SET LOCAL ROLE regress_cnap_dev;
+SELECT count(*) FROM cnap_protect_schema('app', true) WHERE statement IS NOT NULL;
+SELECT count(*) FROM cnap_protected_tables();
+SELECT count(*) FROM cnap_unprotect_schema('app', true) WHERE statement IS NOT NULL;
+SELECT count(*) FROM cnap_protected_tables();
+ROLLBACK;
 
 -- ---- a role that does not own the tables sees the plan, and changes nothing ----
 

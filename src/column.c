@@ -36,6 +36,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
@@ -452,6 +453,62 @@ check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(parent));
 }
 
+/* Is ALTER TABLE ... ADD COLUMN possible? */
+static bool
+can_add_column(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	bool		possible;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	possible = !form->relispartition && !OidIsValid(form->reloftype);
+	ReleaseSysCache(tuple);
+	return possible;
+}
+
+/*
+ * A column of the key that is generated, whose values BEFORE triggers do not
+ * see; 0 if there is none.
+ */
+static AttrNumber
+generated_key(Oid relid, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (get_attgenerated(relid, link->child_keys[i]) != '\0')
+			return link->child_keys[i];
+	}
+	return 0;
+}
+
+/*
+ * The reason why a table cannot have a workspace column that follows the one
+ * of the parent, for all that does not depend on the latter; or NULL.
+ */
+const char *
+CnapFindColumnObstacle(Oid relid, const CnapLink *link, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno != InvalidAttrNumber &&
+		(attno < 0 || get_atttype(relid, attno) != UUIDOID ||
+		 get_attgenerated(relid, attno) != '\0' || CnapHasKey(link, attno)))
+		return "the existing column of that name is not suitable";
+	if (attno == InvalidAttrNumber && !can_add_column(relid))
+		return "a typed table or a partition cannot have a column added to it";
+	if (generated_key(relid, link) != 0)
+		return "the foreign key includes a generated column";
+	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid))
+		return "the table has inheritance children";
+	if (!CnapOwnsRelation(link->parent, GetUserId()) ||
+		!CnapOwnsRelation(link->parent, CnapRelationOwner(relid)))
+		return "the parent has a different owner";
+	return NULL;
+}
+
 /* Raise an error if an UPDATE would not see all existing rows. */
 static void
 check_isolation(void)
@@ -477,6 +534,7 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 	Oid			relid = linitial_oid(tables);
 	CnapKeeper	keeper;
 	CnapKeeper	former;
+	AttrNumber	generated;
 	Oid			userid;
 	int			sec_context;
 
@@ -485,6 +543,13 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("foreign keys of \"%s\" do not apply to its inheritance children",
 						get_rel_name(relid))));
+	generated = generated_key(relid, link);
+	if (generated != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a workspace column cannot follow a generated column"),
+				 errdetail("Column \"%s\" of \"%s\" is generated, after the trigger that fills the workspace column.",
+						   get_attname(relid, generated, false), get_rel_name(relid))));
 	check_parent(relid, link, parent_column);
 
 	memset(&keeper, 0, sizeof(keeper));

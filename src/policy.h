@@ -156,6 +156,8 @@ extern bool CnapIsOwnConstraint(Oid constraint);
 extern bool CnapFindKeeper(Oid relid, CnapKeeper *keeper);
 extern List *CnapKeptChildren(Oid parent);
 extern void CnapDropKeeper(Oid relid);
+extern const char *CnapFindColumnObstacle(Oid relid, const CnapLink *link,
+										  const char *column);
 extern AttrNumber CnapKeepColumn(List *tables, const CnapLink *link,
 								 AttrNumber parent_column, const char *column);
 

@@ -50,6 +50,7 @@ typedef struct Table
 	CnapTest	test;			/* how it is protected, or will be */
 	bool		has_workspace;	/* has or gets a NOT NULL workspace column */
 	char	   *statement;		/* NULL if there is nothing to do */
+	char	   *call;			/* the statement as it is executed */
 	char	   *reason;
 	bool		is_blocked;		/* nothing can be done, for this reason */
 	List	   *ways;			/* a Way for each foreign key */
@@ -153,31 +154,60 @@ protected_level(Oid relid, const CnapChecks *checks)
 
 /* ---- the plan for protecting ---- */
 
+/*
+ * Plan the call of a public function.  What is executed has all the arguments
+ * with exactly the types of our function, so that an overload that somebody
+ * has created beside it cannot be chosen.  What is shown is easier to read.
+ */
+static void
+plan_call(Table *table, const Request *request, const char *function, int nargs,
+		  const char *const *args, const char *const *types)
+{
+	StringInfoData statement;
+	StringInfoData call;
+
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "SELECT %s.%s(", request->checks.schema, function);
+	initStringInfo(&call);
+	appendStringInfoString(&call, statement.data);
+	for (int i = 0; i < nargs; i++)
+	{
+		const char *separator = i > 0 ? ", " : "";
+		char	   *value = args[i] != NULL ? quote_literal_cstr(args[i]) : NULL;
+
+		appendStringInfo(&call, "%s%s::%s", separator, value != NULL ? value : "NULL", types[i]);
+		if (value != NULL)
+			appendStringInfo(&statement, "%s%s", separator, value);
+	}
+	appendStringInfoString(&statement, ");");
+	appendStringInfoString(&call, ");");
+	table->statement = statement.data;
+	table->call = call.data;
+}
+
 static void
 plan_column(Table *table, const Request *request, AttrNumber column, CnapPermission write)
 {
+	const char *const args[] = {table->name, get_attname(table->relid, column, false),
+	CnapPermissionName(write)};
+	const char *const types[] = {"regclass", "name", "cnap.permission"};
+
 	table->level = 0;
 	table->test.column = column;
 	table->has_workspace = CnapIsNotNull(table->relid, column);
-	table->statement = psprintf("SELECT %s.cnap_protect(%s, %s, %s);",
-								request->checks.schema,
-								quote_literal_cstr(table->name),
-								quote_literal_cstr(get_attname(table->relid, column, false)),
-								quote_literal_cstr(CnapPermissionName(write)));
+	plan_call(table, request, "cnap_protect", lengthof(args), args, types);
 }
 
 static void
 plan_parent(Table *table, const Request *request, int level, const CnapLink *link,
 			AttrNumber key, const char *column)
 {
+	const char *const args[] = {table->name, get_attname(table->relid, key, false), column};
+	const char *const types[] = {"regclass", "name", "name"};
+
 	table->level = level;
 	table->test.link = *link;
-	table->statement = psprintf("SELECT %s.cnap_protect_child(%s, %s%s%s);",
-								request->checks.schema,
-								quote_literal_cstr(table->name),
-								quote_literal_cstr(get_attname(table->relid, key, false)),
-								column != NULL ? ", " : "",
-								column != NULL ? quote_literal_cstr(column) : "");
+	plan_call(table, request, "cnap_protect_child", lengthof(args), args, types);
 }
 
 /*
@@ -394,23 +424,11 @@ has_workspace_in_key(const Way *way)
 static const char *
 find_column_obstacle(const Table *table, const Way *way, const char *column)
 {
-	Oid			parent = way->link->parent;
-	AttrNumber	attno = get_attnum(table->relid, column);
-
 	if (!(way->parent != NULL ? way->parent->has_workspace : way->has_workspace))
 		return "the parent has no workspace column, or one that can be null";
 	if (has_workspace_in_key(way))
 		return "the foreign key already includes the parent's workspace column";
-	if (attno != InvalidAttrNumber &&
-		(attno < 0 || get_atttype(table->relid, attno) != UUIDOID ||
-		 get_attgenerated(table->relid, attno) != '\0' || CnapHasKey(way->link, attno)))
-		return "the existing column of that name is not suitable";
-	if (get_rel_relkind(table->relid) == RELKIND_RELATION && has_subclass(table->relid))
-		return "the table has inheritance children";
-	if (!CnapOwnsRelation(parent, GetUserId()) ||
-		!CnapOwnsRelation(parent, CnapRelationOwner(table->relid)))
-		return "the parent has a different owner";
-	return NULL;
+	return CnapFindColumnObstacle(table->relid, way->link, column);
 }
 
 /*
@@ -521,8 +539,8 @@ execute_plan(List *tables)
 		Table	   *table = lfirst(lc);
 
 		if (table->statement != NULL &&
-			SPI_execute(table->statement, false, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not execute: %s", table->statement);
+			SPI_execute(table->call, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute: %s", table->call);
 	}
 	SPI_finish();
 }
@@ -633,8 +651,12 @@ plan_unprotecting(const Request *request)
 		table->level = -count_parents(table->relid, &request->checks, &all_protected);
 		table->reason = CnapFindObstacle(table->relid);
 		if (table->reason == NULL)
-			table->statement = psprintf("SELECT %s.cnap_unprotect(%s);", request->checks.schema,
-										quote_literal_cstr(table->name));
+		{
+			const char *const args[] = {table->name};
+			const char *const types[] = {"regclass"};
+
+			plan_call(table, request, "cnap_unprotect", lengthof(args), args, types);
+		}
 		plan = lappend(plan, table);
 	}
 	list_sort(plan, compare_tables);
