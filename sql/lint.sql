@@ -189,6 +189,35 @@ CREATE TABLE app.heir () INHERITS (app.project);
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
+-- protected in another way than its parent
+BEGIN;
+CREATE TABLE app.event_3 (at date, workspace_id uuid, tenant uuid);
+CREATE INDEX ON app.event_3 (workspace_id);
+CREATE INDEX ON app.event_3 (tenant);
+ALTER TABLE app.event ADD tenant uuid;
+SELECT FROM cnap_protect('app.event_3', 'tenant');
+ALTER TABLE app.event ATTACH PARTITION app.event_3 FOR VALUES FROM ('2030-01-01') TO ('2031-01-01');
+SELECT * FROM findings();
+SELECT * FROM close_all();
+SELECT FROM cnap_protect('app.event_3', write_permission => 'administer');
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ROLLBACK;
+-- inheriting from tables without a workspace
+BEGIN;
+CREATE TABLE app.top (id int);
+CREATE TABLE app.middle () INHERITS (app.top);
+CREATE TABLE app.bottom (workspace_id uuid) INHERITS (app.middle);
+CREATE INDEX ON app.bottom (workspace_id);
+SELECT FROM cnap_protect('app.bottom');
+SELECT * FROM findings();
+ALTER TABLE app.top ADD workspace_id uuid;
+CREATE INDEX ON app.top (workspace_id);
+CREATE INDEX ON app.middle (workspace_id);
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ROLLBACK;
+
 -- ---- foreign tables ----
 
 CREATE FOREIGN DATA WRAPPER regress_cnap_fdw;

@@ -229,6 +229,47 @@ SELECT * FROM row_security;
 RESET ROLE;
 DROP TABLE app.event, app.base CASCADE;
 
+-- one that was protected by itself before it became a partition, in another way
+BEGIN;
+SET LOCAL ROLE regress_cnap_dev;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE app.event (id int, workspace_id uuid, tenant uuid) PARTITION BY LIST (id);
+CREATE TABLE app.event_1 (id int, workspace_id uuid, tenant uuid);
+CREATE TABLE app.event_2 (tenant uuid, id int, workspace_id uuid);
+SELECT cnap_protect('app.event', write_permission => 'administer'), cnap_protect('app.event_1', 'tenant', 'administer'),
+	cnap_protect('app.event_2', write_permission => 'administer');
+ALTER TABLE app.event ATTACH PARTITION app.event_2 FOR VALUES IN (2);
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+ALTER TABLE app.event ATTACH PARTITION app.event_1 FOR VALUES IN (1);
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+SELECT cnap_protect('app.event_1');
+SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
+SELECT cnap_protect('app.event', write_permission => 'administer');
+SELECT DISTINCT enforced FROM cnap_protected_tables();
+ROLLBACK;
+-- one that inherits from two, which are protected in different ways
+BEGIN;
+SET LOCAL ROLE regress_cnap_dev;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE app.a (workspace_id uuid);
+CREATE TABLE app.b (tenant uuid);
+CREATE TABLE app.of_both () INHERITS (app.a, app.b);
+SELECT cnap_protect('app.a'), cnap_protect('app.b', 'tenant');
+SELECT relation, workspace_column, enforced FROM cnap_protected_tables() ORDER BY relation::text;
+ROLLBACK;
+-- one that inherits from a table without a workspace, queries of which return its rows
+BEGIN;
+SET LOCAL ROLE regress_cnap_dev;
+CREATE TABLE app.document (id int);
+CREATE TABLE app.contract () INHERITS (app.document);
+CREATE TABLE app.secret_contract (workspace_id uuid) INHERITS (app.contract);
+SELECT cnap_protect('app.secret_contract');
+SELECT relation, enforced FROM cnap_protected_tables();
+ALTER TABLE app.document ADD workspace_id uuid;
+SELECT cnap_protect('app.document');
+SELECT relation, enforced FROM cnap_protected_tables() ORDER BY relation::text;
+ROLLBACK;
+
 -- ---- overloads of the checks, of somebody else ----
 
 BEGIN;

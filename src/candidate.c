@@ -30,24 +30,15 @@
 static bool
 follows_another(Oid relid)
 {
-	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
+	List	   *ancestors = CnapAncestors(relid);
+	ListCell   *lc;
 
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach(lc, ancestors)
 	{
-		Oid			parent = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
-
-		found |= get_rel_namespace(parent) == get_rel_namespace(relid);
+		if (get_rel_namespace(lfirst_oid(lc)) == get_rel_namespace(relid))
+			return true;
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
+	return false;
 }
 
 /*

@@ -32,7 +32,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -518,66 +517,7 @@ CnapParentOf(Oid relid, const CnapProtection *protection)
 	return protection->test.link.parent;
 }
 
-/* ---- what is enforced ---- */
-
-/* Is row-level security enabled on a table, and forced for its owner? */
-static bool
-is_forced(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		forced = false;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		forced = form->relrowsecurity && form->relforcerowsecurity;
-		ReleaseSysCache(tuple);
-	}
-	return forced;
-}
-
-/*
- * Are a table, its partitions and inheritance children, and the parents
- * through which it is protected all protected completely, with the same
- * permission for writing?  "below" is the list of tables through which we got
- * here.
- */
-static bool
-is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *below)
-{
-	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
-	ListCell   *lc;
-
-	if (list_member_oid(below, relid))
-		return false;
-	below = lcons_oid(relid, list_copy(below));
-	foreach(lc, tables)
-	{
-		CnapProtection protection;
-		const CnapLink *link = &protection.test.link;
-		CnapPermission of_parent;
-
-		CnapReadProtection(lfirst_oid(lc), checks, &protection);
-		if (!CnapIsComplete(&protection, write) || !is_forced(lfirst_oid(lc)))
-			return false;
-		if (protection.test.column == 0 &&
-			(!CnapIsUnique(link->parent, link->parent_keys, link->nkeys, false) ||
-			 !is_enforced(link->parent, checks, &of_parent, below) ||
-			 of_parent != *write))
-			return false;
-	}
-	list_free(tables);
-	return true;
-}
-
-bool
-CnapIsEnforced(Oid relid, const CnapChecks *checks)
-{
-	CnapPermission write;
-
-	return is_enforced(relid, checks, &write, NIL);
-}
+/* ---- dependencies ---- */
 
 /*
  * The objects of a class, such as policies, that depend on a relation or its

@@ -109,7 +109,6 @@ extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 							   CnapProtection *protection);
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
 extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);
-extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
 extern bool CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly);
 extern bool CnapIsSameLink(const CnapLink *a, const CnapLink *b);
 extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
@@ -130,6 +129,10 @@ extern char *CnapColumnCheck(const CnapChecks *checks, const char *column,
 extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 							  const CnapTest *test);
 extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
+
+/* enforced.c: whether a protection is enforced. */
+extern List *CnapAncestors(Oid relid);
+extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
 
 /* candidate.c: the relations of a schema. */
 extern List *CnapRelationsOf(Oid schema);

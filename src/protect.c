@@ -178,6 +178,31 @@ advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 }
 
 /*
+ * Advise the owner if a table inherits from one that is not protected: a query
+ * of that returns and changes its rows as well.
+ */
+static void
+advise_ancestors(Oid relid, const CnapChecks *checks)
+{
+	List	   *ancestors = CnapAncestors(relid);
+	ListCell   *lc;
+
+	foreach(lc, ancestors)
+	{
+		CnapProtection protection;
+		CnapPermission write;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (!CnapIsComplete(&protection, &write))
+			ereport(NOTICE,
+					(errmsg("\"%s\" inherits from \"%s\", which is not protected",
+							get_rel_name(relid), get_rel_name(lfirst_oid(lc))),
+					 errdetail("The policies do not apply to its rows in queries of \"%s\".",
+							   get_rel_name(lfirst_oid(lc)))));
+	}
+}
+
+/*
  * Does a table have an index that leads with a column and supports equality?
  */
 bool
@@ -419,6 +444,7 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 		if (!is_same)
 			renew_children(relid, checks, write, test->permission);
 	}
+	advise_ancestors(linitial_oid(tables), checks);
 }
 
 /* cnap_protect(relation, workspace_column, write_permission) -> void */

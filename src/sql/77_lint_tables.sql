@@ -112,6 +112,14 @@ WITH RECURSIVE command (place, code, name) AS (
 	SELECT i.inhrelid, o.ancestor
 	FROM offspring o JOIN pg_inherits i ON i.inhparent = o.relation
 	WHERE i.inhrelid NOT IN (SELECT relation FROM own)
+), ancestor AS (
+	SELECT i.inhparent AS relation, i.inhrelid AS heir
+	FROM pg_inherits i
+	WHERE i.inhrelid IN (SELECT relation FROM own) AND i.inhparent NOT IN (SELECT relation FROM own)
+	UNION
+	SELECT i.inhparent, a.heir
+	FROM ancestor a JOIN pg_inherits i ON i.inhrelid = a.relation
+	WHERE i.inhparent NOT IN (SELECT relation FROM own)
 ), covered AS MATERIALIZED (
 	SELECT relation FROM own
 	UNION SELECT relation FROM workspace_column
@@ -245,6 +253,24 @@ FROM (SELECT relation, min(ancestor) AS ancestor FROM offspring GROUP BY relatio
 	JOIN protection p ON p.relation = o.ancestor
 	JOIN pg_class c ON c.oid = o.relation
 WHERE c.relkind <> 'f'
+
+UNION ALL
+SELECT 'error', 'partition_disagreement', c.relation::regclass::text,
+	format('is protected by another column or parent than %s, from which it inherits, or requires a different permission for writing', p.relation::regclass),
+	cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission), p.step
+FROM protection c
+	JOIN pg_inherits i ON i.inhrelid = c.relation
+	JOIN protection p ON p.relation = i.inhparent
+WHERE c.attnum IS NOT NULL AND p.attnum IS NOT NULL
+	AND (c.attname, c.parent, c.permission) IS DISTINCT FROM (p.attname, p.parent, p.permission)
+
+UNION ALL
+SELECT 'error', 'ancestor_unprotected', relation::regclass::text,
+	format('is not protected, although %s, which inherits from it, is: queries of it are not subject to the policies of that', min(heir)::regclass),
+	NULL, 1
+FROM ancestor
+WHERE relation NOT IN (SELECT relation FROM covered UNION ALL SELECT relation FROM child)
+GROUP BY relation
 
 UNION ALL
 SELECT 'error', 'foreign_table', c.oid::regclass::text,
