@@ -395,6 +395,13 @@ INSERT INTO app.derived VALUES (1, 'x'), (2, 'y');
 SELECT cnap_protect('app.project');
 SELECT cnap_protect_child('app.event', 'project_id');
 SELECT cnap_protect_child('app.detail', 'event_id');
+-- unlike a partition, an inheritance child could have rows without a parent
+SELECT cnap_protect_child('app.base', 'project_id');
+ALTER TABLE app.derived ADD FOREIGN KEY (project_id) REFERENCES app.project NOT VALID;
+SELECT cnap_protect_child('app.base', 'project_id');
+RESET ROLE;
+ALTER TABLE app.derived VALIDATE CONSTRAINT derived_project_id_fkey;
+SET ROLE regress_cnap_dev;
 SELECT cnap_protect_child('app.base', 'project_id');
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
 GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;

@@ -50,7 +50,9 @@ CREATE TABLE app.transfer (id int PRIMARY KEY, source uuid REFERENCES cnap.works
 CREATE TABLE app.move (source uuid REFERENCES cnap.workspace, target uuid REFERENCES cnap.workspace,
 	project_id int NOT NULL REFERENCES app.project);
 CREATE TABLE app.base (project_id int NOT NULL REFERENCES app.project);
-CREATE TABLE app.derived () INHERITS (app.base);
+CREATE TABLE app.derived (FOREIGN KEY (project_id) REFERENCES app.project) INHERITS (app.base);
+CREATE TABLE app.old (project_id int NOT NULL REFERENCES app.project);
+CREATE TABLE app.older () INHERITS (app.old);
 CREATE MATERIALIZED VIEW app.summary AS SELECT workspace_id FROM app.project;
 CREATE VIEW app.overview AS SELECT workspace_id FROM app.project;
 CREATE VIEW app.invoked WITH (security_invoker = true) AS

@@ -29,6 +29,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "catalog/pg_am.h"
 #include "executor/spi.h"
@@ -354,6 +355,52 @@ has_invalid_key(Oid relid, AttrNumber column)
 	return false;
 }
 
+/* Does an inheritance child have the same valid foreign key as its parent? */
+static bool
+has_same_key(Oid relid, const CnapLink *link, Oid heir)
+{
+	List	   *keys = CnapForeignKeys(heir);
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		const CnapLink *key = lfirst(lc);
+		int			same = 0;
+
+		for (int i = 0; i < link->nkeys; i++)
+		{
+			AttrNumber	column = get_attnum(heir, get_attname(relid, link->child_keys[i], false));
+
+			for (int j = 0; j < key->nkeys; j++)
+				same += key->child_keys[j] == column &&
+					key->parent_keys[j] == link->parent_keys[i] &&
+					key->operators[j] == link->operators[i];
+		}
+		if (key->parent == link->parent && key->nkeys == link->nkeys && same == link->nkeys)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An inheritance child that lacks the foreign key, because unlike partitions
+ * it does not inherit that; InvalidOid if there is none.
+ */
+Oid
+CnapHeirWithoutKey(Oid relid, const CnapLink *link)
+{
+	List	   *heirs = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? NIL :
+		find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, heirs)
+	{
+		if (lfirst_oid(lc) != relid && !has_same_key(relid, link, lfirst_oid(lc)))
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}
+
 /* ---- protecting ---- */
 
 /*
@@ -485,6 +532,24 @@ advise_not_null(Oid relid, const CnapLink *link)
 	}
 }
 
+/*
+ * Raise an error if an inheritance child can have rows without a parent, for
+ * the same reason for which we accept no foreign key that is not valid.
+ */
+static void
+check_heirs(Oid relid, const CnapLink *link)
+{
+	Oid			heir = CnapHeirWithoutKey(relid, link);
+
+	if (OidIsValid(heir))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" inherits from \"%s\", but has no valid foreign key to \"%s\" of its own",
+						get_rel_name(heir), get_rel_name(relid), get_rel_name(link->parent)),
+				 errdetail("Foreign keys are not inherited, and without one a table can have rows without a parent."),
+				 errhint("Add the foreign key to \"%s\" first.", get_rel_name(heir))));
+}
+
 /* Is a column NOT NULL? */
 bool
 CnapIsNotNull(Oid relid, AttrNumber column)
@@ -531,6 +596,7 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (PG_ARGISNULL(2))
 	{
+		check_heirs(relid, &link);
 		CnapDropKeeper(relid);
 		test.link = link;
 	}

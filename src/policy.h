@@ -141,6 +141,7 @@ extern char *CnapFindObstacle(Oid relid);
 /* child.c: tables that reach their workspace through a parent. */
 extern List *CnapAllForeignKeys(Oid relid);
 extern List *CnapForeignKeys(Oid relid);
+extern Oid	CnapHeirWithoutKey(Oid relid, const CnapLink *link);
 extern bool CnapHasKey(const CnapLink *link, AttrNumber column);
 extern bool CnapIsDerivedKey(Oid constraint);
 extern bool CnapIsNotNull(Oid relid, AttrNumber column);

@@ -249,7 +249,7 @@ plan_protected(Table *table, const Request *request)
 	if (protection.test.column == 0)
 	{
 		column = naming_column(CnapForeignKeys(table->relid), &protection.test.link);
-		if (column == 0)
+		if (column == 0 || OidIsValid(CnapHeirWithoutKey(table->relid, &protection.test.link)))
 			return false;
 	}
 	if (!CnapIsComplete(&protection, &write))
@@ -357,11 +357,20 @@ find_ways(List *tables, const Request *request)
 		{
 			Way		   *way = palloc0(sizeof(Way));
 			TableEntry *entry;
+			Oid			heir;
 
 			way->link = lfirst(key);
 			way->column = naming_column(links, way->link);
 			if (way->link->parent == table->relid || way->column == 0)
 				continue;
+			heir = CnapHeirWithoutKey(table->relid, way->link);
+			if (OidIsValid(heir))
+			{
+				table->reason = psprintf("%s inherits from it, but has no valid foreign key to %s of its own",
+										 CnapQualifiedName(heir),
+										 CnapQualifiedName(way->link->parent));
+				continue;
+			}
 			way->nullable = CnapIsNullableLink(table->relid, way->link);
 			way->level = NO_LEVEL;
 			entry = hash_search(by_oid, &way->link->parent, HASH_FIND, NULL);
