@@ -96,6 +96,7 @@ FROM unnest(ARRAY[
 	'EXISTS (SELECT FROM app.project p WHERE p.id = project_id OR p.id = 1)',
 	'EXISTS (SELECT FROM app.project p WHERE p.id <> project_id)',
 	'EXISTS (SELECT FROM app.project p WHERE p.id >= project_id)',
+	'EXISTS (SELECT FROM app.project p WHERE p.id::boolean = project_id::boolean)',
 	'EXISTS (SELECT FROM app.project p WHERE p.id = task.id)',
 	'EXISTS (SELECT FROM app.project p WHERE p.id = p.id)',
 	'EXISTS (SELECT FROM app.project p WHERE p.id = 1)',
@@ -133,6 +134,7 @@ SELECT key, pg_temp.enforced_after('app.task', pg_temp.alter_all(key, key || ' A
 FROM unnest(ARRAY[
 	'p.id = project_id',
 	'p.id >= project_id',
+	'p.id::boolean = project_id::boolean',
 	'p.id <> project_id',
 	'p.name = task.name',
 	'p.id = p.id',

@@ -36,8 +36,10 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/readfuncs.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_func.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -116,6 +118,21 @@ column_of(Node *node, Index levels)
 }
 
 /*
+ * Is a function call an implicit conversion?  Others may map different values
+ * to the same one.
+ */
+static bool
+is_implicit_conversion(const FuncExpr *call)
+{
+	Oid			function;
+
+	return list_length(call->args) == 1 &&
+		find_coercion_pathway(call->funcresulttype, exprType(linitial(call->args)),
+							  COERCION_IMPLICIT, &function) == COERCION_PATH_FUNC &&
+		function == call->funcid;
+}
+
+/*
  * Strip the conversions that a comparison of two keys may have added to a
  * node.
  */
@@ -128,8 +145,7 @@ strip_conversions(Node *node)
 			node = (Node *) ((RelabelType *) node)->arg;
 		else if (IsA(node, CollateExpr))
 			node = (Node *) ((CollateExpr *) node)->arg;
-		else if (IsA(node, FuncExpr) &&
-				 ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
+		else if (IsA(node, FuncExpr) && is_implicit_conversion((FuncExpr *) node))
 			node = linitial(((FuncExpr *) node)->args);
 		else
 			return node;
