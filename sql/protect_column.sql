@@ -213,6 +213,12 @@ DELETE FROM app.comment WHERE id = 881;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect('app.project', write_permission => 'billing');
 SELECT relation, write_permission, enforced FROM cnap_protected_tables();
+-- also if the parent's policies were incomplete
+BEGIN;
+DROP POLICY cnap_select_restrictive ON app.project;
+SELECT cnap_protect('app.project', write_permission => 'delete');
+SELECT relation, write_permission FROM cnap_protected_tables();
+ROLLBACK;
 -- but not if it differed before
 SELECT cnap_protect('app.comment', 'ws', 'delete');
 SELECT cnap_protect('app.project', write_permission => 'access');
@@ -284,6 +290,19 @@ SELECT relation, conname FROM keepers;
 SELECT cnap_unprotect('app.task');
 SELECT conname FROM pg_constraint WHERE conrelid = 'app.project'::regclass AND contype = 'u';
 DROP TABLE app.project, app.task, app.comment;
+
+-- whatever its name begins with
+CREATE TABLE app.cnap_project (id int UNIQUE, workspace_id uuid NOT NULL, PRIMARY KEY (workspace_id, id));
+CREATE TABLE app.cnap_a (project_id int NOT NULL REFERENCES app.cnap_project (id));
+SELECT cnap_protect('app.cnap_project');
+SELECT cnap_protect_child('app.cnap_a', 'project_id', 'workspace_id');
+SELECT cnap_unprotect('app.cnap_a');
+SELECT conname FROM pg_constraint WHERE conname LIKE 'cnap\_%' AND contype IN ('f', 'p', 'u') ORDER BY conname;
+SELECT cnap_protect_child('app.cnap_a', 'project_id', 'workspace_id');
+ALTER TABLE app.cnap_a ADD FOREIGN KEY (project_id, workspace_id) REFERENCES app.cnap_project (id, workspace_id);
+SELECT cnap_unprotect('app.cnap_a');
+SELECT conname FROM pg_constraint WHERE conname LIKE 'cnap\_%' AND contype IN ('f', 'p', 'u') ORDER BY conname;
+DROP TABLE app.cnap_project, app.cnap_a;
 
 -- ---- other keys ----
 

@@ -57,18 +57,41 @@
 
 /*
  * Prefix of the names of constraints that we create, and therefore may drop.
+ * PostgreSQL's own choice of a name begins with that of the table, which may
+ * have the same prefix.
  */
-#define OWN_PREFIX "cnap_"
+#define OWN_PREFIX "cnap"
 
 /* ---- reading the catalogs ---- */
+
+/* Does a name begin with our prefix, followed by an underscore? */
+static bool
+has_prefix(const char *name)
+{
+	return strncmp(name, OWN_PREFIX "_", strlen(OWN_PREFIX "_")) == 0;
+}
 
 /* Is a constraint one that we created, judging by its name? */
 bool
 CnapIsOwnConstraint(Oid constraint)
 {
-	char	   *name = OidIsValid(constraint) ? get_constraint_name(constraint) : NULL;
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	const char *name;
+	char	   *table;
+	bool		is_own;
 
-	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	name = NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname);
+	is_own = has_prefix(name);
+	if (is_own)
+	{
+		table = get_rel_name(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid);
+		if (table != NULL && strncmp(table, OWN_PREFIX, strlen(OWN_PREFIX)) == 0)
+			is_own = strncmp(name + strlen(OWN_PREFIX "_"), OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
+	}
+	ReleaseSysCache(tuple);
+	return is_own;
 }
 
 /*
@@ -365,7 +388,7 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	if (!CnapIsUnique(parent, columns, link->nkeys + 1, true))
 		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)",
 									CnapQualifiedName(parent),
-									quote_identifier(ChooseRelationName("cnap", get_rel_name(parent),
+									quote_identifier(ChooseRelationName(OWN_PREFIX, get_rel_name(parent),
 																		"key", get_rel_namespace(parent),
 																		true)),
 									theirs));
@@ -376,7 +399,7 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
 								" ON UPDATE CASCADE ON DELETE %s%s%s",
 								CnapQualifiedName(relid),
-								quote_identifier(ChooseConstraintName("cnap", get_rel_name(relid),
+								quote_identifier(ChooseConstraintName(OWN_PREFIX, get_rel_name(relid),
 																	  "fkey", get_rel_namespace(relid),
 																	  NIL)),
 								column_list(relid, link->child_keys, link->nkeys, keeper->column),
