@@ -145,6 +145,18 @@ DROP TABLE app.deployment;
 SELECT * FROM findings();
 ALTER ROLE regress_cnap_super NOLOGIN;
 
+-- who has all privileges without an access control list that says so; superusers do not need them
+GRANT pg_read_all_data TO regress_cnap_plain;
+GRANT pg_write_all_data TO "regress_cnap ""odd"" 50%";
+GRANT pg_read_all_data TO regress_cnap_super;
+ALTER ROLE regress_cnap_plain LOGIN;
+SELECT * FROM findings();
+GRANT "regress_cnap ""odd"" 50%" TO regress_cnap_plain;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+REVOKE "regress_cnap ""odd"" 50%" FROM regress_cnap_plain;
+ALTER ROLE regress_cnap_plain NOLOGIN;
+
 -- ---- the extension's triggers ----
 
 SET ROLE regress_cnap_super;

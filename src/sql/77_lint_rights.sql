@@ -173,9 +173,20 @@ FROM (SELECT m.*, r.rolname, r.rolsuper OR r.rolbypassrls AS bypasses, m.roleid 
 WHERE member IN (SELECT oid FROM can_login) AND cardinality(under_protection) > 0
 	AND CASE WHEN bypasses THEN may_set ELSE owns AND (may_set OR inherits) END
 GROUP BY member, rolname, bypasses
+
+UNION ALL
+-- the access control lists do not show these privileges
+SELECT 'warning', 'role_accesses_all', member::regrole::text,
+	format('can %s as a member of %I, including those of the extension, and views of owners that bypass row-level security',
+		CASE rolname WHEN 'pg_read_all_data' THEN 'read all tables and views' ELSE 'write to all tables and views' END, rolname),
+	string_agg(format('REVOKE %I FROM %s%s CASCADE;', rolname, member::regrole, granted_by), ' '), 1
+FROM member m JOIN pg_roles r ON r.oid = m.roleid
+WHERE r.rolname IN ('pg_read_all_data', 'pg_write_all_data') AND (may_set OR inherits)
+	AND member IN (SELECT oid FROM can_login)
+GROUP BY member, rolname
 $$;
 COMMENT ON FUNCTION cnap.lint_roles(oid[]) IS
-'the findings about roles to which no policy applies, and about those that can become one';
+'the findings about roles to which no policy applies, about those that can become one, and about those that have all privileges';
 
 CREATE FUNCTION cnap.lint_settings() RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
