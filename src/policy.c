@@ -26,7 +26,6 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
@@ -184,27 +183,24 @@ recognize_key(Node *node, CnapLink *link)
 bool
 CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
-	List	   *indexes;
+	Relation	rel = table_open(IndexRelationId, AccessShareLock);
 	Bitmapset  *wanted = NULL;
-	ListCell   *lc;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 	bool		found = false;
 
-	if (rel == NULL)
-		return false;			/* dropped concurrently */
-	indexes = RelationGetIndexList(rel);
 	for (int i = 0; i < ncolumns; i++)
 		wanted = bms_add_member(wanted, columns[i]);
-	foreach(lc, indexes)
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
-		Form_pg_index form;
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 		Bitmapset  *used = NULL;
 		bool		has_expression = false;
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
-		form = (Form_pg_index) GETSTRUCT(tuple);
 		for (int i = 0; i < form->indnkeyatts; i++)
 		{
 			if (form->indkey.values[i] > 0)
@@ -213,13 +209,12 @@ CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 				has_expression = true;
 		}
 		found |= form->indisunique && form->indisvalid && !has_expression &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
 			(exactly ? bms_equal(used, wanted) : bms_is_subset(used, wanted)) &&
 			(form->indimmediate || !exactly);
-		ReleaseSysCache(tuple);
 	}
-	list_free(indexes);
-	relation_close(rel, AccessShareLock);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
 	return found;
 }
 
