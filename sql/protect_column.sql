@@ -448,6 +448,21 @@ RESET ROLE;
 ALTER TABLE app.project OWNER TO regress_cnap_plain;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
+-- filling it executes functions of the table's owner in no other name, also if a superuser has asked for it
+BEGIN;
+SET LOCAL ROLE regress_cnap_dev;
+CREATE FUNCTION app.tell(int) RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN RAISE WARNING 'executed as %', current_user; RETURN true; END $$;
+CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE TABLE app.leaf (root_id int NOT NULL UNIQUE REFERENCES app.root);
+INSERT INTO app.root VALUES (1, :'w1');
+INSERT INTO app.leaf VALUES (1);
+ALTER TABLE app.leaf ADD CHECK (app.tell(root_id)) NOT VALID;
+SET LOCAL client_min_messages = warning;
+SELECT cnap_protect('app.root');
+RESET ROLE;
+SELECT cnap_protect_child('app.leaf', 'root_id', 'ws');
+ROLLBACK;
 -- the trigger does not reveal a parent's workspace: it reads as the owner of its table
 RESET ROLE;
 GRANT REFERENCES ON app.project TO regress_cnap_dev;

@@ -295,6 +295,25 @@ disable_triggers(Oid relid, List *undo)
 }
 
 /*
+ * Execute an UPDATE as the owner of the table, because it may execute functions
+ * in constraints, generated columns and indexes of theirs.
+ */
+static void
+update_as_owner(Oid relid, const char *sql)
+{
+	Oid			userid;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(CnapRelationOwner(relid),
+						   sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	if (SPI_execute(sql, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not execute: %s", sql);
+	SetUserIdAndSecContext(userid, sec_context);
+}
+
+/*
  * Fill the column.  This is no change of interest to the application's
  * triggers, so they are disabled meanwhile.
  */
@@ -318,8 +337,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 					 CnapParentSource(keeper->link.parent, "p"));
 	CnapAppendKeys(&sql, &keeper->link, relid, "c", "p");
 	appendStringInfo(&sql, " AND c.%s IS DISTINCT FROM p.%s", column, source);
-	if (SPI_execute(sql.data, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not execute: %s", sql.data);
+	update_as_owner(relid, sql.data);
 
 	/* A row without a parent belongs to no workspace. */
 	resetStringInfo(&sql);
@@ -329,8 +347,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 		appendStringInfo(&sql, " OR %s IS NULL",
 						 quote_identifier(get_attname(relid, keeper->link.child_keys[i], false)));
 	appendStringInfoChar(&sql, ')');
-	if (SPI_execute(sql.data, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not execute: %s", sql.data);
+	update_as_owner(relid, sql.data);
 
 	foreach(lc, undo)
 		CnapExecuteUtility(lfirst(lc));
