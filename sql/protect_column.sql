@@ -448,11 +448,21 @@ RESET ROLE;
 ALTER TABLE app.project OWNER TO regress_cnap_plain;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
--- filling it executes functions of the table's owner in no other name, also if a superuser has asked for it
+-- filling it executes functions of the table's owner in no other name, also if a superuser has asked for it,
+-- and they leave nothing behind for that
 BEGIN;
 SET LOCAL ROLE regress_cnap_dev;
 CREATE FUNCTION app.tell(int) RETURNS boolean LANGUAGE plpgsql AS
-$$ BEGIN RAISE WARNING 'executed as %', current_user; RETURN true; END $$;
+$$
+BEGIN
+	RAISE WARNING 'executed as %', current_user;
+	CREATE TEMP TABLE trap ();
+	RETURN true;
+EXCEPTION WHEN insufficient_privilege THEN
+	RAISE WARNING '%', sqlerrm;
+	PERFORM set_config('app.told', 'yes', false);
+	RETURN true;
+END $$;
 CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 CREATE TABLE app.leaf (root_id int NOT NULL UNIQUE REFERENCES app.root);
 INSERT INTO app.root VALUES (1, :'w1');
@@ -462,6 +472,7 @@ SET LOCAL client_min_messages = warning;
 SELECT cnap_protect('app.root');
 RESET ROLE;
 SELECT cnap_protect_child('app.leaf', 'root_id', 'ws');
+SELECT current_setting('app.told', true) AS told;
 ROLLBACK;
 -- the trigger does not reveal a parent's workspace: it reads as the owner of its table
 RESET ROLE;

@@ -45,6 +45,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -296,21 +297,25 @@ disable_triggers(Oid relid, List *undo)
 
 /*
  * Execute an UPDATE as the owner of the table, because it may execute functions
- * in constraints, generated columns and indexes of theirs.
+ * in constraints, generated columns and indexes of theirs.  Nor can these leave
+ * anything behind for the caller to execute: PostgreSQL's own maintenance
+ * commands take the same precautions.
  */
 static void
 update_as_owner(Oid relid, const char *sql)
 {
 	Oid			userid;
 	int			sec_context;
+	int			nest_level = NewGUCNestLevel();
 
 	GetUserIdAndSecContext(&userid, &sec_context);
 	SetUserIdAndSecContext(CnapRelationOwner(relid),
-						   sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   sec_context | SECURITY_RESTRICTED_OPERATION |
 						   SECURITY_NOFORCE_RLS);
 	if (SPI_execute(sql, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not execute: %s", sql);
 	SetUserIdAndSecContext(userid, sec_context);
+	AtEOXact_GUC(false, nest_level);
 }
 
 /*
