@@ -427,6 +427,8 @@ ALTER TABLE app.project ADD UNIQUE (other);
 CREATE TABLE app.known (other uuid REFERENCES app.project (other));
 CREATE TABLE app.base (project_id int REFERENCES app.project);
 CREATE TABLE app.derived () INHERITS (app.base);
+CREATE TABLE app.spread (project_id int REFERENCES app.project, ws uuid, other uuid) PARTITION BY LIST (project_id);
+CREATE TABLE app.spread_all PARTITION OF app.spread DEFAULT PARTITION BY HASH ((ws::text));
 CREATE TABLE app.generated (doc jsonb, project_id int GENERATED ALWAYS AS ((doc->>'project')::int) STORED REFERENCES app.project);
 SELECT cnap_protect('app.project');
 SELECT pg_temp.try($$SELECT cnap_protect_child('app.t', 'project_id', 'ws')$$);
@@ -439,7 +441,10 @@ FROM unnest(ARRAY[
 	$$cnap_protect_child('app.t', 'project_id', 'project_id')$$,
 	$$cnap_protect_child('app.known', 'other', 'other')$$,
 	$$cnap_protect_child('app.base', 'project_id', 'ws')$$,
-	$$cnap_protect_child('app.generated', 'project_id', 'ws')$$]) AS call;
+	$$cnap_protect_child('app.generated', 'project_id', 'ws')$$,
+	$$cnap_protect_child('app.spread', 'project_id', 'ws')$$,
+	$$cnap_protect_child('app.spread_all', 'project_id', 'ws')$$,
+	$$cnap_protect_child('app.spread_all', 'project_id', 'other')$$]) AS call;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT cnap_protect_child('app.t', 'project_id', 'ws');
 ROLLBACK;

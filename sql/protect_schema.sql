@@ -158,9 +158,10 @@ CREATE TABLE app.generated (doc jsonb, project_id int GENERATED ALWAYS AS ((doc-
 CREATE TYPE app.note_type AS (project_id int);
 CREATE TABLE app.note OF app.note_type;
 ALTER TABLE app.note ADD FOREIGN KEY (project_id) REFERENCES app.project;
+CREATE TABLE app.spread (project_id int NOT NULL REFERENCES app.project, ws uuid) PARTITION BY HASH (ws);
 CREATE TABLE app.folder_part (up int, project_id int NOT NULL REFERENCES app.project) PARTITION BY LIST (up);
 CREATE TABLE shared.folder_1 PARTITION OF app.folder_part FOR VALUES IN (1);
-SELECT relation, statement, reason FROM cnap_protect_schema('app', child_column => 'ws') WHERE relation IN ('app.generated'::regclass, 'app.note'::regclass);
+SELECT relation, statement, reason FROM cnap_protect_schema('app', child_column => 'ws') WHERE relation::text IN ('app.generated', 'app.note', 'app.spread');
 SELECT relation, statement, reason FROM cnap_protect_schema('shared', child_column => 'ws') WHERE relation = 'shared.folder_1'::regclass;
 SELECT count(*) FROM cnap_protect_schema('app', true, child_column => 'ws');
 ROLLBACK;

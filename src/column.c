@@ -34,6 +34,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -530,6 +531,34 @@ generated_key(Oid relid, const CnapLink *link)
 }
 
 /*
+ * Does a column determine the partition, in a table or one that it is related
+ * to by inheritance?  A row has been routed before the trigger changes it.
+ */
+static bool
+is_partition_key(Oid relid, const char *column)
+{
+	List	   *tables = list_concat(find_all_inheritors(relid, NoLock, NULL),
+									 CnapAncestors(relid));
+	ListCell   *lc;
+	bool		found = false;
+
+	foreach(lc, tables)
+	{
+		AttrNumber	attno = get_attnum(lfirst_oid(lc), column);
+		Relation	rel;
+
+		if (attno <= 0 || get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE)
+			continue;
+		rel = table_open(lfirst_oid(lc), AccessShareLock);
+		found |= has_partition_attrs(rel,
+									 bms_make_singleton(attno - FirstLowInvalidHeapAttributeNumber),
+									 NULL);
+		table_close(rel, AccessShareLock);
+	}
+	return found;
+}
+
+/*
  * The reason why a table cannot have a workspace column that follows the one
  * of the parent, for all that does not depend on the latter; or NULL.
  */
@@ -544,6 +573,8 @@ CnapFindColumnObstacle(Oid relid, const CnapLink *link, const char *column)
 		return "the existing column of that name is not suitable";
 	if (attno == InvalidAttrNumber && !can_add_column(relid))
 		return "a typed table or a partition cannot have a column added to it";
+	if (is_partition_key(relid, column))
+		return "the column belongs to the partition key";
 	if (generated_key(relid, link) != 0)
 		return "the foreign key includes a generated column";
 	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid))
@@ -588,6 +619,12 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("foreign keys of \"%s\" do not apply to its inheritance children",
 						get_rel_name(relid))));
+	if (is_partition_key(relid, column))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of \"%s\" belongs to the partition key",
+						column, get_rel_name(relid)),
+				 errdetail("The partition for a row is chosen before a trigger can fill the column.")));
 	generated = generated_key(relid, link);
 	if (generated != 0)
 		ereport(ERROR,
