@@ -43,6 +43,7 @@
 #include "utils/syscache.h"
 
 #include "arguments.h"
+#include "compat.h"
 #include "policy.h"
 #include "relations.h"
 
@@ -591,6 +592,14 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	CnapFindChecks(fcinfo, &checks);
 	tables = CnapLockTables(relid);
 	find_link(relid, column, &checks, &link);
+
+	/*
+	 * The foreign key and unique constraint of a workspace column need stronger
+	 * locks on the parent later.  Two sessions that both have a weaker one
+	 * would then wait for each other.
+	 */
+	if (!PG_ARGISNULL(2) && CnapOwnsRelation(link.parent, GetUserId()))
+		LockRelationOid(link.parent, ShareRowExclusiveLock);
 	test.permission = check_parents(link.parent, tables, &checks);
 
 	SPI_connect();
