@@ -157,6 +157,13 @@ SELECT * FROM close_all();
 REVOKE "regress_cnap ""odd"" 50%" FROM regress_cnap_plain;
 ALTER ROLE regress_cnap_plain NOLOGIN;
 
+-- who can create overloads of the extension's functions
+GRANT CREATE ON SCHEMA public TO regress_cnap_plain;
+GRANT CREATE ON SCHEMA cnap TO PUBLIC;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+SELECT * FROM findings();
+
 -- ---- the extension's triggers ----
 
 SET ROLE regress_cnap_super;

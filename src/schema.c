@@ -50,7 +50,6 @@ typedef struct Table
 	CnapTest	test;			/* how it is protected, or will be */
 	bool		has_workspace;	/* has or gets a NOT NULL workspace column */
 	char	   *statement;		/* NULL if there is nothing to do */
-	char	   *call;			/* the statement as it is executed */
 	char	   *reason;
 	bool		is_blocked;		/* nothing can be done, for this reason */
 	List	   *ways;			/* a Way for each foreign key */
@@ -155,34 +154,23 @@ protected_level(Oid relid, const CnapChecks *checks)
 /* ---- the plan for protecting ---- */
 
 /*
- * Plan the call of a public function.  What is executed has all the arguments
- * with exactly the types of our function, so that an overload that somebody
- * has created beside it cannot be chosen.  What is shown is easier to read.
+ * Plan the call of a public function.  All arguments have exactly the types of
+ * our function, so that an overload that somebody has created beside it cannot
+ * be chosen.
  */
 static void
 plan_call(Table *table, const Request *request, const char *function, int nargs,
 		  const char *const *args, const char *const *types)
 {
-	StringInfoData statement;
 	StringInfoData call;
 
-	initStringInfo(&statement);
-	appendStringInfo(&statement, "SELECT %s.%s(", request->checks.schema, function);
 	initStringInfo(&call);
-	appendStringInfoString(&call, statement.data);
+	appendStringInfo(&call, "SELECT %s.%s(", request->checks.schema, function);
 	for (int i = 0; i < nargs; i++)
-	{
-		const char *separator = i > 0 ? ", " : "";
-		char	   *value = args[i] != NULL ? quote_literal_cstr(args[i]) : NULL;
-
-		appendStringInfo(&call, "%s%s::%s", separator, value != NULL ? value : "NULL", types[i]);
-		if (value != NULL)
-			appendStringInfo(&statement, "%s%s", separator, value);
-	}
-	appendStringInfoString(&statement, ");");
+		appendStringInfo(&call, "%s%s::%s", i > 0 ? ", " : "",
+						 args[i] != NULL ? quote_literal_cstr(args[i]) : "NULL", types[i]);
 	appendStringInfoString(&call, ");");
-	table->statement = statement.data;
-	table->call = call.data;
+	table->statement = call.data;
 }
 
 static void
@@ -548,8 +536,8 @@ execute_plan(List *tables)
 		Table	   *table = lfirst(lc);
 
 		if (table->statement != NULL &&
-			SPI_execute(table->call, false, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not execute: %s", table->call);
+			SPI_execute(table->statement, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute: %s", table->statement);
 	}
 	SPI_finish();
 }

@@ -93,14 +93,14 @@ CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name nam
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- all arguments have exactly the types of our function, so that no overload
+	-- that somebody has created beside it is chosen
 	SELECT CASE WHEN parent IS NOT NULL
-			THEN format('SELECT %s.cnap_protect_child(%L, %L', '@extschema@', relation::regclass, column_name)
-		ELSE format('SELECT %s.cnap_protect(%L', '@extschema@', relation::regclass)
-			|| CASE WHEN column_name <> 'workspace_id'
-				THEN format(', workspace_column => %L', column_name) ELSE '' END
-			|| CASE WHEN permission <> 'access'
-				THEN format(', write_permission => %L', permission) ELSE '' END
-		END || ');'
+			THEN format('SELECT %s.cnap_protect_child(%L::regclass, %L::name, NULL::name);',
+				'@extschema@', relation::regclass, column_name)
+		ELSE format('SELECT %s.cnap_protect(%L::regclass, %L::name, %L::cnap.permission);',
+			'@extschema@', relation::regclass, column_name, coalesce(permission, 'access'))
+		END
 	WHERE column_name IS NOT NULL
 $$;
 COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, cnap.permission) IS
