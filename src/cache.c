@@ -240,8 +240,14 @@ get_user(const char *id, int len)
 	user->stamp = CnapCurrentEpoch.events;
 	user->load_at = FIRST_LOAD;
 
+	/*
+	 * If there is not enough memory for the table to grow, simplehash of
+	 * PostgreSQL 15 leaves it in disorder, and it must not be used again.
+	 */
 	key.id = user->id;
+	empty_cache_next = true;
 	entry = users_insert(users, key, &found);
+	empty_cache_next = false;
 	entry->user = user;
 	return user;
 }
