@@ -117,6 +117,15 @@ ALTER ROLE regress_cnap_plain SET cnap.claims_setting = '';
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
+-- who can create overloads of the extension's functions
+GRANT CREATE ON SCHEMA public TO regress_cnap_dev;
+SELECT * FROM findings();
+GRANT CREATE ON SCHEMA public TO regress_cnap_plain;
+GRANT CREATE ON SCHEMA cnap TO PUBLIC;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+SELECT * FROM findings();
+
 -- ---- roles ----
 
 CREATE ROLE regress_cnap_login LOGIN;
@@ -156,13 +165,6 @@ SELECT * FROM findings();
 SELECT * FROM close_all();
 REVOKE "regress_cnap ""odd"" 50%" FROM regress_cnap_plain;
 ALTER ROLE regress_cnap_plain NOLOGIN;
-
--- who can create overloads of the extension's functions
-GRANT CREATE ON SCHEMA public TO regress_cnap_plain;
-GRANT CREATE ON SCHEMA cnap TO PUBLIC;
-SELECT * FROM findings();
-SELECT * FROM close_all();
-SELECT * FROM findings();
 
 -- ---- the extension's triggers ----
 

@@ -108,12 +108,16 @@ WHERE NOT EXISTS (SELECT FROM aclexplode(i.initprivs) WHERE grantee IN (0, g.gra
 	AND (g.grantee = 0 OR NOT has_parameter_privilege(g.grantee, 'cnap.user_id', 'SET'))
 
 UNION ALL
-SELECT CASE g.grantee WHEN 0 THEN 'error' ELSE 'warning' END, 'schema_grant', n.oid::regnamespace::text,
-	format('%s can create functions that calls of the extension''s may be resolved to', cnap.lint_role(g.grantee)),
-	g.revocation, 1
+SELECT CASE WHEN bool_or(g.grantee = 0) THEN 'error' WHEN bool_and(owner.oid IS NOT NULL) THEN 'notice' ELSE 'warning' END,
+	'schema_grant', n.oid::regnamespace::text,
+	format('%s can create functions that calls of the extension''s may be resolved to',
+		string_agg(DISTINCT cnap.lint_role(g.grantee), ', ')),
+	string_agg(DISTINCT g.revocation, ' '), 1
 FROM pg_namespace n
 	CROSS JOIN cnap.lint_revocations(n.nspacl, n.nspowner, 'SCHEMA ' || n.oid::regnamespace::text) g
+	LEFT JOIN (SELECT DISTINCT relowner FROM guarded WHERE NOT own) owner (oid) ON owner.oid = g.grantee
 WHERE n.oid IN ('@extschema@'::regnamespace, 'cnap'::regnamespace) AND g.privilege = 'CREATE'
+GROUP BY n.oid
 
 UNION ALL
 SELECT CASE WHEN grantee = 0 THEN 'error' WHEN elsewhere THEN 'notice' ELSE 'warning' END,

@@ -331,8 +331,10 @@ sub test_user
 	return;
 }
 
-# The findings of the linter, except about roles that other databases of the server trust
-my $FINDINGS = q{SELECT * FROM cnap_lint() WHERE rule <> 'identity_grant' OR remedy IS NOT NULL};
+# The findings of the linter, except about roles that other databases of the server trust, and that
+# the owner of the tables creates them in the schema of the extension's functions
+my $FINDINGS = q{SELECT * FROM cnap_lint()
+	WHERE (rule <> 'identity_grant' OR remedy IS NOT NULL) AND (rule, severity) <> ('schema_grant', 'notice')};
 
 sub test_schema
 {
