@@ -9,7 +9,9 @@
  * prepared transaction are discarded.
  *
  * The list lives in TopTransactionContext.  Notifications of a subtransaction
- * are removed when it aborts, and passed to its parent when it commits.
+ * are removed when it aborts, and passed to its parent when it commits.  They
+ * are at the end of the list, so that a loop of many subtransactions need not
+ * look at all that precede them.
  *
  *-------------------------------------------------------------------------
  */
@@ -74,22 +76,22 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId my_subid,
 					  SubTransactionId parent_subid, void *arg)
 {
 	int			level = GetCurrentTransactionNestLevel();
-	ListCell   *lc;
+	int			count = list_length(pending);
 
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
 		return;
 
-	foreach(lc, pending)
+	while (count > 0)
 	{
-		Notification *notification = lfirst(lc);
+		Notification *notification = list_nth(pending, count - 1);
 
 		if (notification->level < level)
-			continue;
-		if (event == SUBXACT_EVENT_COMMIT_SUB)
-			notification->level = level - 1;
-		else
-			pending = foreach_delete_current(pending, lc);
+			break;
+		notification->level = level - 1;
+		count--;
 	}
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		pending = list_truncate(pending, count);
 }
 
 void
