@@ -82,7 +82,11 @@ CnapKeepOrganization(const pg_uuid_t *id)
 		1, {UUIDOID}
 	};
 
-	return lock_row(&lock, id);
+	if (lock_row(&lock, id))
+		return true;
+	if (IsolationUsesXactSnapshot() && CnapOrganizationExists(id))
+		CnapSerializationFailure();
+	return false;
 }
 
 void

@@ -73,7 +73,10 @@ extern void CnapHoldWorkspace(const pg_uuid_t *id);
 /* Lock an organization's row against other changes; false if there is none. */
 extern bool CnapLockOrganization(const pg_uuid_t *id);
 
-/* Keep an organization from being deleted; false if there is none. */
+/*
+ * Keep an organization from being deleted; false if there is none.  Raises
+ * 40001 (serialization_failure) if the transaction's snapshot does not see it.
+ */
 extern bool CnapKeepOrganization(const pg_uuid_t *id);
 
 /* Raise 42704 (undefined_object). */
