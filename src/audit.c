@@ -210,7 +210,7 @@ CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
 	PG_TRY();
 	{
 		current_act = act;
-		processed = CnapExecute(statement, values, nulls);
+		processed = CnapExecuteChange(statement, values, nulls);
 	}
 	PG_FINALLY();
 	{

@@ -31,7 +31,7 @@ typedef struct CnapAct
 } CnapAct;
 
 /*
- * Like CnapExecute(), for a statement that changes something.  The triggers
+ * Like CnapExecuteChange().  The triggers
  * that it fires record the changes as part of the act.
  */
 extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,

@@ -12,17 +12,26 @@
  * Hazard: an SQL function that calls this must have a SET search_path clause,
  * unless its statements qualify all names and operators.
  *
+ * Hazard: a foreign key's action may cascade to tables of other roles, whose
+ * AFTER triggers PostgreSQL fires at the end of the statement, up to version
+ * 17 as the role that is current then.  They must not run as our owner, so
+ * CnapExecuteChange() switches back to the caller before it fires them.
+ *
  * Plans are kept for the lifetime of the session, by SPI_keepplan().
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 
 #include "execute.h"
 #include "relations.h"
@@ -68,6 +77,47 @@ end_as_owner(int result, const Caller *caller)
 		elog(ERROR, "SPI failed: %s", SPI_result_code_string(result));
 	SetUserIdAndSecContext(caller->userid, caller->sec_context);
 	SPI_finish();
+}
+
+/*
+ * Fire the AFTER triggers that the last statement has queued.  What they did,
+ * including the invalidation of the caches, takes effect for the rest of the
+ * statement that called us, as it does if SPI fires them.
+ */
+static void
+fire_triggers(void)
+{
+	EState	   *estate = CreateExecutorState();
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	AfterTriggerEndQuery(estate);
+	PopActiveSnapshot();
+	ExecCloseResultRelations(estate);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
+	CommandCounterIncrement();
+}
+
+/*
+ * Execute a statement on a table that other roles' tables may reference, and
+ * fire its AFTER triggers as the caller; returns the number of rows processed.
+ */
+uint64
+CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)
+{
+	Caller		caller;
+	int			result;
+	uint64		processed;
+
+	begin_as_owner(statement, &caller);
+	AfterTriggerBeginQuery();
+	result = SPI_execute_snapshot(statement->plan, values, nulls,
+								  InvalidSnapshot, InvalidSnapshot,
+								  false, false, 0);
+	processed = SPI_processed;
+	end_as_owner(result, &caller);
+	fire_triggers();
+	return processed;
 }
 
 /* Execute a statement; returns the number of rows processed. */

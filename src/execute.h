@@ -31,7 +31,11 @@ typedef struct CnapStatement
  * Each of these executes a statement as the owner of the tables.  If nulls is
  * NULL, no parameter is null; otherwise it has 'n' for each one that is, as in
  * SPI_execute_plan().
+ *
+ * CnapExecuteChange() is for statements that may fire triggers of other roles'
+ * tables: it fires AFTER triggers as the caller.
  */
+extern uint64 CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls);
 extern uint64 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls);
 extern char *CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls);
 extern Datum CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,

@@ -34,7 +34,7 @@ DELETE FROM cnap.audit_log;
 /* Tokens that are not used yet, and which organization has managed which workspace, ever. */
 CREATE TABLE test.token (id serial PRIMARY KEY, side text, kind text, token text NOT NULL);
 CREATE TABLE test.managed (workspace uuid, organization uuid, PRIMARY KEY (workspace, organization));
-CREATE FUNCTION test.note_management() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION test.note_management() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
 	IF NEW.managed_by IS NOT NULL THEN
 		INSERT INTO test.managed VALUES (NEW.id, NEW.managed_by) ON CONFLICT DO NOTHING;

@@ -261,6 +261,47 @@ $admin->query(qq{
 	$session->quit;
 }
 
+# ---- triggers of tables that refer to ours ----
+#
+# Acts on workspaces and organizations cascade to tables of a role that may reference them. Their
+# triggers run as whoever acts, or as the table's owner, but not as the owner of the extension.
+
+{
+	$admin->query(q{CREATE ROLE maker LOGIN; GRANT USAGE, CREATE ON SCHEMA f TO maker;
+		SELECT cnap_trust('maker')});
+	$admin->query("UPDATE cnap.organization SET slug = 'acme' WHERE id = '$ACME'");
+	my $maker = connect_to($node, 'maker', q{
+		CREATE FUNCTION f.fired() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			RAISE 'fired as %, % role', current_user,
+				(SELECT CASE WHEN rolsuper THEN 'a mighty' ELSE 'an ordinary' END FROM pg_roles WHERE rolname = current_user);
+		END $$});
+	my @cascades = (
+		[ 'uuid REFERENCES cnap.workspace ON DELETE CASCADE', 'DELETE', $W3, 'erin', $deletes ],
+		[ 'uuid REFERENCES cnap.workspace ON DELETE SET NULL', 'UPDATE', $W3, 'erin', $deletes ],
+		[ 'uuid REFERENCES cnap.organization ON DELETE CASCADE', 'DELETE', $ACME, 'ann', "cnap_delete_organization('$ACME')" ],
+		[ 'text REFERENCES cnap.organization (slug) ON UPDATE CASCADE', 'UPDATE', 'acme', 'ann',
+			"cnap_update_organization('$ACME', slug => 'acme2')" ]);
+	my $actor = connect_to($node, 'cnap_app');
+	foreach my $cascade (@cascades)
+	{
+		my ($column, $event, $key, $user, $act) = @$cascade;
+
+		foreach my $kind ("TRIGGER fired AFTER $event ON f.t FOR EACH ROW", "TRIGGER fired AFTER $event ON f.t",
+			"TRIGGER fired BEFORE $event ON f.t FOR EACH ROW", "TRIGGER fired BEFORE $event ON f.t",
+			"CONSTRAINT TRIGGER fired AFTER $event ON f.t DEFERRABLE FOR EACH ROW",
+			"CONSTRAINT TRIGGER fired AFTER $event ON f.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW")
+		{
+			$maker->query("CREATE TABLE f.t (key $column); INSERT INTO f.t VALUES ('$key'); CREATE $kind EXECUTE FUNCTION f.fired()");
+			$actor->attempt("SET cnap.user_id = '$user'; SELECT $act");
+			like($actor->{error}, qr/fired as (cnap_app|maker), an ordinary role/, "$column: $kind");
+			$maker->query('DROP TABLE f.t');
+		}
+	}
+	$_->quit foreach $maker, $actor;
+	$admin->query("UPDATE cnap.organization SET slug = NULL WHERE id = '$ACME'; DROP OWNED BY maker; DROP ROLE maker");
+}
+
 # ---- code that a superuser executes unknowingly ----
 
 $admin->query('CREATE SCHEMA traps AUTHORIZATION plain');
