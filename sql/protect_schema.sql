@@ -100,6 +100,12 @@ SELECT relation, protection, statement FROM cnap_protect_schema('app', true) WHE
 SELECT relation, write_permission FROM cnap_protected_tables() WHERE NOT enforced OR relation = 'app.tag'::regclass;
 DROP TABLE app.event_new;
 
+-- with the permission that is left, rather than the given one
+BEGIN;
+DROP POLICY cnap_delete_restrictive ON app.project;
+SELECT relation, statement FROM cnap_protect_schema('app', true, write_permission => 'access') WHERE statement IS NOT NULL;
+ROLLBACK;
+
 -- ---- as the application's role ----
 
 RESET ROLE;
@@ -133,6 +139,26 @@ BEGIN;
 SELECT count(*) FROM cnap_unprotect_schema('shared', true);
 ALTER TABLE app.comment DISABLE ROW LEVEL SECURITY;
 SELECT relation, protection, reason FROM cnap_protect_schema('shared');
+ROLLBACK;
+-- nor is a plan made that would be refused, or is carried out already, because of tables of others
+BEGIN;
+ALTER TABLE app.comment DISABLE ROW LEVEL SECURITY;
+SELECT relation, protection, statement, reason FROM cnap_protect_schema('shared', true);
+DROP POLICY cnap_delete_restrictive ON shared.note;
+SELECT cnap_unprotect('shared.page');
+SELECT relation, protection, statement, reason FROM cnap_protect_schema('shared', true);
+ALTER TABLE app.comment ENABLE ROW LEVEL SECURITY;
+SELECT relation, protection, statement, reason FROM cnap_protect_schema('shared', true);
+ROLLBACK;
+BEGIN;
+CREATE TABLE app.above (created timestamptz);
+CREATE TABLE shared.heir (id int PRIMARY KEY, workspace_id uuid) INHERITS (app.above);
+CREATE TABLE shared.of_heir (heir_id int NOT NULL REFERENCES shared.heir);
+SELECT relation, protection, statement, reason FROM cnap_protect_schema('shared', true) WHERE relation::text ~ 'heir';
+SELECT relation, protection, statement, reason FROM cnap_protect_schema('shared', true) WHERE relation::text ~ 'heir';
+-- what cannot be protected with the table that it inherits from
+CREATE TABLE app.below (workspace_id uuid) INHERITS (app.above);
+SELECT relation, protection, reason FROM cnap_protect_schema('app') WHERE relation = 'app.above'::regclass;
 ROLLBACK;
 -- which cannot be unprotected before its children
 SELECT * FROM cnap_unprotect_schema('app') LIMIT 4;

@@ -106,6 +106,34 @@ is_same_test(Oid a, const CnapTest *of_a, Oid b, const CnapTest *of_b)
 }
 
 /*
+ * Is a table protected completely, and are its relatives by inheritance in the
+ * same way?
+ */
+static bool
+is_uniform(Oid relid, const CnapProtection *protection, const CnapChecks *checks,
+		   const List *relatives, CnapPermission *write)
+{
+	ListCell   *lc;
+
+	if (!CnapIsComplete(protection, write) || !is_forced(relid))
+		return false;
+	foreach(lc, relatives)
+	{
+		Oid			relative = lfirst_oid(lc);
+		CnapProtection other;
+		CnapPermission of_other;
+
+		if (!is_forced(relative))
+			return false;
+		CnapReadProtection(relative, checks, &other);
+		if (!CnapIsComplete(&other, &of_other) || of_other != *write ||
+			!is_same_test(relid, &protection->test, relative, &other.test))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Are a table, its partitions and inheritance children, the tables that it
  * inherits from, and the parents through which it is protected all protected
  * completely, and in the same way?  "below" is the list of tables through which
@@ -118,34 +146,20 @@ is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *be
 	const CnapLink *link = &protection.test.link;
 	CnapPermission of_parent;
 	List	   *family;
-	ListCell   *lc;
+	bool		uniform;
 
 	if (list_member_oid(below, relid))
 		return false;
 	CnapReadProtection(relid, checks, &protection);
-	if (!CnapIsComplete(&protection, write))
-		return false;
-
 	family = list_concat(find_all_inheritors(relid, NoLock, NULL), CnapAncestors(relid));
-	foreach(lc, family)
-	{
-		Oid			relative = lfirst_oid(lc);
-		CnapProtection other;
-		CnapPermission of_other;
-
-		if (!is_forced(relative))
-			return false;
-		CnapReadProtection(relative, checks, &other);
-		if (!CnapIsComplete(&other, &of_other) || of_other != *write ||
-			!is_same_test(relid, &protection.test, relative, &other.test))
-			return false;
-	}
+	uniform = is_uniform(relid, &protection, checks, family, write);
 	list_free(family);
 
-	return protection.test.column != 0 ||
-		(CnapIsUnique(link->parent, link->parent_keys, link->nkeys, false) &&
-		 is_enforced(link->parent, checks, &of_parent, lcons_oid(relid, list_copy(below))) &&
-		 of_parent == *write);
+	return uniform &&
+		(protection.test.column != 0 ||
+		 (CnapIsUnique(link->parent, link->parent_keys, link->nkeys, false) &&
+		  is_enforced(link->parent, checks, &of_parent, lcons_oid(relid, list_copy(below))) &&
+		  of_parent == *write));
 }
 
 bool
@@ -154,4 +168,25 @@ CnapIsEnforced(Oid relid, const CnapChecks *checks)
 	CnapPermission write;
 
 	return is_enforced(relid, checks, &write, NIL);
+}
+
+/*
+ * Would protecting a table again in the same way change nothing?  Then the
+ * protection is either enforced, or only not because of other tables: the ones
+ * that it inherits from, or its parents.
+ */
+bool
+CnapIsIntact(Oid relid, const CnapChecks *checks)
+{
+	CnapProtection protection;
+	CnapProtection of_parent;
+	CnapPermission write;
+
+	CnapReadProtection(relid, checks, &protection);
+	if (!is_uniform(relid, &protection, checks, find_all_inheritors(relid, NoLock, NULL), &write))
+		return false;
+	if (protection.test.column != 0)
+		return true;
+	CnapReadProtection(protection.test.link.parent, checks, &of_parent);
+	return CnapFormerPermission(&of_parent, write) == write;
 }

@@ -128,11 +128,14 @@ extern char *CnapColumnCheck(const CnapChecks *checks, const char *column,
 							 CnapPermission permission);
 extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 							  const CnapTest *test);
+extern CnapPermission CnapFormerPermission(const CnapProtection *former,
+										   CnapPermission otherwise);
 extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
 
 /* enforced.c: whether a protection is enforced. */
 extern List *CnapAncestors(Oid relid);
 extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
+extern bool CnapIsIntact(Oid relid, const CnapChecks *checks);
 
 /* candidate.c: the relations of a schema. */
 extern List *CnapRelationsOf(Oid schema);

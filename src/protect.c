@@ -413,15 +413,15 @@ translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
  * The permission for writing that a table's policies require, or as far as
  * they are left, have required.
  */
-static CnapPermission
-former_permission(const CnapProtection *former)
+CnapPermission
+CnapFormerPermission(const CnapProtection *former, CnapPermission otherwise)
 {
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
 		if (CnapCommands[i].writes && former->restricted[i])
 			return former->permission[i];
 	}
-	return CNAP_ACCESS;
+	return otherwise;
 }
 
 /*
@@ -457,7 +457,8 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 		else
 			advise_index(relid, translated.link.child_keys, translated.link.nkeys);
 		if (!is_same)
-			renew_children(relid, checks, former_permission(&former), test->permission);
+			renew_children(relid, checks, CnapFormerPermission(&former, CNAP_ACCESS),
+						   test->permission);
 	}
 	advise_ancestors(linitial_oid(tables), checks);
 }

@@ -240,16 +240,17 @@ plan_protected(Table *table, const Request *request)
 		if (column == 0 || OidIsValid(CnapHeirWithoutKey(table->relid, &protection.test.link)))
 			return false;
 	}
-	if (!CnapIsComplete(&protection, &write))
-		write = request->write;
+	write = CnapFormerPermission(&protection, request->write);
 	if (protection.test.column != 0)
 		plan_column(table, request, protection.test.column, write);
 	else
 		plan_parent(table, request, level, &protection.test.link, column, NULL);
-	if (CnapIsEnforced(table->relid, &request->checks))
+	if (CnapIsIntact(table->relid, &request->checks))
 	{
 		table->statement = NULL;
-		table->reason = pstrdup("the table is already protected");
+		table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
+								"the table is already protected" :
+								"the table is already protected, but not a parent or a table that it inherits from");
 	}
 	return true;
 }
@@ -315,9 +316,9 @@ read_parent(Way *way, const CnapChecks *checks)
 		CnapIsNotNull(way->link->parent, protection.test.column);
 }
 
-/* Find the ways of each table that has no level yet. */
-static void
-find_ways(List *tables, const Request *request)
+/* Make a hash table, to find a Table by its OID. */
+static HTAB *
+index_tables(List *tables)
 {
 	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableEntry),
 	.hcxt = CurrentMemoryContext};
@@ -332,6 +333,15 @@ find_ways(List *tables, const Request *request)
 
 		entry->table = table;
 	}
+	return by_oid;
+}
+
+/* Find the ways of each table that has no level yet. */
+static void
+find_ways(List *tables, HTAB *by_oid, const Request *request)
+{
+	ListCell   *lc;
+
 	foreach(lc, tables)
 	{
 		Table	   *table = lfirst(lc);
@@ -477,10 +487,64 @@ plan_next(List *tables, const Request *request, bool nullable)
 static void
 explain_failure(Table *table)
 {
+	List	   *heirs;
+	ListCell   *lc;
+
 	if (table->ways == NIL)
 		table->reason = pstrdup("the table has no workspace column, and no usable foreign key to another table");
 	else
 		table->reason = pstrdup("the table has no workspace column, and none of its foreign keys leads to a table that is or will be protected");
+
+	if (get_rel_relkind(table->relid) == RELKIND_PARTITIONED_TABLE)
+		return;
+	heirs = find_all_inheritors(table->relid, NoLock, NULL);
+	foreach(lc, heirs)
+	{
+		if (lfirst_oid(lc) != table->relid &&
+			get_rel_namespace(lfirst_oid(lc)) == get_rel_namespace(table->relid))
+		{
+			table->reason = psprintf("%s; so %s, which inherits from it, is left out, too",
+									 table->reason, CnapQualifiedName(lfirst_oid(lc)));
+			break;
+		}
+	}
+}
+
+/*
+ * Plan nothing for tables whose parents neither are nor will be protected as
+ * cnap_protect_child() requires.  The parents must precede them in the list.
+ */
+static void
+drop_refused(List *tables, HTAB *by_oid, const Request *request)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Table	   *table = lfirst(lc);
+		Oid			parent = table->test.link.parent;
+		Oid			top = parent;
+		List	   *ancestors;
+		TableEntry *entry;
+		CnapProtection protection;
+
+		if (table->statement == NULL || !OidIsValid(parent))
+			continue;
+		/* A parent is protected with the topmost table that it inherits from. */
+		ancestors = CnapAncestors(parent);
+		if (ancestors != NIL)
+			top = llast_oid(ancestors);
+		entry = hash_search(by_oid, &top, HASH_FIND, NULL);
+		if ((entry != NULL && entry->table->statement != NULL && CnapAncestors(top) == NIL) ||
+			CnapIsEnforced(parent, &request->checks))
+			continue;
+		CnapReadProtection(table->relid, &request->checks, &protection);
+		if (!protection.is_protected)
+			table->level = NO_LEVEL;
+		table->statement = NULL;
+		table->reason = psprintf("the protection of its parent %s is not enforced",
+								 CnapQualifiedName(parent));
+	}
 }
 
 /* Make the plan: a list of Table, parents first. */
@@ -488,6 +552,7 @@ static List *
 plan_schema(const Request *request)
 {
 	List	   *tables = find_tables(request->schema);
+	HTAB	   *by_oid = index_tables(tables);
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -507,7 +572,7 @@ plan_schema(const Request *request)
 			plan_by_column(table, request);
 	}
 
-	find_ways(tables, request);
+	find_ways(tables, by_oid, request);
 	while (plan_next(tables, request, false) || plan_next(tables, request, true))
 		CHECK_FOR_INTERRUPTS();
 
@@ -519,6 +584,7 @@ plan_schema(const Request *request)
 			explain_failure(table);
 	}
 	list_sort(tables, compare_tables);
+	drop_refused(tables, by_oid, request);
 	return tables;
 }
 
