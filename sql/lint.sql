@@ -203,6 +203,42 @@ SELECT FROM cnap_protect('app.event_3', write_permission => 'administer');
 SELECT * FROM findings();
 SELECT * FROM close_all();
 ROLLBACK;
+-- over several levels, and with policies altered: protecting the topmost table remedies all, also
+-- if the statements are executed one after the other without looking again
+BEGIN;
+CREATE TABLE app.top (workspace_id uuid, another uuid);
+CREATE TABLE app.middle () INHERITS (app.top);
+CREATE TABLE app.bottom () INHERITS (app.middle);
+CREATE INDEX ON app.top (workspace_id);
+CREATE INDEX ON app.middle (workspace_id);
+CREATE INDEX ON app.bottom (workspace_id);
+SELECT FROM cnap_protect('app.top', write_permission => 'administer');
+CREATE INDEX ON app.bottom (another);
+SELECT FROM cnap_protect('app.bottom', 'another');
+ALTER POLICY cnap_insert_restrictive ON app.middle TO CURRENT_USER;
+ALTER POLICY cnap_update_restrictive ON app.middle TO CURRENT_USER;
+ALTER POLICY cnap_delete_restrictive ON app.middle TO CURRENT_USER;
+SELECT * FROM findings();
+SELECT remedy FROM cnap_lint() \gexec
+SELECT * FROM findings();
+ROLLBACK;
+-- nor does protecting a table weaken those that inherit from it, or protect them in another way
+BEGIN;
+CREATE TABLE app.top (workspace_id uuid);
+CREATE TABLE app.bottom () INHERITS (app.top);
+CREATE INDEX ON app.top (workspace_id);
+CREATE INDEX ON app.bottom (workspace_id);
+SELECT FROM cnap_protect('app.bottom', write_permission => 'administer');
+SELECT * FROM findings();
+SELECT * FROM close_all();
+CREATE TABLE app.other (workspace_id uuid, "the workspace" uuid);
+CREATE INDEX ON app.other ("the workspace");
+SELECT FROM cnap_protect('app.other', 'the workspace');
+CREATE TABLE app.of_other (my_workspace uuid) INHERITS (app.other);
+CREATE INDEX ON app.of_other ("the workspace");
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ROLLBACK;
 -- inheriting from tables without a workspace
 BEGIN;
 CREATE TABLE app.top (id int);

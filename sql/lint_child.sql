@@ -46,6 +46,16 @@ SELECT * FROM close_all();
 SELECT relation, workspace_column, parent, parent_columns, enforced
 FROM cnap_protected_tables() ORDER BY relation::text COLLATE "C";
 
+-- an inheritance child without the foreign key, which it needs first
+BEGIN;
+CREATE TABLE app.heir () INHERITS (app.deep_1);
+CREATE INDEX ON app.heir (up);
+SELECT * FROM findings();
+ALTER TABLE app.heir ADD FOREIGN KEY (up) REFERENCES app."Sub 'task'";
+SELECT * FROM findings();
+SELECT * FROM close_all();
+ROLLBACK;
+
 -- no column identifies the foreign key
 CREATE TABLE app.ambiguous (project_id int NOT NULL, task_id int NOT NULL, FOREIGN KEY (project_id) REFERENCES app.project,
 	FOREIGN KEY (project_id, task_id) REFERENCES app.task (project_id, id), FOREIGN KEY (task_id) REFERENCES app.task);

@@ -102,16 +102,26 @@ WITH RECURSIVE command (place, code, name) AS (
 	SELECT relation, 1 AS step FROM shape WHERE parent IS NULL
 	UNION ALL
 	SELECT shape.relation, generation.step + 1 FROM generation JOIN shape ON shape.parent = generation.relation
-), protection AS MATERIALIZED (
-	SELECT shape.*, coalesce(generation.step, 1) AS step FROM shape LEFT JOIN generation USING (relation)
-), offspring AS (
-	SELECT i.inhrelid AS relation, i.inhparent AS ancestor
-	FROM pg_inherits i
-	WHERE i.inhparent IN (SELECT relation FROM own) AND i.inhrelid NOT IN (SELECT relation FROM own)
+), lineage AS (
+	SELECT relation, relation AS ancestor FROM own
 	UNION
-	SELECT i.inhrelid, o.ancestor
-	FROM offspring o JOIN pg_inherits i ON i.inhparent = o.relation
-	WHERE i.inhrelid NOT IN (SELECT relation FROM own)
+	SELECT i.inhrelid, l.ancestor
+	FROM lineage l JOIN pg_inherits i ON i.inhparent = l.relation
+), family AS MATERIALIZED (
+	-- protecting the topmost table protects all of them
+	SELECT relation, min(ancestor) AS top
+	FROM lineage
+	WHERE ancestor NOT IN (SELECT relation FROM lineage WHERE relation <> ancestor)
+	GROUP BY relation
+), protection AS MATERIALIZED (
+	SELECT shape.*, top.relation AS top, top.parent AS top_parent, top.column_name AS top_column,
+		top.permission AS top_permission, coalesce(generation.step, 1) AS step
+	FROM shape
+		JOIN family USING (relation)
+		JOIN shape top ON top.relation = family.top
+		LEFT JOIN generation ON generation.relation = family.top
+), offspring AS (
+	SELECT relation, top FROM family WHERE relation NOT IN (SELECT relation FROM own)
 ), ancestor AS (
 	SELECT i.inhparent AS relation, i.inhrelid AS heir
 	FROM pg_inherits i
@@ -168,32 +178,32 @@ SELECT CASE WHEN array_to_string(altered, ' ') LIKE '%\_restrictive%' THEN 'erro
 	'policy_altered', relation::regclass::text,
 	'policies differ from those that cnap_protect() creates: ' || array_to_string(array(
 		SELECT quote_ident(name) FROM unnest(altered) name ORDER BY name), ', '),
-	cnap.lint_protect_call(relation, parent, column_name, permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
 FROM protection
 WHERE cardinality(altered) > 0
 
 UNION ALL
 SELECT 'error', 'policy_missing', relation::regclass::text,
 	'has no restrictive policy of cnap_protect() for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
-	cnap.lint_protect_call(relation, parent, column_name, permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
 FROM protection p, command c
 WHERE c.code <> ALL (p.restricted) AND format('cnap_%s_restrictive', c.name) <> ALL (p.altered)
-GROUP BY relation, parent, column_name, permission, step
+GROUP BY relation, top, top_parent, top_column, top_permission, step
 
 UNION ALL
 SELECT 'warning', 'policy_missing_permissive', relation::regclass::text,
 	format('has no permissive policy for %s, so access to every row is denied',
 		string_agg(upper(c.name), ', ' ORDER BY c.place)),
-	cnap.lint_protect_call(relation, parent, column_name, permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
 FROM protection p, command c
 WHERE NOT others_permissive
 	AND c.code <> ALL (p.permitted) AND format('cnap_%s_permissive', c.name) <> ALL (p.altered)
-GROUP BY relation, parent, column_name, permission, step
+GROUP BY relation, top, top_parent, top_column, top_permission, step
 
 UNION ALL
 SELECT 'error', 'policy_disagreement', relation::regclass::text,
 	'the policies check different columns or parents, or require inconsistent permissions',
-	cnap.lint_protect_call(relation, parent, column_name, permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
 FROM protection
 WHERE torn
 
@@ -204,12 +214,14 @@ SELECT CASE WHEN handmade THEN 'warning' ELSE 'error' END, 'table_unprotected', 
 			THEN 'has its own policies instead of those of cnap_protect() for column %I, so another permissive policy can widen access'
 			ELSE 'is not protected, although column %I appears to refer to a workspace' END,
 		workspace_column),
-	cnap.lint_protect_call(relation, NULL, workspace_column, 'access'), 1
+	cnap.lint_protect_call(relation, NULL, workspace_column, coalesce(
+		(SELECT max(p.permission) FROM ancestor a JOIN protection p ON p.relation = a.heir
+			WHERE a.relation = c.relation), 'access')), 1
 FROM (SELECT c.*, r.relrowsecurity AND r.relforcerowsecurity
 			AND c.relation IN (SELECT unnest(under_protection)) AS handmade
 		FROM candidate c JOIN pg_class r ON r.oid = c.relation
 		WHERE r.relkind <> 'f') c
-WHERE relation NOT IN (SELECT relation FROM own)
+WHERE relation NOT IN (SELECT relation FROM family)
 
 UNION ALL
 SELECT 'warning', 'column_type', c.relation::regclass::text,
@@ -235,7 +247,7 @@ WHERE parent NOT IN (SELECT relation FROM covered UNION ALL SELECT relation FROM
 UNION ALL
 SELECT 'error', 'parent_disagreement', p.relation::regclass::text,
 	format('requires a different permission for writing than its parent %s', p.parent::regclass),
-	cnap.lint_protect_call(p.relation, p.parent, p.column_name, NULL), p.step
+	cnap.lint_protect_call(p.top, p.top_parent, p.top_column, NULL), p.step
 FROM protection p JOIN protection parent ON parent.relation = p.parent
 WHERE p.permission <> parent.permission AND p.attnum IS NOT NULL
 
@@ -249,15 +261,15 @@ UNION ALL
 SELECT 'error', 'partition_unprotected', o.relation::regclass::text,
 	format('is protected only when accessed through %s, not when accessed directly', p.relation::regclass),
 	cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission), p.step
-FROM (SELECT relation, min(ancestor) AS ancestor FROM offspring GROUP BY relation) o
-	JOIN protection p ON p.relation = o.ancestor
+FROM offspring o
+	JOIN protection p ON p.relation = o.top
 	JOIN pg_class c ON c.oid = o.relation
 WHERE c.relkind <> 'f'
 
 UNION ALL
 SELECT 'error', 'partition_disagreement', c.relation::regclass::text,
 	format('is protected by another column or parent than %s, from which it inherits, or requires a different permission for writing', p.relation::regclass),
-	cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission), p.step
+	cnap.lint_protect_call(c.top, c.top_parent, c.top_column, c.top_permission), c.step
 FROM protection c
 	JOIN pg_inherits i ON i.inhrelid = c.relation
 	JOIN protection p ON p.relation = i.inhparent
@@ -308,7 +320,7 @@ GROUP BY top, attname
 UNION ALL
 SELECT 'warning', 'policy_without_index', h.relation::regclass::text,
 	format('policy %I combines the access check by OR with a condition that involves no column, so no index can be used', h.policy),
-	cnap.lint_protect_call(h.relation, p.parent, coalesce(p.column_name, c.workspace_column), coalesce(p.permission, 'access')),
+	cnap.lint_protect_call(coalesce(p.top, h.relation), p.top_parent, coalesce(p.top_column, c.workspace_column), coalesce(p.top_permission, 'access')),
 	coalesce(p.step, 1)
 FROM handmade h
 	LEFT JOIN protection p USING (relation)
