@@ -246,6 +246,13 @@ FROM setting
 WHERE name = 'session_replication_role' AND value = 'replica'
 
 UNION ALL
+SELECT 'error', 'triggers_off', 'configuration of the server',
+	'session_replication_role is replica, so ordinary triggers do not fire: changes are neither checked nor audited',
+	'ALTER SYSTEM SET session_replication_role = origin;', 1
+FROM pg_settings
+WHERE name = 'session_replication_role' AND setting = 'replica' AND source = 'configuration file'
+
+UNION ALL
 SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclass),
 	CASE t.tgenabled WHEN 'D' THEN 'the trigger is disabled'
 		ELSE 'the trigger is enabled in the wrong mode' END,
@@ -256,11 +263,16 @@ FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE WHEN t.tgname LIKE 'signal\_
 		FROM pg_trigger t
 		WHERE t.tgrelid IN (SELECT cnap.lint_members('pg_class'))
 		UNION ALL
-		-- the triggers for the workspace columns of children may be enabled
-		-- ALWAYS
+		-- the triggers for the workspace columns of children, and those of
+		-- their foreign keys, may be enabled ALWAYS
 		SELECT t.tgname, t.tgrelid, t.tgenabled, CASE t.tgenabled WHEN 'A' THEN 'A' ELSE 'O' END
 		FROM pg_trigger t
-		WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure) t
+		WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
+			OR t.tgconstraint IN (
+				SELECT f.oid
+				FROM pg_constraint f JOIN pg_trigger fill ON fill.tgrelid = f.conrelid
+				WHERE fill.tgfoid = 'cnap.fill_workspace()'::regprocedure AND f.contype = 'f'
+					AND array_to_string(f.conkey, ' ') = fill.tgattr::text)) t
 WHERE t.tgenabled <> t.wanted
 
 UNION ALL

@@ -116,6 +116,13 @@ configure(q{ALTER SYSTEM SET cnap.claims_setting = 'request.jwt.claims'},
 	'claims turned on by a configuration file are found');
 configure($node->safe_psql('demo', 'SELECT remedy FROM cnap_lint()'),
 	'', 'and no longer, when the remedy has been executed');
+configure('ALTER SYSTEM SET session_replication_role = replica',
+	'error|triggers_off|configuration of the server'
+	  . '|session_replication_role is replica, so ordinary triggers do not fire: changes are neither checked nor audited'
+	  . '|ALTER SYSTEM SET session_replication_role = origin;',
+	'triggers turned off by a configuration file are found');
+configure($node->safe_psql('demo', 'SELECT remedy FROM cnap_lint()'),
+	'', 'and no longer, when the remedy has been executed');
 
 $node->stop;
 done_testing();
