@@ -479,6 +479,29 @@ RESET ROLE;
 SELECT cnap_protect_child('app.leaf', 'root_id', 'ws');
 SELECT current_setting('app.told', true) AS told;
 ROLLBACK;
+-- nor does the foreign key, which may convert the values
+BEGIN;
+SET LOCAL ROLE regress_cnap_dev;
+CREATE TYPE app.number AS ENUM ('1');
+CREATE FUNCTION app.to_int(app.number) RETURNS int LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF current_user <> 'regress_cnap_dev' THEN
+		RAISE 'executed as another role';
+	END IF;
+	RETURN $1::text::int;
+END $$;
+CREATE CAST (app.number AS int) WITH FUNCTION app.to_int AS IMPLICIT;
+CREATE TABLE app.root (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE TABLE app.leaf (root_id app.number NOT NULL UNIQUE REFERENCES app.root);
+INSERT INTO app.root VALUES (1, :'w1');
+INSERT INTO app.leaf VALUES ('1');
+SET LOCAL client_min_messages = warning;
+SELECT cnap_protect('app.root');
+RESET ROLE;
+SELECT cnap_protect_child('app.leaf', 'root_id', 'ws');
+SELECT root_id, ws = :'w1' AS filled FROM app.leaf;
+ROLLBACK;
 -- the trigger does not reveal a parent's workspace: it reads as the owner of its table
 RESET ROLE;
 GRANT REFERENCES ON app.project TO regress_cnap_dev;

@@ -297,13 +297,13 @@ disable_triggers(Oid relid, List *undo)
 }
 
 /*
- * Execute an UPDATE as the owner of the table, because it may execute functions
- * in constraints, generated columns and indexes of theirs.  Nor can these leave
- * anything behind for the caller to execute: PostgreSQL's own maintenance
- * commands take the same precautions.
+ * Execute a statement as the owner of the table, because it may execute
+ * functions in constraints, generated columns, indexes and casts of theirs.
+ * Nor can these leave anything behind for the caller to execute: PostgreSQL's
+ * own maintenance commands take the same precautions.
  */
 static void
-update_as_owner(Oid relid, const char *sql)
+execute_as_owner(Oid relid, const char *sql, int result)
 {
 	Oid			userid;
 	int			sec_context;
@@ -313,7 +313,7 @@ update_as_owner(Oid relid, const char *sql)
 	SetUserIdAndSecContext(CnapRelationOwner(relid),
 						   sec_context | SECURITY_RESTRICTED_OPERATION |
 						   SECURITY_NOFORCE_RLS);
-	if (SPI_execute(sql, false, 0) != SPI_OK_UPDATE)
+	if (SPI_execute(sql, false, 0) != result)
 		elog(ERROR, "could not execute: %s", sql);
 	SetUserIdAndSecContext(userid, sec_context);
 	AtEOXact_GUC(false, nest_level);
@@ -343,7 +343,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 					 CnapParentSource(keeper->link.parent, "p"));
 	CnapAppendKeys(&sql, &keeper->link, relid, "c", "p");
 	appendStringInfo(&sql, " AND c.%s IS DISTINCT FROM p.%s", column, source);
-	update_as_owner(relid, sql.data);
+	execute_as_owner(relid, sql.data, SPI_OK_UPDATE);
 
 	/* A row without a parent belongs to no workspace. */
 	resetStringInfo(&sql);
@@ -353,7 +353,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 		appendStringInfo(&sql, " OR %s IS NULL",
 						 quote_identifier(get_attname(relid, keeper->link.child_keys[i], false)));
 	appendStringInfoChar(&sql, ')');
-	update_as_owner(relid, sql.data);
+	execute_as_owner(relid, sql.data, SPI_OK_UPDATE);
 
 	foreach(lc, undo)
 		CnapExecuteUtility(lfirst(lc));
@@ -419,17 +419,19 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for constraint %u", keeper->constraint);
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
-								" ON UPDATE CASCADE ON DELETE %s%s%s",
-								CnapQualifiedName(relid),
-								quote_identifier(ChooseConstraintName(OWN_PREFIX, get_rel_name(relid),
-																	  "fkey", get_rel_namespace(relid),
-																	  NIL)),
-								column_list(relid, link->child_keys, link->nkeys, keeper->column),
-								CnapQualifiedName(parent), theirs,
-								delete_action(tuple, relid, keeper->column),
-								form->condeferrable ? " DEFERRABLE" : "",
-								form->condeferred ? " INITIALLY DEFERRED" : ""));
+	execute_as_owner(relid,
+					 psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
+							  " ON UPDATE CASCADE ON DELETE %s%s%s",
+							  CnapQualifiedName(relid),
+							  quote_identifier(ChooseConstraintName(OWN_PREFIX, get_rel_name(relid),
+																	"fkey", get_rel_namespace(relid),
+																	NIL)),
+							  column_list(relid, link->child_keys, link->nkeys, keeper->column),
+							  CnapQualifiedName(parent), theirs,
+							  delete_action(tuple, relid, keeper->column),
+							  form->condeferrable ? " DEFERRABLE" : "",
+							  form->condeferred ? " INITIALLY DEFERRED" : ""),
+					 SPI_OK_UTILITY);
 	ReleaseSysCache(tuple);
 }
 
