@@ -71,14 +71,19 @@ COMMENT ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) IS
 'the user''s highest role in the workspace, by any way in; null if there is none';
 REVOKE ALL ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) FROM PUBLIC;
 
+/*
+ * Only the leader of parallel workers executes these: in a parallel index scan
+ * with workspace_id = ANY (cnap_accessible_workspaces()), the processes would
+ * share a position in arrays that differ if the set changes meanwhile.
+ */
 CREATE FUNCTION @extschema@.cnap_accessible_workspaces() RETURNS uuid[]
-LANGUAGE C STABLE PARALLEL SAFE COST 100
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 AS 'MODULE_PATHNAME', 'cnap_accessible_workspaces';
 COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces() IS
 'the ids of all workspaces that the current user has access to, sorted; empty without a current user';
 
 CREATE FUNCTION @extschema@.cnap_accessible_workspaces(user_id text) RETURNS uuid[]
-LANGUAGE C STABLE PARALLEL SAFE COST 100
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 AS 'MODULE_PATHNAME', 'cnap_accessible_workspaces_user';
 COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces(text) IS
 'the ids of all workspaces that the user has access to, sorted; empty for null and for an invalid user id';
