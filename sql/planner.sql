@@ -151,9 +151,17 @@ RESET ROLE;
 GRANT EXECUTE ON FUNCTION cnap_can_access(text, uuid) TO regress_cnap_plain;
 GRANT USAGE ON SCHEMA app TO regress_cnap_plain;
 GRANT SELECT ON app.item TO regress_cnap_plain;
+SET ROLE regress_cnap_app;
+SET plan_cache_mode = force_generic_plan;
+PREPARE planned AS SELECT count(*) FROM app.item WHERE cnap_can_access('few', workspace_id);
+EXECUTE planned;
 SET ROLE regress_cnap_plain;
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('few', workspace_id);
 SELECT count(*) FROM app.item WHERE cnap_can_access('few', workspace_id);
+-- also from a statement planned for another role
+EXECUTE planned;
+DEALLOCATE planned;
+RESET plan_cache_mode;
 
 RESET ROLE;
 SET client_min_messages = warning;

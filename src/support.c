@@ -457,9 +457,15 @@ make_index_condition(SupportRequestIndexCondition *req)
 		return NIL;
 
 	operator = find_operator(req);
+	if (!OidIsValid(operator))
+		return NIL;
+
+	/* A role that can execute the check, but not this, needs another plan. */
 	function = CnapReachableFunction(check.user != NULL ?
 									 exprType(check.user) : InvalidOid);
-	if (!OidIsValid(operator) || !CnapMayExecute(function, GetUserId()))
+	if (check.user != NULL)
+		req->root->glob->dependsOnRole = true;
+	if (!CnapMayExecute(function, GetUserId()))
 		return NIL;
 
 	know_check(req->root, &check, &known);
