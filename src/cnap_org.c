@@ -24,6 +24,7 @@
 #include "epoch.h"
 #include "identity.h"
 #include "notify.h"
+#include "reference.h"
 #include "relations.h"
 
 PG_MODULE_MAGIC;
@@ -39,5 +40,6 @@ _PG_init(void)
 	CnapEpochInit();
 	CnapCacheInit();
 	CnapNotifyInit();
+	CnapReferenceInit();
 	MarkGUCPrefixReserved("cnap");
 }

@@ -11,7 +11,9 @@
  *
  * An event trigger that belongs to the extension examines these commands
  * before they start.  It is executed for all users, so it only reads the
- * catalogs, and ignores commands that do not concern the extension.
+ * catalogs, and ignores commands that do not concern the extension.  Before
+ * those that can create foreign keys, its only purpose is to have the library
+ * loaded (reference.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -226,6 +228,8 @@ cnap_guard(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cnap.guard() can only be called as an event trigger")));
+	if (!IsA(trigdata->parsetree, DropStmt) && !IsA(trigdata->parsetree, DropOwnedStmt))
+		PG_RETURN_NULL();
 	extension = find_extension(fcinfo->flinfo->fn_oid, &name, &schema, &owner);
 	if (!OidIsValid(extension))
 		PG_RETURN_NULL();
