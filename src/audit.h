@@ -31,8 +31,8 @@ typedef struct CnapAct
 } CnapAct;
 
 /*
- * Like CnapExecuteChange().  The triggers
- * that it fires record the changes as part of the act.
+ * Like CnapExecuteChange().  The triggers that it fires record the changes as
+ * part of the act.
  */
 extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
 							 Datum *values, const char *nulls);
