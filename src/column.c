@@ -66,32 +66,23 @@
 
 /* ---- reading the catalogs ---- */
 
-/* Does a name begin with our prefix, followed by an underscore? */
-static bool
-has_prefix(const char *name)
-{
-	return strncmp(name, OWN_PREFIX "_", strlen(OWN_PREFIX "_")) == 0;
-}
-
 /* Is a constraint one that we created, judging by its name? */
 bool
 CnapIsOwnConstraint(Oid constraint)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	const char *name;
+	Form_pg_constraint form;
+	const char *prefix = OWN_PREFIX "_";
 	char	   *table;
 	bool		is_own;
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	name = NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname);
-	is_own = has_prefix(name);
-	if (is_own)
-	{
-		table = get_rel_name(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid);
-		if (table != NULL && strncmp(table, OWN_PREFIX, strlen(OWN_PREFIX)) == 0)
-			is_own = strncmp(name + strlen(OWN_PREFIX "_"), OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
-	}
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	table = get_rel_name(form->conrelid);
+	if (table != NULL && strncmp(table, OWN_PREFIX, strlen(OWN_PREFIX)) == 0)
+		prefix = OWN_PREFIX "_" OWN_PREFIX;
+	is_own = strncmp(NameStr(form->conname), prefix, strlen(prefix)) == 0;
 	ReleaseSysCache(tuple);
 	return is_own;
 }

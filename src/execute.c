@@ -79,44 +79,20 @@ end_as_owner(int result, const Caller *caller)
 	SPI_finish();
 }
 
-/*
- * Fire the AFTER triggers that the last statement has queued.  What they did,
- * including the invalidation of the caches, takes effect for the rest of the
- * statement that called us, as it does if SPI fires them.
- */
-static void
-fire_triggers(void)
-{
-	EState	   *estate = CreateExecutorState();
-
-	PushActiveSnapshot(GetTransactionSnapshot());
-	AfterTriggerEndQuery(estate);
-	PopActiveSnapshot();
-	ExecCloseResultRelations(estate);
-	ExecResetTupleTable(estate->es_tupleTable, false);
-	FreeExecutorState(estate);
-	CommandCounterIncrement();
-}
-
-/*
- * Execute a statement on a table that other roles' tables may reference, and
- * fire its AFTER triggers as the caller; returns the number of rows processed.
- */
-uint64
-CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)
+/* Execute a statement, with or without firing its AFTER triggers. */
+static uint64
+execute(CnapStatement *statement, Datum *values, const char *nulls, bool fire_triggers)
 {
 	Caller		caller;
 	int			result;
 	uint64		processed;
 
 	begin_as_owner(statement, &caller);
-	AfterTriggerBeginQuery();
 	result = SPI_execute_snapshot(statement->plan, values, nulls,
 								  InvalidSnapshot, InvalidSnapshot,
-								  false, false, 0);
+								  false, fire_triggers, 0);
 	processed = SPI_processed;
 	end_as_owner(result, &caller);
-	fire_triggers();
 	return processed;
 }
 
@@ -124,14 +100,32 @@ CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)
 uint64
 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
 {
-	Caller		caller;
-	int			result;
+	return execute(statement, values, nulls, true);
+}
+
+/*
+ * Execute a statement on a table that other roles' tables may reference, and
+ * fire its AFTER triggers as the caller; returns the number of rows processed.
+ * What the triggers did, including the invalidation of the caches, takes effect
+ * for the rest of the statement that called us, as it does if SPI fires them.
+ */
+uint64
+CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)
+{
+	EState	   *estate;
 	uint64		processed;
 
-	begin_as_owner(statement, &caller);
-	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
-	processed = SPI_processed;
-	end_as_owner(result, &caller);
+	AfterTriggerBeginQuery();
+	processed = execute(statement, values, nulls, false);
+
+	estate = CreateExecutorState();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	AfterTriggerEndQuery(estate);
+	PopActiveSnapshot();
+	ExecCloseResultRelations(estate);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
+	CommandCounterIncrement();
 	return processed;
 }
 

@@ -35,8 +35,8 @@ typedef struct CnapStatement
  * CnapExecuteChange() is for statements that may fire triggers of other roles'
  * tables: it fires AFTER triggers as the caller.
  */
-extern uint64 CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls);
 extern uint64 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls);
+extern uint64 CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls);
 extern char *CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls);
 extern Datum CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
 							Datum *values, const char *nulls);

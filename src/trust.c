@@ -53,12 +53,8 @@ PG_FUNCTION_INFO_V1(cnap_distrust);
 	"'cnap.reachable(text, cnap.permission)', 'cnap.reachable(uuid, cnap.permission)'" \
 	"]) function)"
 
-#define GRANT_TRUST \
-	"SELECT format('GRANT %s TO %s', privilege, $2::regrole)" \
-	" FROM (" TRUST ") trust (privilege, acl)"
-
-#define REVOKE_TRUST \
-	"SELECT format('REVOKE %s FROM %s', privilege, $2::regrole)" \
+#define CHANGE_TRUST(verb, preposition) \
+	"SELECT format('" verb " %s " preposition " %s', privilege, $2::regrole)" \
 	" FROM (" TRUST ") trust (privilege, acl)"
 
 /*
@@ -123,11 +119,12 @@ change_trust(FunctionCallInfo fcinfo, bool grant)
 
 	SPI_connect();
 	if (grant)
-		execute_each(fcinfo, GRANT_TRUST, role);
+		execute_each(fcinfo, CHANGE_TRUST("GRANT", "TO"), role);
 	else
 	{
 		execute_each(fcinfo,
-					 PG_VERSION_NUM >= 190000 ? REVOKE_TRUST_OF_GRANTORS : REVOKE_TRUST, role);
+					 PG_VERSION_NUM >= 190000 ? REVOKE_TRUST_OF_GRANTORS : CHANGE_TRUST("REVOKE", "FROM"),
+					 role);
 		execute_each(fcinfo, RESET_LOGIN_IDENTITY, role);
 	}
 	SPI_finish();
