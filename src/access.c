@@ -75,26 +75,22 @@ uuid_user_argument(FunctionCallInfo fcinfo, int argno)
 }
 
 /* Does the user have access to the workspace in argument argno? */
-static inline Datum
+static Datum
 can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
 	if (user == NULL || PG_ARGISNULL(argno))
 		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno),
-							  CnapWaysThatAllow(CNAP_ACCESS)));
+	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno), CNAP_ACCESS));
 }
 
 /* Likewise for the permission in the argument that follows the workspace. */
 static Datum
 has_permission(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
-	CnapPermission permission;
-
 	if (user == NULL || PG_ARGISNULL(argno) || PG_ARGISNULL(argno + 1))
 		PG_RETURN_BOOL(false);
-	permission = CnapPermissionFromOid(PG_GETARG_OID(argno + 1));
 	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno),
-							  CnapWaysThatAllow(permission)));
+							  CnapPermissionFromOid(PG_GETARG_OID(argno + 1))));
 }
 
 static Datum
@@ -111,11 +107,10 @@ workspace_role(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 }
 
 /*
- * Returns an array of the workspaces into which the user has any of the
- * allowed ways.
+ * Returns an array of the workspaces in which the user has the permission.
  */
 static Datum
-reachable(CnapUser *user, CnapWays allowed)
+reachable(CnapUser *user, CnapPermission permission)
 {
 	pg_uuid_t  *workspaces;
 	Datum	   *elements;
@@ -123,7 +118,7 @@ reachable(CnapUser *user, CnapWays allowed)
 
 	if (user == NULL)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(UUIDOID));
-	workspaces = CnapReachable(user, allowed, &count);
+	workspaces = CnapReachable(user, permission, &count);
 	elements = MemoryContextAllocHuge(CurrentMemoryContext,
 									  Max(count, 1) * sizeof(Datum));
 	for (int i = 0; i < count; i++)
@@ -135,9 +130,7 @@ reachable(CnapUser *user, CnapWays allowed)
 static Datum
 reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
-	CnapPermission permission = CnapPermissionFromOid(PG_GETARG_OID(argno));
-
-	return reachable(user, CnapWaysThatAllow(permission));
+	return reachable(user, CnapPermissionFromOid(PG_GETARG_OID(argno)));
 }
 
 /*
@@ -148,7 +141,8 @@ reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 Datum
 cnap_can_access(PG_FUNCTION_ARGS)
 {
-	return can_access(fcinfo, CnapGetCurrentCachedUser(), 0);
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) &&
+				   CnapAllowsCurrentUser(PG_GETARG_UUID_P(0), CNAP_ACCESS));
 }
 
 /* cnap_can_access(user_id text, workspace) -> boolean */
@@ -206,14 +200,14 @@ cnap_workspace_role_user(PG_FUNCTION_ARGS)
 Datum
 cnap_accessible_workspaces(PG_FUNCTION_ARGS)
 {
-	return reachable(CnapGetCurrentCachedUser(), CnapWaysThatAllow(CNAP_ACCESS));
+	return reachable(CnapGetCurrentCachedUser(), CNAP_ACCESS);
 }
 
 /* cnap_accessible_workspaces(user_id text) -> uuid[] */
 Datum
 cnap_accessible_workspaces_user(PG_FUNCTION_ARGS)
 {
-	return reachable(user_argument(fcinfo, 0), CnapWaysThatAllow(CNAP_ACCESS));
+	return reachable(user_argument(fcinfo, 0), CNAP_ACCESS);
 }
 
 /*

@@ -262,8 +262,8 @@ CnapGetCachedUser(const char *id, int len)
 	return last_user;
 }
 
-CnapUser *
-CnapGetCurrentCachedUser(void)
+static inline CnapUser *
+get_current_user(void)
 {
 	begin_question();
 	if (unlikely(current_user_entry == NULL || !CnapIdentityIsFixed))
@@ -277,6 +277,12 @@ CnapGetCurrentCachedUser(void)
 			current_user_entry = get_user(id, strlen(id));
 	}
 	return current_user_entry;
+}
+
+CnapUser *
+CnapGetCurrentCachedUser(void)
+{
+	return get_current_user();
 }
 
 uint64
@@ -428,7 +434,7 @@ load_set(CnapUser *user, uint64 max_rows)
 
 /*
  * Find the user's ways into a workspace that the cache does not know about.
- * Inlining this would make CnapAllWays() save more registers.
+ * Inlining this would make a check save more registers.
  */
 static pg_noinline CnapWays
 look_up(CnapUser *user, const pg_uuid_t *workspace)
@@ -466,8 +472,8 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	return CnapWaysNow(access.ways, access.managed_until);
 }
 
-CnapWays
-CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
+static inline CnapWays
+all_ways(CnapUser *user, const pg_uuid_t *workspace)
 {
 	CnapDecision *decision = find_decision(user, workspace);
 
@@ -484,10 +490,33 @@ CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
 	return look_up(user, workspace);
 }
 
-bool
-CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed)
+CnapWays
+CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
 {
-	return (CnapAllWays(user, workspace) & allowed) != 0;
+	return all_ways(user, workspace);
+}
+
+/* Nothing is asked of permission.c where the user has no way in at all. */
+static inline bool
+allows(CnapUser *user, const pg_uuid_t *workspace, CnapPermission permission)
+{
+	CnapWays	ways = all_ways(user, workspace);
+
+	return ways != 0 && (ways & CnapWaysThatAllow(permission)) != 0;
+}
+
+bool
+CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapPermission permission)
+{
+	return allows(user, workspace, permission);
+}
+
+bool
+CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission)
+{
+	CnapUser   *user = get_current_user();
+
+	return user != NULL && allows(user, workspace, permission);
 }
 
 /* ---- sets ---- */
@@ -510,8 +539,9 @@ CnapReachSize(CnapUser *user, int max_rows)
 }
 
 pg_uuid_t *
-CnapReachable(CnapUser *user, CnapWays allowed, int *count)
+CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 {
+	CnapWays	allowed = CnapWaysThatAllow(permission);
 	pg_uuid_t  *result;
 	int			found = 0;
 
@@ -573,14 +603,15 @@ cnap_cache_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		entries = 0;
+	uint64		place = 0;
+	CnapDecision *decision;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
 	InitMaterializedSRF(fcinfo, 0);
 	begin_question();
-	for (uint64 i = 0; i <= decisions->mask; i++)
-		entries += decisions->tags[i] != 0 &&
-			decisions->slots[i].stamp >= last_change(decisions->slots[i].user);
+	while ((decision = CnapDecisionsNext(decisions, &place)) != NULL)
+		entries += decision->stamp >= last_change(decision->user);
 
 	values[0] = Int64GetDatum(stats.hits);
 	values[1] = Int64GetDatum(stats.misses);

@@ -30,17 +30,21 @@ extern uint64 CnapUserSerial(const CnapUser *user);
 /* To be called when the current user may have changed. */
 extern void CnapCurrentUserChanged(void);
 
-/* Is any of the user's ways into the workspace among those allowed? */
-extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace, CnapWays allowed);
+/* Does the user have the permission in the workspace? */
+extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace,
+					   CnapPermission permission);
+
+/* Does the current user?  This is the fastest check, made for each row. */
+extern bool CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission);
 
 /* All of the user's current ways into the workspace. */
 extern CnapWays CnapAllWays(CnapUser *user, const pg_uuid_t *workspace);
 
 /*
- * The sorted ids of the workspaces into which the user has any of the allowed
- * ways, palloc'd in the caller's context.
+ * The sorted ids of the workspaces in which the user has the permission,
+ * palloc'd in the caller's context.
  */
-extern pg_uuid_t *CnapReachable(CnapUser *user, CnapWays allowed, int *count);
+extern pg_uuid_t *CnapReachable(CnapUser *user, CnapPermission permission, int *count);
 
 /*
  * The number of workspaces that the user has ways into, if that is known or

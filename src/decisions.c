@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "decisions.h"
@@ -27,7 +26,7 @@ slots_for(uint64 members)
 static Size
 slots_space(uint64 slots)
 {
-	return slots * (sizeof(CnapDecision) + sizeof(uint16)) + PG_CACHE_LINE_SIZE;
+	return slots * (sizeof(CnapDecision) + 1) + PG_CACHE_LINE_SIZE;
 }
 
 /*
@@ -39,13 +38,14 @@ static void
 allocate_slots(CnapDecisions *table, uint64 slots)
 {
 	void	   *memory = MemoryContextAllocHuge(table->context, slots_space(slots));
+	uint64		buckets = slots / CNAP_BUCKET_SLOTS;
 
-	Assert(slots <= (uint64) PG_UINT32_MAX + 1);
-	table->mask = (uint32) (slots - 1);
+	Assert(buckets <= (uint64) PG_UINT32_MAX + 1);
+	table->mask = (uint32) (buckets - 1);
 	table->memory = memory;
 	table->slots = (CnapDecision *) CACHELINEALIGN(table->memory);
-	table->tags = (uint16 *) (table->slots + slots);
-	memset(table->tags, 0, slots * sizeof(uint16));
+	table->tags = (uint64 *) (table->slots + slots);
+	memset(table->tags, 0, slots);
 }
 
 CnapDecisions *
@@ -59,27 +59,54 @@ CnapDecisionsCreate(MemoryContext context)
 	return table;
 }
 
+static uint64
+number_of_slots(const CnapDecisions *table)
+{
+	return ((uint64) table->mask + 1) * CNAP_BUCKET_SLOTS;
+}
+
+/* The tag in a slot, 0 if the slot is free. */
+static uint8
+tag_at(const CnapDecisions *table, uint64 slot)
+{
+	return (uint8) (table->tags[slot / CNAP_BUCKET_SLOTS] >>
+					slot % CNAP_BUCKET_SLOTS * BITS_PER_BYTE);
+}
+
+/*
+ * Occupy a slot for an entry with that hash, which the table has room for and
+ * does not contain yet.
+ */
+static CnapDecision *
+add_entry(CnapDecisions *table, uint64 hash)
+{
+	uint32		bucket = (uint32) hash & table->mask;
+	uint64		unused;
+	int			position;
+
+	while ((unused = CnapZeroBytes(table->tags[bucket])) == 0)
+		bucket = (bucket + 1) & table->mask;
+	position = CnapBucketPosition(unused);
+	table->tags[bucket] |= CnapDecisionTag(hash) << position * BITS_PER_BYTE;
+	return &table->slots[(uint64) bucket * CNAP_BUCKET_SLOTS + position];
+}
+
 void
 CnapDecisionsReserve(CnapDecisions *table, uint64 more)
 {
 	CnapDecisions former = *table;
 	uint64		slots = slots_for(table->members + more);
 
-	if (slots <= (uint64) former.mask + 1)
+	if (slots <= number_of_slots(&former))
 		return;
 	allocate_slots(table, slots);
-	for (uint64 i = 0; i <= former.mask; i++)
+	for (uint64 i = 0; i < number_of_slots(&former); i++)
 	{
-		if (former.tags[i] != 0)
-		{
-			CnapDecision *decision = &former.slots[i];
-			uint64		hash = CnapDecisionHash(&decision->workspace, decision->user);
-			uint32		slot = CnapDecisionsSlot(table, &decision->workspace,
-												 decision->user, hash);
+		CnapDecision *decision = &former.slots[i];
 
-			table->tags[slot] = CnapDecisionTag(hash);
-			table->slots[slot] = *decision;
-		}
+		if (tag_at(&former, i) != 0)
+			*add_entry(table, CnapDecisionHash(&decision->workspace,
+											   decision->user)) = *decision;
 	}
 	pfree(former.memory);
 }
@@ -87,19 +114,30 @@ CnapDecisionsReserve(CnapDecisions *table, uint64 more)
 CnapDecision *
 CnapDecisionsInsert(CnapDecisions *table, const pg_uuid_t *workspace, uint32 user)
 {
-	uint64		hash = CnapDecisionHash(workspace, user);
-	uint32		slot = CnapDecisionsSlot(table, workspace, user, hash);
+	CnapDecision *decision = CnapDecisionsFind(table, workspace, user);
 
-	if (table->tags[slot] == 0)
+	if (decision == NULL)
 	{
 		CnapDecisionsReserve(table, 1);
-		slot = CnapDecisionsSlot(table, workspace, user, hash);
-		table->tags[slot] = CnapDecisionTag(hash);
-		table->slots[slot].workspace = *workspace;
-		table->slots[slot].user = user;
+		decision = add_entry(table, CnapDecisionHash(workspace, user));
+		decision->workspace = *workspace;
+		decision->user = user;
 		table->members++;
 	}
-	return &table->slots[slot];
+	return decision;
+}
+
+CnapDecision *
+CnapDecisionsNext(const CnapDecisions *table, uint64 *slot)
+{
+	while (*slot < number_of_slots(table))
+	{
+		uint64		i = (*slot)++;
+
+		if (tag_at(table, i) != 0)
+			return &table->slots[i];
+	}
+	return NULL;
 }
 
 /* While the table is being enlarged, its former slots are still allocated. */
@@ -108,7 +146,7 @@ CnapDecisionsGrowth(const CnapDecisions *table, uint64 more)
 {
 	uint64		slots = slots_for(table->members + more);
 
-	return slots > (uint64) table->mask + 1 ? slots_space(slots) : 0;
+	return slots > number_of_slots(table) ? slots_space(slots) : 0;
 }
 
 Size

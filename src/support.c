@@ -107,7 +107,7 @@ typedef struct Known
 {
 	bool		is_known;		/* are user and permission known? */
 	CnapUser   *user;			/* NULL if there is no user */
-	CnapWays	allowed;
+	CnapPermission permission;
 	int			set_size;		/* -1 if unknown but above MAX_INDEXED */
 } Known;
 
@@ -175,8 +175,6 @@ know_user(PlannerInfo *root, Node *argument, CnapUser **user)
 static void
 know_check(PlannerInfo *root, const Check *check, Known *known)
 {
-	CnapPermission permission = CNAP_ACCESS;
-
 	memset(known, 0, sizeof(*known));
 	if (check->user != NULL && !CnapMayExecute(check->function, GetUserId()))
 		return;
@@ -186,9 +184,8 @@ know_check(PlannerInfo *root, const Check *check, Known *known)
 
 		if (!IsA(constant, Const) || constant->constisnull)
 			return;
-		permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
+		known->permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
 	}
-	known->allowed = CnapWaysThatAllow(permission);
 	known->is_known = know_user(root, check->user, &known->user);
 	if (known->user != NULL)
 		known->set_size = CnapReachSize(known->user, MAX_INDEXED);
@@ -224,7 +221,7 @@ weigh_values(const Known *known, HeapTuple statistics, int kind,
 
 			(*nvalues)++;
 			*total += share;
-			if (CnapAllows(known->user, DatumGetUUIDP(slot.values[i]), known->allowed))
+			if (CnapAllows(known->user, DatumGetUUIDP(slot.values[i]), known->permission))
 			{
 				weight += share;
 				(*nallowed)++;
@@ -288,7 +285,7 @@ typedef struct EstimateKey
 	AttrNumber	attno;
 	uint64		user;
 	uint64		events;
-	CnapWays	allowed;
+	CnapPermission permission;
 } EstimateKey;
 
 /*
@@ -315,7 +312,7 @@ weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
 	key.attno = form->staattnum;
 	key.user = CnapUserSerial(known->user);
 	key.events = CnapCurrentEpoch.total;
-	key.allowed = known->allowed;
+	key.permission = known->permission;
 	if (memcmp(&kept[i].key, &key, sizeof(key)) != 0)
 	{
 		kept[i].fraction = weigh_column(known, statistics, ndistinct);
