@@ -25,6 +25,7 @@
 #include "arguments.h"
 #include "authorize.h"
 #include "lookup.h"
+#include "ways.h"
 
 void
 CnapNoOrganization(const pg_uuid_t *id)
@@ -120,7 +121,7 @@ bool
 CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id)
 {
 	return actor->user == NULL ||
-		(CnapFindAccess(actor->user, id).ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
+		(CnapFindAccess(actor->user, id, NULL).ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
 }
 
 static void
@@ -180,7 +181,7 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 	CnapWorkspace workspace;
 
 	if (act->actor.user != NULL)
-		access = CnapFindAccess(act->actor.user, id);
+		access = CnapFindAccess(act->actor.user, id, NULL);
 	else if (CnapFindWorkspace(id, &workspace))
 		access.ways = CNAP_WAY_OWNER;
 	if ((access.ways & CnapWaysThatAllow(CNAP_ACCESS)) == 0)

@@ -75,6 +75,7 @@ struct CnapUser
 	int			set_allocated;
 	int			at_least;		/* the set is known to have more rows than this */
 	pg_uuid_t  *set;			/* sorted */
+	CnapMemberships *memberships;	/* NULL if unknown */
 	char		id[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -352,6 +353,38 @@ user_text(const CnapUser *user)
 	return cstring_to_text_with_len(user->id, user->id_len);
 }
 
+static void
+forget_memberships(CnapUser *user)
+{
+	if (user->memberships != NULL)
+		pfree(user->memberships);
+	user->memberships = NULL;
+}
+
+/*
+ * Keep the memberships of a user whose set is too large, if there is room.  If
+ * something changed while they were being read, the user's stamp is too old.
+ */
+static void
+keep_memberships(CnapUser *user, const CnapMemberships *memberships)
+{
+	Size		size = CnapMembershipsSize(memberships);
+
+	forget_memberships(user);
+	if (!has_room(0, size))
+		return;
+	CnapEpochNoteLoad();
+	user->memberships = MemoryContextAllocHuge(user_context, size);
+	memcpy(user->memberships, memberships, size);
+}
+
+/* The user's memberships, if they are known and still valid, or NULL. */
+static const CnapMemberships *
+known_memberships(const CnapUser *user)
+{
+	return user->stamp >= last_change(user->number) ? user->memberships : NULL;
+}
+
 /*
  * Bring the user's own count of lookups up to date.  After a change it starts
  * from zero.  A set that a new workspace has made incomplete is reloaded as
@@ -362,6 +395,7 @@ refresh_user(CnapUser *user)
 {
 	if (user->stamp < last_change(user->number))
 	{
+		forget_memberships(user);
 		user->loaded = false;
 		user->at_least = 0;
 		user->lookups = 0;
@@ -377,38 +411,12 @@ refresh_user(CnapUser *user)
 	}
 }
 
-/*
- * Load the user's set, unless that requires reading more than max_rows rows,
- * or more memory than is available.  Returns whether the set is complete now.
- */
-static bool
-load_set(CnapUser *user, uint64 max_rows)
+/* Keep a set that was read as of the stamp, for which there is room. */
+static void
+keep_set(CnapUser *user, const CnapReach *items, int count, uint32 stamp)
 {
-	uint64		fitting = (uint64) cache_size * 1024 / sizeof(CnapDecision);
-	uint32		stamp = CnapCurrentEpoch.events;
-	text	   *id = user_text(user);
-	int			count = 0;
-	CnapReach  *items = CnapFindReach(id, Min(max_rows, fitting), &count);
-
-	pfree(id);
-	stats.loads++;
-	if (items == NULL)
-	{
-		user->at_least = max_rows < fitting ? (int) max_rows : TOO_LARGE;
-		return false;
-	}
-	if (!has_room(count, count * sizeof(pg_uuid_t)))
-	{
-		if (CnapDecisionsSpace(count) + count * sizeof(pg_uuid_t) <
-			(Size) cache_size * 1024 / 2 && decisions->members > 0)
-			run_out_of_room();
-		else
-			user->at_least = TOO_LARGE;
-		pfree(items);
-		return false;
-	}
-
 	CnapEpochNoteLoad();
+	forget_memberships(user);
 	if (user->set_allocated < count)
 	{
 		if (user->set != NULL)
@@ -428,8 +436,46 @@ load_set(CnapUser *user, uint64 max_rows)
 	}
 	user->stamp = stamp;
 	user->loaded = true;
-	pfree(items);
-	return is_complete(user);
+}
+
+/*
+ * Load the user's set, unless that requires reading more than max_rows rows,
+ * or more memory than is available.  Returns whether the set is complete now.
+ * If it was not loaded, at least the user's memberships may be known.
+ */
+static bool
+load_set(CnapUser *user, uint64 max_rows)
+{
+	uint64		fitting = (uint64) cache_size * 1024 / sizeof(CnapDecision);
+	uint32		stamp = CnapCurrentEpoch.events;
+	text	   *id = user_text(user);
+	int			count = 0;
+	CnapMemberships *memberships;
+	CnapReach  *items = CnapFindReach(id, Min(max_rows, fitting), &count, &memberships);
+	bool		fits = items != NULL && has_room(count, count * sizeof(pg_uuid_t));
+
+	stats.loads++;
+	if (fits)
+		keep_set(user, items, count, stamp);
+	else
+	{
+		if (items == NULL)
+			user->at_least = max_rows < fitting ? (int) max_rows : TOO_LARGE;
+		else if (CnapDecisionsSpace(count) + count * sizeof(pg_uuid_t) <
+				 (Size) cache_size * 1024 / 2 && decisions->members > 0)
+			run_out_of_room();
+		else
+			user->at_least = TOO_LARGE;
+		if (memberships != NULL)
+			keep_memberships(user, memberships);
+	}
+
+	pfree(id);
+	if (items != NULL)
+		pfree(items);
+	if (memberships != NULL)
+		pfree(memberships);
+	return fits && is_complete(user);
 }
 
 /*
@@ -459,7 +505,7 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 
 	stamp = CnapCurrentEpoch.events;
 	id = user_text(user);
-	access = CnapFindAccess(id, workspace);
+	access = CnapFindAccess(id, workspace, known_memberships(user));
 	pfree(id);
 	if (access.exists)
 	{
@@ -562,7 +608,8 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 	{
 		text	   *id = user_text(user);
 		int			reached;
-		CnapReach  *items = CnapFindReach(id, PG_INT64_MAX, &reached);
+		CnapMemberships *memberships;
+		CnapReach  *items = CnapFindReach(id, PG_INT64_MAX, &reached, &memberships);
 
 		result = MemoryContextAllocHuge(CurrentMemoryContext,
 										Max(reached, 1) * sizeof(pg_uuid_t));
@@ -571,6 +618,7 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 			if (CnapWaysNow(items[i].ways, items[i].managed_until) & allowed)
 				result[found++] = items[i].workspace;
 		}
+		pfree(memberships);
 		pfree(items);
 		pfree(id);
 	}

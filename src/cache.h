@@ -8,7 +8,7 @@
 #ifndef CNAP_CACHE_H
 #define CNAP_CACHE_H
 
-#include "lookup.h"
+#include "ways.h"
 
 /* A user that the session has checked access for; opaque. */
 typedef struct CnapUser CnapUser;

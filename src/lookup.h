@@ -12,43 +12,23 @@
 #define CNAP_LOOKUP_H
 
 #include "datatype/timestamp.h"
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "permission.h"
+#include "relations.h"
 
 /* The fields of a workspace that access depends on. */
 typedef struct CnapWorkspace
 {
+	TransactionId xmin;			/* that wrote this version of the row */
 	text	   *owner;
 	bool		managed;		/* the next three say by whom and how */
 	pg_uuid_t	managed_by;
 	CnapRole	managed_role;
 	TimestampTz managed_until;	/* DT_NOEND if unlimited */
 } CnapWorkspace;
-
-/*
- * A user's ways into a workspace.  The managed ways end at managed_until,
- * which CnapWaysNow() compares with the clock at each use.
- */
-typedef struct CnapAccess
-{
-	CnapWays	ways;
-	TimestampTz managed_until;	/* DT_NOEND if unlimited */
-	bool		exists;			/* the workspace exists */
-
-	/* For managed ways, the organization and the user's role in it. */
-	pg_uuid_t	manager;
-	CnapRole	manager_role;
-} CnapAccess;
-
-/* One of the workspaces that a user has ways into, with those ways. */
-typedef struct CnapReach
-{
-	pg_uuid_t	workspace;
-	TimestampTz managed_until;
-	CnapWays	ways;
-} CnapReach;
 
 /* An access token, and the user it signs in. */
 typedef struct CnapAccessToken
@@ -110,11 +90,13 @@ CnapByHash(Datum hash)
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
 extern bool CnapHasOwner(const pg_uuid_t *organization);
+extern CnapRole CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table,
+								   const pg_uuid_t *id, text *user);
 extern CnapRole CnapOrganizationRole(const pg_uuid_t *organization, text *user);
+extern bool CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id,
+								  CnapWorkspace *workspace);
 extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
-extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace);
-extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count);
 extern bool CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token);
 extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
 extern bool CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link);
@@ -129,15 +111,6 @@ static inline bool
 CnapHoldsUntil(TimestampTz end)
 {
 	return likely(end == DT_NOEND) || end > GetCurrentTimestamp();
-}
-
-/* Those of the ways that have not ended by now. */
-static inline CnapWays
-CnapWaysNow(CnapWays ways, TimestampTz managed_until)
-{
-	if ((ways & CNAP_WAYS_MANAGED) && !CnapHoldsUntil(managed_until))
-		return ways & ~CNAP_WAYS_MANAGED;
-	return ways;
 }
 
 extern bool CnapTextEqual(const text *a, const text *b);

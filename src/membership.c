@@ -18,6 +18,7 @@
 #include "arguments.h"
 #include "lookup.h"
 #include "membership.h"
+#include "ways.h"
 
 PG_FUNCTION_INFO_V1(cnap_add_organization_member);
 PG_FUNCTION_INFO_V1(cnap_set_organization_role);
@@ -91,7 +92,7 @@ require_on_workspace_role(const CnapAct *act, CnapRole role)
 static bool
 allows_on_workspace_role(const pg_uuid_t *id, text *user, CnapRole role)
 {
-	return (CnapFindAccess(user, id).ways &
+	return (CnapFindAccess(user, id, NULL).ways &
 			CnapWaysThatAllow(CnapPermissionOnRole(role))) != 0;
 }
 
