@@ -3,7 +3,7 @@
  * authorize.c
  *	  Authorization checks at the start of the public functions.
  *
- * Everything is read with fresh snapshots (lookup.c).  A function that changes
+ * Everything is read with fresh snapshots (scan.c).  A function that changes
  * something first locks the row of the organization or workspace, and decides
  * after that: so the changes to one organization, and to one workspace, are
  * serialized, and none is decided on data that another one is changing.  The

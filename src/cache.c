@@ -4,10 +4,11 @@
  *	  A session's cache of access decisions.
  *
  * A decision is what the tables say about one user and one workspace: the
- * user's ways into it.  It is made by index lookups (lookup.c) and kept in a
+ * user's ways into it.  It is made by index lookups (ways.c) and kept in a
  * hash table.  Once a user has needed many lookups, the user's whole set of
  * workspaces is loaded; from then on, a workspace that is not in the table is
- * known to be unreachable for the user, without a lookup.
+ * known to be unreachable for the user, without a lookup.  If the set is too
+ * large for that, the user's memberships are kept instead, if they are few.
  *
  * Everything kept is stamped with the number of events (epoch.h) just before
  * its snapshot was taken.  An event with a higher number, which may have

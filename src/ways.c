@@ -9,7 +9,7 @@
  * The one exception are memberships that were read earlier, with another
  * snapshot, and are known not to have changed since: they spare two of the
  * three scans for somebody whose organizations manage more workspaces than can
- * be listed.  A transaction that changes both a membership and the workspace
+ * be loaded.  A transaction that changes both a membership and the workspace
  * could have been committed in between, with the news of it still on its way.
  * So they are used only for a version of the workspace's row that the earlier
  * snapshot saw as well, because it was written by a transaction that had ended
@@ -52,12 +52,12 @@ known_role(const CnapMemberships *known, CnapTable table, const pg_uuid_t *objec
 }
 
 /*
- * Were those memberships read when that version of a workspace's row existed?
- * Transaction ids wrap around, so they can be compared only if the memberships
- * are not older than half of the range.
+ * Did that version of a workspace's row exist already when the memberships were
+ * read?  Transaction ids wrap around, so they can be compared only if the
+ * memberships are not older than half of the range.
  */
 static bool
-are_of_same_time(const CnapMemberships *known, const CnapWorkspace *row, Snapshot snapshot)
+existed_then(const CnapMemberships *known, const CnapWorkspace *row, Snapshot snapshot)
 {
 	return TransactionIdPrecedes(row->xmin, known->xmin) &&
 		TransactionIdPrecedesOrEquals(known->xmin, snapshot->xmin);
@@ -79,7 +79,7 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *kn
 		access.ways = CNAP_WAY_OWNER;
 	else if (access.exists)
 	{
-		bool		use_known = known != NULL && are_of_same_time(known, &row, snapshot);
+		bool		use_known = known != NULL && existed_then(known, &row, snapshot);
 
 #define ROLE_IN(table, object) \
 	(use_known ? known_role(known, table, object) : \
