@@ -55,10 +55,12 @@ PG_FUNCTION_INFO_V1(cnap_cache_stats);
  * most LOAD_ROWS rows for each lookup so far.  If that is not enough, the next
  * attempt is made after twice as many lookups.  So the cost of loading is
  * limited to a constant factor of the cost of the lookups, however large the
- * set is.
+ * set is.  Once the user's memberships are known, lookups are cheaper, and
+ * count as LOAD_ROWS_OF_CHEAP rows.
  */
 #define FIRST_LOAD 8
 #define LOAD_ROWS 8
+#define LOAD_ROWS_OF_CHEAP 2
 
 /* Special value of at_least: the set does not fit into the cache. */
 #define TOO_LARGE PG_INT32_MAX
@@ -486,15 +488,20 @@ load_set(CnapUser *user, uint64 max_rows)
 static pg_noinline CnapWays
 look_up(CnapUser *user, const pg_uuid_t *workspace)
 {
+	uint64		max_rows;
 	uint32		stamp;
 	CnapAccess	access;
 	text	   *id;
 
 	stats.misses++;
 	refresh_user(user);
-	if (++user->lookups >= user->load_at && user->at_least < TOO_LARGE)
+	user->lookups++;
+	max_rows = (uint64) user->lookups *
+		(user->memberships == NULL ? LOAD_ROWS : LOAD_ROWS_OF_CHEAP);
+	if (user->lookups >= user->load_at &&
+		user->at_least < TOO_LARGE && (uint64) user->at_least < max_rows)
 	{
-		if (load_set(user, (uint64) user->lookups * LOAD_ROWS))
+		if (load_set(user, max_rows))
 		{
 			CnapDecision *decision = find_decision(user, workspace);
 
