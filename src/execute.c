@@ -59,11 +59,11 @@ begin_as_owner(CnapStatement *statement, Caller *caller)
 						   SECURITY_NOFORCE_RLS);
 	if (statement->plan == NULL)
 	{
-		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nparams,
-									   statement->types);
+		SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql, statement->nparams,
+											  statement->types, statement->options);
 
 		if (plan == NULL)
-			elog(ERROR, "SPI_prepare failed: %s",
+			elog(ERROR, "SPI_prepare_cursor failed: %s",
 				 SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan);
 		statement->plan = plan;

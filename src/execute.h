@@ -24,6 +24,7 @@ typedef struct CnapStatement
 	const char *sql;
 	int			nparams;
 	Oid			types[CNAP_MAX_PARAMS];
+	int			options;		/* CURSOR_OPT_..., for the planner */
 	SPIPlanPtr	plan;			/* kept for the lifetime of the session */
 } CnapStatement;
 

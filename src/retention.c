@@ -27,6 +27,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
@@ -46,15 +47,20 @@ PG_FUNCTION_INFO_V1(cnap_prune_audit);
 enum
 {
 	USER,
-	ORGANIZATIONS,				/* the locked ones, as an array in text form */
+	ORGANIZATIONS,				/* the ids of the locked ones, as an array */
 	WORKSPACES,
 	SUCCESSOR,
 	ACTOR,
 	PARAMETERS
 };
 
+/*
+ * The arrays can be long.  As constants they are hashed when rows are compared
+ * with them; a generic plan would search the array anew for each row.
+ */
 #define FORGET(statement) \
-	{statement, PARAMETERS, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}}
+	{statement, PARAMETERS, \
+	{TEXTOID, UUIDARRAYOID, UUIDARRAYOID, TEXTOID, TEXTOID}, CURSOR_OPT_CUSTOM_PLAN}
 
 /*
  * Lock the rows that a query finds by the user's id; returns an array of their
@@ -65,7 +71,8 @@ lock_rows(CnapStatement *query, Datum *values, const char *nulls)
 {
 	char	   *locked = CnapQueryText(query, values, nulls);
 
-	return CStringGetTextDatum(locked != NULL ? locked : "{}");
+	return OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(locked != NULL ? locked : "{}"),
+							ObjectIdGetDatum(UUIDOID), Int32GetDatum(-1));
 }
 
 /*
@@ -123,13 +130,13 @@ refuse_sole_owner(Datum *values, const char *nulls)
 static CnapStatement hand_over[] = {
 	FORGET("INSERT INTO cnap.organization_member AS m (organization_id, user_id, role, added_by)"
 		   " SELECT p.id, $4, 'owner', nullif($5, $1) FROM cnap.list_sole_property($1) p"
-		   " WHERE p.kind = 'organization' AND p.id = ANY ($2::uuid[])"
+		   " WHERE p.kind = 'organization' AND p.id = ANY ($2)"
 		   " ON CONFLICT (organization_id, user_id) DO UPDATE SET role = 'owner'"),
 	FORGET("DELETE FROM cnap.workspace_member m USING cnap.workspace w"
-		   " WHERE w.id = m.workspace_id AND w.owner_id = $1 AND w.id = ANY ($3::uuid[])"
+		   " WHERE w.id = m.workspace_id AND w.owner_id = $1 AND w.id = ANY ($3)"
 		   " AND m.user_id = $4"),
 	FORGET("UPDATE cnap.workspace SET owner_id = $4"
-		   " WHERE owner_id = $1 AND id = ANY ($3::uuid[])"),
+		   " WHERE owner_id = $1 AND id = ANY ($3)"),
 };
 
 /*
@@ -137,9 +144,9 @@ static CnapStatement hand_over[] = {
  */
 static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.workspace_member"
-		   " WHERE user_id = $1 AND workspace_id = ANY ($3::uuid[])"),
+		   " WHERE user_id = $1 AND workspace_id = ANY ($3)"),
 	FORGET("DELETE FROM cnap.organization_member"
-		   " WHERE user_id = $1 AND organization_id = ANY ($2::uuid[])"),
+		   " WHERE user_id = $1 AND organization_id = ANY ($2)"),
 	FORGET("DELETE FROM cnap.access_token WHERE user_id = $1"),
 
 	/*
@@ -148,20 +155,20 @@ static CnapStatement forget[] = {
 	 */
 	FORGET("UPDATE cnap.invitation SET inviter = NULL, outcome = coalesce(outcome, 'revoked'),"
 		   " outcome_at = coalesce(outcome_at, now()) WHERE inviter = $1"
-		   " AND (organization_id = ANY ($2::uuid[]) OR workspace_id = ANY ($3::uuid[]))"),
+		   " AND (organization_id = ANY ($2) OR workspace_id = ANY ($3))"),
 	FORGET("UPDATE cnap.invitation SET outcome_by = NULL,"
 		   " email = CASE WHEN outcome = 'revoked' THEN email END WHERE outcome_by = $1"
-		   " AND (organization_id = ANY ($2::uuid[]) OR workspace_id = ANY ($3::uuid[]))"),
+		   " AND (organization_id = ANY ($2) OR workspace_id = ANY ($3))"),
 
 	/* Install links belong to the organization, and are kept. */
 	FORGET("UPDATE cnap.install_link SET created_by = NULL"
-		   " WHERE created_by = $1 AND organization_id = ANY ($2::uuid[])"),
+		   " WHERE created_by = $1 AND organization_id = ANY ($2)"),
 	FORGET("UPDATE cnap.organization SET created_by = NULL"
-		   " WHERE created_by = $1 AND id = ANY ($2::uuid[])"),
+		   " WHERE created_by = $1 AND id = ANY ($2)"),
 	FORGET("UPDATE cnap.organization_member SET added_by = NULL"
-		   " WHERE added_by = $1 AND organization_id = ANY ($2::uuid[])"),
+		   " WHERE added_by = $1 AND organization_id = ANY ($2)"),
 	FORGET("UPDATE cnap.workspace_member SET added_by = NULL"
-		   " WHERE added_by = $1 AND workspace_id = ANY ($3::uuid[])"),
+		   " WHERE added_by = $1 AND workspace_id = ANY ($3)"),
 };
 
 /*

@@ -1,0 +1,59 @@
+# The queries within functions read no more rows than they have to, whatever the session did before
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapTest;
+use Test::More;
+
+my $node = new_node('main', '');
+
+$node->safe_psql('postgres', <<"END");
+CREATE EXTENSION cnap_org;
+ALTER SYSTEM SET autovacuum = off;
+SELECT pg_reload_conf();
+
+-- a user who owns many workspaces, has added somebody to each, and is not in the statistics yet
+INSERT INTO cnap.workspace (name, owner_id, created_at)
+SELECT 'Workspace', 'user ' || n, '2020-01-01' FROM generate_series(1, 2000) n;
+ANALYZE cnap.workspace, cnap.workspace_member;
+INSERT INTO cnap.workspace (name, owner_id, created_at)
+SELECT 'Workspace', 'bot', '2020-01-01' FROM generate_series(1, 50) n;
+INSERT INTO cnap.workspace_member (workspace_id, user_id, added_by, created_at)
+SELECT id, 'somebody', 'bot', '2020-01-01' FROM cnap.workspace WHERE owner_id = 'bot';
+END
+
+# Returns the plans of all queries that a statement executes, after others in the same session.
+sub plans
+{
+	my ($statement, $before) = @_;
+	my ($code, undef, $plans) = $node->psql('postgres', <<"END", on_error_stop => 1);
+$before;
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_nested_statements = on;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off;
+SET auto_explain.log_level = notice;
+BEGIN;
+$statement;
+ROLLBACK;
+END
+	is($code, 0, 'explained');
+	$plans =~ s/^Query Text: .*//mg;
+	return $plans;
+}
+
+# ---- forgetting somebody ----
+
+# The ids of the locked rows are in an array, which must neither be parsed nor searched for each row.
+foreach my $before ('SELECT', q{DO 'BEGIN FOR n IN 1..8 LOOP PERFORM cnap_forget_user(''nobody''); END LOOP; END'})
+{
+	my %arrays = map { $_ => 1 } plans(q{SELECT cnap_forget_user('bot', 'successor')}, $before) =~ /= ANY \((.{4})/g;
+
+	is_deeply([ grep { !/^'\{[0-9a-f]{2}|^'\{\}'/ } keys %arrays ], [], 'every array is a constant');
+	ok((grep { /^'\{[0-9a-f]{2}/ } keys %arrays), 'including one with the ids of workspaces');
+}
+
+done_testing();
