@@ -204,7 +204,7 @@ cnap_organization_audit(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
 		"SELECT * FROM cnap.list_organization_audit($1, $2, $3)",
-		3, {UUIDOID, INT8OID, INT4OID}
+		3, {UUIDOID, INT8OID, INT4OID}, CURSOR_OPT_CUSTOM_PLAN
 	};
 
 	CnapCheckMaxRows(fcinfo, 2);

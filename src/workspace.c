@@ -210,7 +210,7 @@ cnap_workspace_audit(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
 		"SELECT * FROM cnap.list_workspace_audit($1, $2, $3)",
-		3, {UUIDOID, INT8OID, INT4OID}
+		3, {UUIDOID, INT8OID, INT4OID}, CURSOR_OPT_CUSTOM_PLAN
 	};
 
 	CnapCheckMaxRows(fcinfo, 2);

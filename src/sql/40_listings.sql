@@ -75,6 +75,14 @@ $$;
 COMMENT ON FUNCTION cnap.list_organization_workspaces(uuid) IS 'rows of cnap_organization_workspaces()';
 REVOKE ALL ON FUNCTION cnap.list_organization_workspaces(uuid) FROM PUBLIC;
 
+/*
+ * A page of the audit log must come from the index that leads with the id of
+ * the organization or workspace.  The planner might choose the primary key if
+ * that provided the order, and read the entries of all others on the way to
+ * old ones, so the order includes that id.  It would disregard a column that it
+ * knows to be constant, so the comparison is not by "=".  The plan is made for
+ * the arguments (CURSOR_OPT_CUSTOM_PLAN), so that before is an index condition.
+ */
 CREATE FUNCTION cnap.list_organization_audit(organization uuid, before bigint, max_rows integer)
 RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,
 	action text, workspace_id uuid, subject text, path text, detail jsonb)
@@ -83,8 +91,8 @@ AS $$
 	SELECT a.id, a.occurred_at, a.actor, a.database_role, a.action, a.workspace_id,
 		a.subject, a.path, a.detail
 	FROM cnap.audit_log a
-	WHERE a.organization_id = organization AND (before IS NULL OR a.id < before)
-	ORDER BY a.id DESC
+	WHERE a.organization_id = ANY (ARRAY[organization]) AND (before IS NULL OR a.id < before)
+	ORDER BY a.organization_id DESC, a.id DESC
 	LIMIT max_rows
 $$;
 COMMENT ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) IS 'rows of cnap_organization_audit()';
@@ -151,8 +159,8 @@ AS $$
 	SELECT a.id, a.occurred_at, a.actor, a.database_role, a.action, a.organization_id,
 		a.subject, a.path, a.detail
 	FROM cnap.audit_log a
-	WHERE a.workspace_id = workspace AND (before IS NULL OR a.id < before)
-	ORDER BY a.id DESC
+	WHERE a.workspace_id = ANY (ARRAY[workspace]) AND (before IS NULL OR a.id < before)
+	ORDER BY a.workspace_id DESC, a.id DESC
 	LIMIT max_rows
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) IS 'rows of cnap_workspace_audit()';

@@ -8,16 +8,25 @@ use CnapTest;
 use Test::More;
 
 my $node = new_node('main', '');
+my $vendor = '00000000-0000-4000-8000-000000000001';
+my $workspace = '00000000-0000-4000-9000-000000000001';
 
 $node->safe_psql('postgres', <<"END");
 CREATE EXTENSION cnap_org;
 ALTER SYSTEM SET autovacuum = off;
 SELECT pg_reload_conf();
 
+-- the oldest tenth of the audit log is about the first organization and workspace
+INSERT INTO cnap.audit_log (database_role, action, organization_id, workspace_id, path)
+SELECT 'app', 'test', CASE WHEN n <= 2000 THEN '$vendor'::uuid END, CASE WHEN n <= 2000 THEN '$workspace'::uuid END, 'test'
+FROM generate_series(1, 20000) n;
+INSERT INTO cnap.organization (id, name, created_at) VALUES ('$vendor', 'Vendor', '2020-01-01');
+INSERT INTO cnap.workspace (id, name, owner_id, created_at) VALUES ('$workspace', 'Workspace', 'carol', '2020-01-01');
+
 -- a user who owns many workspaces, has added somebody to each, and is not in the statistics yet
 INSERT INTO cnap.workspace (name, owner_id, created_at)
 SELECT 'Workspace', 'user ' || n, '2020-01-01' FROM generate_series(1, 2000) n;
-ANALYZE cnap.workspace, cnap.workspace_member;
+ANALYZE cnap.audit_log, cnap.workspace, cnap.workspace_member;
 INSERT INTO cnap.workspace (name, owner_id, created_at)
 SELECT 'Workspace', 'bot', '2020-01-01' FROM generate_series(1, 50) n;
 INSERT INTO cnap.workspace_member (workspace_id, user_id, added_by, created_at)
@@ -43,6 +52,29 @@ END
 	is($code, 0, 'explained');
 	$plans =~ s/^Query Text: .*//mg;
 	return $plans;
+}
+
+# Checks that pages of the audit log are found without looking at other entries.
+sub check_pages
+{
+	my ($of, $id, $before, $name) = @_;
+
+	foreach my $page ('before => 1000, max_rows => 50', 'max_rows => 50')
+	{
+		unlike(plans("SELECT * FROM cnap_${of}_audit('$id', $page)", $before), qr/Rows Removed by Filter/, "$name, $page");
+	}
+	return;
+}
+
+# ---- the audit log ----
+
+foreach ([ organization => $vendor ], [ workspace => $workspace ])
+{
+	my ($of, $id) = @$_;
+
+	check_pages($of, $id, 'SELECT', $of);
+	check_pages($of, $id, "DO 'BEGIN FOR n IN 1..8 LOOP PERFORM cnap_${of}_audit(''$id''); END LOOP; END'",
+		"$of, after others");
 }
 
 # ---- forgetting somebody ----
