@@ -154,6 +154,10 @@ CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls)
 /*
  * Return the rows of a query as the result of a set-returning function.  They
  * are put directly into the function's tuplestore, which can spill to disk.
+ *
+ * The query uses a fresh snapshot, like the decision that the caller may read
+ * these rows.  With that of a REPEATABLE READ transaction, it would list access
+ * that has been revoked, and not find an object that the decision is about.
  */
 Datum
 CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
@@ -186,7 +190,9 @@ CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
 	options.read_only = true;
 	options.must_return_tuples = true;
 	options.dest = dest;
+	PushActiveSnapshot(GetCatalogSnapshot(CnapTableOid(CNAP_WORKSPACE)));
 	result = SPI_execute_plan_extended(statement->plan, &options);
+	PopActiveSnapshot();
 	end_as_owner(result, &caller);
 	dest->rDestroy(dest);
 	return (Datum) 0;
