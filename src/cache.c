@@ -647,7 +647,7 @@ CnapCacheInit(void)
 							64,
 							MAX_CACHE_SIZE,
 							PGC_USERSET,
-							GUC_UNIT_KB | GUC_NOT_IN_SAMPLE,
+							GUC_UNIT_KB | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							NULL, assign_cache_size, NULL);
 }
 

@@ -198,7 +198,7 @@ CnapClaimsInit(void)
 							   &claims_setting,
 							   "",
 							   PGC_SUSET,
-							   GUC_NOT_IN_SAMPLE,
+							   GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							   NULL, assign_claims, NULL);
 	DefineCustomStringVariable("cnap.claims_key",
 							   "Key in the claims, a JSON object, whose value is the user's id.",
@@ -206,6 +206,6 @@ CnapClaimsInit(void)
 							   &claims_key,
 							   "sub",
 							   PGC_SUSET,
-							   GUC_NOT_IN_SAMPLE,
+							   GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							   NULL, assign_claims, NULL);
 }

@@ -15,6 +15,7 @@
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 
 /*
@@ -39,6 +40,15 @@
 	object_ownercheck(RelationRelationId, relid, roleid)
 #define CnapMayExecute(function, roleid) \
 	(object_aclcheck(ProcedureRelationId, function, roleid, ACL_EXECUTE) == ACLCHECK_OK)
+#endif
+
+/*
+ * A setting with this flag gets its value even if the library that defines it
+ * is loaded while a parallel query is running.  Minor releases of PostgreSQL 15
+ * to 17 before November 2024 do not know the flag.
+ */
+#ifndef GUC_ALLOW_IN_PARALLEL
+#define GUC_ALLOW_IN_PARALLEL 0
 #endif
 
 /*

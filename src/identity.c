@@ -23,6 +23,11 @@
  * nothing but this file may read the identity: current_setting() in a session
  * that has not loaded the library would return the forged value.
  *
+ * Hazard: the library may be loaded while a parallel query is running, by its
+ * leader or by a worker.  Without GUC_ALLOW_IN_PARALLEL, PostgreSQL would discard
+ * all placeholders then, and a superuser with a current user would become the
+ * system.
+ *
  * The system is a superuser without a current user.  Both the current role
  * (GetUserId()) and the outer one (GetOuterUserId()) must be superusers, and
  * there must be no security-restricted operation: a SECURITY DEFINER function
@@ -44,6 +49,7 @@
 #include "access_token.h"
 #include "cache.h"
 #include "claims.h"
+#include "compat.h"
 #include "identity.h"
 #include "lookup.h"
 #include "validate.h"
@@ -131,7 +137,7 @@ CnapIdentityInit(void)
 							   &user_id_setting,
 							   "",
 							   PGC_SUSET,
-							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE,
+							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							   check_user_id, assign_identity, NULL);
 	DefineCustomStringVariable("cnap.session_token",
 							   "Id of the access token that the session is signed in with.",
@@ -139,7 +145,7 @@ CnapIdentityInit(void)
 							   &session_token,
 							   "",
 							   PGC_SUSET,
-							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE,
+							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							   check_session_token, assign_identity, NULL);
 }
 

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "notify.h"
 
 #define CHANNEL "cnap"
@@ -103,7 +104,7 @@ CnapNotifyInit(void)
 							 &notify_enabled,
 							 true,
 							 PGC_SUSET,
-							 GUC_NOT_IN_SAMPLE,
+							 GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							 NULL, NULL, NULL);
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);

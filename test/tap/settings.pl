@@ -1,4 +1,5 @@
-# The identity cannot be set in a configuration file, where it would apply to everybody
+# The identity cannot be set in a configuration file, where it would apply to everybody; and the
+# settings of a session are in force even if the library is first loaded in a parallel query
 use strict;
 use warnings FATAL => 'all';
 
@@ -53,6 +54,48 @@ $node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
 $node->restart;
 is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'preloaded or not');
 is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'and nobody else');
+
+# ---- the library is first loaded in a parallel query ----
+
+$node->safe_psql('postgres', <<'END');
+CREATE TABLE many AS SELECT 1 AS one FROM generate_series(1, 1000);
+GRANT SELECT ON many TO PUBLIC;
+CREATE FUNCTION person(one integer) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$ BEGIN RETURN coalesce(cnap_current_user(), 'nobody'); END $$;
+END
+
+# Executes a query with a parallel plan as a role, which is to be anna, and tells who is the current
+# user after that.
+sub in_parallel
+{
+	my ($role, $query, $leads) = @_;
+	my ($code, $out, $error) = $node->psql('postgres', <<"END", extra_params => [ '-U', $role, '-q' ], on_error_stop => 0);
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = $leads;
+$query;
+$who
+SHOW cnap.notify;
+END
+	return ($out, $error);
+}
+
+my $superuser = getpwuid($<);
+$node->safe_psql('postgres', "ALTER ROLE \"$superuser\" SET cnap.user_id = 'anna'");
+$node->safe_psql('postgres', "ALTER ROLE \"$superuser\" SET cnap.notify = off");
+$node->safe_psql('postgres', "ALTER ROLE anna SET cnap.notify = off");
+foreach my $role ('anna', $superuser)
+{
+	my ($out, $error) = in_parallel($role, "SELECT person(one), count(*) FROM many GROUP BY 1", 'off');
+	is($out, "anna|1000\nanna\noff", "$role is anna in workers");
+	($out, $error) = in_parallel($role, "SELECT DISTINCT person(one) FROM many", 'on');
+	is($out, "anna\nanna\noff", "$role is anna in all processes");
+	($out, $error) = in_parallel($role,
+		"SELECT count(*) FROM many WHERE one < (SELECT count(*) FROM cnap_organization_members('$ACME'))", 'on');
+	like($error, qr/ERROR: +organization "$ACME" does not exist/, "$role has the rights of anna");
+	is($out, "anna\noff", "$role is anna after that");
+}
 
 $node->stop;
 done_testing();
