@@ -377,6 +377,18 @@ record_member(const Change *change, CnapTable table)
 	record(&entry);
 }
 
+/* The organization that manages the workspace at this moment, or NULL. */
+static const pg_uuid_t *
+get_manager(const Change *change, HeapTuple workspace)
+{
+	bool		isnull;
+	Datum		until = get(change, workspace, Anum_workspace_managed_until, &isnull);
+
+	if (!isnull && !CnapHoldsUntil(DatumGetTimestampTz(until)))
+		return NULL;
+	return get_uuid(change, workspace, Anum_workspace_managed_by);
+}
+
 /* Record the change of a workspace's management, if there is one. */
 static void
 record_management(const Change *change)
@@ -443,9 +455,9 @@ record_workspace(const Change *change)
 					"workspace.create" : "workspace.delete");
 		entry.workspace = id;
 		entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+		/* An organization whose management has ended learns nothing more. */
 		if (change->after == NULL)
-			entry.organization = get_uuid(change, change->before,
-										  Anum_workspace_managed_by);
+			entry.organization = get_manager(change, change->before);
 		append_pair(&entry.detail, "name",
 					TextDatumGetCString(get_current(change, Anum_workspace_name)));
 		record(&entry);

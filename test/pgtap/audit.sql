@@ -112,6 +112,8 @@ SELECT test.leaves('cnap_test_app', 'wanda', 'SELECT cnap_delete_workspace({free
 	'workspace.delete | wanda | {app} | - | free | wanda | as owner of the workspace | {"name": "Free"}');
 SELECT test.leaves('cnap_test_app', 'wanda', 'SELECT cnap_delete_workspace({ws})',
 	'workspace.delete | wanda | {app} | vendor | ws | wanda | as owner of the workspace | {"name": "Managed"}');
+SELECT test.leaves('cnap_test_app', 'wanda', 'SELECT cnap_delete_workspace({ended})',
+	'workspace.delete | wanda | {app} | - | ended | wanda | as owner of the workspace | {"name": "Ended"}');
 
 -- management
 
