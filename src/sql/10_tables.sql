@@ -179,7 +179,7 @@ CREATE INDEX invitation_workspace_id_idx ON cnap.invitation (workspace_id);
 CREATE TABLE cnap.audit_log (
 	id bigint GENERATED ALWAYS AS IDENTITY
 		CONSTRAINT audit_log_pkey PRIMARY KEY,
-	occurred_at timestamptz NOT NULL DEFAULT now(),
+	occurred_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	actor cnap.user_id,
 	database_role text NOT NULL,
 	action text NOT NULL,
