@@ -64,6 +64,16 @@ lock_row(CnapStatement *statement, const pg_uuid_t *id)
 	return CnapExecute(statement, &value, NULL) > 0;
 }
 
+/*
+ * Likewise; a row that the transaction's snapshot does not see is an error.
+ */
+static void
+hold_row(CnapStatement *statement, const pg_uuid_t *id)
+{
+	if (!lock_row(statement, id) && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+}
+
 bool
 CnapLockOrganization(const pg_uuid_t *id)
 {
@@ -105,8 +115,7 @@ CnapHoldWorkspace(const pg_uuid_t *id)
 		1, {UUIDOID}
 	};
 
-	if (!lock_row(&lock, id) && IsolationUsesXactSnapshot())
-		CnapSerializationFailure();
+	hold_row(&lock, id);
 }
 
 bool
@@ -146,14 +155,21 @@ void
 CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 						  CnapLock lock, CnapAct *act)
 {
+	static CnapStatement removal = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
 	check_organization(id, what, act);
-	if (lock == CNAP_CHANGE)
-	{
+	if (lock == CNAP_READ)
+		return;
+	if (lock == CNAP_REMOVE)
+		hold_row(&removal, id);
+	else
 		CnapHoldOrganization(id);
-		check_organization(id, what, act);
-	}
+	check_organization(id, what, act);
 }
 
 /*
@@ -212,15 +228,22 @@ void
 CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 					   CnapLock lock, CnapAct *act)
 {
+	static CnapStatement removal = {
+		"SELECT FROM cnap.workspace WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
 	act->workspace = id;
 	check_workspace(id, permission, act);
-	if (lock == CNAP_CHANGE)
-	{
+	if (lock == CNAP_READ)
+		return;
+	if (lock == CNAP_REMOVE)
+		hold_row(&removal, id);
+	else
 		CnapHoldWorkspace(id);
-		check_workspace(id, permission, act);
-	}
+	check_workspace(id, permission, act);
 }
 
 /*

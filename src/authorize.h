@@ -13,11 +13,17 @@
 /* The path of acts of the system. */
 #define CNAP_AS_SYSTEM "as the system"
 
-/* Should the object's row be locked against other changes? */
+/*
+ * Should the object's row be locked against other changes?  If it is going to
+ * be deleted, it must be locked against references as well: somebody who has
+ * inserted a reference and wants to change the object would otherwise wait for
+ * us, and we for them.
+ */
 typedef enum CnapLock
 {
 	CNAP_READ,
-	CNAP_CHANGE
+	CNAP_CHANGE,
+	CNAP_REMOVE
 } CnapLock;
 
 /*

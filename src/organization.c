@@ -126,10 +126,6 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 Datum
 cnap_delete_organization(PG_FUNCTION_ARGS)
 {
-	static CnapStatement lock = {
-		"SELECT FROM cnap.organization WHERE id = $1 FOR UPDATE",
-		1, {UUIDOID}
-	};
 	static CnapStatement lock_workspaces = {
 		"SELECT FROM cnap.workspace WHERE managed_by = $1 ORDER BY id FOR NO KEY UPDATE",
 		1, {UUIDOID}
@@ -142,9 +138,8 @@ cnap_delete_organization(PG_FUNCTION_ARGS)
 	Datum		value;
 
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
-							  CNAP_ORGANIZATION_DELETE, CNAP_CHANGE, &act);
+							  CNAP_ORGANIZATION_DELETE, CNAP_REMOVE, &act);
 	value = PG_GETARG_DATUM(0);
-	CnapExecute(&lock, &value, NULL);
 	CnapExecute(&lock_workspaces, &value, NULL);
 	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();

@@ -172,7 +172,7 @@ cnap_delete_workspace(PG_FUNCTION_ARGS)
 	Datum		value;
 
 	CnapAuthorizeWorkspace(CnapRequiredUuid(fcinfo, 0, "workspace"),
-						   CNAP_DELETE, CNAP_CHANGE, &act);
+						   CNAP_DELETE, CNAP_REMOVE, &act);
 	value = PG_GETARG_DATUM(0);
 	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();
