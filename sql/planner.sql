@@ -85,6 +85,25 @@ SELECT count(*) FROM app.item;
 SET cnap.user_id = 'some';
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE id BETWEEN 100 AND 200;
 
+-- ---- values given by the query, which are all that an index has to search for ----
+
+SET cnap.user_id = 'few';
+SET enable_bitmapscan = off;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE workspace_id = '00000000-0000-4000-9000-000000000001';
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE workspace_id IN ('00000000-0000-4000-9000-000000000001', '00000000-0000-4000-9000-000000000999');
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE workspace_id = ANY (cnap_accessible_workspaces());
+EXPLAIN (COSTS off) SELECT i.note FROM app.sampled s JOIN app.item i USING (workspace_id)
+WHERE s.id = 17 AND s.workspace_id = '00000000-0000-4000-9000-000000000001';
+SELECT count(*) FROM app.item WHERE workspace_id IN ('00000000-0000-4000-9000-000000000001', '00000000-0000-4000-9000-000000000999');
+SELECT count(*) FROM app.item WHERE workspace_id = ANY (cnap_accessible_workspaces());
+-- these do not give any
+SET enable_seqscan = off;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE workspace_id <> '00000000-0000-4000-9000-000000000001';
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE workspace_id <> ALL ('{00000000-0000-4000-9000-000000000001}'::uuid[]);
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE workspace_id = md5(note)::uuid;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+
 -- ---- estimates ----
 
 SELECT who, actual, expected BETWEEN actual * 0.8 AND actual * 1.25 AS near
