@@ -467,6 +467,23 @@ SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*), min(project_id), max(project_id % 100) FROM app.task;
 SELECT pg_temp.scan('SELECT * FROM app.task WHERE id = 1');
 SELECT pg_temp.scan('DELETE FROM app.task');
+-- keys given by the query: only for those
+CREATE FUNCTION pg_temp.condition(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	former text = '';
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT * FROM app.task ' || query LOOP
+		IF former ~ 'Scan.* on task' THEN
+			RETURN NEXT regexp_replace(trim(line), '\$\d+|\(InitPlan \w+\)\.col1', 'those of all visible parents');
+		END IF;
+		former := line;
+	END LOOP;
+END $$;
+SELECT condition, pg_temp.condition(condition) AS used
+FROM unnest('{"", WHERE project_id = 101, WHERE 101::bigint = project_id, WHERE project_id IN (101\, 102),
+	WHERE project_id = id, WHERE project_id <> 101}'::text[]) condition;
+SELECT * FROM app.task WHERE project_id IN (101, 102) ORDER BY id;
 -- many parents, though a small fraction, and a large fraction: the whole table
 SET cnap.user_id = 'frank';
 SELECT pg_temp.scan('SELECT count(*) FROM app.task');

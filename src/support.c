@@ -65,6 +65,7 @@
 #include "compat.h"
 #include "epoch.h"
 #include "relations.h"
+#include "support.h"
 
 PG_FUNCTION_INFO_V1(cnap_check_support);
 
@@ -381,22 +382,53 @@ find_operator(SupportRequestIndexCondition *req)
 }
 
 /*
- * Does an operator with these operands compare the index's column with given
- * values?
+ * Does an operator with these operands require the index's column to be equal
+ * to given values?
  */
 static bool
-compares_column(const SupportRequestIndexCondition *req, Node *column, Node *values)
+gives_values(const SupportRequestIndexCondition *req, Oid operator, Node *column,
+			 Node *values)
 {
-	return match_index_to_operand(column, req->indexcol, req->index) &&
+	int			equal = req->index->relam == HASH_AM_OID ?
+		HTEqualStrategyNumber : BTEqualStrategyNumber;
+
+	return OidIsValid(operator) &&
+		get_op_opfamily_strategy(operator, req->opfamily) == equal &&
+		match_index_to_operand(column, req->indexcol, req->index) &&
 		is_pseudo_constant_for_index(req->root, values, req->index);
 }
 
-/*
- * Does the query itself require the column to be equal to a given value, or to
- * one of several?
- */
+/* Likewise for a condition of the query, which the index must support. */
 static bool
-has_given_values(const SupportRequestIndexCondition *req, Oid operator)
+is_given_by(const SupportRequestIndexCondition *req, Expr *clause)
+{
+	Oid			collation = req->index->indexcollations[req->indexcol];
+	Oid			operator;
+	List	   *args;
+
+	if (OidIsValid(collation) && exprInputCollation((Node *) clause) != collation)
+		return false;
+	if (IsA(clause, ScalarArrayOpExpr))
+	{
+		args = ((ScalarArrayOpExpr *) clause)->args;
+		return ((ScalarArrayOpExpr *) clause)->useOr &&
+			gives_values(req, ((ScalarArrayOpExpr *) clause)->opno,
+						 linitial(args), lsecond(args));
+	}
+	if (!IsA(clause, OpExpr) || list_length(((OpExpr *) clause)->args) != 2)
+		return false;
+	operator = ((OpExpr *) clause)->opno;
+	args = ((OpExpr *) clause)->args;
+	return gives_values(req, operator, linitial(args), lsecond(args)) ||
+		gives_values(req, get_commutator(operator), lsecond(args), linitial(args));
+}
+
+/*
+ * Does the query itself give the values of the column for which the index has
+ * to be searched?
+ */
+bool
+CnapValuesAreGiven(const SupportRequestIndexCondition *req)
 {
 	RelOptInfo *rel = req->index->rel;
 	ListCell   *lc;
@@ -404,21 +436,10 @@ has_given_values(const SupportRequestIndexCondition *req, Oid operator)
 	foreach(lc, rel->baserestrictinfo)
 	{
 		RestrictInfo *restriction = lfirst_node(RestrictInfo, lc);
-		Expr	   *clause = restriction->clause;
-		List	   *args;
 
-		if (IsA(clause, OpExpr) && ((OpExpr *) clause)->opno == operator)
-			args = ((OpExpr *) clause)->args;
-		else if (IsA(clause, ScalarArrayOpExpr) && ((ScalarArrayOpExpr *) clause)->useOr &&
-				 ((ScalarArrayOpExpr *) clause)->opno == operator)
-			args = ((ScalarArrayOpExpr *) clause)->args;
-		else
-			continue;
-
-		/* Otherwise the planner does not let the clause precede the policies. */
+		/* Other clauses must not precede the policies. */
 		if (restriction_is_securely_promotable(restriction, rel) &&
-			(compares_column(req, linitial(args), lsecond(args)) ||
-			 compares_column(req, lsecond(args), linitial(args))))
+			is_given_by(req, restriction->clause))
 			return true;
 	}
 	return false;
@@ -505,7 +526,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 		return NIL;
 
 	operator = find_operator(req);
-	if (!OidIsValid(operator) || has_given_values(req, operator))
+	if (!OidIsValid(operator) || CnapValuesAreGiven(req))
 		return NIL;
 
 	/* A role that can execute the check, but not this, needs another plan. */

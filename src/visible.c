@@ -20,6 +20,9 @@
  * So at the beginning of planning the values are wrapped in a CASE that never
  * evaluates them, and the index condition takes them out of it again.
  *
+ * The index condition is not offered if the query itself gives the keys, as in
+ * parent_id = $1, for which no other parents have to be searched.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -38,6 +41,7 @@
 #include "utils/lsyscache.h"
 
 #include "relations.h"
+#include "support.h"
 
 PG_FUNCTION_INFO_V1(cnap_parent_visible);
 PG_FUNCTION_INFO_V1(cnap_never);
@@ -258,7 +262,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 	if (values == NULL || !is_pseudo_constant_for_index(req->root, values, req->index))
 		return NIL;
 	operator = find_operator(req, get_element_type(exprType(values)));
-	if (!OidIsValid(operator))
+	if (!OidIsValid(operator) || CnapValuesAreGiven(req))
 		return NIL;
 
 	fraction = visible_fraction(req->root, call->args, &nvisible);
