@@ -102,8 +102,9 @@ AS $$
 			'@extschema@', relation::regclass, column_name, coalesce(permission, 'access'))
 		END
 	WHERE column_name IS NOT NULL
-		-- cnap_protect_child() refuses inheritance children without the
-		-- foreign key
+		-- foreign tables among the heirs are refused, and by
+		-- cnap_protect_child() also inheritance children without the foreign
+		-- key
 		AND NOT EXISTS (
 			WITH RECURSIVE heir (relation) AS (
 				SELECT inhrelid FROM pg_inherits WHERE inhparent = lint_protect_call.relation
@@ -111,12 +112,12 @@ AS $$
 				SELECT i.inhrelid FROM heir JOIN pg_inherits i ON i.inhparent = heir.relation
 			)
 			SELECT FROM heir JOIN pg_class c ON c.oid = heir.relation
-			WHERE parent IS NOT NULL AND NOT c.relispartition
-				AND NOT EXISTS (
+			WHERE c.relkind = 'f'
+				OR parent IS NOT NULL AND NOT c.relispartition AND NOT EXISTS (
 					SELECT FROM pg_constraint f
 						JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)
 					WHERE f.contype = 'f' AND f.convalidated AND f.conrelid = c.oid
 						AND f.confrelid = parent AND a.attname = column_name))
 $$;
 COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, cnap.permission) IS
-'the statement that protects a table: through its parent, if it has one, otherwise by the workspace column; null without a column, and if an inheritance child lacks the foreign key';
+'the statement that protects a table: through its parent, if it has one, otherwise by the workspace column; null without a column, if a partition or inheritance child is a foreign table, and if an inheritance child lacks the foreign key';
