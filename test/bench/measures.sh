@@ -38,7 +38,7 @@ variants_of() {
 		check_cold) echo cnap c ;;
 		check_wire_*)
 			[ "$2" != 1 ] || first='a b c'
-			echo true cnap "$first"
+			echo true trivial cnap "$first"
 			;;
 		check_changes*) echo quiet changing elsewhere ;;
 		remove_member) echo plain cnap direct ;;
