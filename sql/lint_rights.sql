@@ -91,6 +91,7 @@ SELECT * FROM findings();
 REVOKE SET ON PARAMETER cnap.notify FROM regress_cnap_plain;
 GRANT SET ON PARAMETER cnap.claims_key TO regress_cnap_plain;
 GRANT ALTER SYSTEM ON PARAMETER cnap.claims_setting TO regress_cnap_app;
+GRANT SET ON PARAMETER session_replication_role TO regress_cnap_plain, regress_cnap_super;
 SELECT * FROM findings();
 SELECT * FROM close_all();
 

@@ -141,6 +141,13 @@ SELECT 'error', 'claims_grant', cnap.lint_role(g.grantee),
 	g.revocation, 1
 FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
 WHERE p.parname IN ('cnap.claims_setting', 'cnap.claims_key')
+
+UNION ALL
+SELECT 'warning', 'triggers_grant', cnap.lint_role(g.grantee),
+	'can set session_replication_role, so that foreign keys and other ordinary triggers do not fire',
+	g.revocation, 1
+FROM pg_parameter_acl p CROSS JOIN cnap.lint_revocations(p.paracl, 10, 'PARAMETER ' || p.parname) g
+WHERE p.parname = 'session_replication_role' AND cardinality(under_protection) > 0
 $$;
 COMMENT ON FUNCTION cnap.lint_grants(oid[]) IS 'the findings about privileges';
 
