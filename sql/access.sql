@@ -229,6 +229,20 @@ SELECT FROM pg_sleep(1.1);
 SELECT cnap_can_access('manny', :'one') AS at_its_end;
 ROLLBACK;
 
+-- After the cache was emptied, its memory still holds former decisions. With these two ids, and mia
+-- as its first user, the second decision follows the first in a bucket, and has an equal tag.
+BEGIN;
+\set first '5c7cbda5-c927-473d-acb7-a063bb4904ab'
+\set second '8ce1fb23-41b1-401b-bbce-1b6ccd653297'
+INSERT INTO cnap.workspace (id, name, owner_id) VALUES (:'first', 'first', 'carol'), (:'second', 'second', 'carol');
+INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (:'first', 'mia'), (:'second', 'mia');
+SET LOCAL cnap.cache_size = '1MB';
+SELECT cnap_can_access('mia', id) FROM unnest(ARRAY[:'first', :'second']::uuid[]) id;
+DELETE FROM cnap.workspace_member WHERE workspace_id = :'second';
+SET LOCAL cnap.cache_size = '2MB';
+SELECT cnap_can_access('mia', id) FROM unnest(ARRAY[:'first', :'second']::uuid[]) id;
+ROLLBACK;
+
 -- the check depends neither on usable indexes nor on planner settings
 BEGIN;
 SET LOCAL enable_indexscan = off;

@@ -84,10 +84,11 @@ add_entry(CnapDecisions *table, uint64 hash)
 	uint64		unused;
 	int			position;
 
-	while ((unused = CnapZeroBytes(table->tags[bucket])) == 0)
+	while ((unused = CnapFreeSlots(table->tags[bucket])) == 0)
 		bucket = (bucket + 1) & table->mask;
 	position = CnapBucketPosition(unused);
-	table->tags[bucket] |= CnapDecisionTag(hash) << position * BITS_PER_BYTE;
+	table->tags[bucket] |= CnapDecisionTags(hash) &
+		(UINT64CONST(0xFF) << position * BITS_PER_BYTE);
 	return &table->slots[(uint64) bucket * CNAP_BUCKET_SLOTS + position];
 }
 

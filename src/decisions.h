@@ -5,14 +5,16 @@
  *
  * Open addressing with linear probing of buckets (Knuth, The Art of Computer
  * Programming, volume 3, section 6.4).  An array beside the entries holds eight
- * bits of each entry's hash as a tag.  The tags of a bucket are one word, and
- * are compared all at once (Warren, Hacker's Delight, section 6-1, on finding a
- * zero byte).  An entry is touched only if its tag matches.  That makes
- * unsuccessful searches cheap, which prevail when a scan checks the rows of
- * other tenants: mostly they read a single word, and take only branches that the
- * processor predicts.
+ * bits for each as a tag: one that says that the slot is occupied, and seven of
+ * the entry's hash.  The tags of a bucket are one word, and are compared all at
+ * once (Warren, Hacker's Delight, section 6-1, on finding a zero byte).  An entry
+ * is touched only if its tag matches.  That makes unsuccessful searches cheap,
+ * which prevail when a scan checks the rows of other tenants: mostly they read a
+ * single word, and take only branches that the processor predicts.
  *
- * Entries are never removed; the memory is freed together with its context.
+ * Entries are never removed; the memory is freed together with its context.  What
+ * is in a free slot is undefined, and may well be a decision of a former table,
+ * so a search must never look at it.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,7 +45,7 @@ typedef struct CnapDecisions
 	uint32		mask;			/* number of buckets - 1 */
 	uint32		members;
 	void	   *memory;			/* holds both arrays */
-	uint64	   *tags;			/* of the buckets; a tag is 0 if the slot is free */
+	uint64	   *tags;			/* of the buckets; that of a free slot is 0 */
 	CnapDecision *slots;
 } CnapDecisions;
 
@@ -93,24 +95,34 @@ CnapDecisionHash(const pg_uuid_t *workspace, uint32 user)
 	return words[0] ^ (words[0] >> 32);
 }
 
-/* A tag of one byte, which is not zero. */
-static inline uint64
-CnapDecisionTag(uint64 hash)
-{
-	uint64		tag = hash >> 56;
+/* The bit of each tag that says that the slot is occupied. */
+#define CNAP_OCCUPIED UINT64CONST(0x8080808080808080)
 
-	return tag == 0 ? 1 : tag;
+/* The tag of an entry with that hash, in each byte. */
+static inline uint64
+CnapDecisionTags(uint64 hash)
+{
+	return (hash >> 57) * UINT64CONST(0x0101010101010101) | CNAP_OCCUPIED;
 }
 
 /*
- * The highest bit of each byte that is zero.  The lowest bit set is exact;
- * further ones may also stand for a byte of one.
+ * The highest bit of each of the tags that matches.  The lowest bit set is exact;
+ * further ones may also stand for a tag that differs in its lowest bit alone, but
+ * never for a free slot.
  */
 static inline uint64
-CnapZeroBytes(uint64 word)
+CnapMatchTags(uint64 tags, uint64 wanted)
 {
-	return (word - UINT64CONST(0x0101010101010101)) & ~word &
-		UINT64CONST(0x8080808080808080);
+	uint64		difference = tags ^ wanted;
+
+	return (difference - UINT64CONST(0x0101010101010101)) & ~difference & CNAP_OCCUPIED;
+}
+
+/* The highest bit of each of the tags of free slots. */
+static inline uint64
+CnapFreeSlots(uint64 tags)
+{
+	return ~tags & CNAP_OCCUPIED;
 }
 
 /* The position in a bucket of the lowest of those bits. */
@@ -125,13 +137,13 @@ static inline CnapDecision *
 CnapDecisionsFind(const CnapDecisions *table, const pg_uuid_t *workspace, uint32 user)
 {
 	uint64		hash = CnapDecisionHash(workspace, user);
-	uint64		pattern = CnapDecisionTag(hash) * UINT64CONST(0x0101010101010101);
+	uint64		wanted = CnapDecisionTags(hash);
 	uint32		bucket = (uint32) hash & table->mask;
 
 	for (;;)
 	{
 		uint64		tags = table->tags[bucket];
-		uint64		matches = CnapZeroBytes(tags ^ pattern);
+		uint64		matches = CnapMatchTags(tags, wanted);
 
 		while (unlikely(matches != 0))
 		{
@@ -143,7 +155,7 @@ CnapDecisionsFind(const CnapDecisions *table, const pg_uuid_t *workspace, uint32
 				return decision;
 			matches &= matches - 1;
 		}
-		if (likely(CnapZeroBytes(tags) != 0))
+		if (likely(CnapFreeSlots(tags) != 0))
 			return NULL;
 		bucket = (bucket + 1) & table->mask;
 	}
