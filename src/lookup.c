@@ -143,7 +143,7 @@ CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *wor
 		bool		isnull;
 		Datum		value;
 
-		workspace->xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+		workspace->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
 		value = CnapField(&scan, tuple, Anum_workspace_owner_id, &isnull);
 		workspace->owner = DatumGetTextPCopy(value);
 		value = CnapField(&scan, tuple, Anum_workspace_managed_by, &isnull);

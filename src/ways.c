@@ -54,7 +54,8 @@ known_role(const CnapMemberships *known, CnapTable table, const pg_uuid_t *objec
 /*
  * Did that version of a workspace's row exist already when the memberships were
  * read?  Transaction ids wrap around, so they can be compared only if the
- * memberships are not older than half of the range.
+ * memberships are not older than half of the range.  A row that was frozen so
+ * long ago that its id seems to be a later one is merely not recognized.
  */
 static bool
 existed_then(const CnapMemberships *known, const CnapWorkspace *row, Snapshot snapshot)
@@ -106,6 +107,7 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *kn
 }
 
 /* ---- all workspaces ---- */
+
 /* State of CnapFindReach(). */
 typedef struct ReachList
 {
@@ -278,7 +280,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 			append_reach(&list, &direct->object, CnapWayOfMember(direct->role), DT_NOEND);
 		}
 		collect_owned(&list, user);
-		for (int i = 0; i < held->norganizations; i++)
+		for (int i = 0; i < held->norganizations && list.rows_left > 0; i++)
 			collect_managed(&list, &held->list[i].object);
 	}
 	else
