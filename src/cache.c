@@ -463,7 +463,8 @@ load_set(CnapUser *user, uint64 max_rows)
 	else
 	{
 		if (items == NULL)
-			user->at_least = max_rows < fitting ? (int) max_rows : TOO_LARGE;
+			user->at_least = max_rows < fitting ?
+				Max(user->at_least, (int) max_rows) : TOO_LARGE;
 		else if (CnapDecisionsSpace(count) + count * sizeof(pg_uuid_t) <
 				 (Size) cache_size * 1024 / 2 && decisions->members > 0)
 			run_out_of_room();
@@ -600,7 +601,8 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 	int			found = 0;
 
 	refresh_user(user);
-	if (is_complete(user) || load_set(user, PG_INT64_MAX))
+	if (is_complete(user) ||
+		(user->at_least < TOO_LARGE && load_set(user, PG_INT64_MAX)))
 	{
 		result = MemoryContextAllocHuge(CurrentMemoryContext,
 										Max(user->set_size, 1) * sizeof(pg_uuid_t));
