@@ -21,10 +21,8 @@
 
 #include "access/transam.h"
 #include "lib/stringinfo.h"
-#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
 #include "scan.h"
 #include "ways.h"
 
@@ -37,7 +35,7 @@ compare_held_roles(const void *a, const void *b)
 				  &((const CnapHeldRole *) b)->object, sizeof(pg_uuid_t));
 }
 
-/* The role among memberships that have been read, or CNAP_ROLE_NONE. */
+/* The role among memberships that were read earlier, or CNAP_ROLE_NONE. */
 static CnapRole
 known_role(const CnapMemberships *known, CnapTable table, const pg_uuid_t *object)
 {
@@ -49,6 +47,18 @@ known_role(const CnapMemberships *known, CnapTable table, const pg_uuid_t *objec
 					organization ? known->norganizations : known->nworkspaces,
 					sizeof(CnapHeldRole), compare_held_roles);
 	return found != NULL ? found->role : CNAP_ROLE_NONE;
+}
+
+/*
+ * The user's role in one of the two tables of members, or CNAP_ROLE_NONE, from
+ * the known memberships, or else as of the snapshot.
+ */
+static CnapRole
+find_role(const CnapMemberships *known, Snapshot snapshot, CnapTable table,
+		  const pg_uuid_t *object, text *user)
+{
+	return known != NULL ? known_role(known, table, object) :
+		CnapMemberRoleAsOf(snapshot, table, object, user);
 }
 
 /*
@@ -80,20 +90,16 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *kn
 		access.ways = CNAP_WAY_OWNER;
 	else if (access.exists)
 	{
-		bool		use_known = known != NULL && existed_then(known, &row, snapshot);
-
-#define ROLE_IN(table, object) \
-	(use_known ? known_role(known, table, object) : \
-	 CnapMemberRoleAsOf(snapshot, table, object, user))
-
-		access.ways = CnapWayOfMember(ROLE_IN(CNAP_WORKSPACE_MEMBER, workspace));
+		if (known != NULL && !existed_then(known, &row, snapshot))
+			known = NULL;
+		access.ways = CnapWayOfMember(find_role(known, snapshot, CNAP_WORKSPACE_MEMBER,
+												workspace, user));
 		if (CnapManagedNow(&row))
 		{
 			access.manager = row.managed_by;
-			access.manager_role = ROLE_IN(CNAP_ORGANIZATION_MEMBER, &row.managed_by);
+			access.manager_role = find_role(known, snapshot, CNAP_ORGANIZATION_MEMBER,
+											&row.managed_by, user);
 		}
-#undef ROLE_IN
-
 		if (access.manager_role != CNAP_ROLE_NONE)
 		{
 			access.ways |= CnapWayOfManager(row.managed_role);

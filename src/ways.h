@@ -23,7 +23,10 @@ typedef struct CnapAccess
 	TimestampTz managed_until;	/* DT_NOEND if unlimited */
 	bool		exists;			/* the workspace exists */
 
-	/* For managed ways, the organization and the user's role in it. */
+	/*
+	 * The organization that manages the workspace, and the user's role in it;
+	 * unless the user owns the workspace, or the management has ended.
+	 */
 	pg_uuid_t	manager;
 	CnapRole	manager_role;
 } CnapAccess;
@@ -63,8 +66,10 @@ CnapMembershipsSize(const CnapMemberships *memberships)
 }
 
 /*
- * Find all ways of a user into a workspace.  known is NULL, or what is known to
- * be true of the user's memberships since they were read.
+ * Find all ways of a user into a workspace.  known is NULL, or memberships of the
+ * user that are known not to have begun, ended, or changed in a way that access
+ * depends on since they were read.  Roles in organizations may have changed, so
+ * whoever needs manager_role must pass NULL.
  */
 extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace,
 								 const CnapMemberships *known);
