@@ -170,7 +170,7 @@ cnap_redeem_install_link(PG_FUNCTION_ARGS)
 
 	if (link.duration != NULL)
 		until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-														TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+														TimestampTzGetDatum(GetCurrentTimestamp()),
 														IntervalPGetDatum(link.duration)));
 	CnapGrantManagement(&act, workspace, &link.organization, link.role, until);
 	PG_RETURN_VOID();

@@ -190,7 +190,7 @@ RETURNS TABLE (organization uuid, name text, slug text, logo text, role cnap.rol
 	until timestamptz, expires_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-	SELECT o.id, o.name, o.slug, o.logo, l.role, now() + l.duration, l.expires_at
+	SELECT o.id, o.name, o.slug, o.logo, l.role, clock_timestamp() + l.duration, l.expires_at
 	FROM cnap.install_link l
 		JOIN cnap.organization o ON o.id = l.organization_id
 	WHERE l.id = link_id

@@ -122,7 +122,8 @@ FROM (VALUES
 			coalesce(extract(day FROM until - now())::text, ''), coalesce(extract(day FROM expires_at - now())::text, ''))
 		FROM cnap_install_link(%s)$$, token)) o
 ORDER BY token, who;
-SELECT is(test.told(test.try('cnap_test_app', 'wanda', 'SELECT count(*) FROM cnap_install_link([of the system]) WHERE until = now() + interval ''1 month''')),
+SELECT is(test.told(test.try('cnap_test_app', 'wanda', 'SELECT count(*) FROM cnap_install_link([of the system])
+	WHERE until BETWEEN now() + interval ''1 month'' AND clock_timestamp() + interval ''1 month''')),
 	'00000 1', 'a duration of a month ends at the same day of the next one');
 
 -- what redeeming does: a use is counted, and the management begins
@@ -142,6 +143,9 @@ FROM (VALUES
 			nullif(managed_by, %L)::text, '',
 			(SELECT uses FROM cnap.install_link WHERE id = %s))
 		FROM cnap.workspace WHERE id = {%s}$$, test.id(manager), replace(token, ']', ' id]'), place)) o;
+SELECT is(test.told(test.try_after(ARRAY['wanda: SELECT cnap_redeem_install_link([of the system], {free})'], 'none', NULL,
+	'SELECT managed_until > now() + interval ''1 month'' FROM cnap.workspace WHERE id = {free}')),
+	'00000 true', 'a duration begins with the redemption, not with its transaction');
 SELECT is(test.told(test.try_after(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})'], 'cnap_test_app', 'mia',
 	'SELECT concat_ws('' '', cnap_workspace_role({free}), cnap_has_permission({free}, ''administer''))')),
 	'00000 member f', 'every member of the organization has the access that the link gives');
