@@ -41,7 +41,7 @@ known_role(const CnapMemberships *known, CnapTable table, const pg_uuid_t *objec
 {
 	bool		organization = table == CNAP_ORGANIZATION_MEMBER;
 	CnapHeldRole key = {.object = *object};
-	CnapHeldRole *found;
+	const CnapHeldRole *found;
 
 	found = bsearch(&key, organization ? known->list : known->list + known->norganizations,
 					organization ? known->norganizations : known->nworkspaces,
