@@ -18,7 +18,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_node connect_to major_version restore_in_parallel);
+our @EXPORT = qw(new_node connect_to major_version plans_of restore_in_parallel);
 
 # new_node(NAME, CONFIGURATION, INIT OPTION => VALUE...): a running cluster
 sub new_node
@@ -49,6 +49,28 @@ sub major_version
 	my ($node) = @_;
 
 	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
+}
+
+# plans_of(NODE, DATABASE, FORMAT, BEFORE, STATEMENT): the plans of a statement and of all queries within
+# the functions that it calls, with the numbers of rows, after others in the same session
+sub plans_of
+{
+	my ($node, $db, $format, $before, $statement) = @_;
+	my ($code, undef, $plans) = $node->psql($db, <<"END", on_error_stop => 1);
+$before;
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_nested_statements = on;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off;
+SET auto_explain.log_format = $format;
+SET auto_explain.log_level = notice;
+BEGIN;
+$statement;
+ROLLBACK;
+END
+	die $plans if $code;
+	return $plans;
 }
 
 # restore_in_parallel(NODE, DATABASE, DUMP): as the documentation says. pg_restore does not know which

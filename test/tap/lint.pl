@@ -69,18 +69,7 @@ sub rows_of_nodes
 	my ($statement) = @_;
 	my ($loops, @rows);
 
-	my ($code, undef, $plans) = $node->psql('many', <<"END", on_error_stop => 1);
-LOAD 'auto_explain';
-SET auto_explain.log_min_duration = 0;
-SET auto_explain.log_nested_statements = on;
-SET auto_explain.log_analyze = on;
-SET auto_explain.log_timing = off;
-SET auto_explain.log_format = json;
-SET auto_explain.log_level = notice;
-$statement;
-END
-	is($code, 0, 'explained');
-	foreach (split /\n/, $plans)
+	foreach (split /\n/, plans_of($node, 'many', 'json', 'SELECT', $statement))
 	{
 		push @rows, $1 if /"Actual Rows": ([\d.]+)/;
 		$rows[-1] *= $loops = $1 if /"Actual Loops": ([\d.]+)/;

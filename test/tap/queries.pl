@@ -33,23 +33,12 @@ INSERT INTO cnap.workspace_member (workspace_id, user_id, added_by, created_at)
 SELECT id, 'somebody', 'bot', '2020-01-01' FROM cnap.workspace WHERE owner_id = 'bot';
 END
 
-# Returns the plans of all queries that a statement executes, after others in the same session.
+# Returns the plans that a statement leads to, without the texts of the queries.
 sub plans
 {
 	my ($statement, $before) = @_;
-	my ($code, undef, $plans) = $node->psql('postgres', <<"END", on_error_stop => 1);
-$before;
-LOAD 'auto_explain';
-SET auto_explain.log_min_duration = 0;
-SET auto_explain.log_nested_statements = on;
-SET auto_explain.log_analyze = on;
-SET auto_explain.log_timing = off;
-SET auto_explain.log_level = notice;
-BEGIN;
-$statement;
-ROLLBACK;
-END
-	is($code, 0, 'explained');
+	my $plans = plans_of($node, 'postgres', 'text', $before, $statement);
+
 	$plans =~ s/^Query Text: .*//mg;
 	return $plans;
 }
