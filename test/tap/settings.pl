@@ -97,5 +97,14 @@ foreach my $role ('anna', $superuser)
 	is($out, "anna\noff", "$role is anna after that");
 }
 
+# what an ordinary role has set before is still discarded
+my $token = act_as($node, 'postgres', 'ann', q{SELECT FROM cnap_create_access_token('Token'); SELECT id FROM cnap_access_tokens();});
+foreach my $forged ("cnap.user_id = 'anna'", "cnap.session_token = '$token'", "cnap.claims_setting = 'my.claims'")
+{
+	my ($out, $error) = in_parallel('plain', qq{SET my.claims = '{"sub": "anna"}'; SET $forged; SELECT DISTINCT person(one) FROM many}, 'on');
+	is($out, "nobody\nnobody\non", "SET $forged has no effect in a parallel query");
+	like($error, qr/permission denied to set parameter/, 'and leads to a warning');
+}
+
 $node->stop;
 done_testing();
