@@ -467,7 +467,7 @@ SELECT pg_temp.scan('SELECT count(*) FROM app.task');
 SELECT count(*), min(project_id), max(project_id % 100) FROM app.task;
 SELECT pg_temp.scan('SELECT * FROM app.task WHERE id = 1');
 SELECT pg_temp.scan('DELETE FROM app.task');
--- keys given by the query: only for those
+-- keys given by the query, or by a join with the parent: only for those
 CREATE FUNCTION pg_temp.condition(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
@@ -482,7 +482,9 @@ BEGIN
 END $$;
 SELECT condition, pg_temp.condition(condition) AS used
 FROM unnest('{"", WHERE project_id = 101, WHERE 101::bigint = project_id, WHERE project_id IN (101\, 102),
-	WHERE project_id = id, WHERE project_id <> 101}'::text[]) condition;
+	JOIN app.project p ON p.id = project_id, WHERE EXISTS (SELECT FROM app.project p WHERE p.id = project_id AND p.id < 300),
+	WHERE project_id = id, WHERE project_id <> 101, LEFT JOIN app.project p ON p.id = project_id,
+	JOIN generate_series(1\, 3) n ON n = project_id}'::text[]) condition;
 SELECT * FROM app.task WHERE project_id IN (101, 102) ORDER BY id;
 -- many parents, though a small fraction, and a large fraction: the whole table
 SET cnap.user_id = 'frank';

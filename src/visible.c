@@ -21,7 +21,8 @@
  * evaluates them, and the index condition takes them out of it again.
  *
  * The index condition is not offered if the query itself gives the keys, as in
- * parent_id = $1, for which no other parents have to be searched.
+ * parent_id = $1, or by a join with the parent.  Then no other parents have to
+ * be searched.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,6 +38,7 @@
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
 #include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
 
@@ -244,6 +246,62 @@ find_operator(const SupportRequestIndexCondition *req, Oid value_type)
 							   BTEqualStrategyNumber);
 }
 
+/* The range table entry of a query; NULL if there is none with this number. */
+static RangeTblEntry *
+find_entry(PlannerInfo *root, int number)
+{
+	return number > 0 && number < root->simple_rel_array_size ?
+		root->simple_rte_array[number] : NULL;
+}
+
+/*
+ * Is an expression a column of the table, to which the planner applies
+ * policies?
+ */
+static bool
+is_of_protected(PlannerInfo *root, Expr *expr, Oid relid)
+{
+	RangeTblEntry *rte = IsA(expr, Var) ? find_entry(root, ((Var *) expr)->varno) : NULL;
+
+	return rte != NULL && rte->rtekind == RTE_RELATION && rte->relid == relid &&
+		rte->securityQuals != NIL;
+}
+
+/*
+ * Does the query join the index's column with a column of the parent?  Then it
+ * finds the rows by way of the visible parents anyway.
+ */
+static bool
+is_joined_with_parent(const SupportRequestIndexCondition *req, List *args)
+{
+	const SubPlan *search = find_search(req->root, args);
+	RangeTblEntry *parent;
+	ListCell   *lc;
+
+	if (search == NULL)
+		return false;
+	parent = find_entry(list_nth(req->root->glob->subroots, search->plan_id - 1), 1);
+	if (parent == NULL || parent->rtekind != RTE_RELATION)
+		return false;
+	foreach(lc, req->root->eq_classes)
+	{
+		bool		ours = false;
+		bool		theirs = false;
+		ListCell   *lc2;
+
+		foreach(lc2, lfirst_node(EquivalenceClass, lc)->ec_members)
+		{
+			Expr	   *expr = lfirst_node(EquivalenceMember, lc2)->em_expr;
+
+			ours |= match_index_to_operand((Node *) expr, req->indexcol, req->index);
+			theirs |= is_of_protected(req->root, expr, parent->relid);
+		}
+		if (ours && theirs)
+			return true;
+	}
+	return false;
+}
+
 /* Return an index condition for the check, if it is worthwhile. */
 static List *
 make_index_condition(SupportRequestIndexCondition *req)
@@ -262,7 +320,8 @@ make_index_condition(SupportRequestIndexCondition *req)
 	if (values == NULL || !is_pseudo_constant_for_index(req->root, values, req->index))
 		return NIL;
 	operator = find_operator(req, get_element_type(exprType(values)));
-	if (!OidIsValid(operator) || CnapValuesAreGiven(req))
+	if (!OidIsValid(operator) || CnapValuesAreGiven(req) ||
+		is_joined_with_parent(req, call->args))
 		return NIL;
 
 	fraction = visible_fraction(req->root, call->args, &nvisible);
