@@ -91,7 +91,7 @@ CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected)
  */
 void
 CnapPlanCall(CnapTarget *table, const CnapRequest *request, const char *function, int nargs,
-		  const char *const *args, const char *const *types)
+			 const char *const *args, const char *const *types)
 {
 	StringInfoData call;
 
