@@ -169,7 +169,7 @@ CREATE TABLE cnap.invitation (
 COMMENT ON TABLE cnap.invitation IS
 'invitations to organizations and to workspaces; of the tokens only the SHA-256 is stored';
 COMMENT ON COLUMN cnap.invitation.inviter IS
-'the user whose right to add such a member the invitation depends on; null is the system';
+'the user whose right to add such a member the invitation depends on; null is the system, and for one that has ended also a user who was forgotten';
 COMMENT ON COLUMN cnap.invitation.email IS
 'where the application delivers the token; not checked';
 COMMENT ON COLUMN cnap.invitation.sent_at IS 'when the current token was created';
@@ -191,7 +191,7 @@ CREATE TABLE cnap.audit_log (
 );
 COMMENT ON TABLE cnap.audit_log IS
 'append-only record of every change; it keeps the ids of deleted objects, so it has no foreign keys';
-COMMENT ON COLUMN cnap.audit_log.actor IS 'the user who acted; null is the system';
+COMMENT ON COLUMN cnap.audit_log.actor IS 'the user who acted; null if there was no current user';
 CREATE INDEX audit_log_organization_id_idx ON cnap.audit_log (organization_id, id)
 	WHERE organization_id IS NOT NULL;
 CREATE INDEX audit_log_workspace_id_idx ON cnap.audit_log (workspace_id, id)

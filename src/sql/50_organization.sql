@@ -104,4 +104,4 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_organization_audit';
 COMMENT ON FUNCTION @extschema@.cnap_organization_audit(uuid, bigint, integer) IS
-'the audit entries of an organization, newest first; before: only those with a lower id, for the next page; max_rows: at most that many. An actor of null is the system. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'the audit entries of an organization, newest first; before: only those with a lower id, for the next page; max_rows: at most that many. actor: null if there was no current user, as for the system; database_role: who called then. For its admins. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';

@@ -95,7 +95,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace_audit';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_audit(uuid, bigint, integer) IS
-'the audit entries of a workspace, newest first: what the customer''s users and the managers did, and by which path; before: only those with a lower id, for the next page; max_rows: at most that many. An actor of null is the system. Requires the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'the audit entries of a workspace, newest first: what the customer''s users and the managers did, and by which path; before: only those with a lower id, for the next page; max_rows: at most that many. actor: null if there was no current user, as for the system; database_role: who called then. Requires the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_grant_management(
 	workspace uuid, organization uuid, role cnap.role DEFAULT 'admin',
