@@ -395,9 +395,9 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 									 keeper->parent_column);
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(keeper->constraint));
 	Form_pg_constraint form;
-	AttrNumber	columns[INDEX_MAX_KEYS];
+	AttrNumber	columns[INDEX_MAX_KEYS + 1];
 
-	memcpy(columns, link->parent_keys, sizeof(columns));
+	memcpy(columns, link->parent_keys, sizeof(link->parent_keys));
 	columns[link->nkeys] = keeper->parent_column;
 	if (!CnapIsUnique(parent, columns, link->nkeys + 1, true))
 		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)",
