@@ -145,6 +145,7 @@ CnapDecisionsFind(const CnapDecisions *table, const pg_uuid_t *workspace, uint32
 		uint64		tags = table->tags[bucket];
 		uint64		matches = CnapMatchTags(tags, wanted);
 
+		Assert((matches & CnapFreeSlots(tags)) == 0);
 		while (unlikely(matches != 0))
 		{
 			CnapDecision *decision = &table->slots[(uint64) bucket * CNAP_BUCKET_SLOTS +
