@@ -69,6 +69,61 @@ SELECT * FROM test.disagreements(50, 60);
 SELECT cnap_has_permission(user_id, test.place(50), 'manage_members') FROM test.person;
 COMMIT;
 
+-- ---- random changes, also rolled back and committed ----
+
+-- carried out one by one; before and after each, mia's roles are compared
+CREATE PROCEDURE test.change_at_random(changes integer, INOUT differ bigint DEFAULT 0)
+LANGUAGE plpgsql AS $$
+DECLARE
+	place uuid;
+	vendor uuid;
+	first integer;
+BEGIN
+	FOR i IN 1 .. changes LOOP
+		place := test.place(10 + floor(random() * 90)::integer);
+		vendor := format('00000000-0000-4000-8000-0000000000%s1', CASE WHEN random() < 0.7 THEN 'a' ELSE 'b' END);
+		first := 10 + floor(random() * 80)::integer;
+		BEGIN
+			CASE floor(random() * 8)
+				WHEN 0 THEN
+					DELETE FROM cnap.organization_member WHERE organization_id = vendor AND user_id = 'mia';
+				WHEN 1, 2 THEN
+					INSERT INTO cnap.organization_member (organization_id, user_id)
+					VALUES (vendor, 'mia') ON CONFLICT DO NOTHING;
+				WHEN 3 THEN
+					INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
+					VALUES (place, 'mia', 'admin') ON CONFLICT DO NOTHING;
+				WHEN 4 THEN
+					DELETE FROM cnap.workspace_member WHERE workspace_id = place AND user_id = 'mia';
+				WHEN 5 THEN
+					UPDATE cnap.workspace SET managed_by = NULL WHERE id = place;
+				WHEN 6 THEN
+					UPDATE cnap.workspace SET managed_by = vendor WHERE managed_by IS NULL;
+				ELSE
+					UPDATE cnap.workspace SET owner_id = CASE owner_id WHEN 'mia' THEN 'carol' ELSE 'mia' END
+					WHERE id = place;
+			END CASE;
+			differ := differ + (test.disagreements(1, 9)).differ + (test.disagreements(first, first + 9)).differ;
+			IF random() < 0.3 THEN
+				RAISE SQLSTATE 'UNDO0';
+			END IF;
+		EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+			NULL;
+		END;
+		differ := differ + (test.disagreements(1, 9)).differ + (test.disagreements(first, first + 9)).differ;
+		IF random() < 0.5 THEN
+			COMMIT;
+		END IF;
+	END LOOP;
+END
+$$;
+SELECT setseed(0.5);
+CALL test.change_at_random(300);
+DELETE FROM cnap.workspace_member WHERE user_id = 'mia';
+UPDATE cnap.workspace SET owner_id = 'carol', managed_by = NULL;
+UPDATE cnap.workspace SET managed_by = :'acme';
+INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (:'acme', 'mia') ON CONFLICT DO NOTHING;
+
 -- ---- and they are not used for a workspace that was changed after they had been read ----
 
 -- A transaction that ends a membership and moves a workspace is visible before its messages

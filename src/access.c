@@ -21,6 +21,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -31,6 +32,7 @@
 #include "lookup.h"
 #include "permission.h"
 #include "relations.h"
+#include "scan.h"
 
 PG_FUNCTION_INFO_V1(cnap_can_access);
 PG_FUNCTION_INFO_V1(cnap_can_access_user);
@@ -256,7 +258,8 @@ explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
 
 /* Add the row of cnap_explain_access() about the managing organization. */
 static void
-explain_management(ReturnSetInfo *rsinfo, const CnapWorkspace *workspace, text *user)
+explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
+				   const CnapWorkspace *workspace, text *user)
 {
 	char	   *organization;
 	CnapRole	role;
@@ -271,7 +274,8 @@ explain_management(ReturnSetInfo *rsinfo, const CnapWorkspace *workspace, text *
 	}
 
 	organization = CnapUuidString(&workspace->managed_by);
-	role = CnapOrganizationRole(&workspace->managed_by, user);
+	role = CnapMemberRoleAsOf(snapshot, CNAP_ORGANIZATION_MEMBER,
+							  &workspace->managed_by, user);
 	if (role == CNAP_ROLE_NONE)
 		reason = psprintf("the user is not a member of organization %s, which was granted management of the workspace",
 						  organization);
@@ -301,29 +305,28 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	text	   *user = CnapRequiredUserId(fcinfo, 0, "user_id");
 	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 1, "workspace");
+	Snapshot	snapshot;
 	CnapWorkspace workspace;
-	CnapRole	role;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (!CnapFindWorkspace(id, &workspace))
+	snapshot = CnapFreshSnapshot();
+	if (CnapFindWorkspaceAsOf(snapshot, id, &workspace))
 	{
+		bool		owner = CnapTextEqual(workspace.owner, user);
+		CnapRole	role = CnapMemberRoleAsOf(snapshot, CNAP_WORKSPACE_MEMBER, id, user);
+
+		explain_row(rsinfo, "owner", owner ? CNAP_ROLE_OWNER : CNAP_ROLE_NONE,
+					owner, DT_NOEND,
+					owner ? "the user owns the workspace" :
+					"the user does not own the workspace");
+		explain_row(rsinfo, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,
+					role != CNAP_ROLE_NONE ? "the user is a direct member" :
+					"the user is not a direct member");
+		explain_management(rsinfo, snapshot, &workspace, user);
+	}
+	else
 		explain_row(rsinfo, "none", CNAP_ROLE_NONE, false, DT_NOEND,
 					"the workspace does not exist");
-		return (Datum) 0;
-	}
-
-	if (CnapTextEqual(workspace.owner, user))
-		explain_row(rsinfo, "owner", CNAP_ROLE_OWNER, true, DT_NOEND,
-					"the user owns the workspace");
-	else
-		explain_row(rsinfo, "owner", CNAP_ROLE_NONE, false, DT_NOEND,
-					"the user does not own the workspace");
-
-	role = CnapDirectRole(id, user);
-	explain_row(rsinfo, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,
-				role != CNAP_ROLE_NONE ? "the user is a direct member" :
-				"the user is not a direct member");
-
-	explain_management(rsinfo, &workspace, user);
+	UnregisterSnapshot(snapshot);
 	return (Datum) 0;
 }

@@ -35,6 +35,7 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -56,7 +57,8 @@ PG_FUNCTION_INFO_V1(cnap_cache_stats);
  * attempt is made after twice as many lookups.  So the cost of loading is
  * limited to a constant factor of the cost of the lookups, however large the
  * set is.  Once the user's memberships are known, lookups are cheaper, and
- * count as LOAD_ROWS_OF_CHEAP rows.
+ * count as LOAD_ROWS_OF_CHEAP rows.  An attempt that would read less than twice
+ * what is known to be too little is put off.
  */
 #define FIRST_LOAD 8
 #define LOAD_ROWS 8
@@ -74,11 +76,12 @@ struct CnapUser
 	uint32		lookups;		/* needed since the last change */
 	uint32		load_at;		/* number of lookups at which to load the set */
 	bool		loaded;			/* the set is complete */
+	bool		has_memberships;
 	int			set_size;
 	int			set_allocated;
 	int			at_least;		/* the set is known to have more rows than this */
 	pg_uuid_t  *set;			/* sorted */
-	CnapMemberships *memberships;	/* NULL if unknown */
+	CnapMemberships *memberships;	/* valid if has_memberships */
 	char		id[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -356,14 +359,6 @@ user_text(const CnapUser *user)
 	return cstring_to_text_with_len(user->id, user->id_len);
 }
 
-static void
-forget_memberships(CnapUser *user)
-{
-	if (user->memberships != NULL)
-		pfree(user->memberships);
-	user->memberships = NULL;
-}
-
 /*
  * Keep the memberships of a user whose set is too large, if there is room.  If
  * something changed while they were being read, the user's stamp is too old.
@@ -373,19 +368,23 @@ keep_memberships(CnapUser *user, const CnapMemberships *memberships)
 {
 	Size		size = CnapMembershipsSize(memberships);
 
-	forget_memberships(user);
+	user->has_memberships = false;
 	if (!has_room(0, size))
 		return;
 	CnapEpochNoteLoad();
-	user->memberships = MemoryContextAllocHuge(user_context, size);
+	user->memberships = user->memberships == NULL ?
+		MemoryContextAllocHuge(user_context, size) :
+		repalloc_huge(user->memberships, size);
 	memcpy(user->memberships, memberships, size);
+	user->has_memberships = true;
 }
 
 /* The user's memberships, if they are known and still valid, or NULL. */
 static const CnapMemberships *
 known_memberships(const CnapUser *user)
 {
-	return user->stamp >= last_change(user->number) ? user->memberships : NULL;
+	return user->has_memberships && user->stamp >= last_change(user->number) ?
+		user->memberships : NULL;
 }
 
 /*
@@ -398,8 +397,8 @@ refresh_user(CnapUser *user)
 {
 	if (user->stamp < last_change(user->number))
 	{
-		forget_memberships(user);
 		user->loaded = false;
+		user->has_memberships = false;
 		user->at_least = 0;
 		user->lookups = 0;
 		user->load_at = FIRST_LOAD;
@@ -419,7 +418,7 @@ static void
 keep_set(CnapUser *user, const CnapReach *items, int count, uint32 stamp)
 {
 	CnapEpochNoteLoad();
-	forget_memberships(user);
+	user->has_memberships = false;
 	if (user->set_allocated < count)
 	{
 		if (user->set != NULL)
@@ -433,12 +432,14 @@ keep_set(CnapUser *user, const CnapReach *items, int count, uint32 stamp)
 	CnapDecisionsReserve(decisions, count);
 	for (int i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		user->set[i] = items[i].workspace;
 		keep_decision(user, &items[i].workspace, items[i].ways,
 					  items[i].managed_until, stamp);
 	}
 	user->stamp = stamp;
 	user->loaded = true;
+	user->at_least = 0;
 }
 
 /*
@@ -498,9 +499,9 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	refresh_user(user);
 	user->lookups++;
 	max_rows = (uint64) user->lookups *
-		(user->memberships == NULL ? LOAD_ROWS : LOAD_ROWS_OF_CHEAP);
+		(user->has_memberships ? LOAD_ROWS_OF_CHEAP : LOAD_ROWS);
 	if (user->lookups >= user->load_at &&
-		user->at_least < TOO_LARGE && (uint64) user->at_least < max_rows)
+		user->at_least < TOO_LARGE && 2 * (uint64) user->at_least <= max_rows)
 	{
 		if (load_set(user, max_rows))
 		{

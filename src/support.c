@@ -324,7 +324,7 @@ weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
 	if (memcmp(&kept[i].key, &key, sizeof(key)) != 0)
 	{
 		kept[i].fraction = weigh_column(known, statistics, ndistinct);
-		kept[i].key = key;
+		memcpy(&kept[i].key, &key, sizeof(key));
 	}
 	return kept[i].fraction;
 }

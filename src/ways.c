@@ -3,6 +3,8 @@
  * ways.c
  *	  A user's ways into one workspace, and into all.
  *
+ * The same rules stand once more, for listings, in the view cnap.way_in.
+ *
  * Everything that a decision is based on is read with the same snapshot, so
  * that it never sees half of another transaction.
  *
@@ -21,6 +23,7 @@
 
 #include "access/transam.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/snapmgr.h"
 
 #include "scan.h"
@@ -257,6 +260,7 @@ collect_managed(ReachList *list, const pg_uuid_t *organization)
 #define ST_SORT sort_reach
 #define ST_ELEMENT_TYPE CnapReach
 #define ST_COMPARE(a, b) memcmp(&(a)->workspace, &(b)->workspace, sizeof(pg_uuid_t))
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"

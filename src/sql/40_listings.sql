@@ -3,6 +3,8 @@
  *
  * These are executed as the owner of the tables, by C functions that have
  * checked the caller's rights; nobody else can call them.
+ *
+ * The view below says for listings what ways.c says for a single decision.
  */
 CREATE VIEW cnap.way_in AS
 	SELECT id AS workspace_id, owner_id AS user_id, 'owner' AS via,
