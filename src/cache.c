@@ -269,6 +269,11 @@ CnapGetCachedUser(const char *id, int len)
 	return last_user;
 }
 
+/*
+ * This, all_ways() and allows() are inlined into CnapAllowsCurrentUser(), which
+ * is called for each row.  A compiler does not do that with the functions that
+ * other files call, since a shared library's symbols can be interposed.
+ */
 static inline CnapUser *
 get_current_user(void)
 {
