@@ -22,6 +22,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -212,6 +213,39 @@ cnap_workspace_before_write(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Does the organization have an owner?  A search has to skip the old versions
+ * of all rows that the transaction has changed so far, and a statement can end
+ * the ownership of thousands, so first look whether the owner found last is
+ * still one.
+ */
+static bool
+has_owner(const pg_uuid_t *organization)
+{
+	static pg_uuid_t known_organization;
+	static text *known_owner = NULL;
+	text	   *owner;
+	Size		size;
+
+	if (known_owner != NULL &&
+		memcmp(&known_organization, organization, sizeof(pg_uuid_t)) == 0 &&
+		CnapOrganizationRole(organization, known_owner) == CNAP_ROLE_OWNER)
+		return true;
+
+	owner = CnapFindOwner(organization);
+	if (owner == NULL)
+		return false;
+
+	if (known_owner != NULL)
+		pfree(known_owner);
+	known_owner = NULL;
+	size = VARSIZE_ANY(owner);
+	known_owner = MemoryContextAlloc(TopMemoryContext, size);
+	memcpy(known_owner, owner, size);
+	known_organization = *organization;
+	return true;
+}
+
+/*
  * cnap.last_owner(): trigger, after an owner is deleted or demoted, and after
  * TRUNCATE of the members
  */
@@ -236,7 +270,7 @@ cnap_last_owner(PG_FUNCTION_ARGS)
 											  Anum_organization_member_organization_id,
 											  RelationGetDescr(trigdata->tg_relation),
 											  &isnull));
-	if (CnapLockOrganization(organization) && !CnapHasOwner(organization))
+	if (CnapLockOrganization(organization) && !has_owner(organization))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
 				 errmsg("organization \"%s\" would lose its last owner",

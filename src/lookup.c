@@ -85,27 +85,30 @@ CnapAnyOrganization(void)
 	return found;
 }
 
-/* Does the organization have an owner? */
-bool
-CnapHasOwner(const pg_uuid_t *organization)
+/* One of the organization's owners, or NULL if it has none. */
+text *
+CnapFindOwner(const pg_uuid_t *organization)
 {
 	ScanKeyData key;
 	CnapScan	scan;
 	HeapTuple	tuple;
-	bool		found = false;
+	text	   *owner = NULL;
 
 	CnapKeyUuid(&key, Anum_organization_member_organization_id, organization);
 	CnapBeginScan(&scan, CNAP_ORGANIZATION_MEMBER, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = CnapNextRow(&scan)))
+	while (owner == NULL && HeapTupleIsValid(tuple = CnapNextRow(&scan)))
 	{
 		bool		isnull;
 		Datum		role = CnapField(&scan, tuple, Anum_organization_member_role,
 								  &isnull);
 
-		found = CnapRoleFromOid(DatumGetObjectId(role)) == CNAP_ROLE_OWNER;
+		if (CnapRoleFromOid(DatumGetObjectId(role)) == CNAP_ROLE_OWNER)
+			owner = DatumGetTextPCopy(CnapField(&scan, tuple,
+												Anum_organization_member_user_id,
+												&isnull));
 	}
 	CnapEndScan(&scan);
-	return found;
+	return owner;
 }
 
 /* The user's role in an organization, or CNAP_ROLE_NONE. */

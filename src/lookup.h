@@ -89,7 +89,7 @@ CnapByHash(Datum hash)
 
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
-extern bool CnapHasOwner(const pg_uuid_t *organization);
+extern text *CnapFindOwner(const pg_uuid_t *organization);
 extern CnapRole CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table,
 								   const pg_uuid_t *id, text *user);
 extern CnapRole CnapOrganizationRole(const pg_uuid_t *organization, text *user);

@@ -256,6 +256,28 @@ FROM (VALUES
 	('SET CONSTRAINTS ALL DEFERRED; DELETE FROM cnap.organization_member WHERE user_id = ''rita''', test.last_owner('rival'))
 ) t (statement, expected);
 
+-- Each of many owners who are removed at once must not search through the rows of all others.
+
+CREATE FUNCTION test.index_entries_read(statement text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	index_oid CONSTANT oid := 'cnap.organization_member_pkey'::regclass;
+	before CONSTANT bigint := pg_stat_get_xact_tuples_returned(index_oid);
+BEGIN
+	EXECUTE statement;
+	RETURN pg_stat_get_xact_tuples_returned(index_oid) - before;
+END
+$$;
+
+INSERT INTO cnap.organization_member (organization_id, user_id, role)
+SELECT test.id('rival'), '0 ' || n, 'owner' FROM generate_series(1, 200) n;
+SELECT cmp_ok(test.index_entries_read(statement), '<', 200::bigint * 10, statement)
+FROM (VALUES
+	('UPDATE cnap.organization_member SET role = ''admin'' WHERE user_id LIKE ''0 %'''),
+	('UPDATE cnap.organization_member SET role = ''owner'' WHERE user_id LIKE ''0 %'''),
+	('DELETE FROM cnap.organization_member WHERE user_id LIKE ''0 %''')
+) t (statement);
+
 -- the same rules apply to a role that has been granted the whole schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA cnap TO cnap_test_visitor;
