@@ -275,6 +275,12 @@ get_uuid(const Change *change, HeapTuple tuple, AttrNumber attno)
 	return isnull ? NULL : DatumGetUUIDP(value);
 }
 
+static bool
+is_update(const Change *change)
+{
+	return change->before != NULL && change->after != NULL;
+}
+
 /* Did the UPDATE change a column? */
 static bool
 changed(const Change *change, AttrNumber attno)
@@ -282,9 +288,19 @@ changed(const Change *change, AttrNumber attno)
 	return CnapColumnDiffers(change->desc, change->before, change->after, attno);
 }
 
+/* Did an UPDATE set a column that was null? */
+static bool
+was_set(const Change *change, AttrNumber attno)
+{
+	return is_update(change) &&
+		heap_attisnull(change->before, attno, change->desc) &&
+		!heap_attisnull(change->after, attno, change->desc);
+}
+
 /*
  * Add "changed": [names], listing those of the columns that the UPDATE
- * changed.  Returns false, without adding anything, if there are none.
+ * changed, apart from any InvalidAttrNumber.  Returns false, without adding
+ * anything, if there are none.
  */
 static bool
 append_changed(StringInfo json, const Change *change,
@@ -294,9 +310,12 @@ append_changed(StringInfo json, const Change *change,
 
 	for (int i = 0; i < ncolumns; i++)
 	{
-		if (!changed(change, columns[i]))
+		if (columns[i] == InvalidAttrNumber || !changed(change, columns[i]))
 			continue;
-		appendStringInfoString(json, any ? ", " : "\"changed\": [");
+		if (json->len > 0)
+			appendStringInfoString(json, ", ");
+		if (!any)
+			appendStringInfoString(json, "\"changed\": [");
 		escape_json(json, NameStr(TupleDescAttr(change->desc, columns[i] - 1)->attname));
 		any = true;
 	}
@@ -319,7 +338,7 @@ record_organization(const Change *change)
 
 	begin_entry(&entry, "organization.update");
 	entry.organization = DatumGetUUIDP(get_current(change, Anum_organization_id));
-	if (change->before != NULL && change->after != NULL)
+	if (is_update(change))
 	{
 		if (!append_changed(&entry.detail, change, settings, lengthof(settings)))
 			return;
@@ -448,7 +467,7 @@ record_workspace(const Change *change)
 	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_workspace_id));
 	Entry		entry;
 
-	if (change->before == NULL || change->after == NULL)
+	if (!is_update(change))
 	{
 		begin_entry(&entry, change->after != NULL ?
 					"workspace.create" : "workspace.delete");
@@ -486,10 +505,32 @@ record_workspace(const Change *change)
 	record_management(change);
 }
 
-/* Record that an access token was created, revoked, or deleted. */
+/*
+ * Record that an UPDATE changed any of the columns of a token, link or
+ * invitation that its terms consist of.  The entry begins with the details of
+ * the one before it.
+ */
+static void
+record_terms(const Change *change, Entry *entry, const char *action,
+			 const AttrNumber *terms, int nterms)
+{
+	if (!is_update(change) ||
+		!append_changed(&entry->detail, change, terms, nterms))
+		return;
+	entry->action = action;
+	record(entry);
+}
+
+/* Record that an access token was created, revoked, changed, or deleted. */
 static void
 record_access_token(const Change *change)
 {
+	bool		revoked = was_set(change, Anum_access_token_revoked_at);
+	AttrNumber	terms[] = {
+		Anum_access_token_id, Anum_access_token_user_id, Anum_access_token_name,
+		Anum_access_token_token_hash, Anum_access_token_expires_at,
+		revoked ? InvalidAttrNumber : Anum_access_token_revoked_at
+	};
 	Entry		entry;
 
 	begin_entry(&entry, change->after == NULL ? "access_token.delete" :
@@ -500,7 +541,9 @@ record_access_token(const Change *change)
 				CnapUuidString(DatumGetUUIDP(get_current(change, Anum_access_token_id))));
 	append_pair(&entry.detail, "name",
 				TextDatumGetCString(get_current(change, Anum_access_token_name)));
-	record(&entry);
+	if (revoked || !is_update(change))
+		record(&entry);
+	record_terms(change, &entry, "access_token.update", terms, lengthof(terms));
 }
 
 static int32
@@ -512,17 +555,28 @@ uses_of(const Change *change, HeapTuple link)
 }
 
 /*
- * Record that an install link was created, redeemed, revoked, or deleted.  Its
- * row does not contain the workspace that it is redeemed for, so that comes
- * from the current act.  The entry about a redemption can be read by the
- * workspace's side as well, so it contains nothing of the link but its id.
+ * Record that an install link was created, redeemed, revoked, changed, or
+ * deleted.  Its row does not contain the workspace that it is redeemed for, so
+ * that comes from the current act.  The entry about a redemption can be read by
+ * the workspace's side as well, so it contains nothing of the link but its id.
  */
 static void
 record_install_link(const Change *change)
 {
 	const pg_uuid_t *organization =
 		DatumGetUUIDP(get_current(change, Anum_install_link_organization_id));
-	HeapTuple	terms = change->after ? change->after : change->before;
+	HeapTuple	row = change->after ? change->after : change->before;
+	bool		redeemed = is_update(change) &&
+		uses_of(change, change->before) < uses_of(change, change->after);
+	bool		revoked = was_set(change, Anum_install_link_revoked_at);
+	AttrNumber	terms[] = {
+		Anum_install_link_id, Anum_install_link_organization_id,
+		Anum_install_link_label, Anum_install_link_token_hash,
+		Anum_install_link_role, Anum_install_link_duration,
+		Anum_install_link_max_uses, Anum_install_link_expires_at,
+		redeemed ? InvalidAttrNumber : Anum_install_link_uses,
+		revoked ? InvalidAttrNumber : Anum_install_link_revoked_at
+	};
 	Entry		entry;
 
 	if (change->after == NULL && !CnapOrganizationExists(organization))
@@ -532,35 +586,46 @@ record_install_link(const Change *change)
 	entry.organization = organization;
 	append_pair(&entry.detail, "id",
 				CnapUuidString(DatumGetUUIDP(get_current(change, Anum_install_link_id))));
-	if (change->before != NULL && change->after != NULL &&
-		uses_of(change, change->before) < uses_of(change, change->after))
+	if (redeemed)
 	{
 		entry.workspace = current_act != NULL ? current_act->workspace : NULL;
 		record(&entry);
-		if (!changed(change, Anum_install_link_revoked_at))
-			return;
 		entry.workspace = NULL;
 	}
 
 	entry.action = change->after == NULL ? "install_link.delete" :
 		change->before == NULL ? "install_link.create" : "install_link.revoke";
 	append_pair(&entry.detail, "label",
-				get_text(change, terms, Anum_install_link_label));
+				get_text(change, row, Anum_install_link_label));
 	append_pair(&entry.detail, "role",
-				get_role(change, terms, Anum_install_link_role));
-	record(&entry);
+				get_role(change, row, Anum_install_link_role));
+	if (revoked || !is_update(change))
+		record(&entry);
+	record_terms(change, &entry, "install_link.update", terms, lengthof(terms));
 }
 
 /*
  * Record that an invitation was created, sent again, accepted, declined,
- * revoked, or deleted.  The log is kept after a user has been forgotten, so it
- * does not contain the e-mail address.
+ * revoked, changed, or deleted.  The log is kept after a user has been
+ * forgotten, so it does not contain the e-mail address.  For the same reason,
+ * the inviter of an invitation that has ended is not one of its terms.
  */
 static void
 record_invitation(const Change *change)
 {
 	HeapTuple	row = change->after ? change->after : change->before;
 	char	   *outcome = get_text(change, row, Anum_invitation_outcome);
+	bool		ended = was_set(change, Anum_invitation_outcome);
+	bool		resent = is_update(change) && !ended &&
+		changed(change, Anum_invitation_token_hash);
+	AttrNumber	terms[] = {
+		Anum_invitation_id, Anum_invitation_organization_id,
+		Anum_invitation_workspace_id, Anum_invitation_role,
+		resent ? InvalidAttrNumber : Anum_invitation_token_hash,
+		resent ? InvalidAttrNumber : Anum_invitation_expires_at,
+		resent || outcome != NULL ? InvalidAttrNumber : Anum_invitation_inviter,
+		ended ? InvalidAttrNumber : Anum_invitation_outcome
+	};
 	bool		isnull;
 	Datum		person;
 	Entry		entry;
@@ -581,10 +646,9 @@ record_invitation(const Change *change)
 			return;
 		entry.action = "invitation.delete";
 	}
-	else if (change->before != NULL &&
-			 (outcome == NULL || !changed(change, Anum_invitation_outcome)))
+	else if (resent)
 		entry.action = "invitation.resend";
-	else if (change->before != NULL)
+	else if (ended)
 	{
 		entry.action = strcmp(outcome, "accepted") == 0 ? "invitation.accept" :
 			strcmp(outcome, "declined") == 0 ? "invitation.decline" : "invitation.revoke";
@@ -592,11 +656,25 @@ record_invitation(const Change *change)
 		if (!isnull && strcmp(outcome, "revoked") != 0)
 			entry.subject = DatumGetTextPP(person);
 	}
+	if (resent || ended || !is_update(change))
+		record(&entry);
+	record_terms(change, &entry, "invitation.update", terms, lengthof(terms));
+}
+
+/*
+ * Record that all rows of a table were removed without firing row triggers.
+ */
+static void
+record_truncation(Relation rel)
+{
+	Entry		entry;
+
+	begin_entry(&entry, psprintf("%s.truncate", RelationGetRelationName(rel)));
 	record(&entry);
 }
 
 /*
- * cnap.record_change(): AFTER row trigger
+ * cnap.record_change(): AFTER row trigger, and AFTER TRUNCATE trigger
  *
  * Everything is allocated in the memory context of the trigger call.
  */
@@ -607,7 +685,14 @@ cnap_record_change(PG_FUNCTION_ARGS)
 	Change		change = {0};
 	CnapTable	table;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "cnap.record_change() was not called as a trigger");
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+	{
+		record_truncation(trigdata->tg_relation);
+		return PointerGetDatum(NULL);
+	}
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		elog(ERROR, "cnap.record_change() was not called as a row trigger");
 
 	change.desc = RelationGetDescr(trigdata->tg_relation);

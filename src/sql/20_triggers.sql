@@ -42,7 +42,7 @@ CREATE FUNCTION cnap.record_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_record_change';
 COMMENT ON FUNCTION cnap.record_change() IS
-'writes the audit entries of a changed row and queues their notifications';
+'writes the audit entries of a changed row, or of TRUNCATE, and queues their notifications';
 REVOKE ALL ON FUNCTION cnap.record_change() FROM PUBLIC;
 
 CREATE FUNCTION cnap.audit_log_before_write() RETURNS trigger
@@ -67,6 +67,8 @@ CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.organization
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.membership_before_write();
@@ -83,6 +85,8 @@ CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization_member
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization_member
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.organization_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE INSERT OR UPDATE ON cnap.workspace
 	FOR EACH ROW EXECUTE FUNCTION cnap.workspace_before_write();
@@ -91,6 +95,8 @@ CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.workspace
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.workspace
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.workspace_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.membership_before_write();
@@ -99,40 +105,41 @@ CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.workspace_member
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace_member
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.workspace_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER forget_use AFTER DELETE ON cnap.access_token
 	FOR EACH ROW EXECUTE FUNCTION cnap.access_token_after_delete();
-CREATE TRIGGER record_change AFTER DELETE ON cnap.access_token
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.access_token
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.access_token
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
-CREATE TRIGGER record_revocation AFTER UPDATE ON cnap.access_token
-	FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
-	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.access_token
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
-CREATE TRIGGER record_change AFTER DELETE ON cnap.install_link
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.install_link
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.install_link
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
-CREATE TRIGGER record_update AFTER UPDATE ON cnap.install_link
-	FOR EACH ROW WHEN (OLD.uses < NEW.uses OR OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
-	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.install_link
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
-CREATE TRIGGER record_change AFTER DELETE ON cnap.invitation
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.invitation
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.invitation
 	FOR EACH ROW WHEN (NEW.created_at = now())
 	EXECUTE FUNCTION cnap.record_change();
-CREATE TRIGGER record_update AFTER UPDATE ON cnap.invitation
-	FOR EACH ROW WHEN (OLD.token_hash <> NEW.token_hash OR OLD.outcome IS NULL AND NEW.outcome IS NOT NULL)
-	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.invitation
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE OR DELETE ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.audit_log_before_write();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.audit_log
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 /*
  * Triggers that invalidate the sessions' caches.  An UPDATE does so if it

@@ -155,6 +155,71 @@ SELECT test.leaves('none', 'olga', 'INSERT INTO cnap.workspace_member (workspace
 	'workspace_member.add | olga | superuser | - | foreign | olga | by a direct statement | {"role": "member"}');
 SELECT test.leaves_nothing('none', NULL, 'UPDATE cnap.workspace SET name = name; UPDATE cnap.organization_member SET added_by = ''nina''');
 
+-- the terms of tokens, links and invitations, which only direct statements
+-- change, alone or along with what the functions do
+
+SELECT test.leaves('none', 'olga', 'UPDATE cnap.access_token SET user_id = ''eve'' WHERE id = {token}',
+	'access_token.update | olga | superuser | - | - | eve | by a direct statement | {"id": "00000000-0000-4000-8000-0000000000c1", "name": "Script", "changed": ["user_id"]}');
+SELECT test.leaves('none', NULL, 'UPDATE cnap.install_link SET max_uses = 5, duration = NULL WHERE id = {link}',
+	'install_link.update | - | superuser | vendor | - | - | by a direct statement | {"id": "00000000-0000-4000-8000-0000000000d1", "role": "admin", "changed": ["max_uses"]}');
+SELECT test.leaves('none', NULL, 'UPDATE cnap.invitation SET role = ''owner'', inviter = NULL WHERE id = {invitation}',
+	'invitation.update | - | superuser | vendor | - | - | by a direct statement | {"id": "00000000-0000-4000-8000-0000000000e1", "role": "owner", "changed": ["role", "inviter"]}');
+SELECT test.leaves('none', NULL, 'UPDATE cnap.invitation SET role = ''member'' WHERE id = {workspace_invitation}',
+	'invitation.update | - | superuser | - | ws | - | by a direct statement | {"id": "00000000-0000-4000-8000-0000000000e3", "role": "member", "changed": ["role"]}');
+
+CREATE FUNCTION test.actions("table" text, name text, VARIADIC set_lists text[]) RETURNS text
+LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(split_part(line, ' ', 1) || coalesce(substring(line, ' \[.*\]'), ''), ', ' ORDER BY n), 'nothing')
+	FROM test.trail('none', NULL, (SELECT string_agg(format('UPDATE cnap.%I SET %s WHERE id = {%s}', $1, set_list, $2), ';')
+		FROM unnest(set_lists) set_list)) WITH ORDINALITY t (line, n)
+$$;
+SELECT is(test.actions("table", name, VARIADIC set_lists), expected, format('UPDATE %s SET %s', "table", array_to_string(set_lists, '; SET ')))
+FROM (VALUES
+	('access_token', 'token', ARRAY['id = gen_random_uuid()'], 'access_token.update ["id"]'),
+	('access_token', 'token', ARRAY['name = ''New'', token_hash = sha256(''new''), expires_at = now()'],
+		'access_token.update ["name", "token_hash", "expires_at"]'),
+	('access_token', 'token', ARRAY['revoked_at = now()', 'revoked_at = NULL'], 'access_token.revoke, access_token.update ["revoked_at"]'),
+	('access_token', 'token', ARRAY['revoked_at = now(), expires_at = now()'], 'access_token.revoke, access_token.update ["expires_at"]'),
+	('access_token', 'token', ARRAY['name = name, created_at = ''2020-01-01'''], 'nothing'),
+	('install_link', 'link', ARRAY['id = gen_random_uuid(), organization_id = {rival}'], 'install_link.update ["id", "organization_id"]'),
+	('install_link', 'link', ARRAY['label = ''New'', token_hash = sha256(''new''), role = ''member'', duration = ''1 d'', expires_at = now()'],
+		'install_link.update ["label", "token_hash", "role", "duration", "expires_at"]'),
+	('install_link', 'link', ARRAY['uses = 1', 'uses = 0'], 'install_link.redeem, install_link.update ["uses"]'),
+	('install_link', 'link', ARRAY['revoked_at = now()', 'revoked_at = NULL'], 'install_link.revoke, install_link.update ["revoked_at"]'),
+	('install_link', 'link', ARRAY['uses = 1, revoked_at = now(), max_uses = 1'],
+		'install_link.redeem, install_link.revoke, install_link.update ["max_uses"]'),
+	('install_link', 'link', ARRAY['created_by = ''nina'', created_at = ''2020-01-01'''], 'nothing'),
+	('invitation', 'invitation', ARRAY['id = gen_random_uuid(), organization_id = {rival}, expires_at = now() + ''1 d'''],
+		'invitation.update ["id", "organization_id", "expires_at"]'),
+	('invitation', 'invitation', ARRAY['organization_id = NULL, workspace_id = {ws}'], 'invitation.update ["organization_id", "workspace_id"]'),
+	('invitation', 'invitation', ARRAY['token_hash = sha256(''new''), expires_at = now() + ''1 d'', inviter = NULL, role = ''admin'''],
+		'invitation.resend, invitation.update ["role"]'),
+	('invitation', 'invitation', ARRAY['outcome = ''declined'', outcome_at = now()', 'outcome = ''accepted''', 'outcome = NULL, outcome_at = NULL'],
+		'invitation.decline, invitation.update ["outcome"], invitation.update ["outcome"]'),
+	('invitation', 'invitation', ARRAY['outcome = ''revoked'', outcome_at = now(), inviter = NULL, token_hash = sha256(''new'')'],
+		'invitation.revoke, invitation.update ["token_hash"]'),
+	('invitation', 'invitation', ARRAY['outcome = ''revoked'', outcome_at = now()', 'inviter = NULL'], 'invitation.revoke'),
+	('invitation', 'invitation', ARRAY['email = ''a@b.example'', created_at = ''2020-01-01'''], 'nothing')
+) t ("table", name, set_lists, expected);
+
+-- TRUNCATE, also of the log itself
+
+SELECT test.leaves('none', 'olga', 'TRUNCATE cnap.workspace_member',
+	'workspace_member.truncate | olga | superuser | - | - | - | by a direct statement | {}');
+SELECT set_eq($$SELECT * FROM test.trail('none', NULL, 'TRUNCATE cnap.organization, cnap.access_token CASCADE')$$,
+	$$SELECT name || '.truncate | - | superuser | - | - | - | by a direct statement | {}'
+	FROM unnest(ARRAY['organization', 'organization_member', 'workspace', 'workspace_member', 'access_token', 'install_link', 'invitation']) name$$,
+	'TRUNCATE with CASCADE: an entry for each table');
+SELECT test.leaves('none', NULL, 'TRUNCATE cnap.audit_log, cnap.workspace_member',
+	'audit_log.truncate | - | superuser | - | - | - | by a direct statement | {}',
+	'workspace_member.truncate | - | superuser | - | - | - | by a direct statement | {}');
+GRANT TRUNCATE ON cnap.workspace_member TO cnap_test_visitor;
+GRANT USAGE ON SCHEMA cnap TO cnap_test_visitor;
+SELECT test.leaves('cnap_test_visitor', NULL, 'TRUNCATE cnap.workspace_member',
+	'workspace_member.truncate | - | cnap_test_visitor | - | - | - | by a direct statement | {}');
+REVOKE TRUNCATE ON cnap.workspace_member FROM cnap_test_visitor;
+REVOKE USAGE ON SCHEMA cnap FROM cnap_test_visitor;
+
 -- restored rows come with their audit entries
 
 SELECT test.leaves_nothing('none', NULL, $$

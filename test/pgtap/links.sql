@@ -245,7 +245,7 @@ FROM (VALUES
 			'install_link.redeem | wanda | {vendor} | {free} | - | as owner of the workspace | {"id": "limited"}',
 			'management.grant | wanda | {vendor} | {free} | - | as owner of the workspace | {"role": "member", "until": "in 90 days"}'])) t (step, lines);
 SELECT is_empty(format('SELECT test.trail(%L)', step), step)
-FROM unnest(ARRAY['system: UPDATE cnap.install_link SET label = ''New'' WHERE id = [limited id]',
+FROM unnest(ARRAY['system: UPDATE cnap.install_link SET created_by = ''nina'' WHERE id = [limited id]',
 	'wanda: SELECT count(*) FROM cnap_install_link([plain])']) step;
 SELECT matches(line, '^install_link.create \| adam \| \{vendor\} \| - \| - \| as admin of the organization \| \{"id": "[0-9a-f-]{36}", "role": "admin"\}$',
 	'the entry about a new link')
