@@ -9,6 +9,7 @@
 #define CNAP_AUDIT_H
 
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
 #include "utils/uuid.h"
 
 #include "execute.h"
@@ -43,6 +44,30 @@ extern uint64 CnapExecuteAct(const CnapAct *act, CnapStatement *statement,
  */
 extern void CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 								Datum *values, const char *nulls);
+
+/* The workspace that the act being executed is about, or NULL. */
+extern const pg_uuid_t *CnapActWorkspace(void);
+
+/* The contents of an entry, apart from who acted and by which right. */
+typedef struct CnapEntry
+{
+	const char *action;
+	const pg_uuid_t *organization;
+	const pg_uuid_t *workspace;
+	text	   *subject;
+	StringInfoData detail;		/* the inside of a JSON object */
+} CnapEntry;
+
+extern void CnapBeginEntry(CnapEntry *entry, const char *action);
+
+/* Add "key": "value" to a JSON object, unless value is NULL. */
+extern void CnapAppendPair(StringInfo json, const char *key, const char *value);
+
+/*
+ * Record an entry as part of the act being executed, or else of a direct
+ * statement.
+ */
+extern void CnapRecordEntry(CnapEntry *entry);
 
 /*
  * Record an event that is not a change of a row. detail is the inside of a
