@@ -353,6 +353,31 @@ ALTER TABLE app.child OWNER TO regress_cnap_plain;
 SET ROLE regress_cnap_dev;
 SELECT cnap_protect('app.parent');
 SELECT count(*) FROM policies WHERE relation = 'app.parent'::regclass;
+-- nor is any table with a foreign table among its partitions; if that comes later, each of the
+-- others can be protected, and all of them at once while it is detached, and unprotected at any time
+RESET ROLE;
+GRANT USAGE ON FOREIGN SERVER regress_cnap_server TO regress_cnap_dev;
+SET ROLE regress_cnap_dev;
+CREATE TABLE app.mixed (workspace_id uuid, region int) PARTITION BY LIST (region);
+CREATE TABLE app.mixed_1 PARTITION OF app.mixed FOR VALUES IN (1);
+CREATE INDEX ON app.mixed_1 (workspace_id);
+SELECT cnap_protect('app.mixed');
+CREATE FOREIGN TABLE app.mixed_2 PARTITION OF app.mixed FOR VALUES IN (2) SERVER regress_cnap_server;
+CREATE TABLE app.mixed_3 PARTITION OF app.mixed FOR VALUES IN (3);
+CREATE INDEX ON app.mixed_3 (workspace_id);
+SELECT cnap_protect('app.mixed', write_permission => 'administer');
+SELECT cnap_protect('app.mixed_3');
+SELECT relation, write_permission FROM cnap_protected_tables();
+BEGIN;
+ALTER TABLE app.mixed DETACH PARTITION app.mixed_2;
+SELECT cnap_protect('app.mixed', write_permission => 'administer');
+ALTER TABLE app.mixed ATTACH PARTITION app.mixed_2 FOR VALUES IN (2);
+COMMIT;
+SELECT relation, write_permission FROM cnap_protected_tables();
+SELECT relation, statement, reason FROM cnap_unprotect_schema('app');
+SELECT cnap_unprotect('app.mixed');
+SELECT relation FROM cnap_protected_tables();
+DROP TABLE app.mixed;
 -- a domain over uuid is not accepted
 SELECT pg_temp.try($$SELECT cnap_protect('app.domained')$$);
 

@@ -71,9 +71,9 @@ CnapRelationsOf(Oid schema)
 	return relids;
 }
 
-/* The reason why the caller cannot protect a table, or NULL. */
+/* The reason why the caller cannot protect, or unprotect, a table, or NULL. */
 char *
-CnapFindObstacle(Oid relid)
+CnapFindObstacle(Oid relid, bool protect)
 {
 	List	   *heirs;
 	ListCell   *lc;
@@ -93,9 +93,12 @@ CnapFindObstacle(Oid relid)
 	{
 		Oid			heir = lfirst_oid(lc);
 
-		if (!CnapOwnsRelation(heir, GetUserId()))
-			return psprintf("you do not own %s", CnapQualifiedName(heir));
-		if (get_rel_relkind(heir) == RELKIND_FOREIGN_TABLE)
+		if (get_rel_relkind(heir) != RELKIND_FOREIGN_TABLE)
+		{
+			if (!CnapOwnsRelation(heir, GetUserId()))
+				return psprintf("you do not own %s", CnapQualifiedName(heir));
+		}
+		else if (protect)
 			return psprintf("row-level security does not apply to its partition or child table %s, which is a foreign table",
 							CnapQualifiedName(heir));
 	}

@@ -590,7 +590,7 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	List	   *tables;
 
 	CnapFindChecks(fcinfo, &checks);
-	tables = CnapLockTables(relid);
+	tables = CnapLockTables(relid, true);
 	find_link(relid, column, &checks, &link);
 
 	/*

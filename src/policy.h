@@ -119,7 +119,7 @@ extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 /* protect.c: creating policies. */
 extern char *CnapQualifiedName(Oid relid);
 extern void CnapExecuteUtility(const char *sql);
-extern List *CnapLockTables(Oid relid);
+extern List *CnapLockTables(Oid relid, bool protect);
 extern AttrNumber CnapRequireColumn(Oid relid, const char *column);
 extern void CnapCheckColumn(Oid relid, const char *column);
 extern Oid	CnapRelationOwner(Oid relid);
@@ -139,7 +139,7 @@ extern bool CnapIsIntact(Oid relid, const CnapChecks *checks);
 
 /* candidate.c: the relations of a schema. */
 extern List *CnapRelationsOf(Oid schema);
-extern char *CnapFindObstacle(Oid relid);
+extern char *CnapFindObstacle(Oid relid, bool protect);
 
 /* child.c: tables that reach their workspace through a parent. */
 extern List *CnapAllForeignKeys(Oid relid);

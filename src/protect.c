@@ -106,19 +106,34 @@ check_table(Oid relid)
 
 /*
  * Lock a table and all that inherit from it as ALTER TABLE would, and return
- * them.
+ * those that can have policies.  To be protected, they must be all: a query
+ * that names a foreign table among them would return all of its rows.
  */
 List *
-CnapLockTables(Oid relid)
+CnapLockTables(Oid relid, bool protect)
 {
-	List	   *tables;
+	List	   *heirs;
+	List	   *tables = NIL;
 	ListCell   *lc;
 
 	check_table(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
-	tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-	foreach(lc, tables)
-		check_table(lfirst_oid(lc));
+	heirs = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	foreach(lc, heirs)
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
+		{
+			check_table(lfirst_oid(lc));
+			tables = lappend_oid(tables, lfirst_oid(lc));
+		}
+		else if (protect)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\", which inherits from \"%s\", is a foreign table",
+							get_rel_name(lfirst_oid(lc)), get_rel_name(relid)),
+					 errdetail("Row-level security does not apply to foreign tables."),
+					 errhint("Remove it by DETACH PARTITION or NO INHERIT, and if necessary, add it again afterwards.")));
+	}
 	return tables;
 }
 
@@ -476,7 +491,7 @@ cnap_protect(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	CnapFindChecks(fcinfo, &checks);
-	tables = CnapLockTables(relid);
+	tables = CnapLockTables(relid, true);
 	foreach(lc, tables)
 		CnapCheckColumn(lfirst_oid(lc), column);
 	test.column = get_attnum(relid, column);
@@ -544,7 +559,7 @@ cnap_unprotect(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	CnapFindChecks(fcinfo, &checks);
-	tables = CnapLockTables(relid);
+	tables = CnapLockTables(relid, false);
 	refuse_with_children(tables, &checks);
 
 	SPI_connect();

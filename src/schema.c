@@ -228,7 +228,7 @@ plan_unprotecting(const CnapRequest *request)
 		if (!is_touched(table->relid, &request->checks))
 			continue;
 		table->level = -CnapCountParents(table->relid, &request->checks, &all_protected);
-		table->reason = CnapFindObstacle(table->relid);
+		table->reason = CnapFindObstacle(table->relid, false);
 		if (table->reason == NULL)
 		{
 			const char *const args[] = {table->name};

@@ -445,7 +445,7 @@ CnapPlanSchema(const CnapRequest *request)
 
 		if (plan_protected(table, request) && table->statement == NULL)
 			continue;
-		table->reason = CnapFindObstacle(table->relid);
+		table->reason = CnapFindObstacle(table->relid, true);
 		if (table->reason != NULL)
 		{
 			table->is_blocked = true;

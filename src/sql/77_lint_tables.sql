@@ -260,7 +260,9 @@ WHERE parent IS NOT NULL AND attnum IS NOT NULL AND reference IS NULL
 UNION ALL
 SELECT 'error', 'partition_unprotected', o.relation::regclass::text,
 	format('is protected only when accessed through %s, not when accessed directly', p.relation::regclass),
-	cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission), p.step
+	coalesce(cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission),
+		CASE WHEN p.parent IS NULL OR c.relispartition
+			THEN cnap.lint_protect_call(o.relation, p.parent, p.column_name, p.permission) END), p.step
 FROM offspring o
 	JOIN protection p ON p.relation = o.top
 	JOIN pg_class c ON c.oid = o.relation
