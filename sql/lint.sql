@@ -239,6 +239,37 @@ CREATE INDEX ON app.of_other ("the workspace");
 SELECT * FROM findings();
 SELECT * FROM close_all();
 ROLLBACK;
+-- inheriting from several tables: the strictest protection is that of all, but columns cannot be
+-- reconciled
+BEGIN;
+CREATE TABLE app.a (workspace_id uuid);
+CREATE TABLE app.b (workspace_id uuid);
+CREATE TABLE app.c (tenant uuid);
+CREATE TABLE app.d (workspace_id uuid);
+CREATE TABLE app.of_b () INHERITS (app.b);
+SET LOCAL client_min_messages = warning;
+CREATE TABLE app.of_both () INHERITS (app.a, app.of_b);
+CREATE TABLE app.of_all () INHERITS (app.a, app.d, app.b);
+CREATE TABLE app.of_neither () INHERITS (app.a, app.c);
+RESET client_min_messages;
+CREATE INDEX ON app.a (workspace_id);
+CREATE INDEX ON app.b (workspace_id);
+CREATE INDEX ON app.c (tenant);
+CREATE INDEX ON app.d (workspace_id);
+CREATE INDEX ON app.of_all (workspace_id);
+CREATE INDEX ON app.of_b (workspace_id);
+CREATE INDEX ON app.of_both (workspace_id);
+CREATE INDEX ON app.of_neither (workspace_id);
+CREATE INDEX ON app.of_neither (tenant);
+SELECT FROM cnap_protect('app.c', 'tenant');
+SELECT FROM cnap_protect('app.b', write_permission => 'administer');
+SELECT FROM cnap_protect('app.d');
+SELECT FROM cnap_protect('app.a');
+SELECT rule, object, remedy FROM findings() WHERE object ~ '[.]of_';
+SELECT * FROM close_all();
+SELECT relation, workspace_column, write_permission, enforced FROM cnap_protected_tables()
+WHERE relation::text ~ '[.](of_)?(a|b|c|d|all|both|neither)$' ORDER BY relation::text;
+ROLLBACK;
 -- inheriting from tables without a workspace
 BEGIN;
 CREATE TABLE app.top (id int);

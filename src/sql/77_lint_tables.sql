@@ -107,12 +107,16 @@ WITH RECURSIVE command (place, code, name) AS (
 	UNION
 	SELECT i.inhrelid, l.ancestor
 	FROM lineage l JOIN pg_inherits i ON i.inhparent = l.relation
+), topmost AS MATERIALIZED (
+	SELECT l.relation, l.ancestor AS top, shape.parent, shape.column_name, shape.permission
+	FROM lineage l JOIN shape ON shape.relation = l.ancestor
+	WHERE l.ancestor NOT IN (SELECT relation FROM lineage WHERE relation <> ancestor)
 ), family AS MATERIALIZED (
-	-- protecting the topmost table protects all of them
-	SELECT relation, min(ancestor) AS top
-	FROM lineage
-	WHERE ancestor NOT IN (SELECT relation FROM lineage WHERE relation <> ancestor)
-	GROUP BY relation
+	-- protecting the topmost table protects all of them; of several, the
+	-- others have to follow the one with the strictest protection
+	SELECT DISTINCT ON (relation) relation, top
+	FROM topmost
+	ORDER BY relation, permission DESC, top
 ), protection AS MATERIALIZED (
 	SELECT shape.*, top.relation AS top, top.parent AS top_parent, top.column_name AS top_column,
 		top.permission AS top_permission, coalesce(generation.step, 1) AS step
@@ -271,7 +275,12 @@ WHERE c.relkind <> 'f'
 UNION ALL
 SELECT 'error', 'partition_disagreement', c.relation::regclass::text,
 	format('is protected by another column or parent than %s, from which it inherits, or requires a different permission for writing', p.relation::regclass),
-	cnap.lint_protect_call(c.top, c.top_parent, c.top_column, c.top_permission), c.step
+	(SELECT CASE WHEN bool_and((t.parent, t.column_name) IS NOT DISTINCT FROM (c.top_parent, c.top_column))
+			THEN coalesce(
+				string_agg(cnap.lint_protect_call(t.top, t.parent, t.column_name, c.top_permission), ' ' ORDER BY t.top::regclass::text)
+					FILTER (WHERE t.permission <> c.top_permission),
+				cnap.lint_protect_call(c.top, c.top_parent, c.top_column, c.top_permission)) END
+		FROM topmost t WHERE t.relation = c.relation), c.step
 FROM protection c
 	JOIN pg_inherits i ON i.inhrelid = c.relation
 	JOIN protection p ON p.relation = i.inhparent
