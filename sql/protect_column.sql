@@ -367,6 +367,38 @@ SELECT * FROM app.some;
 SET ROLE regress_cnap_dev;
 DROP TABLE app.root, app.leaf, app.some;
 
+-- as many columns as an index can have, and one fewer, which leaves room for the workspace
+BEGIN;
+SET LOCAL ROLE regress_cnap_dev;
+SELECT string_agg(format('k%s int NOT NULL', n), ', ') AS columns, string_agg('k' || n, ', ') AS keys
+FROM generate_series(1, 31) n \gset
+CREATE TABLE app.wide_31 (:columns, workspace_id uuid NOT NULL, PRIMARY KEY (:keys));
+CREATE INDEX ON app.wide_31 (workspace_id);
+CREATE TABLE app.of_wide_31 (:columns, FOREIGN KEY (:keys) REFERENCES app.wide_31);
+CREATE TABLE app.wide_32 (:columns, k32 int NOT NULL, workspace_id uuid NOT NULL, PRIMARY KEY (:keys, k32));
+CREATE INDEX ON app.wide_32 (workspace_id);
+CREATE TABLE app.of_wide_32 (:columns, k32 int NOT NULL, FOREIGN KEY (:keys, k32) REFERENCES app.wide_32);
+CREATE INDEX ON app.of_wide_32 (k1);
+SELECT cnap_protect('app.wide_31'), cnap_protect('app.wide_32');
+SET LOCAL client_min_messages = warning;
+SELECT cnap_protect_child('app.of_wide_31', 'k1', 'workspace_id');
+SELECT pg_temp.try('SELECT cnap_protect_child(''app.of_wide_32'', ''k1'', ''workspace_id'')');
+SELECT cnap_protect_child('app.of_wide_32', 'k1');
+SELECT relation, cardinality(parent_columns) AS columns, workspace_column, enforced FROM cnap_protected_tables()
+WHERE relation::text ~ 'wide' ORDER BY relation::text;
+RESET ROLE;
+SELECT format('INSERT INTO app.wide_%s SELECT %s, %L', n, (SELECT string_agg(i::text, ', ') FROM generate_series(1, n) i), :'w1'),
+	format('INSERT INTO app.of_wide_%s SELECT %s', n, (SELECT string_agg(i::text, ', ') FROM generate_series(1, n) i))
+FROM unnest(ARRAY[31, 32]) n \gexec
+SELECT workspace_id = :'w1' AS filled FROM app.of_wide_31;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+SET LOCAL ROLE regress_cnap_app;
+SET LOCAL cnap.user_id = 'carol';
+SELECT (SELECT count(*) FROM app.of_wide_31) AS wide_31, (SELECT count(*) FROM app.of_wide_32) AS wide_32;
+SET LOCAL cnap.user_id = 'frank';
+SELECT (SELECT count(*) FROM app.of_wide_31) AS wide_31, (SELECT count(*) FROM app.of_wide_32) AS wide_32;
+ROLLBACK;
+
 -- ---- partitions ----
 
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL) PARTITION BY HASH (id);
