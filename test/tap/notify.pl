@@ -110,6 +110,30 @@ is(actions('carol', qq{
 		PERFORM cnap_remove_workspace_member('$W1', 'jon');
 	END \$\$;}),
 	'workspace_member.add workspace_member.remove', 'nor of a block that fails');
+# PostgreSQL sends equal notifications of a transaction once, but those of a savepoint that is taken
+# back do not count
+is(actions('carol', qq{
+	BEGIN;
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');
+	SAVEPOINT a;
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	RELEASE a;
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');
+	COMMIT;}),
+	'workspace_member.add workspace_member.remove', 'equal ones are sent once');
+is(actions('carol', qq{
+	BEGIN;
+	SAVEPOINT a;
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	ROLLBACK TO a;
+	SELECT cnap_add_workspace_member('$W1', 'jon');
+	SELECT cnap_remove_workspace_member('$W1', 'jon');
+	SELECT cnap_add_workspace_member('$W1', 'ivy');
+	SELECT cnap_remove_workspace_member('$W1', 'ivy');
+	COMMIT;}),
+	'workspace_member.add workspace_member.remove workspace_member.add workspace_member.remove',
+	'in the place of the one that remains');
 is(actions('carol', qq{SELECT cnap_add_workspace_member('$W1', 'ivy'), cnap_accessible_workspaces() FROM (SELECT 1) s WHERE 1 = 1; SELECT 1;
 	SELECT cnap_remove_workspace_member('$W1', 'ivy');}),
 	'workspace_member.add workspace_member.remove', 'what went before leaves nothing behind');
