@@ -311,6 +311,22 @@ WHERE c.relkind = 'f'
 GROUP BY c.oid
 
 UNION ALL
+-- PostgreSQL evaluates the policies of the table that a statement names for the
+-- rows that it finds in a foreign table, but not for those that it writes there
+SELECT 'error', 'foreign_partition', c.oid::regclass::text,
+	format('is a foreign table, so the policies of %s do not check rows that are written to it through that', o.top::regclass),
+	CASE (SELECT proname FROM pg_proc WHERE oid = w.fdwhandler) WHEN 'postgres_fdw_handler'
+		THEN format('ALTER FOREIGN TABLE %s OPTIONS (%s updatable ''false'');', c.oid::regclass,
+			CASE WHEN EXISTS (SELECT FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'updatable')
+				THEN 'SET' ELSE 'ADD' END) END, 1
+FROM offspring o
+	JOIN pg_class c ON c.oid = o.relation
+	JOIN pg_foreign_table f ON f.ftrelid = c.oid
+	JOIN pg_foreign_server s ON s.oid = f.ftserver
+	JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+WHERE CASE WHEN w.fdwhandler <> 0 THEN pg_relation_is_updatable(c.oid, false) <> 0 END
+
+UNION ALL
 -- slow
 SELECT 'warning', 'index_missing', top::regclass::text,
 	format('no suitable index has %I as its leading column, so queries may have to scan the whole table', attname),

@@ -1,0 +1,63 @@
+# A foreign partition that is added to a protected table: what the policies of that do for its rows,
+# and what the linter says
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+use CnapModel;
+use CnapTest;
+use Test::More;
+
+my $node = new_node('main', '');
+populate($node, 'postgres');
+
+plan skip_all => 'postgres_fdw is not installed'
+  unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'});
+
+my ($host, $port) = ($node->host, $node->port);
+$node->safe_psql('postgres', <<"END");
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER itself FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres');
+CREATE USER MAPPING FOR PUBLIC SERVER itself OPTIONS (user 'postgres', password_required 'false');
+CREATE SCHEMA archive;
+CREATE TABLE archive.event (workspace_id uuid, year integer);
+INSERT INTO archive.event VALUES ('$W1', 2020), ('$W2', 2020);
+CREATE TABLE app.event (workspace_id uuid, year integer) PARTITION BY LIST (year);
+CREATE INDEX ON app.event (workspace_id);
+CREATE TABLE app.event_2021 PARTITION OF app.event FOR VALUES IN (2021);
+SELECT cnap_protect('app.event');
+CREATE FOREIGN TABLE app.event_2020 PARTITION OF app.event FOR VALUES IN (2020)
+	SERVER itself OPTIONS (schema_name 'archive', table_name 'event');
+GRANT USAGE ON SCHEMA app TO cnap_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.event TO cnap_app;
+INSERT INTO app.event VALUES ('$W1', 2021), ('$W2', 2021);
+END
+
+# The findings about its hierarchy, and the statements that close them.
+sub findings
+{
+	return $node->safe_psql('postgres', q{SELECT rule, remedy FROM cnap_lint() WHERE object ~ '^app\.event' ORDER BY 1});
+}
+
+is(act_as($node, 'postgres', 'carol', 'SELECT workspace_id, year FROM app.event ORDER BY year'), "$W1|2020\n$W1|2021",
+	'a query of the protected table shows the visible rows of the foreign one');
+is(refused_as($node, 'postgres', 'carol', "INSERT INTO app.event VALUES ('$W2', 2020)"), 'not at all',
+	'but PostgreSQL does not check what is written to that');
+is(findings(), "foreign_partition|ALTER FOREIGN TABLE app.event_2020 OPTIONS (ADD updatable 'false');",
+	'the linter says that it can be written');
+$node->safe_psql('postgres', q{ALTER FOREIGN TABLE app.event_2020 OPTIONS (ADD updatable 'true')});
+is(findings(), "foreign_partition|ALTER FOREIGN TABLE app.event_2020 OPTIONS (SET updatable 'false');", 'also if that is explicit');
+
+$node->safe_psql('postgres', (split /\|/, findings())[1]);
+is(findings(), '', 'which its remedy ends');
+foreach my $sql ("INSERT INTO app.event VALUES ('$W2', 2020)", "UPDATE app.event SET workspace_id = '$W2'",
+	'DELETE FROM app.event')
+{
+	is(refused_as($node, 'postgres', 'carol', $sql), '55000', "refused: $sql");
+}
+is(act_as($node, 'postgres', 'carol', 'SELECT workspace_id, year FROM app.event ORDER BY year'), "$W1|2020\n$W1|2021",
+	'and its rows can still be read');
+
+$node->stop;
+done_testing();
