@@ -147,6 +147,15 @@ ALTER ROLE regress_cnap_bypass LOGIN;
 ALTER ROLE "regress_cnap ""odd"" 50%" LOGIN SUPERUSER BYPASSRLS;
 SELECT * FROM findings();
 SELECT * FROM close_all();
+-- who creates a role gets the ADMIN OPTION on it since PostgreSQL 16, before that any role
+CREATE ROLE regress_cnap_creator LOGIN CREATEROLE;
+SET ROLE regress_cnap_creator;
+CREATE ROLE regress_cnap_created;
+RESET ROLE;
+SELECT FROM cnap_trust('regress_cnap_created');
+SELECT severity, rule, object FROM findings();
+SELECT * FROM close_all();
+SELECT FROM cnap_distrust('regress_cnap_created');
 -- irrelevant without a protected table
 ALTER ROLE regress_cnap_super SUPERUSER;
 ALTER ROLE regress_cnap_bypass BYPASSRLS;
@@ -162,6 +171,11 @@ GRANT pg_read_all_data TO regress_cnap_super;
 ALTER ROLE regress_cnap_plain LOGIN;
 SELECT * FROM findings();
 GRANT "regress_cnap ""odd"" 50%" TO regress_cnap_plain;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+GRANT pg_read_server_files TO regress_cnap_plain;
+GRANT pg_write_server_files TO "regress_cnap ""odd"" 50%";
+GRANT pg_execute_server_program TO regress_cnap_login;
 SELECT * FROM findings();
 SELECT * FROM close_all();
 REVOKE "regress_cnap ""odd"" 50%" FROM regress_cnap_plain;
@@ -187,7 +201,8 @@ DROP SCHEMA app CASCADE;
 DROP FUNCTION findings, close_all;
 DROP TYPE told;
 DROP OWNED BY regress_cnap_dev, "regress_cnap ""odd"" 50%", regress_cnap_super;
-DROP ROLE regress_cnap_dev, "regress_cnap ""odd"" 50%", regress_cnap_super, regress_cnap_login, regress_cnap_group, regress_cnap_bypass;
+DROP ROLE regress_cnap_dev, "regress_cnap ""odd"" 50%", regress_cnap_super, regress_cnap_login, regress_cnap_group, regress_cnap_bypass,
+	regress_cnap_creator, regress_cnap_created;
 \pset tuples_only
 \pset format aligned
 \set drop_model :abs_srcdir '/sql/include/drop_model.sql'

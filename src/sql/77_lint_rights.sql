@@ -157,17 +157,20 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
 AS $$
--- PostgreSQL 16 gave memberships the options SET and INHERIT
+-- PostgreSQL 16 gave memberships the options SET and INHERIT; who has neither,
+-- but the ADMIN OPTION, can grant itself the role once more, with both
 WITH RECURSIVE member AS MATERIALIZED (
-	SELECT roleid, member,
-		coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) AS may_set,
-		coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) AS inherits,
-		CASE WHEN to_jsonb(m) ? 'set_option' THEN format(' GRANTED BY %s', grantor::regrole) END AS granted_by
-	FROM pg_auth_members m
+	SELECT m.*, may_set OR inherits AS is_usable,
+		format('REVOKE %s FROM %s%s CASCADE;', roleid::regrole, member::regrole, granted_by) AS revocation
+	FROM (SELECT roleid, member, admin_option AS may_grant,
+			coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) AS may_set,
+			coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) AS inherits,
+			CASE WHEN to_jsonb(m) ? 'set_option' THEN format(' GRANTED BY %s', grantor::regrole) END AS granted_by
+		FROM pg_auth_members m) m
 ), can_login AS (
 	SELECT oid FROM pg_roles WHERE rolcanlogin AND NOT rolsuper
 	UNION
-	SELECT m.roleid FROM can_login JOIN member m ON m.member = can_login.oid WHERE m.may_set OR m.inherits
+	SELECT m.roleid FROM can_login JOIN member m ON m.member = can_login.oid WHERE m.is_usable OR m.may_grant
 ), owner AS MATERIALIZED (
 	SELECT DISTINCT relowner AS oid FROM pg_class WHERE oid IN (SELECT unnest(under_protection))
 )
@@ -184,25 +187,56 @@ WHERE r.rolcanlogin AND (r.rolsuper OR r.rolbypassrls)
 UNION ALL
 SELECT CASE WHEN bypasses THEN 'warning' ELSE 'notice' END, CASE WHEN bypasses THEN 'role_may_bypass' ELSE 'role_owns' END,
 	member::regrole::text,
-	format(CASE WHEN bypasses THEN 'can SET ROLE to %I, which bypasses row-level security'
-		ELSE 'can disable row-level security as a member of %I, which owns protected tables' END, rolname),
-	string_agg(format('REVOKE %I FROM %s%s CASCADE;', rolname, member::regrole, granted_by), ' '), 1
+	format(CASE WHEN bypasses AND bool_or(may_set) THEN 'can SET ROLE to %I, which bypasses row-level security'
+		WHEN bypasses THEN 'can grant itself %I, which bypasses row-level security'
+		WHEN bool_or(is_usable) THEN 'can disable row-level security as a member of %I, which owns protected tables'
+		ELSE 'can grant itself %I, which owns protected tables and can disable row-level security' END, rolname),
+	string_agg(revocation, ' '), 1
 FROM (SELECT m.*, r.rolname, r.rolsuper OR r.rolbypassrls AS bypasses, m.roleid IN (SELECT oid FROM owner) AS owns
 		FROM member m JOIN pg_roles r ON r.oid = m.roleid) m
 WHERE member IN (SELECT oid FROM can_login) AND cardinality(under_protection) > 0
-	AND CASE WHEN bypasses THEN may_set ELSE owns AND (may_set OR inherits) END
+	AND CASE WHEN bypasses THEN may_set OR may_grant ELSE owns AND (is_usable OR may_grant) END
 GROUP BY member, rolname, bypasses
 
 UNION ALL
--- the access control lists do not show these privileges
-SELECT 'warning', 'role_accesses_all', member::regrole::text,
-	format('can %s as a member of %I, including those of the extension, and views of owners that bypass row-level security',
-		CASE rolname WHEN 'pg_read_all_data' THEN 'read all tables and views' ELSE 'write to all tables and views' END, rolname),
-	string_agg(format('REVOKE %I FROM %s%s CASCADE;', rolname, member::regrole, granted_by), ' '), 1
+-- a member of a trusted role is trusted, but not somebody who merely grants it
+SELECT 'warning', 'role_may_be_trusted', m.member::regrole::text,
+	format('can grant itself %I, which is trusted, and so act as any user', r.rolname),
+	string_agg(m.revocation, ' ') FILTER (WHERE m.may_grant), 1
 FROM member m JOIN pg_roles r ON r.oid = m.roleid
-WHERE r.rolname IN ('pg_read_all_data', 'pg_write_all_data') AND (may_set OR inherits)
-	AND member IN (SELECT oid FROM can_login)
-GROUP BY member, rolname
+WHERE NOT r.rolsuper AND has_parameter_privilege(m.roleid, 'cnap.user_id', 'SET')
+	AND NOT has_parameter_privilege(m.member, 'cnap.user_id', 'SET')
+	AND m.member IN (SELECT oid FROM can_login)
+GROUP BY m.member, r.rolname
+HAVING bool_or(m.may_grant) AND NOT bool_or(m.is_usable)
+
+UNION ALL
+-- until PostgreSQL 16, which requires the ADMIN OPTION
+SELECT 'warning', 'role_may_be_trusted', quote_ident(rolname),
+	'can grant itself any role that is not a superuser, trusted ones included',
+	format('ALTER ROLE %I NOCREATEROLE;', rolname), 1
+FROM pg_roles
+WHERE rolcreaterole AND NOT rolsuper AND oid IN (SELECT oid FROM can_login)
+	AND current_setting('server_version_num')::int < 160000
+
+UNION ALL
+-- the access control lists do not show these privileges
+SELECT 'warning', 'role_accesses_all', m.member::regrole::text,
+	format(CASE WHEN bool_or(m.is_usable) THEN 'can %s as a member of %I, %s' ELSE 'can %s once it has granted itself %I, %s' END,
+		power.action, r.rolname, power.objects),
+	string_agg(m.revocation, ' '), 1
+FROM member m
+	JOIN pg_roles r ON r.oid = m.roleid
+	JOIN (VALUES ('pg_read_all_data', 'read all tables and views',
+				'including those of the extension, and views of owners that bypass row-level security'),
+			('pg_write_all_data', 'write to all tables and views',
+				'including those of the extension, and views of owners that bypass row-level security'),
+			('pg_read_server_files', 'read files of the server', 'including those of all tables'),
+			('pg_write_server_files', 'write to files of the server', 'including those of all tables'),
+			('pg_execute_server_program', 'execute programs as the server does', 'which can access the files of all tables'))
+		power (role, action, objects) ON power.role = r.rolname
+WHERE (m.is_usable OR m.may_grant) AND m.member IN (SELECT oid FROM can_login)
+GROUP BY m.member, r.rolname, power.action, power.objects
 $$;
 COMMENT ON FUNCTION cnap.lint_roles(oid[]) IS
 'the findings about roles to which no policy applies, about those that can become one, and about those that have all privileges';

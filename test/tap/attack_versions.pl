@@ -51,6 +51,23 @@ sub shows
 	return;
 }
 
+# findings(RULE): what the linter finds by a rule, a line for each
+sub findings
+{
+	my ($rule) = @_;
+
+	return $admin->query("SELECT object || ': ' || finding FROM cnap_lint() WHERE rule = '$rule' ORDER BY 1");
+}
+
+# close_with(RULE): executes the remedies
+sub close_with
+{
+	my ($rule) = @_;
+
+	$admin->query($admin->query("SELECT string_agg(remedy, ' ') FROM cnap_lint() WHERE rule = '$rule'"));
+	return;
+}
+
 shows('SELECT', 'TABLE app.item', '00000', 5);
 
 # ---- PostgreSQL 16: options of memberships, and CREATEROLE that is limited ----
@@ -74,6 +91,59 @@ SKIP: {
 	refused($creator, 'CREATEROLE: an identity for another role', q{ALTER ROLE mia SET cnap.user_id = 'erin'}, '42501');
 	refused($creator, 'CREATEROLE: an identity for a role of its own',
 		q{CREATE ROLE made; ALTER ROLE made SET cnap.user_id = 'erin'}, '42501');
+	$creator->query('CREATE ROLE created');
+	$admin->query(q{SELECT cnap_trust('created')});
+	is(findings('role_may_be_trusted'), 'creator: can grant itself created, which is trusted, and so act as any user',
+		'the linter finds who has created a role that was trusted then');
+	$creator->query('GRANT created TO creator WITH SET TRUE');
+	is(findings('role_may_be_trusted'), '', 'but not a member of one');
+	is($creator->query(q{SET ROLE created; SET cnap.user_id = 'erin'; SELECT cnap_current_user()}), 'erin', '(which has the same privilege)');
+	$creator->query('RESET ALL; RESET ROLE; REVOKE created FROM creator GRANTED BY creator');
+	close_with('role_may_be_trusted');
+	refused($creator, 'the remedy takes that away', 'GRANT created TO creator WITH SET TRUE', '42501');
+
+	# likewise of other roles that matter
+	$admin->query(q{
+		CREATE ROLE granter LOGIN;
+		CREATE ROLE bypass BYPASSRLS;
+		CREATE ROLE owner;
+		GRANT cnap_app, bypass, owner, pg_read_all_data TO granter WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+		CREATE ROLE via;
+		GRANT via TO weak WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+		GRANT owner TO via WITH INHERIT TRUE, SET FALSE;
+		GRANT owner TO mia WITH INHERIT FALSE, SET FALSE;
+		ALTER TABLE app.item OWNER TO owner});
+	my $granter = connect_to($node, 'granter', 'SELECT cnap_current_user()');
+	refused($granter, 'a member with the ADMIN OPTION alone', q{SET cnap.user_id = 'erin'}, '42501');
+	foreach my $finding (
+		[ 'role_may_be_trusted', 'granter: can grant itself cnap_app, which is trusted, and so act as any user' ],
+		[ 'role_may_bypass', 'granter: can grant itself bypass, which bypasses row-level security' ],
+		[ 'role_owns', "granter: can grant itself owner, which owns protected tables and can disable row-level security\n"
+			  . 'via: can disable row-level security as a member of owner, which owns protected tables' ],
+		[ 'role_accesses_all', 'granter: can read all tables and views once it has granted itself pg_read_all_data,'
+			  . ' including those of the extension, and views of owners that bypass row-level security' ])
+	{
+		my ($rule, $expected) = @$finding;
+
+		is(findings($rule), $expected, "$rule: the linter finds members with the ADMIN OPTION alone");
+		close_with($rule);
+		is(findings($rule), '', "$rule: the remedy closes it");
+	}
+	refused($granter, "GRANT $_ afterwards", "GRANT $_ TO granter", '42501') foreach qw(cnap_app bypass owner);
+	$admin->query('ALTER TABLE app.item OWNER TO dev');
+	$_->quit foreach $creator, $granter;
+}
+
+SKIP: {
+	skip 'since PostgreSQL 16', 1 if $version >= 16;
+
+	my $creator = connect_to($node, undef, 'CREATE ROLE creator LOGIN CREATEROLE', 'SET ROLE creator');
+	is(findings('role_may_be_trusted'), 'creator: can grant itself any role that is not a superuser, trusted ones included', 'CREATEROLE');
+	$creator->query('BEGIN; GRANT cnap_app TO creator');
+	is($creator->query(q{SET LOCAL cnap.user_id = 'erin'; SELECT cnap_current_user()}), 'erin', '(so it is)');
+	$creator->query('ROLLBACK');
+	close_with('role_may_be_trusted');
+	refused($creator, 'the remedy takes that away', 'GRANT cnap_app TO creator', '42501');
 	$creator->quit;
 }
 
