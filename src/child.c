@@ -551,7 +551,27 @@ check_heirs(Oid relid, const CnapLink *link)
 				 errhint("Add the foreign key to \"%s\" first.", get_rel_name(heir))));
 }
 
-/* Is a column NOT NULL? */
+/*
+ * Do existing rows satisfy a column's NOT NULL?  PostgreSQL 18 made it
+ * possible to create the constraint NOT VALID.
+ */
+static bool
+is_validated(Oid relid, AttrNumber column)
+{
+	bool		validated = true;
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, column);
+
+	if (HeapTupleIsValid(tuple))
+	{
+		validated = ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+		heap_freetuple(tuple);
+	}
+#endif
+	return validated;
+}
+
+/* Is a column NOT NULL, and so in all rows? */
 bool
 CnapIsNotNull(Oid relid, AttrNumber column)
 {
@@ -563,7 +583,7 @@ CnapIsNotNull(Oid relid, AttrNumber column)
 		elog(ERROR, "cache lookup failed for attribute %d of relation %u", column, relid);
 	not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
 	ReleaseSysCache(tuple);
-	return not_null;
+	return not_null && is_validated(relid, column);
 }
 
 /* Can any of the columns of a link be null? */

@@ -248,7 +248,7 @@ CnapDropKeeper(Oid relid)
 	if (keeper.column == 0)
 		return;
 	drop_constraints(relid, &keeper);
-	if (CnapIsNotNull(relid, keeper.column) && !is_primary(relid, keeper.column))
+	if (!is_primary(relid, keeper.column))
 		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL",
 									CnapQualifiedName(relid),
 									quote_identifier(get_attname(relid, keeper.column, false))));

@@ -12,7 +12,8 @@ use CnapModel;
 use CnapTest;
 use Test::More;
 
-my $node = new_world('main', '');
+# REPACK (CONCURRENTLY) decodes the WAL
+my $node = new_world('main', "wal_level = replica\nmax_wal_senders = 4");
 my $version = major_version($node);
 my $admin = connect_to($node, undef, qq{
 	CREATE ROLE dev LOGIN;
@@ -173,10 +174,13 @@ SKIP: {
 	my $keeper = connect_to($node, 'keeper');
 	my $asked = "SELECT cnap_can_access('keeper', '$W3')";
 	my $app = connect_to($node, 'cnap_app');
-	foreach my $command ('VACUUM (FULL, ANALYZE)', 'REINDEX TABLE', $version >= 19 ? ('REPACK') : ())
+	foreach my $command ('VACUUM (FULL, ANALYZE)', 'REINDEX TABLE', $version >= 19 ? ('REPACK', 'REPACK (CONCURRENTLY)') : ())
 	{
 		foreach my $table ('app.item', 'cnap.workspace', 'cnap.workspace_member', 'cnap.organization_member', 'cnap.access_epoch')
 		{
+			# this requires a primary key
+			next if $command =~ /CONCURRENTLY/ && $table eq 'cnap.access_epoch';
+
 			is($app->query($asked), 'f', '(the session has an answer)');
 			$keeper->query("$command $table");
 			$admin->query("INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES ('$W3', 'keeper', 'member')");
@@ -239,6 +243,30 @@ SKIP: {
 		return $dev->query(qq{SELECT coalesce(string_agg(rule, ' ' ORDER BY rule), 'nothing') FROM cnap_lint()
 			WHERE object = '$_[0]' AND rule <> 'index_missing'});
 	};
+	$admin->query(qq{
+		SET ROLE dev;
+		CREATE TABLE app.doubtful (id int PRIMARY KEY, workspace_id uuid);
+		CREATE TABLE app.below (id int, doubtful_id int NOT NULL REFERENCES app.doubtful);
+		CREATE TABLE app.orphan (id int, item_id int REFERENCES app.item);
+		RESET ROLE;
+		INSERT INTO app.doubtful VALUES (1, NULL), (2, '$W1');
+		INSERT INTO app.below VALUES (1, 1), (2, 2);
+		INSERT INTO app.orphan VALUES (1, NULL), (2, 2);
+		SET ROLE dev;
+		ALTER TABLE app.doubtful ADD CONSTRAINT known NOT NULL workspace_id NOT VALID;
+		ALTER TABLE app.orphan ADD CONSTRAINT known NOT NULL item_id NOT VALID;
+		SELECT cnap_protect('app.doubtful');
+		RESET ROLE});
+	my $below = q{SELECT cnap_protect_child('app.below', 'doubtful_id', 'workspace_id')};
+	refused($dev, 'a parent whose NOT NULL is not valid', $below, '55000');
+	$dev->attempt($below);
+	like($dev->{error}, qr/HINT:  ALTER TABLE app\.doubtful ALTER COLUMN workspace_id SET NOT NULL;/, 'what makes it valid');
+	$admin->query("UPDATE app.doubtful SET workspace_id = '$W3' WHERE id = 1");
+	$dev->query("SET cnap.user_id = 'mia'; ALTER TABLE app.doubtful ALTER COLUMN workspace_id SET NOT NULL; $below");
+	is($dev->query('SELECT id, workspace_id FROM app.below'), "2|$W1", 'does so');
+	$dev->query(q{SELECT cnap_protect_child('app.orphan', 'item_id', 'workspace_id')});
+	is($dev->query('SELECT id, workspace_id FROM app.orphan'), "2|$W1", 'a key whose NOT NULL is not valid');
+	is($admin->query('SELECT id FROM app.orphan WHERE workspace_id IS NULL'), '1', 'leaves the column null');
 	is($found->('app.loose'), 'child_unprotected', 'the linter knows that the table has a parent');
 
 	my $protect = q{SELECT cnap_protect_child('app.kept', 'item_id', 'workspace_id')};
