@@ -21,6 +21,7 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "policy.h"
 #include "relations.h"
 #include "schema.h"
@@ -57,6 +58,17 @@ protected_level(Oid relid, const CnapChecks *checks)
 	return all_protected ? level : CNAP_NO_LEVEL;
 }
 
+/*
+ * Can workspace columns of children follow this one?  Their foreign key
+ * references a unique constraint that includes it.
+ */
+static bool
+can_be_followed(Oid relid, AttrNumber column)
+{
+	return CnapIsNotNull(relid, column) &&
+		get_attgenerated(relid, column) != ATTRIBUTE_GENERATED_VIRTUAL;
+}
+
 static void
 plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column, CnapPermission write)
 {
@@ -66,7 +78,7 @@ plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column, Cn
 
 	table->level = 0;
 	table->test.column = column;
-	table->has_workspace = CnapIsNotNull(table->relid, column);
+	table->has_workspace = can_be_followed(table->relid, column);
 	CnapPlanCall(table, request, "cnap_protect", lengthof(args), args, types);
 }
 
@@ -197,7 +209,7 @@ read_parent(Way *way, const CnapChecks *checks)
 	CnapReadProtection(way->link->parent, checks, &protection);
 	way->column_of_parent = protection.test.column;
 	way->has_workspace = protection.test.column != 0 &&
-		CnapIsNotNull(way->link->parent, protection.test.column);
+		can_be_followed(way->link->parent, protection.test.column);
 }
 
 /* Make a hash table, to find a table by its OID. */
@@ -316,7 +328,7 @@ static const char *
 find_column_obstacle(const CnapTarget *table, const Way *way, const char *column)
 {
 	if (!(way->parent != NULL ? way->parent->has_workspace : way->has_workspace))
-		return "the parent has no workspace column, or one that can be null";
+		return "the parent has no workspace column, or one that can be null or is virtual";
 	if (has_workspace_in_key(way))
 		return "the foreign key already includes the parent's workspace column";
 	return CnapFindColumnObstacle(table->relid, way->link, column);

@@ -21,6 +21,7 @@ my $admin = connect_to($node, undef, qq{
 	ALTER ROLE mia SET cnap.user_id = 'mia';
 	SELECT cnap_trust('dev');
 	GRANT ALL ON SCHEMA app TO dev;
+	GRANT CREATE ON DATABASE postgres TO dev;
 	GRANT USAGE ON SCHEMA app TO mia;
 	SET ROLE dev;
 	CREATE TABLE app.item (id int PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, note text, n int);
@@ -239,6 +240,14 @@ SKIP: {
 	refused($dev, 'a parent by a key that is not enforced', q{SELECT cnap_protect_child('app.loose', 'item_id')}, '55000');
 	refused($dev, 'the same with a column', q{SELECT cnap_protect_child('app.loose', 'item_id', 'workspace_id')}, '55000');
 	refused($dev, 'a parent by a key of periods', q{SELECT cnap_protect_child('app.of_period', 'id')}, '55000');
+	$dev->query(q{
+		CREATE SCHEMA more;
+		CREATE TABLE more.virtual (id int PRIMARY KEY, tenant uuid NOT NULL, workspace_id uuid GENERATED ALWAYS AS (tenant) VIRTUAL NOT NULL);
+		CREATE TABLE more.child (id int PRIMARY KEY, virtual_id int NOT NULL REFERENCES more.virtual)});
+	is($dev->query(q{SELECT relation, protection, columns, reason FROM cnap_protect_schema('more', execute => true, child_column => 'workspace_id')}),
+		"more.virtual|column|{workspace_id}|\nmore.child|parent|{virtual_id}|column workspace_id cannot be used: the parent has"
+		  . ' no workspace column, or one that can be null or is virtual', 'the plan for a schema follows no virtual column');
+	refused($dev, 'nor can a column', q{SELECT cnap_protect_child('more.child', 'virtual_id', 'workspace_id')}, '0A000');
 	my $found = sub {
 		return $dev->query(qq{SELECT coalesce(string_agg(rule, ' ' ORDER BY rule), 'nothing') FROM cnap_lint()
 			WHERE object = '$_[0]' AND rule <> 'index_missing'});
