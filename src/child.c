@@ -552,8 +552,8 @@ check_heirs(Oid relid, const CnapLink *link)
 }
 
 /*
- * Do existing rows satisfy a column's NOT NULL?  PostgreSQL 18 made it
- * possible to create the constraint NOT VALID.
+ * Do existing rows satisfy a column's NOT NULL?  PostgreSQL 18 (a379061a22a)
+ * made it possible to create the constraint NOT VALID.
  */
 static bool
 is_validated(Oid relid, AttrNumber column)

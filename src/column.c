@@ -649,7 +649,8 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 								TRIGGER_NAME,
 								column_list(relid, link->child_keys, link->nkeys, keeper.column),
 								CnapQualifiedName(relid)));
-	if (!CnapIsNullableLink(relid, link))
+	/* One that is NO INHERIT, since PostgreSQL 18, could not be set again. */
+	if (!CnapIsNullableLink(relid, link) && !CnapIsNotNull(relid, keeper.column))
 		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
 									CnapQualifiedName(relid), quote_identifier(column)));
 	CommandCounterIncrement();

@@ -248,6 +248,11 @@ SKIP: {
 		"more.virtual|column|{workspace_id}|\nmore.child|parent|{virtual_id}|column workspace_id cannot be used: the parent has"
 		  . ' no workspace column, or one that can be null or is virtual', 'the plan for a schema follows no virtual column');
 	refused($dev, 'nor can a column', q{SELECT cnap_protect_child('more.child', 'virtual_id', 'workspace_id')}, '0A000');
+	$dev->query(q{
+		CREATE TABLE more.single (id int, item_id int NOT NULL REFERENCES app.item, workspace_id uuid CONSTRAINT known NOT NULL NO INHERIT);
+		SELECT cnap_protect_child('more.single', 'item_id', 'workspace_id')});
+	is($admin->query(q{SELECT convalidated FROM pg_constraint WHERE conname = 'known' AND conrelid = 'more.single'::regclass}), 't',
+		'a NOT NULL of the column is left alone');
 	my $found = sub {
 		return $dev->query(qq{SELECT coalesce(string_agg(rule, ' ' ORDER BY rule), 'nothing') FROM cnap_lint()
 			WHERE object = '$_[0]' AND rule <> 'index_missing'});
