@@ -67,17 +67,21 @@ WITH RECURSIVE command (place, code, name) AS (
 ), key AS MATERIALIZED (
 	-- a column that belongs to only one foreign key identifies it for
 	-- cnap_protect_child()
-	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, f.convalidated, k.attnum,
+	SELECT f.oid, f.conrelid AS relation, f.confrelid AS parent, f.conname, f.conparentid, k.attnum,
+		-- PostgreSQL 18 has keys of periods, which refer to a constraint
+		-- WITHOUT OVERLAPS
+		f.convalidated AND NOT i.indisexclusion AS usable,
 		(SELECT attname FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS attname,
 		(SELECT attnotnull FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = k.attnum) AS not_null,
 		count(*) OVER (PARTITION BY f.conrelid, k.attnum) = 1 AS sole
 	FROM pg_constraint f
+		JOIN pg_index i ON i.indexrelid = f.conindid
 		LEFT JOIN pg_constraint original ON original.oid = f.conparentid
 		CROSS JOIN unnest(f.conkey) k (attnum)
 	WHERE f.contype = 'f' AND original.conrelid IS DISTINCT FROM f.conrelid
 ), reference AS MATERIALIZED (
 	SELECT oid, relation, parent, conname, conparentid,
-		min(attname) FILTER (WHERE sole AND convalidated) AS column_name,
+		min(attname) FILTER (WHERE sole AND usable) AS column_name,
 		bool_and(not_null) AS not_null
 	FROM key
 	GROUP BY oid, relation, parent, conname, conparentid
@@ -95,7 +99,7 @@ WITH RECURSIVE command (place, code, name) AS (
 		LEFT JOIN candidate ON candidate.relation = own.relation AND own.way IS NULL
 		LEFT JOIN key ON key.relation = own.relation
 			AND CASE WHEN own.way IS NULL THEN key.parent <> own.relation AND key.parent IN (SELECT relation FROM own)
-				ELSE ARRAY[key.parent::bigint, key.attnum] = own.way AND key.convalidated END
+				ELSE ARRAY[key.parent::bigint, key.attnum] = own.way AND key.usable END
 		LEFT JOIN reference ON reference.oid = key.oid
 	ORDER BY own.relation, NOT reference.not_null, reference.column_name
 ), generation AS (

@@ -313,8 +313,10 @@ sub bytes
 
 	while (length $bytes < $length)
 	{
-		sysread $self->{socket}, $bytes, $length - length $bytes, length $bytes
-		  or die "the connection has ended";
+		my $got = sysread $self->{socket}, $bytes, $length - length $bytes, length $bytes;
+
+		# a session that ends may interrupt the wait
+		die "the connection has ended" if !$got && (defined $got || !$!{EINTR});
 	}
 	return $bytes;
 }

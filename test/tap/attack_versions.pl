@@ -283,6 +283,9 @@ SKIP: {
 	is($admin->query('SELECT id FROM app.orphan WHERE workspace_id IS NULL'), '1', 'leaves the column null');
 	is($found->('app.loose'), 'child_unprotected', 'the linter knows that the table has a parent');
 
+	is($found->('app.of_period'), 'child_unprotected', 'likewise of a key of periods');
+	is($dev->query(q{SELECT count(remedy) FROM cnap_lint() WHERE object = 'app.of_period'}), '0', 'but knows no remedy');
+
 	my $protect = q{SELECT cnap_protect_child('app.kept', 'item_id', 'workspace_id')};
 	$dev->query($protect);
 	is($found->('app.kept'), 'nothing', '(a workspace column is kept)');
