@@ -81,6 +81,15 @@ END
 	return ($out, $error);
 }
 
+# minor releases from before November 2024 lose these settings, unless the library is preloaded
+my %knows_how = (15 => 9, 16 => 5, 17 => 1);
+my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
+if ($version % 10000 < ($knows_how{ int($version / 10000) } // 0))
+{
+	$node->append_conf('postgresql.conf', "session_preload_libraries = 'cnap_org'");
+	$node->reload;
+}
+
 my $superuser = getpwuid($<);
 $node->safe_psql('postgres', "ALTER ROLE \"$superuser\" SET cnap.user_id = 'anna'");
 $node->safe_psql('postgres', "ALTER ROLE \"$superuser\" SET cnap.notify = off");
