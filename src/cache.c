@@ -118,6 +118,9 @@ equal_users(UserKey a, UserKey b)
 
 #define INITIAL_USERS 16
 
+/* The largest block that our memory contexts allocate for small objects. */
+#define MAX_BLOCK ALLOCSET_SMALL_MAXSIZE
+
 /*
  * With the largest cache, in kB, the numbers of users, of decisions, and of
  * rows of a set do not overflow.
@@ -166,7 +169,7 @@ empty_cache(void)
 	user_context = GenerationContextCreate(cache_context, "cnap_org users",
 										   ALLOCSET_SMALL_MINSIZE,
 										   ALLOCSET_SMALL_INITSIZE,
-										   64 * 1024);
+										   MAX_BLOCK);
 	decisions = CnapDecisionsCreate(cache_context);
 	users = users_create(cache_context, INITIAL_USERS, NULL);
 	next_user = 0;
@@ -176,12 +179,18 @@ empty_cache(void)
 	empty_cache_next = false;
 }
 
-/* Is there room for that many more decisions and other bytes? */
+/*
+ * Is there room for that many more decisions and other bytes?  A memory context
+ * may allocate up to a block more than it is asked for.
+ */
 static bool
 has_room(uint64 more, Size bytes)
 {
-	return MemoryContextMemAllocated(cache_context, true) +
-		CnapDecisionsGrowth(decisions, more) + bytes <= (Size) cache_size * 1024;
+	Size		needed = CnapDecisionsGrowth(decisions, more) + bytes;
+
+	if (needed > 0)
+		needed += MAX_BLOCK;
+	return MemoryContextMemAllocated(cache_context, true) + needed <= (Size) cache_size * 1024;
 }
 
 /*

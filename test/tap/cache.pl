@@ -589,6 +589,13 @@ SKIP:
 	is($session->query($count), 80, 'a cache at its bound is right');
 	cmp_ok($session->query('SELECT bytes FROM cnap_cache_stats()'), '<=', 1024 * $least,
 		'and no larger than that');
+
+	# however much is kept of users, at any time
+	$session->query('CREATE FUNCTION test.most_bytes() RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE most bigint := 0; BEGIN'
+		. " FOR n IN 1 .. 400 LOOP PERFORM cnap_can_access(rpad('u' || n, 255, '-'), test.w(99));"
+		. ' most := greatest(most, (SELECT bytes FROM cnap_cache_stats())); END LOOP; RETURN most; END $$');
+	cmp_ok($session->query('SELECT test.most_bytes()'), '<=', 1024 * $least,
+		'nor for many users with long ids');
 	$session->quit;
 }
 
