@@ -3,7 +3,8 @@
  *
  * The organization of boss manages the workspaces 1 to 20 of customer, who has
  * 20 more. ann is a member of the organization, dora a direct member of the
- * workspaces 1 and 21; the user "nobody" has no access.
+ * workspaces 1 and 21; the user "nobody" has no access. lou is a member like ann,
+ * and owns so many other workspaces that they do not fit into the smallest cache.
  */
 CREATE SCHEMA test;
 GRANT USAGE, CREATE ON SCHEMA test TO app;
@@ -20,10 +21,14 @@ BEGIN
 	TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.invitation;
 	INSERT INTO cnap.organization (id, name) VALUES (test.o(), 'vendor');
 	INSERT INTO cnap.organization_member (organization_id, user_id, role)
-	VALUES (test.o(), 'boss', 'owner'), (test.o(), 'ann', 'member');
+	VALUES (test.o(), 'boss', 'owner'), (test.o(), 'ann', 'member'), (test.o(), 'lou', 'member');
 	INSERT INTO cnap.workspace (id, name, owner_id, managed_by)
 	SELECT test.w(n), 'w' || n, 'customer', CASE WHEN n <= 20 THEN test.o() END
 	FROM generate_series(1, 40) n;
+	-- as if restored from a dump: without audit entries
+	INSERT INTO cnap.workspace (id, name, owner_id, created_at)
+	SELECT ('30000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'lou''s', 'lou', '2000-01-01'
+	FROM generate_series(1, 1000) n;
 	INSERT INTO cnap.workspace_member (workspace_id, user_id)
 	VALUES (test.w(1), 'dora'), (test.w(21), 'dora');
 END
