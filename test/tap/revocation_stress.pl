@@ -6,7 +6,8 @@
 # isolation level, by prepared statements, in parallel plans, in loops inside the server. Before
 # and after each check they look at the state that the writer has published after its COMMIT
 # returned (see revocation_stress.sql), so they know for most of the checks what the answer must
-# be.
+# be. In some of the sessions the cache is so small that it cannot hold all workspaces of some users,
+# and remembers their memberships instead.
 #
 #   CNAP_CHECKS    run at least this many checks whose answer is known, instead of 20 seconds
 #
@@ -49,8 +50,8 @@ sub transaction
 # A loop in the server, in an open transaction if $begin says how to begin one
 sub server_loop
 {
-	my ($name, $statement, $begin) = @_;
-	my $session = connect_to($node, 'app');
+	my ($name, $statement, $begin, @settings) = @_;
+	my $session = connect_to($node, 'app', @settings);
 	my $pieces = 0;
 
 	return {
@@ -121,19 +122,23 @@ sub client_loop
 }
 
 my $loop = "SELECT * FROM test.read('300 ms')";
+my $smallest = 'SET cnap.cache_size = 64';
+my $swapped = server_loop('user who is moved, small cache', "SELECT (tally).*, uses FROM test.read_swapped('300 ms')");
 my @readers = (
+	$swapped,
 	server_loop('one statement', $loop),
+	server_loop('one statement, small cache', $loop, undef, $smallest),
 	server_loop('open transaction', $loop, 'BEGIN'),
-	server_loop('open REPEATABLE READ', $loop, 'BEGIN ISOLATION LEVEL REPEATABLE READ'),
+	server_loop('open REPEATABLE READ, small cache', $loop, 'BEGIN ISOLATION LEVEL REPEATABLE READ', $smallest),
 	server_loop('open SERIALIZABLE', $loop, 'BEGIN ISOLATION LEVEL SERIALIZABLE'),
-	server_loop('transactions', "CALL test.read_in_transactions('300 ms')"),
-	client_loop('prepared, autocommit', 'organization', undef, 50),
+	server_loop('transactions, small cache', "CALL test.read_in_transactions('300 ms')", undef, $smallest),
+	client_loop('prepared, autocommit, small cache', 'organization', undef, 50, $smallest),
 	client_loop('prepared, open transaction', 'management', 'BEGIN', 50,
 		'SET plan_cache_mode = force_generic_plan'),
 	client_loop('prepared, open transaction, custom plans', 'expiry', 'BEGIN', 50,
 		'SET plan_cache_mode = force_custom_plan'),
-	client_loop('prepared, open REPEATABLE READ', 'member',
-		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50),
+	client_loop('prepared, open REPEATABLE READ, small cache', 'member',
+		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50, $smallest),
 	client_loop('prepared, open SERIALIZABLE', 'direct',
 		'BEGIN ISOLATION LEVEL SERIALIZABLE', 50),
 	client_loop('parallel', 'slow', 'BEGIN', 2, "SET $force_parallel = on",
@@ -149,12 +154,14 @@ my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.
   ([ 'app', "'{organization,management,member,expiry}', '4 ms'" ],
 	[ undef, "'{direct,owner}', '4 ms'" ],
 	[ 'app', "'{slow}', '400 ms'" ]);
+push @writers, { session => connect_to($node, undef), work => "CALL test.swap_continually('2 s')" };
 my $changes = 0;
 
 # ---- running all of them concurrently ----
 
 my $started = time;
 my @total = (0) x 5;
+my $uses = 0;
 
 sub is_over
 {
@@ -194,6 +201,7 @@ while ($busy)
 		my $output = $reader->{session}->finish;
 		die "$reader->{name}: $reader->{session}->{error}" if $reader->{session}->{error} ne '';
 		my @tally = $reader->{tally}->($output);
+		$uses += $1 if $reader == $swapped && $output =~ /\|(\d+)$/;
 		foreach (0 .. 4)
 		{
 			$reader->{total}->[$_] += $tally[$_];
@@ -227,4 +235,5 @@ foreach my $reader (@readers)
 note sprintf '%d checks of a known answer in %.1f s, %d revocations and grants', $total[0] + $total[1],
   time - $started, $changes;
 cmp_ok($changes, '>', 200, 'the writers got through');
+cmp_ok($uses, '>', 200, 'memberships were used') if $admin->query('SHOW debug_discard_caches') eq '0';
 done_testing();

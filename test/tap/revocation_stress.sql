@@ -9,6 +9,9 @@
  *   1  about to be revoked
  *   2  revoked, and the COMMIT has returned
  *   3  about to be granted
+ *
+ * Some of the users own so many other workspaces that the smallest cache has no
+ * room for them, and keeps the memberships instead.
  */
 CREATE ROLE app LOGIN;
 SELECT cnap_trust('app');
@@ -45,6 +48,9 @@ BEGIN
 	END LOOP;
 END
 $$;
+INSERT INTO cnap.workspace (name, owner_id)
+SELECT 'other', name || ' person'
+FROM unnest('{organization,management,member,direct,swapped}'::text[]) name, generate_series(1, 900);
 CREATE INDEX doc_workspace_id_idx ON test.doc (workspace_id);
 ANALYZE test.doc;
 SELECT cnap_protect('test.doc');
@@ -210,13 +216,15 @@ DECLARE
 	kind test.kind;
 	tally test.tally := (0, 0, 0, 0, 0);
 	before bigint;
+	first integer;
 	granted boolean;
 BEGIN
 	WHILE clock_timestamp() < finish LOOP
 		kind := kinds[1 + floor(random() * cardinality(kinds))];
-		FOR way IN 0 .. 12 LOOP
+		first := floor(random() * 13);
+		FOR way IN first .. first + 12 LOOP
 			before := pg_sequence_last_value(kind.state);
-			granted := test.observe(kind, way);
+			granted := test.observe(kind, way % 13);
 			tally := test.add(tally, before, granted, pg_sequence_last_value(kind.state));
 		END LOOP;
 	END LOOP;
@@ -233,17 +241,110 @@ DECLARE
 	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k);
 	kind test.kind;
 	before bigint;
+	first integer;
 	granted boolean;
 BEGIN
 	WHILE clock_timestamp() < finish LOOP
 		kind := kinds[1 + floor(random() * cardinality(kinds))];
-		FOR way IN 0 .. 12 LOOP
+		first := floor(random() * 13);
+		FOR way IN first .. first + 12 LOOP
 			before := pg_sequence_last_value(kind.state);
 			COMMIT;
-			granted := test.observe(kind, way);
+			granted := test.observe(kind, way % 13);
 			COMMIT;
 			tally := test.add(tally, before, granted, pg_sequence_last_value(kind.state));
 		END LOOP;
+	END LOOP;
+END
+$$;
+
+/*
+ * A user who is moved from one organization to another, back and forth.  In the
+ * same transaction ten workspaces are moved along, so that the user always has
+ * access to them, and ten others the other way, so that there is never access to
+ * those.  An answer that rests on half of the transaction is wrong.
+ */
+DO $$
+BEGIN
+	PERFORM cnap_create_organization('left', owner => 'left vendor'),
+		cnap_create_organization('right', owner => 'right vendor');
+END
+$$;
+CREATE TABLE test.swapped AS
+SELECT gen_random_uuid() AS workspace, CASE WHEN n <= 10 THEN 0 ELSE 2 END AS state
+FROM generate_series(1, 20) n;
+INSERT INTO cnap.workspace (id, name, owner_id) SELECT workspace, 'swapped', 'swapped owner' FROM test.swapped;
+GRANT SELECT ON test.swapped TO app;
+
+/* An even number moves the user to the left. */
+CREATE PROCEDURE test.swap(INOUT swaps bigint) LANGUAGE plpgsql
+AS $$
+DECLARE
+	here uuid := (SELECT id FROM cnap.organization WHERE name = CASE swaps % 2 WHEN 0 THEN 'left' ELSE 'right' END);
+	there uuid := (SELECT id FROM cnap.organization WHERE name = CASE swaps % 2 WHEN 0 THEN 'right' ELSE 'left' END);
+BEGIN
+	DELETE FROM cnap.organization_member WHERE user_id = 'swapped person';
+	INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (here, 'swapped person');
+	UPDATE cnap.workspace SET managed_by = NULL WHERE name = 'swapped';
+	UPDATE cnap.workspace w SET managed_by = CASE state WHEN 0 THEN here ELSE there END
+	FROM test.swapped s WHERE s.workspace = w.id;
+	swaps := swaps + 1;
+END
+$$;
+CALL test.swap(0);
+
+CREATE PROCEDURE test.swap_continually(duration interval, INOUT changes bigint DEFAULT 0) LANGUAGE plpgsql
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	-- from where the user is now
+	swaps bigint := (SELECT CASE o.name WHEN 'left' THEN 1 ELSE 0 END
+		FROM cnap.organization_member m JOIN cnap.organization o ON o.id = m.organization_id
+		WHERE m.user_id = 'swapped person');
+BEGIN
+	WHILE clock_timestamp() < finish LOOP
+		CALL test.swap(swaps);
+		COMMIT;
+		PERFORM pg_sleep(0.01 * random());
+		changes := changes + 1;
+	END LOOP;
+END
+$$;
+
+/*
+ * Checks of that user, starting with an empty cache again and again: first of
+ * workspaces that do not exist, until the memberships are known.  Also returns how
+ * many checks these were used for.
+ */
+CREATE FUNCTION test.read_swapped(duration interval, OUT tally test.tally, OUT uses bigint)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	member_key CONSTANT oid := (SELECT indexrelid FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+		WHERE relname = 'workspace_member_pkey');
+	swapped CONSTANT test.swapped[] := ARRAY(SELECT s FROM test.swapped s);
+	which test.swapped;
+	person CONSTANT text := 'swapped person';
+	granted boolean;
+	size integer := 64;
+	scans bigint;
+BEGIN
+	tally := (0, 0, 0, 0, 0);
+	uses := 0;
+	WHILE clock_timestamp() < finish LOOP
+		size := 129 - size;
+		PERFORM set_config('cnap.cache_size', size::text, false);
+		PERFORM cnap_can_access(person, gen_random_uuid()) FROM generate_series(1, 10);
+		scans := pg_stat_get_xact_numscans(member_key);
+		FOREACH which IN ARRAY swapped LOOP
+			granted := cnap_can_access(person, which.workspace);
+			tally := test.add(tally, which.state, granted, which.state);
+		END LOOP;
+		uses := uses + cardinality(swapped) - (pg_stat_get_xact_numscans(member_key) - scans);
+		which := swapped[1 + floor(random() * cardinality(swapped))];
+		SELECT bool_or(e.granted) INTO granted FROM cnap_explain_access(person, which.workspace) e;
+		tally := test.add(tally, which.state, granted, which.state);
 	END LOOP;
 END
 $$;
