@@ -16,7 +16,7 @@ use CnapTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('cache', "max_worker_processes = 16\nlock_timeout = 20s");
+my $node = new_node('cache', "max_worker_processes = 16\nlock_timeout = 20s\nautovacuum = off");
 my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE app LOGIN',
 	"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql");
 
@@ -109,20 +109,26 @@ AS $$
 	WHERE indrelid IN ('cnap.organization_member'::regclass, 'cnap.workspace_member'::regclass)
 $$;
 SQL
-foreach ([ 'nothing', 2 ], [ 'memberships', 0 ])
+my $keeps = $admin->query('SHOW debug_discard_caches') eq '0';
+SKIP:
 {
-	my ($warmth, $scans) = @$_;
-	my $session = reader('lou', 1);
+	skip 'the server discards all caches', 4 if !$keeps;
 
-	# The planner reads the memberships, unless they are known.
-	warm($session, $warmth) if $warmth ne 'nothing';
-	$session->query('BEGIN');
-	my $before = $session->query('SELECT test.scans()');
-	is($session->query('SELECT count(*) FROM generate_series(16, 22) n WHERE cnap_can_access(test.w(n))'), 5,
-		"a set that is too large, $warmth known: the answers");
-	is($session->query('SELECT test.scans()') - $before, $scans,
-		"a set that is too large, $warmth known: the members are not looked up one by one");
-	$session->quit;
+	foreach ([ 'nothing', 2 ], [ 'memberships', 0 ])
+	{
+		my ($warmth, $scans) = @$_;
+		my $session = reader('lou', 1);
+
+		# The planner reads the memberships, unless they are known.
+		warm($session, $warmth) if $warmth ne 'nothing';
+		$session->query('BEGIN');
+		my $before = $session->query('SELECT test.scans()');
+		is($session->query('SELECT count(*) FROM generate_series(16, 22) n WHERE cnap_can_access(test.w(n))'), 5,
+			"a set that is too large, $warmth known: the answers");
+		is($session->query('SELECT test.scans()') - $before, $scans,
+			"a set that is too large, $warmth known: the members are not looked up one by one");
+		$session->quit;
+	}
 }
 
 # ---- a prepared statement, executed again in one open transaction ----
@@ -478,6 +484,73 @@ SKIP:
 	wait_for(q{SELECT count(*) FROM pg_locks WHERE relation = 'cnap.organization_member'::regclass AND NOT granted}, 1);
 	$admin->query("DROP INDEX cnap.$index; CREATE INDEX $index ON cnap.organization_member (user_id, organization_id); COMMIT");
 	is($session->finish . $session->{error}, 't', 'an index that is replaced while a check waits for the table');
+	$session->quit;
+}
+
+# ---- a row that VACUUM freezes after the memberships have been read ----
+
+# A transaction that ends a membership and gives the organization a workspace is visible before its
+# messages arrive. Here these never do. VACUUM gets as far as the last page, where it has to wait.
+SKIP:
+{
+	skip 'the server discards all caches', 4 if !$keeps;
+
+	my $session = reader('lou', 30);
+	my ($reading, $vacuuming) = map { connect_to($node, undef) } 1 .. 2;
+	my @triggers = ('cnap.organization_member %s TRIGGER signal_row', 'cnap.workspace %s TRIGGER signal_update');
+
+	$admin->query('ALTER TABLE ' . sprintf $_, 'DISABLE') foreach @triggers;
+	warm($session, 'memberships');
+	$admin->query("BEGIN; DELETE FROM cnap.organization_member WHERE user_id = 'lou';"
+		. ' UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(30); COMMIT');
+	my $page = $admin->query('SELECT (ctid::text::point)[0] FROM cnap.workspace WHERE id = test.w(30)');
+	$admin->query("INSERT INTO cnap.workspace (name, owner_id) SELECT 'last', 'somebody' FROM generate_series(1, 200)");
+	$reading->query('BEGIN; DECLARE c CURSOR FOR SELECT (ctid::text::point)[0] FROM cnap.workspace');
+	$reading->query('MOVE ' . ($admin->query('SELECT count(*) FROM cnap.workspace') - 1) . ' IN c');
+	cmp_ok($reading->query('FETCH c'), '>', $page, 'a frozen row: another page is in use');
+	$vacuuming->begin('VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) cnap.workspace');
+	wait_for("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'VACUUM%' AND wait_event_type LIKE 'Buffer%'", 1);
+	cmp_ok($admin->query('SELECT heap_blks_scanned FROM pg_stat_progress_vacuum'), '>', $page,
+		'a frozen row: it is frozen, but VACUUM has not ended');
+
+	$session->query('BEGIN');
+	my $before = $session->query('SELECT test.scans()');
+	$session->query('SELECT cnap_can_access(test.w(2))');
+	is($session->query('SELECT test.scans()') - $before, 0, 'a frozen row: the memberships are known');
+	is($session->query('SELECT cnap_can_access(test.w(30))'), 'f', 'a frozen row: and not used for it');
+
+	$reading->query('COMMIT');
+	$vacuuming->finish;
+	$admin->query('ALTER TABLE ' . sprintf $_, 'ENABLE ALWAYS') foreach @triggers;
+	$admin->query('CALL test.reset()');
+	$_->quit foreach $session, $reading, $vacuuming;
+}
+
+# ---- interrupts while a set is being loaded ----
+
+foreach my $user ('ann', 'lou')
+{
+	my $session = reader($user, 1);
+	my $list = 'SELECT test.w(1) = ANY (cnap_accessible_workspaces())';
+	my $loads = sub { return $session->query('SELECT loads FROM cnap_cache_stats()') };
+	my $before = $loads->();
+
+	# one that is pending when the load begins
+	$session->attempt("SELECT pg_cancel_backend(pg_backend_pid()), cnap_accessible_workspaces()");
+	is($session->{sqlstate}, 57014, "an interrupt, $user: cancels the query");
+	is($loads->(), $before, "an interrupt, $user: and the load");
+
+	# one that arrives when the memberships have been read, but not the workspaces
+	$admin->query('BEGIN; LOCK TABLE cnap.workspace');
+	$session->begin($list);
+	my $waiting = q{FROM pg_locks WHERE relation = 'cnap.workspace'::regclass AND NOT granted};
+	wait_for("SELECT count(*) $waiting", 1);
+	$admin->query("SELECT pg_cancel_backend(pid) $waiting");
+	$session->finish;
+	is($session->{sqlstate}, 57014, "an interrupt in the middle, $user: cancels the query");
+	$admin->query('COMMIT');
+	is($loads->(), $before, "an interrupt in the middle, $user: and the load");
+	is(answers($session), 't', "an interrupt in the middle, $user: the answers are right afterwards");
 	$session->quit;
 }
 
