@@ -23,13 +23,15 @@ $target->query('TRUNCATE cnap.organization, cnap.organization_member, cnap.works
 $origin->query('CREATE PUBLICATION access FOR TABLE cnap.organization, cnap.organization_member,'
 	. ' cnap.workspace, cnap.workspace_member');
 
-# Each user has a session in each isolation level, which checks one workspace.
-my %asked = (ann => 1, dora => 21, customer => 30, boss => 30);
+# Each user has a session in each isolation level, which checks one workspace. The cache of lou's is too
+# small for all of lou's workspaces, and remembers the memberships.
+my %asked = (ann => 1, dora => 21, customer => 30, boss => 30, lou => 1);
 my @sessions = map {
 	my $isolation = $_;
 	map {
 		my $w = "test.w($asked{$_})";
 		{ user => $_, isolation => $isolation, session => connect_to($subscriber, 'app', "SET cnap.user_id = '$_'",
+			$_ eq 'lou' ? 'SET cnap.cache_size = 64' : (),
 			"PREPARE a AS SELECT cnap_can_access($w)", "PREPARE b AS SELECT count(*) > 0 FROM test.doc WHERE workspace_id = $w",
 			"PREPARE c AS SELECT $w = ANY (cnap_accessible_workspaces())",
 			"PREPARE d AS SELECT count(*) FILTER (WHERE workspace_id = $w) > 0 FROM test.doc",
@@ -67,23 +69,25 @@ sub change
 is(who(), '', 'nobody before the subscription');
 $target->query("CREATE SUBSCRIPTION access CONNECTION '" . $publisher->connstr . " dbname=postgres' PUBLICATION access");
 $subscriber->wait_for_subscription_sync($publisher, 'access');
-is(who(), 'ann customer dora', 'the initial copy');
+is(who(), 'ann customer dora lou', 'the initial copy');
 
-change("DELETE FROM cnap.organization_member WHERE user_id = 'ann'", 'customer dora');
-change("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann')", 'ann customer dora');
-change("UPDATE cnap.workspace SET managed_by = NULL", 'customer dora');
-change("UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(1)", 'ann customer dora');
+change("DELETE FROM cnap.organization_member WHERE user_id IN ('ann', 'lou')", 'customer dora');
+change("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann'), (test.o(), 'lou')",
+	'ann customer dora lou');
+change("UPDATE cnap.workspace SET managed_by = NULL WHERE managed_by IS NOT NULL", 'customer dora');
+change("UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(1)", 'ann customer dora lou');
 change("UPDATE cnap.workspace SET managed_until = now() - interval '1 hour' WHERE id = test.w(1)", 'customer dora');
-change("UPDATE cnap.workspace SET managed_until = NULL WHERE id = test.w(1)", 'ann customer dora');
-change("UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)", 'ann boss dora');
-change('DELETE FROM cnap.workspace WHERE id = test.w(30)', 'ann dora');
-change("INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(30), 'w', 'customer')", 'ann customer dora');
-change("DELETE FROM cnap.workspace_member WHERE user_id = 'dora'", 'ann customer');
-change("INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (test.w(21), 'dora')", 'ann customer dora');
-change('TRUNCATE cnap.workspace_member', 'ann customer');
+change("UPDATE cnap.workspace SET managed_until = NULL WHERE id = test.w(1)", 'ann customer dora lou');
+change("UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)", 'ann boss dora lou');
+change('DELETE FROM cnap.workspace WHERE id = test.w(30)', 'ann dora lou');
+change("INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(30), 'w', 'customer')", 'ann customer dora lou');
+change("DELETE FROM cnap.workspace_member WHERE user_id = 'dora'", 'ann customer lou');
+change("INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (test.w(21), 'dora')", 'ann customer dora lou');
+change('TRUNCATE cnap.workspace_member', 'ann customer lou');
 change("INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES (test.w(21), 'dora'), (test.w(30), 'boss')",
-	'ann boss customer dora');
-change("SELECT cnap_remove_organization_member(test.o(), 'ann')", 'boss customer dora');
+	'ann boss customer dora lou');
+change("SELECT cnap_remove_organization_member(test.o(), user_id) FROM unnest('{ann,lou}'::text[]) user_id",
+	'boss customer dora');
 change("BEGIN; SELECT cnap_delete_organization(test.o()); SELECT cnap_delete_workspace(test.w(21)); COMMIT", 'boss customer');
 
 $_->{session}->query('COMMIT') foreach @sessions;

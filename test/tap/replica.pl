@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $primary = new_node('primary', '', allows_streaming => 1);
+my $primary = new_node('primary', 'autovacuum = off', allows_streaming => 1);
 populate($primary, 'postgres');
 $primary->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -33,7 +33,25 @@ is(act_as($standby, 'postgres', 'carol', "SELECT count(*) > 0 FROM cnap_workspac
 is(refused_as($standby, 'postgres', 'carol', "SELECT cnap_revoke_management('$W1')"), '25006',
 	'changes are refused');
 
-# In a single session: check, change on the primary, replay, check.
+# In a session of each: check, change on the primary, replay, check. lou is a manager like mia, and owns
+# so many workspaces that the smallest cache cannot hold them: what is known of lou are the memberships,
+# once enough other workspaces have been asked about.
+$primary->safe_psql('postgres', qq{
+	INSERT INTO cnap.organization_member (organization_id, user_id) VALUES ('$ACME', 'lou');
+	INSERT INTO cnap.workspace (name, owner_id, created_at)
+	SELECT 'lou''s', 'lou', '2000-01-01' FROM generate_series(1, 1000)});
+replay();
+my $lou = CnapTest::Session->new($standby);
+my $asked = qq{SELECT count(*) FROM generate_series(1, 20) WHERE cnap_can_access('lou', gen_random_uuid())};
+my $reached = qq{SELECT cnap_can_access('lou', '$W1'), cnap_can_access('lou', '$W2')};
+my $scans = q{SELECT pg_stat_get_xact_numscans('cnap.workspace_member_pkey'::regclass)};
+$lou->query("SET cnap.cache_size = 64; BEGIN ISOLATION LEVEL REPEATABLE READ; $asked");
+my $before = $lou->query($scans);
+is($lou->query($reached), 't|t', 'a user with too many workspaces');
+is($lou->query($scans), $before, 'whose memberships are used')
+  if $lou->query('SHOW debug_discard_caches') eq '0';
+$lou->query($asked);
+
 my $session = CnapTest::Session->new($standby);
 my $seen = q{SELECT coalesce(string_agg(note, ',' ORDER BY id), 'none') FROM app.deployment;};
 $session->query("SET ROLE cnap_app; SET cnap.user_id = 'mia'; PREPARE seen AS $seen");
@@ -41,12 +59,16 @@ is($session->query("BEGIN ISOLATION LEVEL REPEATABLE READ; EXECUTE seen;"), 'one
 act_as($primary, 'postgres', 'carol', "SELECT cnap_revoke_management('$W1')");
 replay();
 is($session->query('EXECUTE seen;'), 'two', 'sees a revocation after its replay, in its snapshot of before');
-act_as($primary, 'postgres', 'ann', "SELECT cnap_remove_organization_member('$ACME', 'mia')");
+is($lou->query("$reached; $asked"), "f|t\n0", 'a revocation, memberships known');
+act_as($primary, 'postgres', 'ann', "SELECT cnap_remove_organization_member('$ACME', person) FROM unnest('{mia,lou}'::text[]) person");
 replay();
 is($session->query('EXECUTE seen;'), 'none', 'and a removal');
-act_as($primary, 'postgres', 'ann', "SELECT cnap_add_organization_member('$ACME', 'mia')");
+is($lou->query("$reached; $asked"), "f|f\n0", 'a removal, memberships known');
+act_as($primary, 'postgres', 'ann', "SELECT cnap_add_organization_member('$ACME', person) FROM unnest('{mia,lou}'::text[]) person");
 replay();
 is($session->query('EXECUTE seen; COMMIT;'), 'two', 'and a grant');
+is($lou->query("$reached; COMMIT"), 'f|t', 'a grant, memberships known');
+$lou->quit;
 
 # a change that is rolled back on the primary is never seen
 act_as($primary, 'postgres', 'dave', "BEGIN; SELECT cnap_revoke_management('$W2'); ROLLBACK;");
