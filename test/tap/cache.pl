@@ -598,29 +598,30 @@ foreach my $user ('ann', 'lou')
 
 # ---- parallel workers ----
 
+foreach my $user ('ann', 'lou')
 {
 	my @settings = ("SET $force_parallel = on", 'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
 		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off',
 		'SET enable_indexscan = off', 'SET enable_bitmapscan = off', 'SET enable_indexonlyscan = off');
-	my $session = reader('ann', 1, @settings);
+	my $session = reader($user, 1, @settings);
 
 	like($session->query('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT count(*) FROM test.doc'),
-		qr/Workers Launched: [12]/, 'parallel workers: there are some');
+		qr/Workers Launched: [12]/, "parallel workers, $user: there are some");
 	foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ')
 	{
 		$session->query("BEGIN ISOLATION LEVEL $isolation");
-		is(answers($session), 't', "parallel workers, $isolation: granted");
-		$admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'ann'");
-		is(answers($session), 'f', "parallel workers, $isolation: revoked by another session");
-		$admin->query("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), 'ann')");
-		is(answers($session), 't', "parallel workers, $isolation: granted again");
+		is(answers($session), 't', "parallel workers, $user, $isolation: granted");
+		$admin->query("DELETE FROM cnap.organization_member WHERE user_id = '$user'");
+		is(answers($session), 'f', "parallel workers, $user, $isolation: revoked by another session");
+		$admin->query("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (test.o(), '$user')");
+		is(answers($session), 't', "parallel workers, $user, $isolation: granted again");
 		$session->query('SAVEPOINT a');
 		change($session, $revoke);
-		is(answers($session), 'f', "parallel workers, $isolation: revoked by the own transaction");
+		is(answers($session), 'f', "parallel workers, $user, $isolation: revoked by the own transaction");
 		$session->query('ROLLBACK TO a');
-		is(answers($session), 't', "parallel workers, $isolation: as before after the savepoint");
+		is(answers($session), 't', "parallel workers, $user, $isolation: as before after the savepoint");
 		$session->query("SET LOCAL cnap.user_id = 'nobody'");
-		is(answers($session), 'f', "parallel workers, $isolation: another user");
+		is(answers($session), 'f', "parallel workers, $user, $isolation: another user");
 		$session->query('ROLLBACK');
 	}
 	$session->quit;
