@@ -67,9 +67,11 @@ find_role(const CnapMemberships *known, Snapshot snapshot, CnapTable table,
 /*
  * Did that version of a workspace's row exist already when the memberships were
  * read?  Transaction ids wrap around, so they can be compared only if the
- * memberships are not older than half of the range.  A row may have been frozen
- * since, so xmin is that from before.  If that was so long ago that it seems to
- * be a later one, the row is merely not recognized.
+ * memberships are not older than half of the range.  They never are: before that,
+ * VACUUM must have recorded in pg_class that our tables contain no such old ids,
+ * which invalidates the cache (relations.c).  A row may have been frozen since, so
+ * xmin is that from before.  If that was so long ago that it seems to be a later
+ * one, the row is merely not recognized.
  */
 static bool
 existed_then(const CnapMemberships *known, const CnapWorkspace *row, Snapshot snapshot)
