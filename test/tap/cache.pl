@@ -689,8 +689,7 @@ foreach ([ 'test.big WHERE', 'cnap.reachable' ],
 
 SKIP:
 {
-	skip 'no cnap_cache_stats()', 5
-	  if $admin->query("SELECT to_regprocedure('cnap_cache_stats()') IS NULL") eq 't';
+	skip 'the server discards all caches', 5 if !$keeps;
 
 	my $session = reader('ann', 1);
 	my $stats = sub { return $session->query("SELECT $_[0] FROM cnap_cache_stats()") };
@@ -709,10 +708,8 @@ SKIP:
 	$session->quit;
 }
 
-SKIP:
 {
 	my ($least) = $admin->query("SELECT min_val FROM pg_settings WHERE name = 'cnap.cache_size'");
-	skip 'no cnap.cache_size', 3 if $least eq '';
 
 	my $session = reader('customer', 1, "SET cnap.cache_size = $least");
 	my $count = 'SELECT count(*) FILTER (WHERE cnap_can_access(id)) FROM generate_series(1, 100000) n,'
