@@ -144,15 +144,13 @@ not_a_member(const CnapMembership *kind, text *user)
 }
 
 /*
- * Get the role of a user whose membership is to be changed or ended.  The
+ * Check the role of a user whose membership is to be changed or ended.  The
  * owner of a workspace has no row in workspace_member, so it is an error to
  * name them: ownership has to be transferred.
  */
-static CnapRole
-target_role(const CnapMembership *kind, const pg_uuid_t *id, text *user)
+static void
+check_target(const CnapMembership *kind, text *user, CnapRole role)
 {
-	CnapRole	role = kind->role_of(id, user);
-
 	if (role == CNAP_ROLE_NONE)
 		not_a_member(kind, user);
 	if (role > kind->highest)
@@ -161,7 +159,6 @@ target_role(const CnapMembership *kind, const pg_uuid_t *id, text *user)
 				 errmsg("user \"%s\" is the owner of the %s",
 						text_to_cstring(user), kind->name),
 				 errhint("Transfer the %s first.", kind->name)));
-	return role;
 }
 
 void
@@ -220,7 +217,7 @@ set_role(FunctionCallInfo fcinfo, CnapMembership *kind)
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
 	values[2] = CStringGetTextDatum(CnapRoleName(role));
-	target_role(kind, id, user);
+	check_target(kind, user, kind->role_of(id, user));
 	CnapExecuteActOnRow(&act, &kind->set_role, values, NULL);
 	PG_RETURN_VOID();
 }
@@ -242,7 +239,7 @@ remove_member(FunctionCallInfo fcinfo, CnapMembership *kind)
 		kind->require_on_role(&act, CNAP_ROLE_MEMBER);
 	else
 		kind->require_on_role(&act, role);
-	target_role(kind, id, user);
+	check_target(kind, user, role);
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
@@ -261,7 +258,7 @@ leave(FunctionCallInfo fcinfo, CnapMembership *kind)
 	CnapGetUser(&act.actor);
 	id = CnapRequiredUuid(fcinfo, 0, kind->name);
 	kind->authorize(id, &act);
-	target_role(kind, id, act.actor.user);
+	check_target(kind, act.actor.user, kind->role_of(id, act.actor.user));
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(act.actor.user);
