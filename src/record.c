@@ -44,17 +44,20 @@ get(const Change *change, HeapTuple tuple, AttrNumber attno, bool *isnull)
 	return heap_getattr(tuple, attno, change->desc, isnull);
 }
 
-/*
- * Get a not-null column from the new version of the row, or from the old one
- * if it was deleted.
- */
+/* The new version of the row, or the old one if it was deleted. */
+static HeapTuple
+current_row(const Change *change)
+{
+	return change->after != NULL ? change->after : change->before;
+}
+
+/* Get a not-null column from the current row. */
 static Datum
 get_current(const Change *change, AttrNumber attno)
 {
 	bool		isnull;
 
-	return get(change, change->after ? change->after : change->before, attno,
-			   &isnull);
+	return get(change, current_row(change), attno, &isnull);
 }
 
 static char *
@@ -133,6 +136,19 @@ append_changed(StringInfo json, const Change *change,
 	return any;
 }
 
+/*
+ * Does the organization or workspace that a row belonged to still exist?  One of
+ * the ids is NULL.
+ */
+static bool
+object_exists(const pg_uuid_t *organization, const pg_uuid_t *workspace)
+{
+	CnapWorkspace found;
+
+	return organization != NULL ? CnapOrganizationExists(organization) :
+		CnapFindWorkspace(workspace, &found);
+}
+
 /* ---- entries of each table ---- */
 
 static void
@@ -168,14 +184,13 @@ record_member(const Change *change, CnapTable table)
 {
 	bool		of_organization = table == CNAP_ORGANIZATION_MEMBER;
 	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_organization_member_organization_id));
+	const pg_uuid_t *organization = of_organization ? id : NULL;
+	const pg_uuid_t *workspace = of_organization ? NULL : id;
 	CnapEntry	entry;
 
 	if (change->after == NULL)
 	{
-		CnapWorkspace workspace;
-
-		if (of_organization ? !CnapOrganizationExists(id) :
-			!CnapFindWorkspace(id, &workspace))
+		if (!object_exists(organization, workspace))
 			return;
 		CnapBeginEntry(&entry, of_organization ?
 					   "organization_member.remove" : "workspace_member.remove");
@@ -193,14 +208,11 @@ record_member(const Change *change, CnapTable table)
 	else
 		return;
 
-	if (of_organization)
-		entry.organization = id;
-	else
-		entry.workspace = id;
+	entry.organization = organization;
+	entry.workspace = workspace;
 	entry.subject = DatumGetTextPP(get_current(change, Anum_organization_member_user_id));
 	CnapAppendPair(&entry.detail, "role",
-				   get_role(change, change->after ? change->after : change->before,
-							Anum_organization_member_role));
+				   get_role(change, current_row(change), Anum_organization_member_role));
 	CnapRecordEntry(&entry);
 }
 
@@ -374,7 +386,7 @@ record_install_link(const Change *change)
 {
 	const pg_uuid_t *organization =
 		DatumGetUUIDP(get_current(change, Anum_install_link_organization_id));
-	HeapTuple	row = change->after ? change->after : change->before;
+	HeapTuple	row = current_row(change);
 	bool		redeemed = is_update(change) &&
 		uses_of(change, change->before) < uses_of(change, change->after);
 	bool		revoked = was_set(change, Anum_install_link_revoked_at);
@@ -422,7 +434,7 @@ record_install_link(const Change *change)
 static void
 record_invitation(const Change *change)
 {
-	HeapTuple	row = change->after ? change->after : change->before;
+	HeapTuple	row = current_row(change);
 	char	   *outcome = get_text(change, row, Anum_invitation_outcome);
 	bool		ended = was_set(change, Anum_invitation_outcome);
 	bool		resent = is_update(change) && !ended &&
@@ -448,10 +460,7 @@ record_invitation(const Change *change)
 
 	if (change->after == NULL)
 	{
-		CnapWorkspace workspace;
-
-		if (entry.organization != NULL ? !CnapOrganizationExists(entry.organization) :
-			!CnapFindWorkspace(entry.workspace, &workspace))
+		if (!object_exists(entry.organization, entry.workspace))
 			return;
 		entry.action = "invitation.delete";
 	}
