@@ -157,7 +157,7 @@ foreach my $statement ("INSERT INTO app.%s VALUES (101, '$W1', 'new') ON CONFLIC
 {
 	my @said = map {
 		my $table = $_;
-		my $said = $mia->attempt('SET enable_indexscan = off; SET enable_bitmapscan = off; BEGIN; ' . sprintf $statement, $table);
+		my $said = $mia->attempt('SET enable_indexscan = off; SET enable_bitmapscan = off; SET max_parallel_workers_per_gather = 0; BEGIN; ' . sprintf $statement, $table);
 		$said .= $mia->{error};
 		$mia->attempt('ROLLBACK');
 		$said =~ s/\nLOCATION.*|Filter:.*\n|$table//gr =~ s/\n\s*//gr

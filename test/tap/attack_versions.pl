@@ -141,9 +141,9 @@ SKIP: {
 
 	my $creator = connect_to($node, undef, 'CREATE ROLE creator LOGIN CREATEROLE', 'SET ROLE creator');
 	is(findings('role_may_be_trusted'), 'creator: can grant itself any role that is not a superuser, trusted ones included', 'CREATEROLE');
-	$creator->query('BEGIN; GRANT cnap_app TO creator');
-	is($creator->query(q{SET LOCAL cnap.user_id = 'erin'; SELECT cnap_current_user()}), 'erin', '(so it is)');
-	$creator->query('ROLLBACK');
+	$creator->query('GRANT cnap_app TO creator');
+	is($creator->query(q{SET cnap.user_id = 'erin'; SELECT cnap_current_user()}), 'erin', '(so it is)');
+	$creator->query('RESET cnap.user_id; REVOKE cnap_app FROM creator');
 	close_with('role_may_be_trusted');
 	refused($creator, 'the remedy takes that away', 'GRANT cnap_app TO creator', '42501');
 	$creator->quit;
