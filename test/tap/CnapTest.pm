@@ -18,7 +18,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_node connect_to major_version plans_of restore_in_parallel);
+our @EXPORT = qw(new_node connect_to major_version keeps_caches plans_of restore_in_parallel);
 
 # new_node(NAME, CONFIGURATION, INIT OPTION => VALUE...): a running cluster
 sub new_node
@@ -49,6 +49,15 @@ sub major_version
 	my ($node) = @_;
 
 	return int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
+}
+
+# keeps_caches(SESSION): does its server keep what it has cached? debug_discard_caches makes it
+# forget everything at any moment, so that counts of scans and flushes say nothing.
+sub keeps_caches
+{
+	my ($session) = @_;
+
+	return $session->query('SHOW debug_discard_caches') eq '0';
 }
 
 # plans_of(NODE, DATABASE, FORMAT, BEFORE, STATEMENT): the plans of a statement and of all queries within

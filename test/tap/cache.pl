@@ -109,7 +109,7 @@ AS $$
 	WHERE indrelid IN ('cnap.organization_member'::regclass, 'cnap.workspace_member'::regclass)
 $$;
 SQL
-my $keeps = $admin->query('SHOW debug_discard_caches') eq '0';
+my $keeps = keeps_caches($admin);
 SKIP:
 {
 	skip 'the server discards all caches', 4 if !$keeps;

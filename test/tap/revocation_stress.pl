@@ -162,7 +162,7 @@ my $changes = 0;
 my $started = time;
 my @total = (0) x 5;
 my $uses = 0;
-my $keeps = $admin->query('SHOW debug_discard_caches') eq '0';
+my $keeps = keeps_caches($admin);
 
 # The least that a run has to do, which takes longer than planned on a slow machine
 sub is_enough
@@ -177,8 +177,8 @@ sub is_over
 {
 	my $time = time - $started;
 
-	return 1 if $time >= $PostgreSQL::Test::Utils::timeout_default;
-	return is_enough() && ($checks ? $total[0] + $total[1] >= $checks : $time >= $seconds);
+	return 0 if $checks ? $total[0] + $total[1] < $checks : $time < $seconds;
+	return is_enough() || $time >= $PostgreSQL::Test::Utils::timeout_default;
 }
 
 $_->{next}->() foreach @readers;
