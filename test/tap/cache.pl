@@ -663,7 +663,7 @@ foreach ([ 'test.big WHERE', 'cnap.reachable' ],
 
 	$admin->query("INSERT INTO cnap.workspace_member (workspace_id, user_id) SELECT test.w(n), 'fred' FROM generate_series(3, 39, 3) n");
 	my $session = connect_to($node, 'app', "SET cnap.user_id = 'fred'",
-		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
+		"SET $force_parallel = off", 'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
 		'SET min_parallel_table_scan_size = 0', 'SET min_parallel_index_scan_size = 0',
 		'SET enable_seqscan = off', 'SET enable_bitmapscan = off');
 	my $plan = $session->query("EXPLAIN $query");
@@ -691,7 +691,7 @@ SKIP:
 {
 	skip 'the server discards all caches', 5 if !$keeps;
 
-	my $session = reader('ann', 1);
+	my $session = reader('ann', 1, 'SET max_parallel_workers_per_gather = 0');
 	my $stats = sub { return $session->query("SELECT $_[0] FROM cnap_cache_stats()") };
 
 	warm($session, 'all workspaces');

@@ -35,7 +35,8 @@ my %checks = (
 foreach my $table (sort keys %checks)
 {
 	my ($user, $before, $after) = @{ $checks{$table} };
-	my $session = connect_to($node, 'app', "SET cnap.cache_size = '1GB'");
+	my $session = connect_to($node, 'app', "SET cnap.cache_size = '1GB'",
+		'SET max_parallel_workers_per_gather = 0');
 	my $backend = $session->query('SELECT pg_backend_pid()');
 	my $check = sub {
 		return $session->attempt("SELECT count(*) FILTER (WHERE cnap_can_access('u' || $user, test.w(1 + n % 40))),"
