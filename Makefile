@@ -68,7 +68,7 @@ $(OBJS) $(OBJS:.o=.bc): $(INCLUDED)
 $(SQL_SCRIPT): $(SQL_PIECES)
 	cat $^ > $@
 
-# The pgTAP tests against a running server, in a database of their own
+# The pgTAP tests against a running server, in a database of their own, with roles that they drop
 .PHONY: pgtap
 pgtap:
 	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d postgres \
@@ -76,8 +76,11 @@ pgtap:
 		-c 'DROP DATABASE IF EXISTS $(PGTAP_DB)' \
 		-c 'CREATE DATABASE $(PGTAP_DB) TEMPLATE template0'
 	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d $(PGTAP_DB) \
-		-c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION $(EXTENSION)'
-	$(PG_PROVE) --psql-bin '$(bindir)/psql' --dbname $(PGTAP_DB) $(PGTAP_TESTS)
+		-c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION $(EXTENSION)' \
+		-f $(SOURCE)test/pgtap/include/roles.sql
+	$(PG_PROVE) --psql-bin '$(bindir)/psql' --dbname $(PGTAP_DB) $(PGTAP_TESTS); status=$$?; \
+	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d $(PGTAP_DB) \
+		-f $(SOURCE)test/pgtap/include/drop_roles.sql && exit $$status
 
 # The tests of real clients against a running server, in databases of their own
 .PHONY: clients

@@ -1,6 +1,6 @@
 /*
- * Shared by the pgTAP tests: database roles, organizations and workspaces with
- * known ids, and a function that tries a statement as a given user.
+ * Shared by the pgTAP tests: organizations and workspaces with known ids, and a
+ * function that tries a statement as a given user, in the roles of roles.sql.
  *
  * To be included after BEGIN.  Everything is in the schema test, and is rolled
  * back with the transaction.
@@ -10,13 +10,9 @@ SET LOCAL client_min_messages = warning;
 
 CREATE SCHEMA test;
 
--- An application server's role, and one without privileges
-CREATE ROLE cnap_test_app;
-CREATE ROLE cnap_test_visitor;
 -- PL/pgSQL may look up the types of its variables again while a statement is
 -- tried on behalf of these
 GRANT USAGE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
-SELECT cnap_trust('cnap_test_app') \g /dev/null
 
 /*
  * The fixture.  Of every role in the vendor's organization, and of every direct
