@@ -1,5 +1,8 @@
 # A cluster that pg_upgrade has moved gives the same answers, and protects the same rows: the object
 # ids of types and functions, the privileges on the parameter and all settings come along.
+#
+# The old cluster is one of the same version, or of an older one whose installation, with this
+# extension in it, is in the directory $oldinstall.
 use strict;
 use warnings FATAL => 'all';
 
@@ -11,7 +14,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $old = new_node('old', '');
+my $old = PostgreSQL::Test::Cluster->new('old', $ENV{oldinstall} ? (install_path => $ENV{oldinstall}) : ());
+$old->init(extra => ['--data-checksums']);    # versions differ in the default
+$old->start;
 my $db = 'source';
 $old->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0");
 populate($old, $db);
@@ -60,12 +65,11 @@ is($before{'what nobody sees'}, '0|0|0', 'which not everybody sees');
 $old->stop;
 
 my $new = PostgreSQL::Test::Cluster->new('new');
-$new->init;
-my $bindir = $new->config_data('--bindir');
+$new->init(extra => ['--data-checksums']);
 chdir PostgreSQL::Test::Utils::tempdir();    # where it leaves its scripts
 command_ok(
 	[
-		'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir,
+		'pg_upgrade', '--no-sync', '-b', $old->config_data('--bindir'), '-B', $new->config_data('--bindir'),
 		'-d', $old->data_dir, '-D', $new->data_dir,
 		'-p', $old->port, '-P', $new->port, '-s', $new->host
 	],
