@@ -271,20 +271,9 @@ CnapHasKey(const CnapLink *link, AttrNumber column)
 	return false;
 }
 
-/* Does a key refer to rows by equality of its columns only? */
-static bool
-is_plain_key(Form_pg_constraint form)
-{
-#if PG_VERSION_NUM >= 180000
-	return !form->conperiod;
-#else
-	return true;
-#endif
-}
-
 /*
- * The foreign keys of a table, as a list of CnapLink, in the order of their
- * names.
+ * The foreign keys of a table that refer to rows by equality of all columns, as
+ * a list of CnapLink, in the order of their names.
  */
 List *
 CnapAllForeignKeys(Oid relid)
@@ -302,7 +291,7 @@ CnapAllForeignKeys(Oid relid)
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
-		if (form->contype == CONSTRAINT_FOREIGN && is_plain_key(form) &&
+		if (form->contype == CONSTRAINT_FOREIGN && !CnapIsPeriodKey(form) &&
 			!CnapIsDerivedKey(form->oid))
 		{
 			CnapLink   *link = palloc(sizeof(CnapLink));
@@ -551,23 +540,18 @@ check_heirs(Oid relid, const CnapLink *link)
 				 errhint("Add the foreign key to \"%s\" first.", get_rel_name(heir))));
 }
 
-/*
- * Do existing rows satisfy a column's NOT NULL?  PostgreSQL 18 (a379061a22a)
- * made it possible to create the constraint NOT VALID.
- */
+/* Do existing rows satisfy a column's NOT NULL? */
 static bool
 is_validated(Oid relid, AttrNumber column)
 {
+	HeapTuple	tuple = CnapNotNullConstraint(relid, column);
 	bool		validated = true;
-#if PG_VERSION_NUM >= 180000
-	HeapTuple	tuple = findNotNullConstraintAttnum(relid, column);
 
 	if (HeapTupleIsValid(tuple))
 	{
 		validated = ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
 		heap_freetuple(tuple);
 	}
-#endif
 	return validated;
 }
 

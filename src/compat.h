@@ -68,6 +68,19 @@
 #endif
 
 /*
+ * PostgreSQL 18 introduced foreign keys of periods, which refer to rows by
+ * something else than equality (89f908a6d0a), and rows in pg_constraint for NOT
+ * NULL, which can be NOT VALID (14e87ffa5c5, a379061a22a).
+ */
+#if PG_VERSION_NUM < 180000
+#define CnapIsPeriodKey(form) false
+#define CnapNotNullConstraint(relid, column) NULL
+#else
+#define CnapIsPeriodKey(form) ((form)->conperiod)
+#define CnapNotNullConstraint(relid, column) findNotNullConstraintAttnum(relid, column)
+#endif
+
+/*
  * PostgreSQL 16 made the semantic actions of the JSON parser return a result
  * (c60c9badba9), and 17 made it possible for the caller to allocate its state
  * (1c99cde2f34).
