@@ -13,8 +13,8 @@ MODULE_big = cnap_org
 SOURCE := $(if $(VPATH),$(VPATH)/,$(filter-out ./,$(dir $(firstword $(MAKEFILE_LIST)))))
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(SOURCE)cnap_org.control)
 
-INCLUDED = $(wildcard $(SOURCE)src/*.h)
-OBJS = $(patsubst $(SOURCE)%.c,%.o,$(sort $(wildcard $(SOURCE)src/*.c)))
+INCLUDED = $(wildcard $(SOURCE)src/*/*.h)
+OBJS = $(patsubst $(SOURCE)%.c,%.o,$(sort $(wildcard $(SOURCE)src/*.c $(SOURCE)src/*/*.c)))
 
 # The install script is joined from its pieces, in the order of their names.
 SQL_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
@@ -22,7 +22,7 @@ SQL_PIECES = $(sort $(wildcard $(SOURCE)src/sql/*.sql))
 DATA_built = $(SQL_SCRIPT)
 
 # PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system.
-PG_CPPFLAGS = -isystem $(includedir_server)
+PG_CPPFLAGS = -I$(SOURCE)src -isystem $(includedir_server)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror)
 
@@ -62,7 +62,7 @@ endif
 
 include $(PGXS)
 
-$(if $(SOURCE),$(shell mkdir -p src))
+$(if $(SOURCE),$(shell mkdir -p $(sort $(dir $(OBJS)))))
 $(OBJS) $(OBJS:.o=.bc): $(INCLUDED)
 
 $(SQL_SCRIPT): $(SQL_PIECES)

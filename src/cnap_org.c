@@ -19,13 +19,13 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "cache.h"
-#include "claims.h"
-#include "epoch.h"
-#include "identity.h"
-#include "notify.h"
-#include "reference.h"
-#include "relations.h"
+#include "access/cache.h"
+#include "change/notifications.h"
+#include "core/own_catalog.h"
+#include "core/signals.h"
+#include "identity/claims.h"
+#include "identity/identity.h"
+#include "protection/fkey_guard.h"
 
 PG_MODULE_MAGIC;
 

@@ -61,7 +61,7 @@ CREATE TYPE cnap.permission AS ENUM (
 COMMENT ON TYPE cnap.permission IS 'what a person may do with a workspace';
 
 /*
- * The formats are defined in one place, src/validate.c, which the public
+ * The formats are defined in one place, src/core/formats.c, which the public
  * functions use for their arguments and the tables for their constraints.
  */
 CREATE FUNCTION cnap.is_user_id(value text) RETURNS boolean

@@ -199,7 +199,7 @@ CREATE INDEX audit_log_workspace_id_idx ON cnap.audit_log (workspace_id, id)
 
 /*
  * The epochs are empty: their relation cache invalidations notify all sessions
- * that access data changed, and of what kind (src/epoch.c).
+ * that access data changed, and of what kind (src/core/signals.c).
  */
 CREATE TABLE cnap.access_epoch (
 	nothing integer CONSTRAINT access_epoch_empty CHECK (false)

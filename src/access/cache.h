@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache.h
+ *	  A session's cache of access decisions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_CACHE_H
+#define CNAP_CACHE_H
+
+#include "access/ways.h"
+
+/* A user that the session has checked access for; opaque. */
+typedef struct CnapUser CnapUser;
+
+extern void CnapCacheInit(void);
+
+/*
+ * Get the user with that id, or the current user.  The result is NULL if the
+ * id is not a valid user id, or there is no current user.  It is good until
+ * either is called again.  This also processes pending invalidation messages,
+ * so each decision must begin with it.
+ */
+extern CnapUser *CnapGetCachedUser(const char *id, int len);
+extern CnapUser *CnapGetCurrentCachedUser(void);
+
+/* A number that is unique among all users that this session ever knew. */
+extern uint64 CnapUserSerial(const CnapUser *user);
+
+/* To be called when the current user may have changed. */
+extern void CnapCurrentUserChanged(void);
+
+/* Does the user have the permission in the workspace? */
+extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace,
+					   CnapPermission permission);
+
+/* Does the current user?  This is the fastest check, made for each row. */
+extern bool CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission);
+
+/* All of the user's current ways into the workspace. */
+extern CnapWays CnapAllWays(CnapUser *user, const pg_uuid_t *workspace);
+
+/*
+ * The sorted ids of the workspaces in which the user has the permission,
+ * palloc'd in the caller's context.
+ */
+extern pg_uuid_t *CnapReachable(CnapUser *user, CnapPermission permission, int *count);
+
+/*
+ * The number of workspaces that the user has ways into, if that is known or
+ * can be determined by reading max_rows rows; otherwise -1.  This is only as
+ * precise as an estimate needs to be: ways that have ended are counted.
+ */
+extern int	CnapReachSize(CnapUser *user, int max_rows);
+
+#endif							/* CNAP_CACHE_H */

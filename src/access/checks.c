@@ -1,0 +1,332 @@
+/*-------------------------------------------------------------------------
+ *
+ * checks.c
+ *	  The access check: which users reach which workspaces, and how.
+ *
+ * The functions here make no decisions of their own.  They ask the cache for
+ * the user's ways into the workspace, and permission.c for what those ways
+ * allow.
+ *
+ * The functions that return boolean are not strict, but return false for null
+ * arguments: null would satisfy a CHECK constraint, and would be overlooked by
+ * "IF NOT ... THEN RAISE" and by an application that tests for false.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "access/cache.h"
+#include "core/arguments.h"
+#include "core/compat.h"
+#include "core/own_catalog.h"
+#include "core/permission.h"
+#include "core/rows.h"
+#include "core/table_scan.h"
+#include "identity/identity.h"
+
+PG_FUNCTION_INFO_V1(cnap_can_access);
+PG_FUNCTION_INFO_V1(cnap_can_access_user);
+PG_FUNCTION_INFO_V1(cnap_can_access_uuid);
+PG_FUNCTION_INFO_V1(cnap_has_permission);
+PG_FUNCTION_INFO_V1(cnap_has_permission_user);
+PG_FUNCTION_INFO_V1(cnap_has_permission_uuid);
+PG_FUNCTION_INFO_V1(cnap_workspace_role);
+PG_FUNCTION_INFO_V1(cnap_workspace_role_user);
+PG_FUNCTION_INFO_V1(cnap_accessible_workspaces);
+PG_FUNCTION_INFO_V1(cnap_accessible_workspaces_user);
+PG_FUNCTION_INFO_V1(cnap_reachable);
+PG_FUNCTION_INFO_V1(cnap_reachable_user);
+PG_FUNCTION_INFO_V1(cnap_reachable_uuid);
+PG_FUNCTION_INFO_V1(cnap_explain_access);
+
+/* The user named by a text argument, or NULL if that is null. */
+static CnapUser *
+user_argument(FunctionCallInfo fcinfo, int argno)
+{
+	text	   *id;
+
+	if (PG_ARGISNULL(argno))
+		return NULL;
+	id = PG_GETARG_TEXT_PP(argno);
+	return CnapGetCachedUser(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+}
+
+/*
+ * Likewise for a uuid argument, which stands for the user id that is its text
+ * form.
+ */
+static CnapUser *
+uuid_user_argument(FunctionCallInfo fcinfo, int argno)
+{
+	char	   *id;
+
+	if (PG_ARGISNULL(argno))
+		return NULL;
+	id = CnapUuidString(PG_GETARG_UUID_P(argno));
+	return CnapGetCachedUser(id, strlen(id));
+}
+
+/* Does the user have access to the workspace in argument argno? */
+static Datum
+can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+{
+	if (user == NULL || PG_ARGISNULL(argno))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno), CNAP_ACCESS));
+}
+
+/* Likewise for the permission in the argument that follows the workspace. */
+static Datum
+has_permission(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+{
+	if (user == NULL || PG_ARGISNULL(argno) || PG_ARGISNULL(argno + 1))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno),
+							  CnapPermissionFromOid(PG_GETARG_OID(argno + 1))));
+}
+
+static Datum
+workspace_role(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+{
+	CnapRole	role;
+
+	if (user == NULL || PG_ARGISNULL(argno))
+		PG_RETURN_NULL();
+	role = CnapWaysRole(CnapAllWays(user, PG_GETARG_UUID_P(argno)));
+	if (role == CNAP_ROLE_NONE)
+		PG_RETURN_NULL();
+	PG_RETURN_OID(CnapRoleToOid(role));
+}
+
+/*
+ * Returns an array of the workspaces in which the user has the permission.
+ */
+static Datum
+reachable(CnapUser *user, CnapPermission permission)
+{
+	pg_uuid_t  *workspaces;
+	Datum	   *elements;
+	int			count;
+
+	if (user == NULL)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(UUIDOID));
+	workspaces = CnapReachable(user, permission, &count);
+	elements = MemoryContextAllocHuge(CurrentMemoryContext,
+									  Max(count, 1) * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+		elements[i] = UUIDPGetDatum(&workspaces[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, count, UUIDOID, UUID_LEN,
+										  false, TYPALIGN_CHAR));
+}
+
+static Datum
+reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+{
+	return reachable(user, CnapPermissionFromOid(PG_GETARG_OID(argno)));
+}
+
+/*
+ * cnap_can_access(workspace) -> boolean, for the current user
+ *
+ * This is the function that row-level security policies call.
+ */
+Datum
+cnap_can_access(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) &&
+				   CnapAllowsCurrentUser(PG_GETARG_UUID_P(0), CNAP_ACCESS));
+}
+
+/* cnap_can_access(user_id text, workspace) -> boolean */
+Datum
+cnap_can_access_user(PG_FUNCTION_ARGS)
+{
+	return can_access(fcinfo, user_argument(fcinfo, 0), 1);
+}
+
+/* cnap_can_access(user_id uuid, workspace) -> boolean */
+Datum
+cnap_can_access_uuid(PG_FUNCTION_ARGS)
+{
+	return can_access(fcinfo, uuid_user_argument(fcinfo, 0), 1);
+}
+
+/*
+ * cnap_has_permission(workspace, permission) -> boolean, for the current user
+ */
+Datum
+cnap_has_permission(PG_FUNCTION_ARGS)
+{
+	return has_permission(fcinfo, CnapGetCurrentCachedUser(), 0);
+}
+
+/* cnap_has_permission(user_id text, workspace, permission) -> boolean */
+Datum
+cnap_has_permission_user(PG_FUNCTION_ARGS)
+{
+	return has_permission(fcinfo, user_argument(fcinfo, 0), 1);
+}
+
+/* cnap_has_permission(user_id uuid, workspace, permission) -> boolean */
+Datum
+cnap_has_permission_uuid(PG_FUNCTION_ARGS)
+{
+	return has_permission(fcinfo, uuid_user_argument(fcinfo, 0), 1);
+}
+
+/* cnap_workspace_role(workspace) -> cnap.role or null, for the current user */
+Datum
+cnap_workspace_role(PG_FUNCTION_ARGS)
+{
+	return workspace_role(fcinfo, CnapGetCurrentCachedUser(), 0);
+}
+
+/* cnap_workspace_role(user_id text, workspace) -> cnap.role or null */
+Datum
+cnap_workspace_role_user(PG_FUNCTION_ARGS)
+{
+	return workspace_role(fcinfo, user_argument(fcinfo, 0), 1);
+}
+
+/* cnap_accessible_workspaces() -> uuid[], for the current user */
+Datum
+cnap_accessible_workspaces(PG_FUNCTION_ARGS)
+{
+	return reachable(CnapGetCurrentCachedUser(), CNAP_ACCESS);
+}
+
+/* cnap_accessible_workspaces(user_id text) -> uuid[] */
+Datum
+cnap_accessible_workspaces_user(PG_FUNCTION_ARGS)
+{
+	return reachable(user_argument(fcinfo, 0), CNAP_ACCESS);
+}
+
+/*
+ * cnap.reachable(permission) -> uuid[], for the current user
+ *
+ * Used in the index condition for cnap_has_permission(workspace, permission).
+ */
+Datum
+cnap_reachable(PG_FUNCTION_ARGS)
+{
+	return reachable_with(fcinfo, CnapGetCurrentCachedUser(), 0);
+}
+
+/* cnap.reachable(user_id text, permission) -> uuid[] */
+Datum
+cnap_reachable_user(PG_FUNCTION_ARGS)
+{
+	return reachable_with(fcinfo, user_argument(fcinfo, 0), 1);
+}
+
+/* cnap.reachable(user_id uuid, permission) -> uuid[] */
+Datum
+cnap_reachable_uuid(PG_FUNCTION_ARGS)
+{
+	return reachable_with(fcinfo, uuid_user_argument(fcinfo, 0), 1);
+}
+
+/* Add one row to the result of cnap_explain_access(). */
+static void
+explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
+			bool granted, TimestampTz until, const char *reason)
+{
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	values[0] = CStringGetTextDatum(path);
+	nulls[1] = role == CNAP_ROLE_NONE;
+	if (!nulls[1])
+		values[1] = ObjectIdGetDatum(CnapRoleToOid(role));
+	values[2] = BoolGetDatum(granted);
+	nulls[3] = until == DT_NOEND;
+	values[3] = TimestampTzGetDatum(until);
+	values[4] = CStringGetTextDatum(reason);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* Add the row of cnap_explain_access() about the managing organization. */
+static void
+explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
+				   const CnapWorkspace *workspace, text *user)
+{
+	char	   *organization;
+	CnapRole	role;
+	CnapRole	given = CNAP_ROLE_NONE;
+	char	   *reason;
+
+	if (!workspace->managed)
+	{
+		explain_row(rsinfo, "organization", CNAP_ROLE_NONE, false, DT_NOEND,
+					"no organization manages the workspace");
+		return;
+	}
+
+	organization = CnapUuidString(&workspace->managed_by);
+	role = CnapMemberRoleAsOf(snapshot, CNAP_ORGANIZATION_MEMBER,
+							  &workspace->managed_by, user);
+	if (role == CNAP_ROLE_NONE)
+		reason = psprintf("the user is not a member of organization %s, which was granted management of the workspace",
+						  organization);
+	else if (!CnapManagedNow(workspace))
+		reason = psprintf("the user has role %s in organization %s, whose management of the workspace has ended",
+						  CnapRoleName(role), organization);
+	else
+	{
+		given = CnapWaysRole(CnapWayOfManager(workspace->managed_role));
+		reason = psprintf("the user has role %s in organization %s, which manages the workspace",
+						  CnapRoleName(role), organization);
+	}
+	explain_row(rsinfo, "organization", given, given != CNAP_ROLE_NONE,
+				workspace->managed_until, reason);
+}
+
+/*
+ * cnap_explain_access(user_id text, workspace)
+ *	 -> setof (path, role, granted, until, reason)
+ *
+ * Returns one row for each kind of way into a workspace, saying whether the
+ * user has it and why, or a single row if the workspace does not exist.
+ */
+Datum
+cnap_explain_access(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	text	   *user = CnapRequiredUserId(fcinfo, 0, "user_id");
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 1, "workspace");
+	Snapshot	snapshot;
+	CnapWorkspace workspace;
+
+	InitMaterializedSRF(fcinfo, 0);
+	snapshot = CnapFreshSnapshot();
+	if (CnapFindWorkspaceAsOf(snapshot, id, &workspace))
+	{
+		bool		owner = CnapTextEqual(workspace.owner, user);
+		CnapRole	role = CnapMemberRoleAsOf(snapshot, CNAP_WORKSPACE_MEMBER, id, user);
+
+		explain_row(rsinfo, "owner", owner ? CNAP_ROLE_OWNER : CNAP_ROLE_NONE,
+					owner, DT_NOEND,
+					owner ? "the user owns the workspace" :
+					"the user does not own the workspace");
+		explain_row(rsinfo, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,
+					role != CNAP_ROLE_NONE ? "the user is a direct member" :
+					"the user is not a direct member");
+		explain_management(rsinfo, snapshot, &workspace, user);
+	}
+	else
+		explain_row(rsinfo, "none", CNAP_ROLE_NONE, false, DT_NOEND,
+					"the workspace does not exist");
+	UnregisterSnapshot(snapshot);
+	return (Datum) 0;
+}

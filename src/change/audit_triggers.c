@@ -1,0 +1,553 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit_triggers.c
+ *	  The triggers that record changes of the tables in the audit log.
+ *
+ * Members, invitations and install links that are deleted along with their
+ * organization or workspace leave no entries of their own; the entry about the
+ * organization or workspace covers them.  Neither do new rows that are
+ * inserted with a created_at other than now(), because of the triggers' WHEN
+ * conditions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "change/audit_log.h"
+#include "core/own_catalog.h"
+#include "core/rows.h"
+
+PG_FUNCTION_INFO_V1(cnap_record_change);
+
+/*
+ * The old and new versions of a changed row; NULL if there is no such version.
+ */
+typedef struct Change
+{
+	TupleDesc	desc;
+	HeapTuple	before;
+	HeapTuple	after;
+} Change;
+
+/* ---- reading changed rows ---- */
+
+static Datum
+get(const Change *change, HeapTuple tuple, AttrNumber attno, bool *isnull)
+{
+	return heap_getattr(tuple, attno, change->desc, isnull);
+}
+
+/* The new version of the row, or the old one if it was deleted. */
+static HeapTuple
+current_row(const Change *change)
+{
+	return change->after != NULL ? change->after : change->before;
+}
+
+/* Get a not-null column from the current row. */
+static Datum
+get_current(const Change *change, AttrNumber attno)
+{
+	bool		isnull;
+
+	return get(change, current_row(change), attno, &isnull);
+}
+
+static char *
+get_text(const Change *change, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = get(change, tuple, attno, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static const char *
+get_role(const Change *change, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = get(change, tuple, attno, &isnull);
+
+	return isnull ? NULL : CnapRoleName(CnapRoleFromOid(DatumGetObjectId(value)));
+}
+
+static const pg_uuid_t *
+get_uuid(const Change *change, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = get(change, tuple, attno, &isnull);
+
+	return isnull ? NULL : DatumGetUUIDP(value);
+}
+
+static bool
+is_update(const Change *change)
+{
+	return change->before != NULL && change->after != NULL;
+}
+
+/* Did the UPDATE change a column? */
+static bool
+changed(const Change *change, AttrNumber attno)
+{
+	return CnapColumnDiffers(change->desc, change->before, change->after, attno);
+}
+
+/* Did an UPDATE set a column that was null? */
+static bool
+was_set(const Change *change, AttrNumber attno)
+{
+	return is_update(change) &&
+		heap_attisnull(change->before, attno, change->desc) &&
+		!heap_attisnull(change->after, attno, change->desc);
+}
+
+/*
+ * Add "changed": [names], listing those of the columns that the UPDATE
+ * changed, apart from any InvalidAttrNumber.  Returns false, without adding
+ * anything, if there are none.
+ */
+static bool
+append_changed(StringInfo json, const Change *change,
+			   const AttrNumber *columns, int ncolumns)
+{
+	bool		any = false;
+
+	for (int i = 0; i < ncolumns; i++)
+	{
+		if (columns[i] == InvalidAttrNumber || !changed(change, columns[i]))
+			continue;
+		if (json->len > 0)
+			appendStringInfoString(json, ", ");
+		if (!any)
+			appendStringInfoString(json, "\"changed\": [");
+		escape_json(json, NameStr(TupleDescAttr(change->desc, columns[i] - 1)->attname));
+		any = true;
+	}
+	if (any)
+		appendStringInfoChar(json, ']');
+	return any;
+}
+
+/*
+ * Does the organization or workspace that a row belonged to still exist?  One of
+ * the ids is NULL.
+ */
+static bool
+object_exists(const pg_uuid_t *organization, const pg_uuid_t *workspace)
+{
+	CnapWorkspace found;
+
+	return organization != NULL ? CnapOrganizationExists(organization) :
+		CnapFindWorkspace(workspace, &found);
+}
+
+/* ---- entries of each table ---- */
+
+static void
+record_organization(const Change *change)
+{
+	static const AttrNumber settings[] = {
+		Anum_organization_name, Anum_organization_slug, Anum_organization_logo,
+		Anum_organization_management_email, Anum_organization_customer_id,
+		Anum_organization_metadata
+	};
+	CnapEntry	entry;
+
+	CnapBeginEntry(&entry, "organization.update");
+	entry.organization = DatumGetUUIDP(get_current(change, Anum_organization_id));
+	if (is_update(change))
+	{
+		if (!append_changed(&entry.detail, change, settings, lengthof(settings)))
+			return;
+	}
+	else
+	{
+		entry.action = change->after != NULL ?
+			"organization.create" : "organization.delete";
+		CnapAppendPair(&entry.detail, "name",
+					   TextDatumGetCString(get_current(change, Anum_organization_name)));
+	}
+	CnapRecordEntry(&entry);
+}
+
+/* The two tables of members have the same layout. */
+static void
+record_member(const Change *change, CnapTable table)
+{
+	bool		of_organization = table == CNAP_ORGANIZATION_MEMBER;
+	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_organization_member_organization_id));
+	const pg_uuid_t *organization = of_organization ? id : NULL;
+	const pg_uuid_t *workspace = of_organization ? NULL : id;
+	CnapEntry	entry;
+
+	if (change->after == NULL)
+	{
+		if (!object_exists(organization, workspace))
+			return;
+		CnapBeginEntry(&entry, of_organization ?
+					   "organization_member.remove" : "workspace_member.remove");
+	}
+	else if (change->before == NULL)
+		CnapBeginEntry(&entry, of_organization ?
+					   "organization_member.add" : "workspace_member.add");
+	else if (changed(change, Anum_organization_member_role))
+	{
+		CnapBeginEntry(&entry, of_organization ?
+					   "organization_member.role" : "workspace_member.role");
+		CnapAppendPair(&entry.detail, "was",
+					   get_role(change, change->before, Anum_organization_member_role));
+	}
+	else
+		return;
+
+	entry.organization = organization;
+	entry.workspace = workspace;
+	entry.subject = DatumGetTextPP(get_current(change, Anum_organization_member_user_id));
+	CnapAppendPair(&entry.detail, "role",
+				   get_role(change, current_row(change), Anum_organization_member_role));
+	CnapRecordEntry(&entry);
+}
+
+/* The organization that manages the workspace at this moment, or NULL. */
+static const pg_uuid_t *
+get_manager(const Change *change, HeapTuple workspace)
+{
+	bool		isnull;
+	Datum		until = get(change, workspace, Anum_workspace_managed_until, &isnull);
+
+	if (!isnull && !CnapHoldsUntil(DatumGetTimestampTz(until)))
+		return NULL;
+	return get_uuid(change, workspace, Anum_workspace_managed_by);
+}
+
+/* Record the change of a workspace's management, if there is one. */
+static void
+record_management(const Change *change)
+{
+	const pg_uuid_t *before = NULL;
+	const pg_uuid_t *after = NULL;
+	HeapTuple	terms = change->after;
+	CnapEntry	entry;
+	bool		isnull;
+	Datum		until;
+
+	if (change->before != NULL)
+		before = get_uuid(change, change->before, Anum_workspace_managed_by);
+	if (change->after != NULL)
+		after = get_uuid(change, change->after, Anum_workspace_managed_by);
+	if (before == NULL && after == NULL)
+		return;
+
+	if (after == NULL)
+	{
+		if (change->after == NULL)
+			return;				/* covered by the entry about the deletion */
+		CnapBeginEntry(&entry, "management.revoke");
+		entry.organization = before;
+		terms = change->before;
+	}
+	else
+	{
+		bool		renewed = before == NULL ||
+			changed(change, Anum_workspace_managed_by) ||
+			changed(change, Anum_workspace_managed_since);
+
+		if (!renewed && !changed(change, Anum_workspace_managed_role) &&
+			!changed(change, Anum_workspace_managed_until))
+			return;
+		CnapBeginEntry(&entry, renewed ? "management.grant" : "management.change");
+		entry.organization = after;
+	}
+	entry.workspace = DatumGetUUIDP(get_current(change, Anum_workspace_id));
+	CnapAppendPair(&entry.detail, "role",
+				   get_role(change, terms, Anum_workspace_managed_role));
+	until = get(change, terms, Anum_workspace_managed_until, &isnull);
+	if (!isnull)
+		CnapAppendPair(&entry.detail, "until",
+					   CnapJsonMoment(DatumGetTimestampTz(until)));
+	CnapRecordEntry(&entry);
+}
+
+static void
+record_workspace(const Change *change)
+{
+	static const AttrNumber billing[] = {
+		Anum_workspace_billing_email, Anum_workspace_customer_id
+	};
+	static const AttrNumber settings[] = {
+		Anum_workspace_name, Anum_workspace_metadata
+	};
+	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_workspace_id));
+	CnapEntry	entry;
+
+	if (!is_update(change))
+	{
+		CnapBeginEntry(&entry, change->after != NULL ?
+					   "workspace.create" : "workspace.delete");
+		entry.workspace = id;
+		entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+		/* An organization whose management has ended learns nothing more. */
+		if (change->after == NULL)
+			entry.organization = get_manager(change, change->before);
+		CnapAppendPair(&entry.detail, "name",
+					   TextDatumGetCString(get_current(change, Anum_workspace_name)));
+		CnapRecordEntry(&entry);
+	}
+	else
+	{
+		if (changed(change, Anum_workspace_owner_id))
+		{
+			CnapBeginEntry(&entry, "workspace.transfer");
+			entry.workspace = id;
+			entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+			CnapAppendPair(&entry.detail, "from",
+						   get_text(change, change->before, Anum_workspace_owner_id));
+			CnapRecordEntry(&entry);
+		}
+
+		CnapBeginEntry(&entry, "workspace.billing");
+		entry.workspace = id;
+		if (append_changed(&entry.detail, change, billing, lengthof(billing)))
+			CnapRecordEntry(&entry);
+
+		CnapBeginEntry(&entry, "workspace.update");
+		entry.workspace = id;
+		if (append_changed(&entry.detail, change, settings, lengthof(settings)))
+			CnapRecordEntry(&entry);
+	}
+	record_management(change);
+}
+
+/*
+ * Record that an UPDATE changed any of the columns of a token, link or
+ * invitation that its terms consist of.  The entry begins with the details of
+ * the one before it.
+ */
+static void
+record_terms(const Change *change, CnapEntry *entry, const char *action,
+			 const AttrNumber *terms, int nterms)
+{
+	if (!is_update(change) ||
+		!append_changed(&entry->detail, change, terms, nterms))
+		return;
+	entry->action = action;
+	CnapRecordEntry(entry);
+}
+
+/* Record that an access token was created, revoked, changed, or deleted. */
+static void
+record_access_token(const Change *change)
+{
+	bool		revoked = was_set(change, Anum_access_token_revoked_at);
+	AttrNumber	terms[] = {
+		Anum_access_token_id, Anum_access_token_user_id, Anum_access_token_name,
+		Anum_access_token_token_hash, Anum_access_token_expires_at,
+		revoked ? InvalidAttrNumber : Anum_access_token_revoked_at
+	};
+	CnapEntry	entry;
+
+	CnapBeginEntry(&entry, change->after == NULL ? "access_token.delete" :
+				   change->before == NULL ? "access_token.create" :
+				   "access_token.revoke");
+	entry.subject = DatumGetTextPP(get_current(change, Anum_access_token_user_id));
+	CnapAppendPair(&entry.detail, "id",
+				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_access_token_id))));
+	CnapAppendPair(&entry.detail, "name",
+				   TextDatumGetCString(get_current(change, Anum_access_token_name)));
+	if (revoked || !is_update(change))
+		CnapRecordEntry(&entry);
+	record_terms(change, &entry, "access_token.update", terms, lengthof(terms));
+}
+
+static int32
+uses_of(const Change *change, HeapTuple link)
+{
+	bool		isnull;
+
+	return DatumGetInt32(get(change, link, Anum_install_link_uses, &isnull));
+}
+
+/*
+ * Record that an install link was created, redeemed, revoked, changed, or
+ * deleted.  Its row does not contain the workspace that it is redeemed for, so
+ * that comes from the current act.  The entry about a redemption can be read by
+ * the workspace's side as well, so it contains nothing of the link but its id.
+ */
+static void
+record_install_link(const Change *change)
+{
+	const pg_uuid_t *organization =
+		DatumGetUUIDP(get_current(change, Anum_install_link_organization_id));
+	HeapTuple	row = current_row(change);
+	bool		redeemed = is_update(change) &&
+		uses_of(change, change->before) < uses_of(change, change->after);
+	bool		revoked = was_set(change, Anum_install_link_revoked_at);
+	AttrNumber	terms[] = {
+		Anum_install_link_id, Anum_install_link_organization_id,
+		Anum_install_link_label, Anum_install_link_token_hash,
+		Anum_install_link_role, Anum_install_link_duration,
+		Anum_install_link_max_uses, Anum_install_link_expires_at,
+		redeemed ? InvalidAttrNumber : Anum_install_link_uses,
+		revoked ? InvalidAttrNumber : Anum_install_link_revoked_at
+	};
+	CnapEntry	entry;
+
+	if (change->after == NULL && !CnapOrganizationExists(organization))
+		return;
+
+	CnapBeginEntry(&entry, "install_link.redeem");
+	entry.organization = organization;
+	CnapAppendPair(&entry.detail, "id",
+				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_install_link_id))));
+	if (redeemed)
+	{
+		entry.workspace = CnapActWorkspace();
+		CnapRecordEntry(&entry);
+		entry.workspace = NULL;
+	}
+
+	entry.action = change->after == NULL ? "install_link.delete" :
+		change->before == NULL ? "install_link.create" : "install_link.revoke";
+	CnapAppendPair(&entry.detail, "label",
+				   get_text(change, row, Anum_install_link_label));
+	CnapAppendPair(&entry.detail, "role",
+				   get_role(change, row, Anum_install_link_role));
+	if (revoked || !is_update(change))
+		CnapRecordEntry(&entry);
+	record_terms(change, &entry, "install_link.update", terms, lengthof(terms));
+}
+
+/*
+ * Record that an invitation was created, sent again, accepted, declined,
+ * revoked, changed, or deleted.  The log is kept after a user has been
+ * forgotten, so it does not contain the e-mail address.  For the same reason,
+ * the inviter of an invitation that has ended is not one of its terms.
+ */
+static void
+record_invitation(const Change *change)
+{
+	HeapTuple	row = current_row(change);
+	char	   *outcome = get_text(change, row, Anum_invitation_outcome);
+	bool		ended = was_set(change, Anum_invitation_outcome);
+	bool		resent = is_update(change) && !ended &&
+		changed(change, Anum_invitation_token_hash);
+	AttrNumber	terms[] = {
+		Anum_invitation_id, Anum_invitation_organization_id,
+		Anum_invitation_workspace_id, Anum_invitation_role,
+		resent ? InvalidAttrNumber : Anum_invitation_token_hash,
+		resent ? InvalidAttrNumber : Anum_invitation_expires_at,
+		resent || outcome != NULL ? InvalidAttrNumber : Anum_invitation_inviter,
+		ended ? InvalidAttrNumber : Anum_invitation_outcome
+	};
+	bool		isnull;
+	Datum		person;
+	CnapEntry	entry;
+
+	CnapBeginEntry(&entry, "invitation.create");
+	entry.organization = get_uuid(change, row, Anum_invitation_organization_id);
+	entry.workspace = get_uuid(change, row, Anum_invitation_workspace_id);
+	CnapAppendPair(&entry.detail, "id",
+				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_invitation_id))));
+	CnapAppendPair(&entry.detail, "role", get_role(change, row, Anum_invitation_role));
+
+	if (change->after == NULL)
+	{
+		if (!object_exists(entry.organization, entry.workspace))
+			return;
+		entry.action = "invitation.delete";
+	}
+	else if (resent)
+		entry.action = "invitation.resend";
+	else if (ended)
+	{
+		entry.action = strcmp(outcome, "accepted") == 0 ? "invitation.accept" :
+			strcmp(outcome, "declined") == 0 ? "invitation.decline" : "invitation.revoke";
+		person = get(change, row, Anum_invitation_outcome_by, &isnull);
+		if (!isnull && strcmp(outcome, "revoked") != 0)
+			entry.subject = DatumGetTextPP(person);
+	}
+	if (resent || ended || !is_update(change))
+		CnapRecordEntry(&entry);
+	record_terms(change, &entry, "invitation.update", terms, lengthof(terms));
+}
+
+/*
+ * Record that all rows of a table were removed without firing row triggers.
+ */
+static void
+record_truncation(Relation rel)
+{
+	CnapEntry	entry;
+
+	CnapBeginEntry(&entry, psprintf("%s.truncate", RelationGetRelationName(rel)));
+	CnapRecordEntry(&entry);
+}
+
+/*
+ * cnap.record_change(): AFTER row trigger, and AFTER TRUNCATE trigger
+ *
+ * Everything is allocated in the memory context of the trigger call.
+ */
+Datum
+cnap_record_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Change		change = {0};
+	CnapTable	table;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "cnap.record_change() was not called as a trigger");
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+	{
+		record_truncation(trigdata->tg_relation);
+		return PointerGetDatum(NULL);
+	}
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "cnap.record_change() was not called as a row trigger");
+
+	change.desc = RelationGetDescr(trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		change.after = trigdata->tg_trigtuple;
+	else
+	{
+		change.before = trigdata->tg_trigtuple;
+		if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+			change.after = trigdata->tg_newtuple;
+	}
+
+	table = CnapTableOf(trigdata->tg_relation);
+	switch (table)
+	{
+		case CNAP_ORGANIZATION:
+			record_organization(&change);
+			break;
+		case CNAP_ORGANIZATION_MEMBER:
+		case CNAP_WORKSPACE_MEMBER:
+			record_member(&change, table);
+			break;
+		case CNAP_WORKSPACE:
+			record_workspace(&change);
+			break;
+		case CNAP_ACCESS_TOKEN:
+			record_access_token(&change);
+			break;
+		case CNAP_INSTALL_LINK:
+			record_install_link(&change);
+			break;
+		case CNAP_INVITATION:
+			record_invitation(&change);
+			break;
+		default:
+			elog(ERROR, "table \"%s\" is not audited",
+				 RelationGetRelationName(trigdata->tg_relation));
+	}
+	return PointerGetDatum(NULL);
+}

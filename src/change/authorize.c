@@ -1,0 +1,352 @@
+/*-------------------------------------------------------------------------
+ *
+ * authorize.c
+ *	  Authorization checks at the start of the public functions.
+ *
+ * Everything is read with fresh snapshots (table_scan.c).  A function that changes
+ * something first locks the row of the organization or workspace, and decides
+ * after that: so the changes to one organization, and to one workspace, are
+ * serialized, and none is decided on data that another one is changing.  The
+ * actor is also checked before the lock is taken, so that a user who cannot
+ * even see an object cannot hold a lock on it.
+ *
+ * A nonexistent object and one that the actor is not allowed to see raise the
+ * same error.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "access/ways.h"
+#include "change/authorize.h"
+#include "core/arguments.h"
+#include "core/rows.h"
+
+void
+CnapNoOrganization(const pg_uuid_t *id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("organization \"%s\" does not exist", CnapUuidString(id))));
+}
+
+static void
+no_workspace(const pg_uuid_t *id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("workspace \"%s\" does not exist", CnapUuidString(id))));
+}
+
+void
+CnapEndedAlready(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s has ended already", what)));
+}
+
+/*
+ * Lock the row of an object, and return whether there is one.  In REPEATABLE
+ * READ and above, the statement may not see a row that the preceding check has
+ * seen.
+ */
+static bool
+lock_row(CnapStatement *statement, const pg_uuid_t *id)
+{
+	Datum		value = UUIDPGetDatum(id);
+
+	return CnapExecute(statement, &value, NULL) > 0;
+}
+
+/*
+ * Likewise; a row that the transaction's snapshot does not see is an error.
+ */
+static void
+hold_row(CnapStatement *statement, const pg_uuid_t *id)
+{
+	if (!lock_row(statement, id) && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+}
+
+bool
+CnapLockOrganization(const pg_uuid_t *id)
+{
+	static CnapStatement lock = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
+
+	return lock_row(&lock, id);
+}
+
+bool
+CnapKeepOrganization(const pg_uuid_t *id)
+{
+	static CnapStatement lock = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR KEY SHARE",
+		1, {UUIDOID}
+	};
+
+	if (lock_row(&lock, id))
+		return true;
+	if (IsolationUsesXactSnapshot() && CnapOrganizationExists(id))
+		CnapSerializationFailure();
+	return false;
+}
+
+void
+CnapHoldOrganization(const pg_uuid_t *id)
+{
+	if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+}
+
+void
+CnapHoldWorkspace(const pg_uuid_t *id)
+{
+	static CnapStatement lock = {
+		"SELECT FROM cnap.workspace WHERE id = $1 FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
+
+	hold_row(&lock, id);
+}
+
+bool
+CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id)
+{
+	return actor->user == NULL ||
+		CnapOrganizationAllows(CnapOrganizationRole(id, actor->user),
+							   CNAP_ORGANIZATION_SEE);
+}
+
+bool
+CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id)
+{
+	return actor->user == NULL ||
+		(CnapFindAccess(actor->user, id, NULL).ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
+}
+
+static void
+check_organization(const pg_uuid_t *id, CnapOrganizationAct what, CnapAct *act)
+{
+	if (act->actor.user == NULL)
+	{
+		if (!CnapOrganizationExists(id))
+			CnapNoOrganization(id);
+		act->role = CNAP_ROLE_OWNER;
+		act->path = CNAP_AS_SYSTEM;
+		return;
+	}
+	act->role = CnapOrganizationRole(id, act->actor.user);
+	if (!CnapOrganizationAllows(act->role, CNAP_ORGANIZATION_SEE))
+		CnapNoOrganization(id);
+	CnapRequireOrganizationAct(act->role, what);
+	act->path = psprintf("as %s of the organization", CnapRoleName(act->role));
+}
+
+void
+CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
+						  CnapLock lock, CnapAct *act)
+{
+	static CnapStatement removal = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	check_organization(id, what, act);
+	if (lock == CNAP_READ)
+		return;
+	if (lock == CNAP_REMOVE)
+		hold_row(&removal, id);
+	else
+		CnapHoldOrganization(id);
+	check_organization(id, what, act);
+}
+
+/*
+ * Record that the actor acts through the organization that manages the
+ * workspace.
+ */
+static void
+act_as_manager(const CnapAccess *access, CnapAct *act)
+{
+	act->as_manager = true;
+	act->manager = access->manager;
+	act->path = psprintf("as %s of organization %s, which manages the workspace",
+						 CnapRoleName(access->manager_role),
+						 CnapUuidString(&act->manager));
+}
+
+/*
+ * Find the actor's current ways into a workspace, using one snapshot.  The
+ * system has those of the owner.
+ */
+static CnapAccess
+find_access(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAccess	access = {0};
+	CnapWorkspace workspace;
+
+	if (act->actor.user != NULL)
+		access = CnapFindAccess(act->actor.user, id, NULL);
+	else if (CnapFindWorkspace(id, &workspace))
+		access.ways = CNAP_WAY_OWNER;
+	if ((access.ways & CnapWaysThatAllow(CNAP_ACCESS)) == 0)
+		no_workspace(id);
+	act->ways = access.ways;
+	return access;
+}
+
+static void
+check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
+{
+	CnapAccess	access = find_access(id, act);
+	CnapWays	allowing = act->ways & CnapWaysThatAllow(permission);
+
+	CnapRequirePermission(act->ways, permission);
+
+	/* The path names the highest of the actor's own ways that allow it. */
+	if (act->actor.user == NULL)
+		act->path = CNAP_AS_SYSTEM;
+	else if (allowing & ~CNAP_WAYS_MANAGED)
+		act->path = psprintf("as %s of the workspace",
+							 CnapRoleName(CnapWaysRole(allowing & ~CNAP_WAYS_MANAGED)));
+	else
+		act_as_manager(&access, act);
+}
+
+void
+CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
+					   CnapLock lock, CnapAct *act)
+{
+	static CnapStatement removal = {
+		"SELECT FROM cnap.workspace WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	act->workspace = id;
+	check_workspace(id, permission, act);
+	if (lock == CNAP_READ)
+		return;
+	if (lock == CNAP_REMOVE)
+		hold_row(&removal, id);
+	else
+		CnapHoldWorkspace(id);
+	check_workspace(id, permission, act);
+}
+
+/*
+ * A user with manage_delegation can revoke the delegation; owners and admins
+ * of the managing organization can release the workspace.
+ */
+static void
+check_revocation(const pg_uuid_t *id, CnapAct *act)
+{
+	CnapAccess	access = find_access(id, act);
+
+	if ((act->ways & CnapWaysThatAllow(CNAP_MANAGE_DELEGATION)) == 0 &&
+		access.manager_role != CNAP_ROLE_NONE)
+	{
+		CnapRequireOrganizationAct(access.manager_role, CNAP_ORGANIZATION_RELEASE);
+		act_as_manager(&access, act);
+	}
+	else
+		check_workspace(id, CNAP_MANAGE_DELEGATION, act);
+}
+
+void
+CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
+{
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	act->workspace = workspace;
+	check_revocation(workspace, act);
+	CnapHoldWorkspace(workspace);
+	check_revocation(workspace, act);
+}
+
+text *
+CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act)
+{
+	text	   *owner;
+
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	if (act->actor.user == NULL)
+	{
+		act->path = CNAP_AS_SYSTEM;
+		return CnapRequiredUserId(fcinfo, argno, "owner");
+	}
+
+	act->path = "as its creator";
+	if (PG_ARGISNULL(argno))
+		return act->actor.user;
+	owner = CnapRequiredUserId(fcinfo, argno, "owner");
+	if (!CnapTextEqual(owner, act->actor.user))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only the system can name another owner"),
+				 errdetail("The system is a superuser without a current user.")));
+	return owner;
+}
+
+void
+CnapActByPrivilege(CnapAct *act)
+{
+	const char *user = CnapCurrentUser();
+
+	memset(act, 0, sizeof(*act));
+	act->actor.user = user != NULL ? cstring_to_text(user) : NULL;
+	act->actor.role = GetUserId();
+	act->path = "by its privileges";
+}
+
+Datum
+CnapOrganizationRows(FunctionCallInfo fcinfo, CnapOrganizationAct what,
+					 CnapStatement *query)
+{
+	CnapAct		act;
+	Datum		values[CNAP_MAX_PARAMS];
+	char		nulls[CNAP_MAX_PARAMS];
+
+	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
+							  what, CNAP_READ, &act);
+	CnapArguments(fcinfo, query->nparams, values, nulls);
+	return CnapReturnRows(fcinfo, query, values, nulls);
+}
+
+Datum
+CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permission,
+				  CnapStatement *query)
+{
+	CnapAct		act;
+	Datum		values[CNAP_MAX_PARAMS];
+	char		nulls[CNAP_MAX_PARAMS];
+
+	CnapAuthorizeWorkspace(CnapRequiredUuid(fcinfo, 0, "workspace"),
+						   permission, CNAP_READ, &act);
+	CnapArguments(fcinfo, query->nparams, values, nulls);
+	return CnapReturnRows(fcinfo, query, values, nulls);
+}
+
+Datum
+CnapCurrentUserRows(FunctionCallInfo fcinfo, CnapStatement *query)
+{
+	CnapActor	actor;
+	Datum		user;
+
+	CnapGetUser(&actor);
+	user = PointerGetDatum(actor.user);
+	return CnapReturnRows(fcinfo, query, &user, NULL);
+}

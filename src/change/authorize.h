@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * authorize.h
+ *	  Authorization checks at the start of the public functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_AUTHORIZE_H
+#define CNAP_AUTHORIZE_H
+
+#include "change/audit_log.h"
+
+/* The path of acts of the system. */
+#define CNAP_AS_SYSTEM "as the system"
+
+/*
+ * Should the object's row be locked against other changes?  If it is going to
+ * be deleted, it must be locked against references as well: somebody who has
+ * inserted a reference and wants to change the object would otherwise wait for
+ * us, and we for them.
+ */
+typedef enum CnapLock
+{
+	CNAP_READ,
+	CNAP_CHANGE,
+	CNAP_REMOVE
+} CnapLock;
+
+/*
+ * Each of these fills in the act, or raises 28000 if there is no current user,
+ * 42704 if the object does not exist or the actor cannot see it, 42501 if the
+ * actor's role is too low.  The system is allowed to do everything.
+ */
+extern void CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
+									  CnapLock lock, CnapAct *act);
+extern void CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
+								   CnapLock lock, CnapAct *act);
+extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
+
+/*
+ * The creator of an object owns it, unless the system names another user.
+ * Returns the owner; argument argno may be null.
+ */
+extern text *CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act);
+
+/*
+ * Fills in the act of a role that needs no right other than EXECUTE on the
+ * function, with or without a current user.
+ */
+extern void CnapActByPrivilege(CnapAct *act);
+
+/*
+ * Check that the actor is allowed to read from an object, and return the rows
+ * of a query about it.  The query's parameters are the function's arguments,
+ * of which the first is the object.
+ */
+extern Datum CnapOrganizationRows(FunctionCallInfo fcinfo, CnapOrganizationAct what,
+								  CnapStatement *query);
+extern Datum CnapWorkspaceRows(FunctionCallInfo fcinfo, CnapPermission permission,
+							   CnapStatement *query);
+
+/*
+ * Returns the rows of a query about the current user, who is its only
+ * parameter.  Raises 28000 if there is none, even for the system.
+ */
+extern Datum CnapCurrentUserRows(FunctionCallInfo fcinfo, CnapStatement *query);
+
+/* Is the actor allowed to see the object at all? */
+extern bool CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id);
+extern bool CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id);
+
+/*
+ * Lock the object's row against other changes, if it exists.  Raise 40001
+ * (serialization_failure) if the transaction's snapshot does not see it.
+ */
+extern void CnapHoldOrganization(const pg_uuid_t *id);
+extern void CnapHoldWorkspace(const pg_uuid_t *id);
+
+/* Lock an organization's row against other changes; false if there is none. */
+extern bool CnapLockOrganization(const pg_uuid_t *id);
+
+/*
+ * Keep an organization from being deleted; false if there is none.  Raises
+ * 40001 (serialization_failure) if the transaction's snapshot does not see it.
+ */
+extern bool CnapKeepOrganization(const pg_uuid_t *id);
+
+/* Raise 42704 (undefined_object). */
+extern void CnapNoOrganization(const pg_uuid_t *id);
+
+/*
+ * Raise 55000 (object_not_in_prerequisite_state) for a token, link or
+ * invitation.
+ */
+extern void CnapEndedAlready(const char *what);
+
+#endif							/* CNAP_AUTHORIZE_H */

@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.c
+ *	  The arguments of public functions.
+ *
+ * Public functions are not strict, so that a null argument raises an error
+ * that names it, rather than returning a null that nobody looks at.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "core/arguments.h"
+#include "core/compat.h"
+#include "core/formats.h"
+#include "core/own_catalog.h"
+#include "core/token.h"
+
+/* An argument that must not be null. */
+Datum
+CnapRequiredArg(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is required", argname)));
+	return PG_GETARG_DATUM(argno);
+}
+
+/* A text argument, or NULL if it is null. */
+text *
+CnapOptionalText(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
+}
+
+/* A text argument that must be a user id. */
+text *
+CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	text	   *value;
+
+	value = DatumGetTextPP(CnapRequiredArg(fcinfo, argno, argname));
+	if (!CnapIsUserId(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", argname),
+				 errdetail("A user id has 1 to %d bytes, and no blank at either end.",
+						   CNAP_MAX_USER_ID)));
+	return value;
+}
+
+/* A text argument that must be a name. */
+text *
+CnapRequiredName(FunctionCallInfo fcinfo, int argno)
+{
+	text	   *value = CnapOptionalText(fcinfo, argno);
+
+	if (value == NULL || !CnapIsName(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
+	{
+		bool		too_long = value != NULL &&
+			pg_mbstrlen_with_len(VARDATA_ANY(value),
+								 VARSIZE_ANY_EXHDR(value)) > CNAP_MAX_NAME;
+
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 too_long ? errmsg("name is too long") : errmsg("name is required"),
+				 errdetail("A name must not be blank or longer than %d characters.",
+						   CNAP_MAX_NAME)));
+	}
+	return value;
+}
+
+void
+CnapInvalidInvitation(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid or expired invitation")));
+}
+
+Datum
+CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno, const char *prefix)
+{
+	text	   *token = DatumGetTextPP(CnapRequiredArg(fcinfo, argno, "token"));
+	Datum		hash;
+
+	if (!CnapHashToken(prefix, token, &hash))
+		CnapInvalidInvitation();
+	return hash;
+}
+
+void
+CnapCheckLabel(const text *label)
+{
+	if (!CnapIsName(VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid label"),
+				 errdetail("A label must not be blank or longer than %d characters.",
+						   CNAP_MAX_NAME)));
+}
+
+void
+CnapCheckSlug(const text *slug)
+{
+	if (!CnapIsSlug(VARDATA_ANY(slug), VARSIZE_ANY_EXHDR(slug)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid slug"),
+				 errdetail("A slug has 1 to %d lower-case letters, digits and inner hyphens.",
+						   CNAP_MAX_SLUG)));
+}
+
+void
+CnapCheckUrl(const text *url, const char *argname)
+{
+	if (!CnapIsHttpsUrl(VARDATA_ANY(url), VARSIZE_ANY_EXHDR(url)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", argname),
+				 errdetail("It must be an https URL of at most %d bytes.", CNAP_MAX_URL)));
+}
+
+void
+CnapCheckEmail(const text *email, const char *argname)
+{
+	if (!CnapIsEmail(VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", argname),
+				 errdetail("It must be an e-mail address of at most %d bytes.", CNAP_MAX_EMAIL)));
+}
+
+/* A jsonb argument that must be an object, or null. */
+void
+CnapCheckMetadata(FunctionCallInfo fcinfo, int argno)
+{
+	if (!PG_ARGISNULL(argno) && !JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(argno)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid metadata"),
+				 errdetail("Metadata must be a JSON object.")));
+}
+
+/* A uuid argument that must not be null. */
+const pg_uuid_t *
+CnapRequiredUuid(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	return DatumGetUUIDP(CnapRequiredArg(fcinfo, argno, argname));
+}
+
+/* An argument of type cnap.role, which must not be above the highest. */
+CnapRole
+CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
+{
+	CnapRole	role;
+
+	role = CnapRoleFromOid(DatumGetObjectId(CnapRequiredArg(fcinfo, argno, "role")));
+	if (role > highest)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid role"),
+				 errdetail("The highest role allowed here is \"%s\".", CnapRoleName(highest))));
+	return role;
+}
+
+/* A timestamptz argument, the time at which something is to end, or null. */
+void
+CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	if (!PG_ARGISNULL(argno) && PG_GETARG_TIMESTAMPTZ(argno) <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be in the future", argname)));
+}
+
+/* An integer argument that limits the number of rows, or null. */
+void
+CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno)
+{
+	if (!PG_ARGISNULL(argno) && PG_GETARG_INT32(argno) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows must not be negative")));
+}
+
+/* Get the first arguments as parameters of a statement. */
+void
+CnapArguments(FunctionCallInfo fcinfo, int nargs, Datum *values, char *nulls)
+{
+	for (int i = 0; i < nargs; i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+}

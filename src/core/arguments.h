@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.h
+ *	  The arguments of public functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_ARGUMENTS_H
+#define CNAP_ARGUMENTS_H
+
+#include "fmgr.h"
+#include "utils/uuid.h"
+
+#include "core/compat.h"
+#include "core/permission.h"
+
+/*
+ * Each of these returns the checked argument, or raises 22023
+ * (invalid_parameter_value) with a message that names it.  "Required" refuses
+ * null; "optional" returns NULL for it.
+ */
+extern Datum CnapRequiredArg(FunctionCallInfo fcinfo, int argno, const char *argname);
+extern const pg_uuid_t *CnapRequiredUuid(FunctionCallInfo fcinfo, int argno,
+										 const char *argname);
+extern text *CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname);
+extern text *CnapRequiredName(FunctionCallInfo fcinfo, int argno);
+extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest);
+extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
+
+/*
+ * The hash of an invitation's or install link's token, which must begin with
+ * that prefix; and the error for anything that is wrong with a token.
+ */
+extern Datum CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno,
+									const char *prefix);
+pg_noreturn extern void CnapInvalidInvitation(void);
+
+/* Each of these raises 22023 if the value does not have the format. */
+extern void CnapCheckLabel(const text *label);
+extern void CnapCheckSlug(const text *slug);
+extern void CnapCheckUrl(const text *url, const char *argname);
+extern void CnapCheckEmail(const text *email, const char *argname);
+extern void CnapCheckMetadata(FunctionCallInfo fcinfo, int argno);
+extern void CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname);
+extern void CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno);
+
+/* Copy the first arguments to the parameters of a statement. */
+extern void CnapArguments(FunctionCallInfo fcinfo, int nargs, Datum *values, char *nulls);
+
+#endif							/* CNAP_ARGUMENTS_H */

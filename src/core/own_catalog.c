@@ -1,0 +1,513 @@
+/*-------------------------------------------------------------------------
+ *
+ * own_catalog.c
+ *	  The extension's own tables and types, by OID.
+ *
+ * Names are looked up in the schema that belongs to the extension, never by
+ * the search path.  The OIDs that are needed often are cached until a relation
+ * cache invalidation for one of the tables: because of DROP EXTENSION, a
+ * renamed table, or an index that REINDEX CONCURRENTLY replaced.  After that
+ * each is looked up again on its own, when it is needed: with
+ * debug_discard_caches, the next invalidation arrives during the lookup.
+ *
+ * The former OIDs of the tables stay in place until then, because the callbacks
+ * compare with them.  They are replaced all at once if it turns out that the
+ * schema is another one.
+ *
+ * The cache is in static memory; nothing here is allocated.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "core/own_catalog.h"
+#include "protection/policy_text.h"
+
+#define EXTENSION_NAME "cnap_org"
+#define SCHEMA_NAME "cnap"
+
+/* The highest number of a column that the index of a lookup leads with. */
+#define MAX_LEADING Anum_workspace_managed_by
+
+/* The enums' values are numbered: those of CnapRole, then those of CnapPermission. */
+#define FIRST_PERMISSION (CNAP_ROLE_OWNER + 1)
+
+static const char *const table_names[CNAP_USER_EPOCH + 1] = {
+	[CNAP_ORGANIZATION] = "organization",
+	[CNAP_ORGANIZATION_MEMBER] = "organization_member",
+	[CNAP_WORKSPACE] = "workspace",
+	[CNAP_WORKSPACE_MEMBER] = "workspace_member",
+	[CNAP_AUDIT_LOG] = "audit_log",
+	[CNAP_ACCESS_TOKEN] = "access_token",
+	[CNAP_ACCESS_TOKEN_USE] = "access_token_use",
+	[CNAP_INSTALL_LINK] = "install_link",
+	[CNAP_INVITATION] = "invitation",
+	[CNAP_ACCESS_EPOCH] = "access_epoch",
+	[CNAP_WORKSPACE_EPOCH] = "workspace_epoch",
+	[CNAP_USER_EPOCH] = "user_epoch_%d",
+};
+
+/*
+ * An OID, and how many invalidations had been counted before its lookup.  After
+ * an invalidation during the lookup, the result is still good for this call,
+ * but the next call looks it up again.
+ */
+typedef struct KnownOid
+{
+	Oid			oid;
+	uint64		as_of;
+} KnownOid;
+
+static struct
+{
+	KnownOid	schema;
+	KnownOid	table[CNAP_TABLES];
+	KnownOid	index[CNAP_ACCESS_EPOCH][MAX_LEADING + 1];	/* by leading column */
+	KnownOid	permission_type;
+	KnownOid	value[FIRST_PERMISSION + CNAP_PERMISSIONS];
+}			own;
+
+/* Counts invalidations; an OID that was never looked up is as of 0. */
+static uint64 own_invalidations = 1;
+
+static inline bool
+is_valid(const KnownOid *known)
+{
+	return likely(known->as_of == own_invalidations);
+}
+
+/*
+ * Relation cache callback: InvalidOid stands for all relations.  The epochs
+ * are left out, because they are invalidated with every change of access data,
+ * and are dropped only together with the other tables.
+ */
+static void
+forget_oids(Datum arg, Oid relid)
+{
+	if (relid != InvalidOid)
+	{
+		int			i = 0;
+
+		while (i < CNAP_ACCESS_EPOCH && own.table[i].oid != relid)
+			i++;
+		if (i == CNAP_ACCESS_EPOCH)
+			return;
+	}
+	own_invalidations++;
+	CnapEpochAdvance();
+}
+
+void
+CnapRelationsInit(void)
+{
+	CacheRegisterRelcacheCallback(forget_oids, (Datum) 0);
+}
+
+static void
+not_installed(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("extension \"%s\" is not installed in this database",
+					EXTENSION_NAME)));
+}
+
+/* The name of a table. */
+static void
+table_name(CnapTable table, char *name)
+{
+	if (table < CNAP_USER_EPOCH)
+		strlcpy(name, table_names[table], NAMEDATALEN);
+	else
+		snprintf(name, NAMEDATALEN, table_names[CNAP_USER_EPOCH],
+				 (int) table - CNAP_USER_EPOCH);
+}
+
+static Oid
+lookup_table(Oid schema, CnapTable table)
+{
+	char		name[NAMEDATALEN];
+	Oid			oid;
+
+	table_name(table, name);
+	oid = get_relname_relid(name, schema);
+	if (!OidIsValid(oid))
+		not_installed();
+	return oid;
+}
+
+/*
+ * The extension's schema; one of that name that does not belong to it is not
+ * accepted.  As long as it is the same one, it still belongs to the extension,
+ * and has the same epochs.
+ *
+ * Once this has been called, the callbacks know all tables.  Every lookup goes
+ * through here, so nothing is cached whose end they would not notice.
+ */
+static Oid
+own_schema(void)
+{
+	uint64		before = own_invalidations;
+	Oid			schema;
+
+	if (is_valid(&own.schema))
+		return own.schema.oid;
+
+	schema = get_namespace_oid(SCHEMA_NAME, true);
+	if (!OidIsValid(schema))
+		not_installed();
+	if (schema != own.schema.oid)
+	{
+		Oid			extension = get_extension_oid(EXTENSION_NAME, true);
+		Oid			tables[CNAP_TABLES];
+
+		if (!OidIsValid(extension) ||
+			getExtensionOfObject(NamespaceRelationId, schema) != extension)
+			not_installed();
+		for (int i = 0; i < CNAP_TABLES; i++)
+			tables[i] = lookup_table(schema, i);
+
+		memset(&own, 0, sizeof(own));
+		for (int i = 0; i < CNAP_TABLES; i++)
+			own.table[i] = (KnownOid) {tables[i], before};
+	}
+	own.schema = (KnownOid) {schema, before};
+	return schema;
+}
+
+/* The access method of an index. */
+Oid
+CnapIndexMethod(Oid index)
+{
+	return GetSysCacheOid1(RELOID, Anum_pg_class_relam, ObjectIdGetDatum(index));
+}
+
+/* Is the leading column of an index ordered bytewise, if it has a collation? */
+static bool
+is_bytewise(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		collations = heap_getattr(tuple, Anum_pg_index_indcollation, desc, &isnull);
+	Oid			collation = ((oidvector *) DatumGetPointer(collations))->values[0];
+
+	return !OidIsValid(collation) || collation == C_COLLATION_OID;
+}
+
+/*
+ * Find an index of a table by its leading column.  The primary key takes
+ * precedence: only that is known to have all columns that a point lookup uses.
+ * The others are used with their leading column only, so any valid index with
+ * the collation of lookups will do.
+ */
+static Oid
+lookup_index(Oid table, AttrNumber leading)
+{
+	Relation	rel = table_open(IndexRelationId, AccessShareLock);
+	Oid			index = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(table));
+	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+
+		if (form->indisvalid && form->indkey.values[0] == leading &&
+			(!OidIsValid(index) || form->indisprimary) &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
+			is_bytewise(tuple, RelationGetDescr(rel)) &&
+			CnapIndexMethod(form->indexrelid) == BTREE_AM_OID)
+			index = form->indexrelid;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return index;
+}
+
+static Oid
+lookup_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(own_schema()));
+
+	if (!OidIsValid(type))
+		not_installed();
+	return type;
+}
+
+/* One of our internal functions. */
+static Oid
+lookup_function(const char *name, int nargs, const Oid *types)
+{
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(buildoidvector(types, nargs)),
+										   ObjectIdGetDatum(own_schema()));
+
+	if (!OidIsValid(function))
+		not_installed();
+	return function;
+}
+
+Oid
+CnapKnownTableOid(CnapTable table)
+{
+	return own.table[table].oid;
+}
+
+/*
+ * The variant of cnap.reachable() that takes a user of that type, or the one
+ * for the current user if the type is InvalidOid.
+ */
+Oid
+CnapReachableFunction(Oid user_type)
+{
+	Oid			types[] = {user_type, CnapPermissionType()};
+
+	if (OidIsValid(user_type))
+		return lookup_function("reachable", 2, types);
+	return lookup_function("reachable", 1, &types[1]);
+}
+
+/* The function that always returns false, which the planner does not know. */
+Oid
+CnapNeverFunction(void)
+{
+	return lookup_function("never", 0, NULL);
+}
+
+/* The trigger function that sets a workspace column to the parent's. */
+Oid
+CnapFillFunction(void)
+{
+	return lookup_function("fill_workspace", 0, NULL);
+}
+
+/* The OID of a table. */
+Oid
+CnapTableOid(CnapTable table)
+{
+	KnownOid   *known = &own.table[table];
+	uint64		before = own_invalidations;
+
+	if (!is_valid(known))
+	{
+		Oid			oid = lookup_table(own_schema(), table);
+
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
+}
+
+/* The index that leads with a column, or InvalidOid if there is none. */
+Oid
+CnapIndexOid(CnapTable table, AttrNumber leading)
+{
+	KnownOid   *known;
+	uint64		before = own_invalidations;
+
+	Assert(leading > 0);
+	if (leading > MAX_LEADING)
+		return InvalidOid;
+	known = &own.index[table][leading];
+	if (!is_valid(known))
+	{
+		Oid			oid = lookup_index(CnapTableOid(table), leading);
+
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
+}
+
+/* Open a table for reading; the caller closes it, with AccessShareLock. */
+Relation
+CnapOpenTable(CnapTable table)
+{
+	return table_open(CnapTableOid(table), AccessShareLock);
+}
+
+/* Which of our tables is this? */
+CnapTable
+CnapTableOf(Relation relation)
+{
+	if (RelationGetNamespace(relation) == own_schema())
+	{
+		for (int i = 0; i < CNAP_USER_EPOCH; i++)
+		{
+			if (strcmp(RelationGetRelationName(relation), table_names[i]) == 0)
+				return i;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not a table of the extension \"%s\"",
+					RelationGetRelationName(relation), EXTENSION_NAME)));
+}
+
+/* Is this one of our tables? */
+bool
+CnapIsOwnTable(Oid relid)
+{
+	own_schema();
+	for (int i = 0; i < CNAP_TABLES; i++)
+	{
+		if (own.table[i].oid == relid)
+			return true;
+	}
+	return false;
+}
+
+/* The role that owns the tables, and that alone can read and write them. */
+Oid
+CnapOwner(void)
+{
+	return CnapRelationOwner(CnapTableOid(CNAP_ORGANIZATION));
+}
+
+bool
+CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after, AttrNumber attno)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
+	bool		before_null;
+	bool		after_null;
+	Datum		before_value = heap_getattr(before, attno, desc, &before_null);
+	Datum		after_value = heap_getattr(after, attno, desc, &after_null);
+
+	if (before_null || after_null)
+		return before_null != after_null;
+	return !datum_image_eq(before_value, after_value, att->attbyval, att->attlen);
+}
+
+/* The label of a value of one of the two enums. */
+static const char *
+value_label(int i)
+{
+	return i < FIRST_PERMISSION ? CnapRoleName(i) : CnapPermissionName(i - FIRST_PERMISSION);
+}
+
+/* Find a value by its OID in a range of the numbers; -1 if it is none of those. */
+static int
+find_value(Oid value, int first, int last)
+{
+	uint64		before = own_invalidations;
+	int			found = -1;
+	HeapTuple	tuple;
+
+	for (int i = first; i <= last; i++)
+	{
+		if (own.value[i].oid == value && is_valid(&own.value[i]))
+			return i;
+	}
+
+	own_schema();
+	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
+	if (HeapTupleIsValid(tuple))
+	{
+		const char *label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+
+		for (int i = first; i <= last && found < 0; i++)
+		{
+			if (strcmp(label, value_label(i)) == 0)
+				found = i;
+		}
+		ReleaseSysCache(tuple);
+	}
+	if (found >= 0)
+		own.value[found] = (KnownOid) {value, before};
+	return found;
+}
+
+/* The OID of a value of one of the two enums. */
+static Oid
+value_oid(int i)
+{
+	KnownOid   *known = &own.value[i];
+	uint64		before = own_invalidations;
+
+	if (!is_valid(known))
+	{
+		Oid			type = i < FIRST_PERMISSION ? lookup_type("role") : CnapPermissionType();
+		Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+										  ObjectIdGetDatum(type),
+										  CStringGetDatum(value_label(i)));
+
+		if (!OidIsValid(oid))
+			elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), value_label(i));
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
+}
+
+CnapRole
+CnapRoleFromOid(Oid value)
+{
+	int			i = find_value(value, CNAP_ROLE_MEMBER, CNAP_ROLE_OWNER);
+
+	if (i < 0)
+		elog(ERROR, "%u is not a role", value);
+	return i;
+}
+
+Oid
+CnapRoleToOid(CnapRole role)
+{
+	Assert(role != CNAP_ROLE_NONE);
+	return value_oid(role);
+}
+
+CnapPermission
+CnapPermissionFromOid(Oid value)
+{
+	int			i = find_value(value, FIRST_PERMISSION, lengthof(own.value) - 1);
+
+	if (i < 0)
+		elog(ERROR, "%u is not a permission", value);
+	return i - FIRST_PERMISSION;
+}
+
+Oid
+CnapPermissionType(void)
+{
+	KnownOid   *known = &own.permission_type;
+	uint64		before = own_invalidations;
+
+	if (!is_valid(known))
+	{
+		Oid			oid = lookup_type("permission");
+
+		*known = (KnownOid) {oid, before};
+	}
+	return known->oid;
+}
+
+Oid
+CnapPermissionToOid(CnapPermission permission)
+{
+	return value_oid(FIRST_PERMISSION + permission);
+}

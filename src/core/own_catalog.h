@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * own_catalog.h
+ *	  The extension's own tables and types, by OID.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_OWN_CATALOG_H
+#define CNAP_OWN_CATALOG_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "utils/relcache.h"
+
+#include "core/permission.h"
+#include "core/signals.h"
+
+typedef enum CnapTable
+{
+	CNAP_ORGANIZATION,
+	CNAP_ORGANIZATION_MEMBER,
+	CNAP_WORKSPACE,
+	CNAP_WORKSPACE_MEMBER,
+	CNAP_AUDIT_LOG,
+	CNAP_ACCESS_TOKEN,
+	CNAP_ACCESS_TOKEN_USE,
+	CNAP_INSTALL_LINK,
+	CNAP_INVITATION,
+	CNAP_ACCESS_EPOCH,
+	CNAP_WORKSPACE_EPOCH,
+	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
+} CnapTable;
+
+#define CNAP_TABLES (CNAP_USER_EPOCH + CNAP_USER_CHANNELS)
+
+/* The columns that C code uses, numbered as in CREATE TABLE. */
+#define Anum_organization_id 1
+#define Anum_organization_name 2
+#define Anum_organization_slug 3
+#define Anum_organization_logo 4
+#define Anum_organization_management_email 5
+#define Anum_organization_customer_id 6
+#define Anum_organization_metadata 7
+#define Anum_organization_created_by 8
+#define Anum_organization_updated_at 10
+
+#define Anum_organization_member_organization_id 1
+#define Anum_organization_member_user_id 2
+#define Anum_organization_member_role 3
+#define Anum_organization_member_added_by 4
+#define Anum_organization_member_updated_at 6
+
+#define Anum_workspace_id 1
+#define Anum_workspace_name 2
+#define Anum_workspace_owner_id 3
+#define Anum_workspace_managed_by 4
+#define Anum_workspace_managed_role 5
+#define Anum_workspace_managed_until 6
+#define Anum_workspace_managed_since 7
+#define Anum_workspace_billing_email 8
+#define Anum_workspace_customer_id 9
+#define Anum_workspace_metadata 10
+#define Anum_workspace_updated_at 12
+
+#define Anum_access_token_id 1
+#define Anum_access_token_user_id 2
+#define Anum_access_token_name 3
+#define Anum_access_token_token_hash 4
+#define Anum_access_token_expires_at 5
+#define Anum_access_token_revoked_at 6
+
+#define Anum_access_token_use_token_id 1
+#define Anum_access_token_use_last_used_at 2
+
+#define Anum_install_link_id 1
+#define Anum_install_link_organization_id 2
+#define Anum_install_link_label 3
+#define Anum_install_link_token_hash 4
+#define Anum_install_link_role 5
+#define Anum_install_link_duration 6
+#define Anum_install_link_max_uses 7
+#define Anum_install_link_uses 8
+#define Anum_install_link_expires_at 9
+#define Anum_install_link_revoked_at 10
+#define Anum_install_link_created_by 11
+
+#define Anum_invitation_id 1
+#define Anum_invitation_organization_id 2
+#define Anum_invitation_workspace_id 3
+#define Anum_invitation_token_hash 4
+#define Anum_invitation_role 5
+#define Anum_invitation_inviter 6
+#define Anum_invitation_expires_at 7
+#define Anum_invitation_outcome 8
+#define Anum_invitation_outcome_by 10
+
+/*
+ * The tables of members have the same layout, and access_token the same
+ * user_id.
+ */
+#define Anum_workspace_member_workspace_id Anum_organization_member_organization_id
+#define Anum_workspace_member_user_id Anum_organization_member_user_id
+#define Anum_workspace_member_role Anum_organization_member_role
+
+extern void CnapRelationsInit(void);
+
+/* The OID of a table as of its last lookup; InvalidOid if there was none. */
+extern Oid	CnapKnownTableOid(CnapTable table);
+
+/*
+ * All of these raise 55000 (object_not_in_prerequisite_state) if the extension
+ * is not installed in this database.
+ */
+extern Oid	CnapTableOid(CnapTable table);
+extern bool CnapIsOwnTable(Oid relid);
+extern Oid	CnapReachableFunction(Oid user_type);
+extern Oid	CnapNeverFunction(void);
+extern Oid	CnapFillFunction(void);
+extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
+extern Relation CnapOpenTable(CnapTable table);
+extern CnapTable CnapTableOf(Relation relation);
+extern Oid	CnapOwner(void);
+
+/* The access method of any index. */
+extern Oid	CnapIndexMethod(Oid index);
+
+/* Does a column differ between two versions of a row? */
+extern bool CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after,
+							  AttrNumber attno);
+
+/* Values of the type cnap.role, and of cnap.permission. */
+extern CnapRole CnapRoleFromOid(Oid value);
+extern Oid	CnapRoleToOid(CnapRole role);
+extern CnapPermission CnapPermissionFromOid(Oid value);
+extern Oid	CnapPermissionType(void);
+extern Oid	CnapPermissionToOid(CnapPermission permission);
+
+#endif							/* CNAP_OWN_CATALOG_H */

@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * install_link.c
+ *	  Install links: how a vendor asks customers that it does not know for the
+ *	  management of their workspaces.
+ *
+ * An organization issues a link.  A user with its token can see which
+ * organization is asking, and let it manage one of their own workspaces on the
+ * terms of the link.  The token conveys no other right, and none to the
+ * organization: redeeming it takes the permission manage_delegation on the
+ * workspace.
+ *
+ * A use is counted by a single conditional UPDATE, and the terms are read
+ * after that, when the row is locked.  So only one of two concurrent attempts
+ * at the last use succeeds, and the terms granted are those of the row version
+ * in which the use was counted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "core/arguments.h"
+#include "core/compat.h"
+#include "core/formats.h"
+#include "core/rows.h"
+#include "core/token.h"
+#include "functions/management.h"
+
+PG_FUNCTION_INFO_V1(cnap_create_install_link);
+PG_FUNCTION_INFO_V1(cnap_install_link);
+PG_FUNCTION_INFO_V1(cnap_redeem_install_link);
+PG_FUNCTION_INFO_V1(cnap_install_links);
+PG_FUNCTION_INFO_V1(cnap_revoke_install_link);
+
+/* Find the install link of a token, and raise an error unless it is valid. */
+static CnapInstallLink
+required_link(FunctionCallInfo fcinfo, int argno)
+{
+	Datum		hash = CnapRequiredInvitation(fcinfo, argno, CNAP_INSTALL_LINK_PREFIX);
+	CnapInstallLink link;
+
+	if (!CnapFindInstallLink(CnapByHash(hash), &link) || !link.valid)
+		CnapInvalidInvitation();
+	return link;
+}
+
+/* Check max_uses and duration, which may be null. */
+static void
+check_terms(FunctionCallInfo fcinfo, int max_uses, int duration)
+{
+	if (!PG_ARGISNULL(max_uses) && PG_GETARG_INT32(max_uses) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_uses must be positive")));
+	if (!PG_ARGISNULL(duration) && !CnapIsDuration(PG_GETARG_INTERVAL_P(duration)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid duration"),
+				 errdetail("A duration must be longer than zero, and none of its fields may be negative or more than %d years.",
+						   CNAP_MAX_DURATION)));
+}
+
+/*
+ * cnap_create_install_link(organization, label, max_uses, expires_at, role,
+ *							duration) -> text
+ */
+Datum
+cnap_create_install_link(PG_FUNCTION_ARGS)
+{
+	static CnapStatement insert = {
+		"INSERT INTO cnap.install_link"
+		" (organization_id, label, max_uses, expires_at, role, duration, token_hash, created_by)"
+		" VALUES ($1, nullif($2, ''), $3, $4, $5::cnap.role, $6, $7, $8)",
+		8, {UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TEXTOID, INTERVALOID, BYTEAOID, TEXTOID}
+	};
+	CnapAct		act;
+	text	   *label;
+	text	   *token;
+	CnapRole	role;
+	Datum		values[8];
+	char		nulls[8];
+
+	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
+							  CNAP_ORGANIZATION_MANAGE_LINKS, CNAP_CHANGE, &act);
+	label = CnapOptionalText(fcinfo, 1);
+	if (label != NULL && VARSIZE_ANY_EXHDR(label) > 0)
+		CnapCheckLabel(label);
+	CnapCheckFuture(fcinfo, 3, "expires_at");
+	role = CnapRequiredRole(fcinfo, 4, CNAP_ROLE_ADMIN);
+	check_terms(fcinfo, 2, 5);
+
+	CnapArguments(fcinfo, 6, values, nulls);
+	values[4] = CStringGetTextDatum(CnapRoleName(role));
+	token = CnapNewToken(CNAP_INSTALL_LINK_PREFIX, &values[6]);
+	nulls[6] = ' ';
+	values[7] = PointerGetDatum(act.actor.user);
+	nulls[7] = act.actor.user != NULL ? ' ' : 'n';
+	CnapExecuteAct(&act, &insert, values, nulls);
+	PG_RETURN_TEXT_P(token);
+}
+
+/*
+ * cnap_install_link(token) -> the organization that is asking, and the terms
+ *
+ * For any current user who has the token, and for the system.
+ */
+Datum
+cnap_install_link(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.show_install_link($1)", 1, {UUIDOID}
+	};
+	CnapActor	actor;
+	CnapInstallLink link;
+	Datum		value;
+
+	CnapGetActor(&actor);
+	link = required_link(fcinfo, 0);
+	value = UUIDPGetDatum(&link.id);
+	return CnapReturnRows(fcinfo, &query, &value, NULL);
+}
+
+/*
+ * Count a use of a link.  If the UPDATE finds no row, another transaction has
+ * ended the link since it was looked up, or else, if the link is still valid,
+ * the transaction's snapshot is too old to see it.
+ */
+static void
+use_link(const CnapAct *act, CnapInstallLink *link)
+{
+	static CnapStatement use = {
+		"UPDATE cnap.install_link SET uses = uses + 1"
+		" WHERE id = $1 AND revoked_at IS NULL"
+		" AND (max_uses IS NULL OR uses < max_uses)"
+		" AND (expires_at IS NULL OR expires_at > clock_timestamp())",
+		1, {UUIDOID}
+	};
+	pg_uuid_t	id = link->id;
+	Datum		value = UUIDPGetDatum(&id);
+	bool		used = CnapExecuteAct(act, &use, &value, NULL) > 0;
+	bool		exists = CnapFindInstallLink(CnapById(&id), link);
+
+	if (!used && exists && link->valid && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+	if (!used || !exists)
+		CnapInvalidInvitation();
+}
+
+/* cnap_redeem_install_link(token, workspace) -> void */
+Datum
+cnap_redeem_install_link(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *workspace = CnapRequiredUuid(fcinfo, 1, "workspace");
+	CnapAct		act;
+	CnapInstallLink link;
+	TimestampTz until = DT_NOEND;
+
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
+	link = required_link(fcinfo, 0);
+	if (!CnapAuthorizeGrant(workspace, &link.organization, &act))
+		CnapInvalidInvitation();
+	use_link(&act, &link);
+
+	if (link.duration != NULL)
+		until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+														TimestampTzGetDatum(GetCurrentTimestamp()),
+														IntervalPGetDatum(link.duration)));
+	CnapGrantManagement(&act, workspace, &link.organization, link.role, until);
+	PG_RETURN_VOID();
+}
+
+/* cnap_install_links(organization) -> its links, including those that ended */
+Datum
+cnap_install_links(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_install_links($1)", 1, {UUIDOID}
+	};
+
+	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_MANAGE_LINKS, &query);
+}
+
+/* cnap_revoke_install_link(link_id) -> void */
+Datum
+cnap_revoke_install_link(PG_FUNCTION_ARGS)
+{
+	static CnapStatement revoke = {
+		"UPDATE cnap.install_link SET revoked_at = now()"
+		" WHERE id = $1 AND revoked_at IS NULL",
+		1, {UUIDOID}
+	};
+	CnapAct		act;
+	CnapActor	actor;
+	const pg_uuid_t *id;
+	CnapInstallLink link;
+	Datum		value;
+
+	CnapGetActor(&actor);
+	id = CnapRequiredUuid(fcinfo, 0, "link_id");
+	if (!CnapFindInstallLink(CnapById(id), &link) ||
+		!CnapSeesOrganization(&actor, &link.organization))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("install link \"%s\" does not exist", CnapUuidString(id))));
+	CnapAuthorizeOrganization(&link.organization, CNAP_ORGANIZATION_MANAGE_LINKS,
+							  CNAP_CHANGE, &act);
+
+	value = UUIDPGetDatum(id);
+	if (CnapExecuteAct(&act, &revoke, &value, NULL) == 0)
+	{
+		if (CnapFindInstallLink(CnapById(id), &link) && !link.revoked)
+			CnapSerializationFailure();
+		CnapEndedAlready("install link");
+	}
+	PG_RETURN_VOID();
+}

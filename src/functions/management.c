@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * management.c
+ *	  Public functions to grant and revoke the management of a workspace.
+ *
+ * The grant consists of some columns in the workspace's row; who has access
+ * through it is derived at each check.  A trigger on the table ensures that a
+ * workspace has only one manager at a time (invariants.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/arguments.h"
+#include "core/own_catalog.h"
+#include "core/rows.h"
+#include "functions/management.h"
+
+PG_FUNCTION_INFO_V1(cnap_grant_management);
+PG_FUNCTION_INFO_V1(cnap_revoke_management);
+PG_FUNCTION_INFO_V1(cnap_preview_revocation);
+
+bool
+CnapAuthorizeGrant(const pg_uuid_t *workspace, const pg_uuid_t *organization,
+				   CnapAct *act)
+{
+	bool		exists;
+
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, act);
+	exists = CnapKeepOrganization(organization);
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_CHANGE, act);
+	return exists;
+}
+
+/*
+ * If the organization manages the workspace already, this changes the terms:
+ * the role or the end.  Granting the terms that are already in force is an
+ * error, like creating an object that already exists.
+ */
+void
+CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
+					const pg_uuid_t *organization, CnapRole role, TimestampTz until)
+{
+	static CnapStatement grant = {
+		"UPDATE cnap.workspace SET managed_by = $2,"
+		" managed_role = $3::cnap.role, managed_until = $4 WHERE id = $1",
+		4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
+	};
+	CnapWorkspace row;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	if (CnapFindWorkspace(workspace, &row) && CnapManagedNow(&row) &&
+		memcmp(&row.managed_by, organization, sizeof(pg_uuid_t)) == 0 &&
+		row.managed_role == role && row.managed_until == until)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESTRICT_VIOLATION),
+				 errmsg("workspace is already managed"),
+				 errdetail("The organization already manages it with this role and until this time.")));
+
+	values[0] = UUIDPGetDatum(workspace);
+	values[1] = UUIDPGetDatum(organization);
+	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	values[3] = TimestampTzGetDatum(until);
+	nulls[3] = until == DT_NOEND ? 'n' : ' ';
+	CnapExecuteActOnRow(act, &grant, values, nulls);
+}
+
+/* cnap_grant_management(workspace, organization, role, until) -> void */
+Datum
+cnap_grant_management(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *workspace = CnapRequiredUuid(fcinfo, 0, "workspace");
+	const pg_uuid_t *organization;
+	CnapAct		act;
+	CnapRole	role;
+
+	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
+	organization = CnapRequiredUuid(fcinfo, 1, "organization");
+	role = CnapRequiredRole(fcinfo, 2, CNAP_ROLE_ADMIN);
+	CnapCheckFuture(fcinfo, 3, "until");
+	if (!CnapAuthorizeGrant(workspace, organization, &act))
+		CnapNoOrganization(organization);
+	CnapGrantManagement(&act, workspace, organization, role,
+						PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3));
+	PG_RETURN_VOID();
+}
+
+/*
+ * cnap_revoke_management(workspace) -> void
+ *
+ * The workspace's owner revokes; an owner or admin of the managing
+ * organization releases.
+ */
+Datum
+cnap_revoke_management(PG_FUNCTION_ARGS)
+{
+	static CnapStatement revoke = {
+		"UPDATE cnap.workspace SET managed_by = NULL"
+		" WHERE id = $1 AND managed_by IS NOT NULL",
+		1, {UUIDOID}
+	};
+	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 0, "workspace");
+	CnapAct		act;
+	Datum		value = UUIDPGetDatum(id);
+
+	CnapAuthorizeRevocation(id, &act);
+	if (CnapExecuteAct(&act, &revoke, &value, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("workspace is not managed")));
+	PG_RETURN_VOID();
+}
+
+/*
+ * cnap_preview_revocation(workspace) -> the managers, and what each would keep
+ */
+Datum
+cnap_preview_revocation(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_revocation($1)", 1, {UUIDOID}
+	};
+
+	return CnapWorkspaceRows(fcinfo, CNAP_MANAGE_DELEGATION, &query);
+}

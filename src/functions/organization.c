@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * organization.c
+ *	  Public functions about organizations.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "change/authorize.h"
+#include "core/arguments.h"
+#include "core/compat.h"
+
+PG_FUNCTION_INFO_V1(cnap_create_organization);
+PG_FUNCTION_INFO_V1(cnap_update_organization);
+PG_FUNCTION_INFO_V1(cnap_delete_organization);
+PG_FUNCTION_INFO_V1(cnap_organizations);
+PG_FUNCTION_INFO_V1(cnap_organization);
+PG_FUNCTION_INFO_V1(cnap_organization_members);
+PG_FUNCTION_INFO_V1(cnap_organization_workspaces);
+PG_FUNCTION_INFO_V1(cnap_organization_audit);
+
+/* Check the texts that create and update have in common; '' means none. */
+static void
+check_texts(const text *slug, const text *logo, const text *email)
+{
+	if (slug != NULL && VARSIZE_ANY_EXHDR(slug) > 0)
+		CnapCheckSlug(slug);
+	if (logo != NULL && VARSIZE_ANY_EXHDR(logo) > 0)
+		CnapCheckUrl(logo, "logo");
+	if (email != NULL && VARSIZE_ANY_EXHDR(email) > 0)
+		CnapCheckEmail(email, "management_email");
+}
+
+/*
+ * cnap_create_organization(name, slug, logo, management_email, owner) -> uuid
+ */
+Datum
+cnap_create_organization(PG_FUNCTION_ARGS)
+{
+	static CnapStatement insert_organization = {
+		"INSERT INTO cnap.organization (id, name, slug, logo, management_email, created_by)"
+		" VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6)",
+		6, {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	static CnapStatement insert_owner = {
+		"INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by)"
+		" VALUES ($1, $2, 'owner', $3)",
+		3, {UUIDOID, TEXTOID, TEXTOID}
+	};
+	CnapAct		act;
+	text	   *owner;
+	text	   *texts[3];
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+
+	owner = CnapAuthorizeCreation(fcinfo, 4, &act);
+	values[1] = PointerGetDatum(CnapRequiredName(fcinfo, 0));
+	for (int i = 0; i < 3; i++)
+	{
+		texts[i] = CnapOptionalText(fcinfo, i + 1);
+		values[i + 2] = PointerGetDatum(texts[i]);
+		nulls[i + 2] = texts[i] != NULL ? ' ' : 'n';
+	}
+	check_texts(texts[0], texts[1], texts[2]);
+
+	values[0] = CnapNewUuid();
+	values[5] = PointerGetDatum(act.actor.user);
+	nulls[5] = act.actor.user != NULL ? ' ' : 'n';
+	CnapExecuteAct(&act, &insert_organization, values, nulls);
+
+	values[1] = PointerGetDatum(owner);
+	values[2] = values[5];
+	nulls[2] = nulls[5];
+	CnapExecuteAct(&act, &insert_owner, values, nulls);
+	PG_RETURN_DATUM(values[0]);
+}
+
+/*
+ * cnap_update_organization(organization, name, slug, logo, management_email,
+ *							metadata) -> void
+ *
+ * Null means unchanged, '' clears.
+ */
+Datum
+cnap_update_organization(PG_FUNCTION_ARGS)
+{
+	static CnapStatement update = {
+		"UPDATE cnap.organization SET"
+		" name = coalesce($2, name),"
+		" slug = CASE WHEN $3 IS NULL THEN slug ELSE nullif($3, '') END,"
+		" logo = CASE WHEN $4 IS NULL THEN logo ELSE nullif($4, '') END,"
+		" management_email = CASE WHEN $5 IS NULL THEN management_email ELSE nullif($5, '') END,"
+		" metadata = coalesce($6, metadata)"
+		" WHERE id = $1",
+		6, {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID}
+	};
+	CnapAct		act;
+	Datum		values[6];
+	char		nulls[6];
+
+	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
+							  CNAP_ORGANIZATION_UPDATE, CNAP_CHANGE, &act);
+	if (!PG_ARGISNULL(1))
+		CnapRequiredName(fcinfo, 1);
+	check_texts(CnapOptionalText(fcinfo, 2), CnapOptionalText(fcinfo, 3),
+				CnapOptionalText(fcinfo, 4));
+	CnapCheckMetadata(fcinfo, 5);
+
+	CnapArguments(fcinfo, 6, values, nulls);
+	CnapExecuteActOnRow(&act, &update, values, nulls);
+	PG_RETURN_VOID();
+}
+
+/*
+ * cnap_delete_organization(organization) -> void
+ *
+ * The workspaces that it managed stay with their owners; the foreign key's
+ * action sets their managed_by to null.  They are locked beforehand, in the
+ * order of their ids, as everywhere, to avoid deadlocks.
+ */
+Datum
+cnap_delete_organization(PG_FUNCTION_ARGS)
+{
+	static CnapStatement lock_workspaces = {
+		"SELECT FROM cnap.workspace WHERE managed_by = $1 ORDER BY id FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
+	static CnapStatement delete = {
+		"DELETE FROM cnap.organization WHERE id = $1",
+		1, {UUIDOID}
+	};
+	CnapAct		act;
+	Datum		value;
+
+	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
+							  CNAP_ORGANIZATION_DELETE, CNAP_REMOVE, &act);
+	value = PG_GETARG_DATUM(0);
+	CnapExecute(&lock_workspaces, &value, NULL);
+	CnapExecuteActOnRow(&act, &delete, &value, NULL);
+	PG_RETURN_VOID();
+}
+
+/* cnap_organizations() -> the current user's organizations */
+Datum
+cnap_organizations(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_organizations($1)", 1, {TEXTOID}
+	};
+
+	return CnapCurrentUserRows(fcinfo, &query);
+}
+
+/* cnap_organization(organization) -> one row */
+Datum
+cnap_organization(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.show_organization($1)", 1, {UUIDOID}
+	};
+
+	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
+}
+
+/* cnap_organization_members(organization) -> its members */
+Datum
+cnap_organization_members(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_organization_members($1)", 1, {UUIDOID}
+	};
+
+	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
+}
+
+/*
+ * cnap_organization_workspaces(organization) -> the workspaces that it manages
+ */
+Datum
+cnap_organization_workspaces(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_organization_workspaces($1)", 1, {UUIDOID}
+	};
+
+	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
+}
+
+/*
+ * cnap_organization_audit(organization, before, max_rows) -> its audit entries
+ */
+Datum
+cnap_organization_audit(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_organization_audit($1, $2, $3)",
+		3, {UUIDOID, INT8OID, INT4OID}, CURSOR_OPT_CUSTOM_PLAN
+	};
+
+	CnapCheckMaxRows(fcinfo, 2);
+	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_READ_AUDIT, &query);
+}

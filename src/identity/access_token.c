@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ *
+ * access_token.c
+ *	  Personal access tokens.
+ *
+ * A user creates a token and gives it to a script, which signs in with it.
+ * The database stores only its hash, so nothing that can be read from the
+ * tables or from a dump can be used to sign in.
+ *
+ * A session keeps the id of its token (identity.c) and looks the token up when
+ * it needs the current user.  The result stays valid until an invalidation
+ * message of any kind arrives (signals.h; changing or deleting a token sends
+ * one), or until the clock passes the token's expiry.  So a session is signed
+ * out as of its first statement after the token's revocation, even in the
+ * middle of a transaction, and on a standby as of replay.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "change/audit_log.h"
+#include "change/authorize.h"
+#include "core/arguments.h"
+#include "core/formats.h"
+#include "core/own_catalog.h"
+#include "core/rows.h"
+#include "core/signals.h"
+#include "core/token.h"
+#include "identity/access_token.h"
+#include "identity/identity.h"
+
+PG_FUNCTION_INFO_V1(cnap_authenticate);
+PG_FUNCTION_INFO_V1(cnap_create_access_token);
+PG_FUNCTION_INFO_V1(cnap_access_tokens);
+PG_FUNCTION_INFO_V1(cnap_revoke_access_token);
+PG_FUNCTION_INFO_V1(cnap_access_token_after_delete);
+
+/*
+ * The minimum interval between two updates of a token's last use, in
+ * milliseconds.
+ */
+#define LAST_USE_PRECISION (60 * 1000)
+
+/* The token of this session, as of its last lookup. */
+static struct
+{
+	char		id[UUID_LEN * 2 + 5];	/* text form; empty if none yet */
+	uint64		events;			/* epoch total before the lookup */
+	bool		valid;			/* apart from its expiry */
+	TimestampTz expires_at;
+	char		user[CNAP_MAX_USER_ID + 1];
+}			session;
+
+/* Is the token valid at this moment? */
+static bool
+is_valid(const CnapAccessToken *token)
+{
+	return !token->revoked && CnapHoldsUntil(token->expires_at);
+}
+
+/* Look up the token of this session. */
+static void
+look_up_session(const char *token_id)
+{
+	Datum		id = DirectFunctionCall1(uuid_in, CStringGetDatum(token_id));
+	CnapAccessToken token;
+
+	session.id[0] = '\0';
+	session.events = CnapCurrentEpoch.total;
+	session.valid = CnapFindAccessToken(CnapById(DatumGetUUIDP(id)), &token) && !token.revoked;
+	if (session.valid)
+	{
+		session.expires_at = token.expires_at;
+		text_to_cstring_buffer(token.user, session.user, sizeof(session.user));
+		pfree(token.user);
+	}
+	strlcpy(session.id, token_id, sizeof(session.id));
+	pfree(DatumGetUUIDP(id));
+	CnapEpochNoteLoad();
+}
+
+const char *
+CnapTokenUser(const char *token_id)
+{
+	AcceptInvalidationMessages();
+	if (session.events != CnapCurrentEpoch.total ||
+		strcmp(session.id, token_id) != 0)
+	{
+		look_up_session(token_id);
+		CnapIdentityChanged();
+	}
+	if (!session.valid || !CnapHoldsUntil(session.expires_at))
+		return NULL;
+	return session.user;
+}
+
+/*
+ * Record that a token is being used now.  We neither wait for another session
+ * that is doing the same, nor update a row whose current version our snapshot
+ * does not see.
+ */
+static void
+record_use(const pg_uuid_t *token_id)
+{
+	static CnapStatement update = {
+		"UPDATE cnap.access_token_use SET last_used_at = clock_timestamp()"
+		" WHERE token_id = (SELECT token_id FROM cnap.access_token_use"
+		" WHERE token_id = $1 AND coalesce(last_used_at, '-infinity') = $2"
+		" FOR NO KEY UPDATE SKIP LOCKED)",
+		2, {UUIDOID, TIMESTAMPTZOID}
+	};
+	TimestampTz last_used_at;
+	Datum		values[2];
+
+	if (RecoveryInProgress() || XactReadOnly ||
+		!CnapFindTokenUse(token_id, &last_used_at) ||
+		(last_used_at != DT_NOBEGIN &&
+		 !TimestampDifferenceExceeds(last_used_at, GetCurrentTimestamp(),
+									 LAST_USE_PRECISION)))
+		return;
+
+	values[0] = UUIDPGetDatum(token_id);
+	values[1] = TimestampTzGetDatum(last_used_at);
+	CnapExecute(&update, values, NULL);
+}
+
+/*
+ * cnap_authenticate(token, is_local) -> text
+ *
+ * Unknown, expired, revoked and malformed tokens all raise the same error, and
+ * the first three take the same work.  A mistyped token is detected by its
+ * checksum, which reveals nothing about the contents of the database.
+ */
+Datum
+cnap_authenticate(PG_FUNCTION_ARGS)
+{
+	text	   *given = DatumGetTextPP(CnapRequiredArg(fcinfo, 0, "token"));
+	bool		is_local = DatumGetBool(CnapRequiredArg(fcinfo, 1, "is_local"));
+	Datum		hash;
+	CnapAccessToken token;
+
+	if (!CnapHashToken(CNAP_ACCESS_TOKEN_PREFIX, given, &hash) ||
+		!CnapFindAccessToken(CnapByHash(hash), &token) || !is_valid(&token))
+		CnapInvalidToken();
+
+	record_use(&token.id);
+	CnapSignIn(&token.id, is_local);
+	PG_RETURN_TEXT_P(token.user);
+}
+
+/*
+ * cnap_create_access_token(name, expires_at) -> text
+ *
+ * A session signed in by a token cannot create another token, which would
+ * survive the revocation of the first.
+ */
+Datum
+cnap_create_access_token(PG_FUNCTION_ARGS)
+{
+	static CnapStatement insert = {
+		"WITH token AS ("
+		"INSERT INTO cnap.access_token (user_id, name, token_hash, expires_at)"
+		" VALUES ($1, $2, $3, $4) RETURNING id)"
+		" INSERT INTO cnap.access_token_use (token_id) SELECT id FROM token",
+		4, {TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID}
+	};
+	CnapAct		act = {0};
+	text	   *token;
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	CnapGetUser(&act.actor);
+	if (CnapSignedInByToken())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("an access token cannot create another one"),
+				 errdetail("The new token would outlive this one.")));
+	act.path = "as its creator";
+
+	values[0] = PointerGetDatum(act.actor.user);
+	values[1] = PointerGetDatum(CnapRequiredName(fcinfo, 0));
+	CnapCheckFuture(fcinfo, 1, "expires_at");
+	token = CnapNewToken(CNAP_ACCESS_TOKEN_PREFIX, &values[2]);
+	values[3] = PG_GETARG_DATUM(1);
+	nulls[3] = PG_ARGISNULL(1) ? 'n' : ' ';
+	CnapExecuteAct(&act, &insert, values, nulls);
+	PG_RETURN_TEXT_P(token);
+}
+
+/* cnap_access_tokens() -> the current user's tokens, newest first */
+Datum
+cnap_access_tokens(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.list_access_tokens($1)", 1, {TEXTOID}
+	};
+
+	return CnapCurrentUserRows(fcinfo, &query);
+}
+
+/*
+ * cnap_revoke_access_token(token_id) -> void
+ *
+ * Users can revoke their own tokens, the system anybody's.
+ */
+Datum
+cnap_revoke_access_token(PG_FUNCTION_ARGS)
+{
+	static CnapStatement revoke = {
+		"UPDATE cnap.access_token SET revoked_at = now()"
+		" WHERE id = $1 AND revoked_at IS NULL",
+		1, {UUIDOID}
+	};
+	const pg_uuid_t *id;
+	CnapAct		act = {0};
+	CnapAccessToken token;
+	Datum		value;
+
+	CnapGetActor(&act.actor);
+	id = CnapRequiredUuid(fcinfo, 0, "token_id");
+	if (!CnapFindAccessToken(CnapById(id), &token) ||
+		(act.actor.user != NULL && !CnapTextEqual(token.user, act.actor.user)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("access token \"%s\" does not exist", CnapUuidString(id))));
+	act.path = act.actor.user != NULL ? "as its owner" : CNAP_AS_SYSTEM;
+
+	value = UUIDPGetDatum(id);
+	if (!token.revoked)
+	{
+		if (CnapExecuteAct(&act, &revoke, &value, NULL) > 0)
+			PG_RETURN_VOID();
+		if (IsolationUsesXactSnapshot())
+			CnapSerializationFailure();
+	}
+	CnapEndedAlready("access token");
+	PG_RETURN_VOID();
+}
+
+/*
+ * cnap.access_token_after_delete(): row trigger
+ *
+ * Deletes the row with the token's last use as well, unless a session that is
+ * signing in has it locked.  In that case a row with just an id and a time is
+ * left behind.
+ */
+Datum
+cnap_access_token_after_delete(PG_FUNCTION_ARGS)
+{
+	static CnapStatement delete = {
+		"DELETE FROM cnap.access_token_use"
+		" WHERE token_id = (SELECT token_id FROM cnap.access_token_use"
+		" WHERE token_id = $1 FOR UPDATE SKIP LOCKED)",
+		1, {UUIDOID}
+	};
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	bool		isnull;
+	Datum		id;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "cnap.access_token_after_delete() was not called as a row trigger");
+	id = heap_getattr(trigdata->tg_trigtuple, Anum_access_token_id,
+					  RelationGetDescr(trigdata->tg_relation), &isnull);
+	CnapExecute(&delete, &id, NULL);
+	return PointerGetDatum(NULL);
+}

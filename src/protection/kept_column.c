@@ -1,0 +1,658 @@
+/*-------------------------------------------------------------------------
+ *
+ * kept_column.c
+ *	  Workspace columns that follow the parent's.
+ *
+ * A policy that searches the parent has to do so for each row, or once for all
+ * parents.  A table with a workspace column of its own avoids that.
+ * cnap_protect_child() adds such a column on request, and PostgreSQL's own
+ * means keep it correct:
+ *
+ *	- a unique constraint on the parent's key and its workspace column,
+ *	- a foreign key from the table's key and its workspace column to these, ON
+ *	  UPDATE CASCADE, so that rows move with their parent, at any number of
+ *	  levels,
+ *	- and a BEFORE trigger, cnap.fill_workspace() (fill_trigger.c), which sets the
+ *	  column, so that applications need not know about it.
+ *
+ * The foreign key guarantees that no writer can leave a row in a different
+ * workspace from its parent's.  That holds for concurrent writers, because the
+ * trigger locks the parent as the foreign key does, and also if the trigger
+ * does not fire.
+ *
+ * The trigger serves as the record of all this: its columns are those of the
+ * key, followed by the workspace column, and the foreign key is the one with
+ * these columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "core/compat.h"
+#include "core/own_catalog.h"
+#include "protection/policy_text.h"
+
+#define TRIGGER_NAME "cnap_workspace"
+
+/*
+ * Prefix of the names of constraints that we create, and therefore may drop.
+ * PostgreSQL's own choice of a name begins with that of the table, which may
+ * have the same prefix.
+ */
+#define OWN_PREFIX "cnap"
+
+/* ---- reading the catalogs ---- */
+
+/* Is a constraint one that we created, judging by its name? */
+bool
+CnapIsOwnConstraint(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint form;
+	const char *prefix = OWN_PREFIX "_";
+	char	   *table;
+	bool		is_own;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	table = get_rel_name(form->conrelid);
+	if (table != NULL && strncmp(table, OWN_PREFIX, strlen(OWN_PREFIX)) == 0)
+		prefix = OWN_PREFIX "_" OWN_PREFIX;
+	is_own = strncmp(NameStr(form->conname), prefix, strlen(prefix)) == 0;
+	ReleaseSysCache(tuple);
+	return is_own;
+}
+
+/*
+ * Find what maintains a table's workspace column: the trigger, and the foreign
+ * key, whose last column it is.  If the foreign key is missing, link.parent
+ * stays InvalidOid; if the application has more keys of these columns, ours is
+ * found.
+ */
+bool
+CnapFindKeeper(Oid relid, CnapKeeper *keeper)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	Oid			function = CnapFillFunction();
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	memset(keeper, 0, sizeof(*keeper));
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+		List	   *links;
+		ListCell   *lc;
+
+		if (form->tgfoid != function)
+			continue;
+		found = true;
+		keeper->trigger = pstrdup(NameStr(form->tgname));
+		keeper->is_clone = OidIsValid(form->tgparentid);
+		links = CnapAllForeignKeys(relid);
+		foreach(lc, links)
+		{
+			CnapLink   *link = lfirst(lc);
+
+			if (!CnapIsOwnConstraint(keeper->constraint) &&
+				link->nkeys == form->tgattr.dim1 && link->nkeys > 1 &&
+				memcmp(link->child_keys, form->tgattr.values,
+					   link->nkeys * sizeof(AttrNumber)) == 0)
+			{
+				keeper->link = *link;
+				keeper->link.nkeys--;
+				keeper->column = link->child_keys[keeper->link.nkeys];
+				keeper->parent_column = link->parent_keys[keeper->link.nkeys];
+				keeper->link.child_keys[keeper->link.nkeys] = 0;
+				keeper->link.parent_keys[keeper->link.nkeys] = 0;
+				keeper->link.operators[keeper->link.nkeys] = InvalidOid;
+				keeper->constraint = link->constraint;
+			}
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Drop a constraint of a table. */
+static void
+drop_constraint(Oid relid, Oid constraint)
+{
+	CnapExecuteUtility(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", CnapQualifiedName(relid),
+								quote_identifier(get_constraint_name(constraint))));
+	CommandCounterIncrement();
+}
+
+/*
+ * The tables whose workspace columns follow that of a parent, in the order of
+ * their OIDs.
+ */
+List *
+CnapKeptChildren(Oid parent)
+{
+	List	   *constraints = CnapDependents(parent, ConstraintRelationId);
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
+		CnapKeeper	keeper;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		if (CnapFindKeeper(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, &keeper) &&
+			!keeper.is_clone && keeper.constraint == lfirst_oid(lc) &&
+			keeper.link.parent == parent)
+			children = lappend_oid(children, ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid);
+		ReleaseSysCache(tuple);
+	}
+	list_sort(children, list_oid_cmp);
+	return children;
+}
+
+/* ---- maintaining the column ---- */
+
+/* The names of columns, joined by commas. */
+static char *
+column_list(Oid relid, const AttrNumber *columns, int ncolumns, AttrNumber last)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(&list, "%s, ", quote_identifier(get_attname(relid, columns[i], false)));
+	appendStringInfoString(&list, quote_identifier(get_attname(relid, last, false)));
+	return list.data;
+}
+
+/*
+ * Drop the foreign key that maintains a column, and the unique constraint that
+ * it references unless other foreign keys do as well.
+ */
+static void
+drop_constraints(Oid relid, const CnapKeeper *keeper)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(keeper->constraint));
+	Oid			index;
+	Oid			unique;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	index = ((Form_pg_constraint) GETSTRUCT(tuple))->conindid;
+	ReleaseSysCache(tuple);
+	if (!CnapIsOwnConstraint(keeper->constraint))
+		return;
+	drop_constraint(relid, keeper->constraint);
+
+	unique = get_index_constraint(index);
+	if (CnapIsOwnConstraint(unique) && CnapDependents(index, ConstraintRelationId) == NIL &&
+		CnapOwnsRelation(keeper->link.parent, GetUserId()))
+		drop_constraint(keeper->link.parent, unique);
+}
+
+/* Does a column belong to the primary key? */
+static bool
+is_primary(Oid relid, AttrNumber column)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Bitmapset  *columns = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+
+	table_close(rel, NoLock);
+	return bms_is_member(column - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
+/*
+ * Drop a table's trigger and constraints.  The column stays, but without NOT
+ * NULL, since nothing sets it any more.
+ */
+void
+CnapDropKeeper(Oid relid)
+{
+	CnapKeeper	keeper;
+
+	if (!CnapFindKeeper(relid, &keeper) || keeper.is_clone)
+		return;
+	CnapExecuteUtility(psprintf("DROP TRIGGER %s ON %s", quote_identifier(keeper.trigger),
+								CnapQualifiedName(relid)));
+	if (keeper.column == 0)
+		return;
+	drop_constraints(relid, &keeper);
+	if (!is_primary(relid, keeper.column))
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL",
+									CnapQualifiedName(relid),
+									quote_identifier(get_attname(relid, keeper.column, false))));
+	CommandCounterIncrement();
+}
+
+/*
+ * Disable the triggers of a table, to update its rows for technical reasons.
+ * Returns undo with the statements appended that enable them again.
+ */
+static List *
+disable_triggers(Oid relid, List *undo)
+{
+	Relation	rel = table_open(relid, NoLock);
+	char	   *table = CnapQualifiedName(relid);
+	List	   *statements = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const char *name = quote_identifier(trigger->tgname);
+
+		if (trigger->tgisinternal || (trigger->tgenabled != TRIGGER_FIRES_ON_ORIGIN &&
+									  trigger->tgenabled != TRIGGER_FIRES_ALWAYS))
+			continue;
+		statements = lappend(statements,
+							 psprintf("ALTER TABLE ONLY %s DISABLE TRIGGER %s", table, name));
+		undo = lappend(undo, psprintf("ALTER TABLE ONLY %s ENABLE%s TRIGGER %s", table,
+									  trigger->tgenabled == TRIGGER_FIRES_ALWAYS ? " ALWAYS" : "",
+									  name));
+	}
+	table_close(rel, NoLock);
+	foreach(lc, statements)
+		CnapExecuteUtility(lfirst(lc));
+	return undo;
+}
+
+/*
+ * Execute a statement as the owner of the table, because it may execute
+ * functions in constraints, generated columns, indexes and casts of theirs.
+ * Nor can these leave anything behind for the caller to execute: PostgreSQL's
+ * own maintenance commands take the same precautions.
+ */
+static void
+execute_as_owner(Oid relid, const char *sql, int result)
+{
+	Oid			userid;
+	int			sec_context;
+	int			nest_level = NewGUCNestLevel();
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(CnapRelationOwner(relid),
+						   sec_context | SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_NOFORCE_RLS);
+	if (SPI_execute(sql, false, 0) != result)
+		elog(ERROR, "could not execute: %s", sql);
+	SetUserIdAndSecContext(userid, sec_context);
+	AtEOXact_GUC(false, nest_level);
+}
+
+/*
+ * Fill the column.  This is no change of interest to the application's
+ * triggers, so they are disabled meanwhile.
+ */
+static void
+fill_column(List *tables, const CnapKeeper *keeper)
+{
+	Oid			relid = linitial_oid(tables);
+	char	   *table = CnapQualifiedName(relid);
+	const char *column = quote_identifier(get_attname(relid, keeper->column, false));
+	const char *source = quote_identifier(get_attname(keeper->link.parent,
+													  keeper->parent_column, false));
+	List	   *undo = NIL;
+	ListCell   *lc;
+	StringInfoData sql;
+
+	foreach(lc, tables)
+		undo = disable_triggers(lfirst_oid(lc), undo);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s c SET %s = p.%s FROM %s", table, column, source,
+					 CnapParentSource(keeper->link.parent, "p"));
+	CnapAppendKeys(&sql, &keeper->link, relid, "c", "p");
+	appendStringInfo(&sql, " AND c.%s IS DISTINCT FROM p.%s", column, source);
+	execute_as_owner(relid, sql.data, SPI_OK_UPDATE);
+
+	/* A row without a parent belongs to no workspace. */
+	resetStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s SET %s = NULL WHERE %s IS NOT NULL AND (false",
+					 table, column, column);
+	for (int i = 0; i < keeper->link.nkeys; i++)
+		appendStringInfo(&sql, " OR %s IS NULL",
+						 quote_identifier(get_attname(relid, keeper->link.child_keys[i], false)));
+	appendStringInfoChar(&sql, ')');
+	execute_as_owner(relid, sql.data, SPI_OK_UPDATE);
+
+	foreach(lc, undo)
+		CnapExecuteUtility(lfirst(lc));
+}
+
+/*
+ * The ON DELETE action for our foreign key, copied from the table's own one.
+ */
+static char *
+delete_action(HeapTuple tuple, Oid relid, AttrNumber column)
+{
+	int			nkeys;
+	int			nset;
+	AttrNumber	child_keys[INDEX_MAX_KEYS];
+	AttrNumber	parent_keys[INDEX_MAX_KEYS];
+	Oid			operators[INDEX_MAX_KEYS];
+	AttrNumber	set[INDEX_MAX_KEYS];
+	char	   *columns;
+
+	DeconstructFkConstraintRow(tuple, &nkeys, child_keys, parent_keys, operators,
+							   NULL, NULL, &nset, set);
+	columns = nset > 0 ? psprintf(" (%s)", column_list(relid, set, nset, column)) : "";
+	switch (((Form_pg_constraint) GETSTRUCT(tuple))->confdeltype)
+	{
+		case FKCONSTR_ACTION_RESTRICT:
+			return pstrdup("RESTRICT");
+		case FKCONSTR_ACTION_CASCADE:
+			return pstrdup("CASCADE");
+		case FKCONSTR_ACTION_SETNULL:
+			return psprintf("SET NULL%s", columns);
+		case FKCONSTR_ACTION_SETDEFAULT:
+			return psprintf("SET DEFAULT%s", columns);
+		default:
+			return pstrdup("NO ACTION");
+	}
+}
+
+/*
+ * Add the foreign key that maintains the column, and the unique constraint
+ * that it references.
+ */
+static void
+add_constraints(Oid relid, const CnapKeeper *keeper)
+{
+	const CnapLink *link = &keeper->link;
+	Oid			parent = link->parent;
+	char	   *theirs = column_list(parent, link->parent_keys, link->nkeys,
+									 keeper->parent_column);
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(keeper->constraint));
+	Form_pg_constraint form;
+	AttrNumber	columns[INDEX_MAX_KEYS + 1];
+
+	memcpy(columns, link->parent_keys, sizeof(link->parent_keys));
+	columns[link->nkeys] = keeper->parent_column;
+	if (!CnapIsUnique(parent, columns, link->nkeys + 1, true))
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)",
+									CnapQualifiedName(parent),
+									quote_identifier(ChooseRelationName(OWN_PREFIX, get_rel_name(parent),
+																		"key", get_rel_namespace(parent),
+																		true)),
+									theirs));
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", keeper->constraint);
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	execute_as_owner(relid,
+					 psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
+							  " ON UPDATE CASCADE ON DELETE %s%s%s",
+							  CnapQualifiedName(relid),
+							  quote_identifier(ChooseConstraintName(OWN_PREFIX, get_rel_name(relid),
+																	"fkey", get_rel_namespace(relid),
+																	NIL)),
+							  column_list(relid, link->child_keys, link->nkeys, keeper->column),
+							  CnapQualifiedName(parent), theirs,
+							  delete_action(tuple, relid, keeper->column),
+							  form->condeferrable ? " DEFERRABLE" : "",
+							  form->condeferred ? " INITIALLY DEFERRED" : ""),
+					 SPI_OK_UTILITY);
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * Add the column, unless it exists; raise an error if that one cannot be used.
+ */
+static AttrNumber
+add_column(Oid relid, const CnapLink *link, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno == InvalidAttrNumber)
+	{
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD COLUMN %s uuid",
+									CnapQualifiedName(relid), quote_identifier(column)));
+		CommandCounterIncrement();
+		return get_attnum(relid, column);
+	}
+	CnapCheckColumn(relid, column);
+	if (CnapHasKey(link, attno))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" belongs to the key of the parent",
+						column, get_rel_name(relid)),
+				 errhint("If it holds the workspace, call cnap_protect().")));
+	if (get_attgenerated(relid, attno) != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of \"%s\" is a generated column",
+						column, get_rel_name(relid))));
+	return attno;
+}
+
+/*
+ * Raise an error if the parent's workspace cannot be copied to the table, or
+ * is in it already.
+ */
+static void
+check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
+{
+	Oid			parent = link->parent;
+
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (parent_column != 0 && link->parent_keys[i] == parent_column)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("column \"%s\" of \"%s\" already holds the parent's workspace",
+							get_attname(relid, link->child_keys[i], false),
+							get_rel_name(relid)),
+					 errhint("Call cnap_protect() with this column.")));
+	}
+	if (parent_column == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" has no workspace column", get_rel_name(parent)),
+				 errhint("Call cnap_protect_child() with a workspace_column for it first.")));
+	if (!CnapIsNotNull(parent, parent_column))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of \"%s\" can be null",
+						get_attname(parent, parent_column, false), get_rel_name(parent)),
+				 errhint("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;", CnapQualifiedName(parent),
+						 quote_identifier(get_attname(parent, parent_column, false)))));
+	if (!CnapOwnsRelation(parent, GetUserId()) ||
+		!CnapOwnsRelation(parent, CnapRelationOwner(relid)))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(parent));
+}
+
+/* Is ALTER TABLE ... ADD COLUMN possible? */
+static bool
+can_add_column(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	bool		possible;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	possible = !form->relispartition && !OidIsValid(form->reloftype);
+	ReleaseSysCache(tuple);
+	return possible;
+}
+
+/*
+ * A column of the key that is generated, whose values BEFORE triggers do not
+ * see; 0 if there is none.
+ */
+static AttrNumber
+generated_key(Oid relid, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		if (get_attgenerated(relid, link->child_keys[i]) != '\0')
+			return link->child_keys[i];
+	}
+	return 0;
+}
+
+/*
+ * Does a column determine the partition, in a table or one that it is related
+ * to by inheritance?  A row has been routed before the trigger changes it.
+ */
+static bool
+is_partition_key(Oid relid, const char *column)
+{
+	List	   *tables = list_concat(find_all_inheritors(relid, NoLock, NULL),
+									 CnapAncestors(relid));
+	ListCell   *lc;
+	bool		found = false;
+
+	foreach(lc, tables)
+	{
+		AttrNumber	attno = get_attnum(lfirst_oid(lc), column);
+		Relation	rel;
+
+		if (attno <= 0 || get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE)
+			continue;
+		rel = table_open(lfirst_oid(lc), AccessShareLock);
+		found |= has_partition_attrs(rel,
+									 bms_make_singleton(attno - FirstLowInvalidHeapAttributeNumber),
+									 NULL);
+		table_close(rel, AccessShareLock);
+	}
+	return found;
+}
+
+/*
+ * The reason why a table cannot have a workspace column that follows the one
+ * of the parent, for all that does not depend on the latter; or NULL.
+ */
+const char *
+CnapFindColumnObstacle(Oid relid, const CnapLink *link, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno != InvalidAttrNumber &&
+		(attno < 0 || get_atttype(relid, attno) != UUIDOID ||
+		 get_attgenerated(relid, attno) != '\0' || CnapHasKey(link, attno)))
+		return "the existing column of that name is not suitable";
+	if (attno == InvalidAttrNumber && !can_add_column(relid))
+		return "a typed table or a partition cannot have a column added to it";
+	if (is_partition_key(relid, column))
+		return "the column belongs to the partition key";
+	if (generated_key(relid, link) != 0)
+		return "the foreign key includes a generated column";
+	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid))
+		return "the table has inheritance children";
+	if (!CnapOwnsRelation(link->parent, GetUserId()) ||
+		!CnapOwnsRelation(link->parent, CnapRelationOwner(relid)))
+		return "the parent has a different owner";
+	return NULL;
+}
+
+/* Raise an error if an UPDATE would not see all existing rows. */
+static void
+check_isolation(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("a workspace column cannot be filled in a transaction that does not see all rows"),
+				 errhint("Use the isolation level READ COMMITTED.")));
+}
+
+/*
+ * Give a table, the first of the list, and its partitions a column with the
+ * parent's workspace.  The caller must have connected to SPI.
+ *
+ * Meanwhile policies do not apply to the owner, so that the UPDATE and the
+ * validation of the foreign key see all rows.
+ */
+AttrNumber
+CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
+			   const char *column)
+{
+	Oid			relid = linitial_oid(tables);
+	CnapKeeper	keeper;
+	CnapKeeper	former;
+	AttrNumber	generated;
+	Oid			userid;
+	int			sec_context;
+
+	if (list_length(tables) > 1 && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("foreign keys of \"%s\" do not apply to its inheritance children",
+						get_rel_name(relid))));
+	if (is_partition_key(relid, column))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of \"%s\" belongs to the partition key",
+						column, get_rel_name(relid)),
+				 errdetail("The partition for a row is chosen before a trigger can fill the column.")));
+	generated = generated_key(relid, link);
+	if (generated != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a workspace column cannot follow a generated column"),
+				 errdetail("Column \"%s\" of \"%s\" is generated, after the trigger that fills the workspace column.",
+						   get_attname(relid, generated, false), get_rel_name(relid))));
+	check_parent(relid, link, parent_column);
+
+	memset(&keeper, 0, sizeof(keeper));
+	keeper.link = *link;
+	keeper.parent_column = parent_column;
+	keeper.constraint = link->constraint;
+	keeper.column = add_column(relid, link, column);
+	if (CnapFindKeeper(relid, &former) && former.column == keeper.column &&
+		former.parent_column == parent_column && CnapIsSameLink(&former.link, link) &&
+		former.link.is_valid)
+		return keeper.column;
+
+	check_isolation();
+	CnapDropKeeper(relid);
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(userid, sec_context | SECURITY_NOFORCE_RLS);
+	fill_column(tables, &keeper);
+	add_constraints(relid, &keeper);
+	SetUserIdAndSecContext(userid, sec_context);
+	CnapExecuteUtility(psprintf("CREATE TRIGGER %s BEFORE INSERT OR UPDATE OF %s ON %s"
+								" FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace()",
+								TRIGGER_NAME,
+								column_list(relid, link->child_keys, link->nkeys, keeper.column),
+								CnapQualifiedName(relid)));
+	/* One that is NO INHERIT, since PostgreSQL 18, could not be set again. */
+	if (!CnapIsNullableLink(relid, link) && !CnapIsNotNull(relid, keeper.column))
+		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+									CnapQualifiedName(relid), quote_identifier(column)));
+	CommandCounterIncrement();
+	return keeper.column;
+}

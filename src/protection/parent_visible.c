@@ -1,0 +1,364 @@
+/*-------------------------------------------------------------------------
+ *
+ * parent_visible.c
+ *	  cnap.parent_visible(), which checks a row's parent, and its planner
+ *	  support.
+ *
+ * The function returns its first argument, the search for the parent.  Its
+ * purpose is to make our policies recognizable by their dependencies, and to
+ * offer the planner an index condition that it does not find by itself.  In a
+ * call of the form
+ *
+ *		cnap.parent_visible(EXISTS (SELECT FROM parent WHERE id = parent_id),
+ *							parent_id, ARRAY(SELECT id FROM parent))
+ *
+ * the further arguments, in pairs, are a key and its values in all visible
+ * parents.  They are redundant, but allow the index condition parent_id = ANY
+ * (values), for which the parents are searched only once.
+ *
+ * A filter evaluates all arguments of a function, at least for its first row.
+ * So at the beginning of planning the values are wrapped in a CASE that never
+ * evaluates them, and the index condition takes them out of it again.
+ *
+ * The index condition is not offered if the query itself gives the keys, as in
+ * parent_id = $1, or by a join with the parent.  Then no other parents have to
+ * be searched.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "parser/parse_coerce.h"
+#include "utils/lsyscache.h"
+
+#include "access/planner.h"
+#include "core/own_catalog.h"
+
+PG_FUNCTION_INFO_V1(cnap_parent_visible);
+PG_FUNCTION_INFO_V1(cnap_never);
+PG_FUNCTION_INFO_V1(cnap_visible_support);
+
+/*
+ * The maximum number of values, and the largest fraction of a table, for which
+ * an index condition is offered.  The planner assumes ten values, so many
+ * values would cost far more than it estimates.
+ */
+#define MAX_VALUES 512
+#define MAX_INDEXED_FRACTION 0.2
+
+/* cnap.parent_visible(visible [, key, values ...]) -> boolean */
+Datum
+cnap_parent_visible(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) && PG_GETARG_BOOL(0));
+}
+
+/* cnap.never() -> false, unknown to the planner */
+Datum
+cnap_never(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(false);
+}
+
+/* The expression inside the CASE that make_lazy() put around it, or NULL. */
+static Node *
+lazy_argument(Node *node)
+{
+	CaseExpr   *choice = (CaseExpr *) node;
+
+	if (!IsA(choice, CaseExpr) || list_length(choice->args) != 1)
+		return NULL;
+	return (Node *) linitial_node(CaseWhen, choice->args)->result;
+}
+
+/* CASE WHEN cnap.never() THEN values END */
+static Node *
+make_lazy(Node *values)
+{
+	CaseExpr   *choice = makeNode(CaseExpr);
+	CaseWhen   *when = makeNode(CaseWhen);
+
+	when->expr = (Expr *) makeFuncExpr(CnapNeverFunction(), BOOLOID, NIL,
+									   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	when->result = (Expr *) values;
+	when->location = -1;
+	choice->casetype = exprType(values);
+	choice->casecollid = exprCollation(values);
+	choice->args = list_make1(when);
+	choice->defresult = (Expr *) makeNullConst(choice->casetype, exprTypmod(values),
+											   choice->casecollid);
+	choice->location = -1;
+	return (Node *) choice;
+}
+
+/*
+ * Replace a call by one that does not evaluate the values; NULL if it already
+ * is one.
+ */
+static Node *
+make_values_lazy(SupportRequestSimplify *req)
+{
+	FuncExpr   *call = req->fcall;
+	FuncExpr   *lazy;
+	List	   *args = NIL;
+	ListCell   *lc;
+	bool		changed = false;
+
+	foreach(lc, call->args)
+	{
+		Node	   *arg = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		if (i > 0 && i % 2 == 0 && IsA(arg, SubLink))
+		{
+			arg = make_lazy(arg);
+			changed = true;
+		}
+		args = lappend(args, arg);
+	}
+	if (!changed)
+		return NULL;
+
+	/* The result must not be the node that we were given. */
+	lazy = makeNode(FuncExpr);
+	*lazy = *call;
+	lazy->args = args;
+	return (Node *) lazy;
+}
+
+/*
+ * Find the search for all visible parents: either the hashed alternative of
+ * the first argument, or the one that computes the values.
+ */
+static const SubPlan *
+find_search(PlannerInfo *root, List *args)
+{
+	Node	   *visible = linitial(args);
+	Param	   *values;
+	ListCell   *lc;
+
+	if (IsA(visible, AlternativeSubPlan))
+	{
+		foreach(lc, ((AlternativeSubPlan *) visible)->subplans)
+		{
+			if (lfirst_node(SubPlan, lc)->useHashTable)
+				return lfirst_node(SubPlan, lc);
+		}
+	}
+	if (list_length(args) < 3)
+		return NULL;
+	values = (Param *) lazy_argument(lthird(args));
+	if (values == NULL || !IsA(values, Param))
+		return NULL;
+	foreach(lc, root->init_plans)
+	{
+		if (list_member_int(lfirst_node(SubPlan, lc)->setParam, values->paramid))
+			return lfirst_node(SubPlan, lc);
+	}
+	return NULL;
+}
+
+/* The number of rows in the table that a subplan searches; 0 if not known. */
+static double
+searched_rows(PlannerInfo *root, const SubPlan *subplan)
+{
+	PlannerInfo *subroot = list_nth(root->glob->subroots, subplan->plan_id - 1);
+	double		rows = 0;
+
+	for (int i = 1; i < subroot->simple_rel_array_size; i++)
+	{
+		RelOptInfo *rel = subroot->simple_rel_array[i];
+
+		/*
+		 * For an inheritance parent, tuples is an estimate of the rows
+		 * returned.
+		 */
+		if (rel != NULL && !subroot->simple_rte_array[i]->inh)
+			rows += rel->tuples;
+	}
+	return rows;
+}
+
+/*
+ * Estimate the fraction of all parents that is visible, and the number of
+ * those; negative if not known.
+ */
+static double
+visible_fraction(PlannerInfo *root, List *args, double *nvisible)
+{
+	const SubPlan *search = find_search(root, args);
+	double		total;
+
+	if (search == NULL)
+		return -1;
+	*nvisible = ((Plan *) list_nth(root->glob->subplans, search->plan_id - 1))->plan_rows;
+	total = searched_rows(root, search);
+	return total > 0 ? Min(*nvisible / total, 1.0) : -1;
+}
+
+/*
+ * Estimate the fraction of rows with a visible parent, by the fraction of
+ * parents that is visible.
+ */
+static bool
+estimate_selectivity(SupportRequestSelectivity *req)
+{
+	double		nvisible;
+	double		fraction;
+
+	if (req->is_join)
+		return false;
+	fraction = visible_fraction(req->root, req->args, &nvisible);
+	if (fraction < 0)
+		return false;
+	req->selectivity = fraction;
+	return true;
+}
+
+/*
+ * Return the operator that compares an index's column with the values: the
+ * equality operator of the column type's default btree opclass, as used for
+ * the foreign key.
+ */
+static Oid
+find_operator(const SupportRequestIndexCondition *req, Oid value_type)
+{
+	Oid			column_type = req->index->opcintype[req->indexcol];
+	Oid			opclass = GetDefaultOpClass(column_type, BTREE_AM_OID);
+
+	if (req->indexcol != 0 || req->index->relam != BTREE_AM_OID ||
+		!OidIsValid(opclass) || get_opclass_family(opclass) != req->opfamily)
+		return InvalidOid;
+	if (value_type != column_type && IsBinaryCoercible(value_type, column_type))
+		value_type = column_type;
+	return get_opfamily_member(req->opfamily, column_type, value_type,
+							   BTEqualStrategyNumber);
+}
+
+/* The range table entry of a query; NULL if there is none with this number. */
+static RangeTblEntry *
+find_entry(PlannerInfo *root, int number)
+{
+	return number > 0 && number < root->simple_rel_array_size ?
+		root->simple_rte_array[number] : NULL;
+}
+
+/*
+ * Is an expression a column of the table, to which the planner applies
+ * policies?
+ */
+static bool
+is_of_protected(PlannerInfo *root, Expr *expr, Oid relid)
+{
+	RangeTblEntry *rte = IsA(expr, Var) ? find_entry(root, ((Var *) expr)->varno) : NULL;
+
+	return rte != NULL && rte->rtekind == RTE_RELATION && rte->relid == relid &&
+		rte->securityQuals != NIL;
+}
+
+/*
+ * Does the query join the index's column with a column of the parent?  Then it
+ * finds the rows by way of the visible parents anyway.
+ */
+static bool
+is_joined_with_parent(const SupportRequestIndexCondition *req, List *args)
+{
+	const SubPlan *search = find_search(req->root, args);
+	RangeTblEntry *parent;
+	ListCell   *lc;
+
+	if (search == NULL)
+		return false;
+	parent = find_entry(list_nth(req->root->glob->subroots, search->plan_id - 1), 1);
+	if (parent == NULL || parent->rtekind != RTE_RELATION)
+		return false;
+	foreach(lc, req->root->eq_classes)
+	{
+		bool		ours = false;
+		bool		theirs = false;
+		ListCell   *lc2;
+
+		foreach(lc2, lfirst_node(EquivalenceClass, lc)->ec_members)
+		{
+			Expr	   *expr = lfirst_node(EquivalenceMember, lc2)->em_expr;
+
+			ours |= match_index_to_operand((Node *) expr, req->indexcol, req->index);
+			theirs |= is_of_protected(req->root, expr, parent->relid);
+		}
+		if (ours && theirs)
+			return true;
+	}
+	return false;
+}
+
+/* Return an index condition for the check, if it is worthwhile. */
+static List *
+make_index_condition(SupportRequestIndexCondition *req)
+{
+	FuncExpr   *call = (FuncExpr *) req->node;
+	Node	   *values;
+	Oid			operator;
+	double		nvisible;
+	double		fraction;
+	ScalarArrayOpExpr *condition;
+
+	if (!IsA(call, FuncExpr) || req->indexarg % 2 == 0 ||
+		req->indexarg + 1 >= list_length(call->args))
+		return NIL;
+	values = lazy_argument(list_nth(call->args, req->indexarg + 1));
+	if (values == NULL || !is_pseudo_constant_for_index(req->root, values, req->index))
+		return NIL;
+	operator = find_operator(req, get_element_type(exprType(values)));
+	if (!OidIsValid(operator) || CnapValuesAreGiven(req) ||
+		is_joined_with_parent(req, call->args))
+		return NIL;
+
+	fraction = visible_fraction(req->root, call->args, &nvisible);
+	if (fraction < 0 || fraction > MAX_INDEXED_FRACTION || nvisible > MAX_VALUES)
+		return NIL;
+
+	condition = makeNode(ScalarArrayOpExpr);
+	condition->opno = operator;
+	condition->opfuncid = get_opcode(operator);
+	condition->useOr = true;
+	condition->inputcollid = req->index->indexcollations[req->indexcol];
+	condition->args = list_make2(list_nth(call->args, req->indexarg), values);
+	condition->location = -1;
+
+	/*
+	 * The first argument decides, and may be stricter.  Moreover, an index with
+	 * a nondeterministic collation finds more than the equal keys.
+	 */
+	req->lossy = true;
+	return list_make1(condition);
+}
+
+/* cnap.visible_support(internal) -> internal */
+Datum
+cnap_visible_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	Node	   *answer = NULL;
+
+	if (IsA(request, SupportRequestSimplify))
+		answer = make_values_lazy((SupportRequestSimplify *) request);
+	else if (IsA(request, SupportRequestIndexCondition))
+		answer = (Node *) make_index_condition((SupportRequestIndexCondition *) request);
+	else if (IsA(request, SupportRequestSelectivity))
+	{
+		if (estimate_selectivity((SupportRequestSelectivity *) request))
+			answer = request;
+	}
+	PG_RETURN_POINTER(answer);
+}

@@ -1,0 +1,485 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  The plan by which cnap_protect_schema() protects the tables of a schema.
+ *
+ * A table with a workspace column is protected by that.  From there the
+ * foreign keys are followed backwards, level by level, so that each table is
+ * protected by the shortest path.  Keys that cannot be null take precedence,
+ * however long the path is, because a row with a null key would be visible to
+ * nobody.  Ties are broken by name, so that the plan is deterministic.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+
+#include "core/compat.h"
+#include "core/own_catalog.h"
+#include "protection/policy_text.h"
+#include "protection/schema.h"
+
+/* A foreign key by which a table may be protected. */
+typedef struct Way
+{
+	const CnapLink *link;
+	AttrNumber	column;			/* belongs to no other foreign key */
+	bool		nullable;
+	CnapTarget *parent;			/* NULL if not in the schema */
+	int			level;			/* of a parent not in the schema */
+	AttrNumber	column_of_parent;
+	bool		has_workspace;
+} Way;
+
+/* Hash table entry, to find a table by its OID. */
+typedef struct TableEntry
+{
+	Oid			relid;
+	CnapTarget *table;
+} TableEntry;
+
+/*
+ * The number of parents above a table, or CNAP_NO_LEVEL if not all of them are
+ * protected.
+ */
+static int
+protected_level(Oid relid, const CnapChecks *checks)
+{
+	bool		all_protected;
+	int			level = CnapCountParents(relid, checks, &all_protected);
+
+	return all_protected ? level : CNAP_NO_LEVEL;
+}
+
+/*
+ * Can workspace columns of children follow this one?  Their foreign key
+ * references a unique constraint that includes it.
+ */
+static bool
+can_be_followed(Oid relid, AttrNumber column)
+{
+	return CnapIsNotNull(relid, column) &&
+		get_attgenerated(relid, column) != ATTRIBUTE_GENERATED_VIRTUAL;
+}
+
+static void
+plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column, CnapPermission write)
+{
+	const char *const args[] = {table->name, get_attname(table->relid, column, false),
+	CnapPermissionName(write)};
+	const char *const types[] = {"regclass", "name", "cnap.permission"};
+
+	table->level = 0;
+	table->test.column = column;
+	table->has_workspace = can_be_followed(table->relid, column);
+	CnapPlanCall(table, request, "cnap_protect", lengthof(args), args, types);
+}
+
+static void
+plan_parent(CnapTarget *table, const CnapRequest *request, int level, const CnapLink *link,
+			AttrNumber key, const char *column)
+{
+	const char *const args[] = {table->name, get_attname(table->relid, key, false), column};
+	const char *const types[] = {"regclass", "name", "name"};
+
+	table->level = level;
+	table->test.link = *link;
+	CnapPlanCall(table, request, "cnap_protect_child", lengthof(args), args, types);
+}
+
+/*
+ * A column that identifies one of a table's keys, because no other key
+ * contains it; 0 if there is none.
+ */
+static AttrNumber
+naming_column(List *links, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		AttrNumber	column = link->child_keys[i];
+		int			nkeys = 0;
+		ListCell   *lc;
+
+		foreach(lc, links)
+			nkeys += CnapHasKey(lfirst(lc), column);
+		if (nkeys == 1)
+			return column;
+	}
+	return 0;
+}
+
+/*
+ * Leave a table alone if it is protected.  If its protection is incomplete,
+ * plan to protect it again in the same way.
+ */
+static bool
+plan_protected(CnapTarget *table, const CnapRequest *request)
+{
+	CnapProtection protection;
+	CnapPermission write;
+	int			level = protected_level(table->relid, &request->checks);
+	AttrNumber	column = 0;
+
+	CnapReadProtection(table->relid, &request->checks, &protection);
+	if (level == CNAP_NO_LEVEL || !protection.agrees)
+		return false;
+	if (protection.test.column == 0)
+	{
+		column = naming_column(CnapForeignKeys(table->relid), &protection.test.link);
+		if (column == 0 || OidIsValid(CnapHeirWithoutKey(table->relid, &protection.test.link)))
+			return false;
+	}
+	write = CnapFormerPermission(&protection, request->write);
+	if (protection.test.column != 0)
+		plan_column(table, request, protection.test.column, write);
+	else
+		plan_parent(table, request, level, &protection.test.link, column, NULL);
+	if (CnapIsIntact(table->relid, &request->checks))
+	{
+		table->statement = NULL;
+		table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
+								"the table is already protected" :
+								"the table is already protected, but not a parent or a table that it inherits from");
+	}
+	return true;
+}
+
+/*
+ * Find the workspace column: the one with the given name, or else the only one
+ * that references workspaces.
+ */
+static bool
+plan_by_column(CnapTarget *table, const CnapRequest *request)
+{
+	AttrNumber	column = get_attnum(table->relid, request->column);
+	AttrNumber	found = 0;
+	List	   *links;
+	ListCell   *lc;
+
+	if (column > 0 && get_atttype(table->relid, column) == UUIDOID)
+	{
+		plan_column(table, request, column, request->write);
+		return true;
+	}
+	if (column > 0)
+		table->reason = psprintf("column %s is of type %s, not uuid",
+								 quote_identifier(request->column),
+								 format_type_be(get_atttype(table->relid, column)));
+
+	links = CnapForeignKeys(table->relid);
+	foreach(lc, links)
+	{
+		CnapLink   *link = lfirst(lc);
+
+		if (link->parent != CnapTableOid(CNAP_WORKSPACE) ||
+			link->child_keys[0] == found)
+			continue;
+		if (found != 0)
+		{
+			table->reason = psprintf("columns %s and %s both reference workspaces",
+									 quote_identifier(get_attname(table->relid, found, false)),
+									 quote_identifier(get_attname(table->relid,
+																  link->child_keys[0], false)));
+			table->is_blocked = true;
+			return false;
+		}
+		found = link->child_keys[0];
+	}
+	if (found == 0)
+		return false;
+	table->reason = NULL;
+	plan_column(table, request, found, request->write);
+	return true;
+}
+
+/* Read how a parent that is not in the schema is protected. */
+static void
+read_parent(Way *way, const CnapChecks *checks)
+{
+	CnapProtection protection;
+
+	way->level = protected_level(way->link->parent, checks);
+	CnapReadProtection(way->link->parent, checks, &protection);
+	way->column_of_parent = protection.test.column;
+	way->has_workspace = protection.test.column != 0 &&
+		can_be_followed(way->link->parent, protection.test.column);
+}
+
+/* Make a hash table, to find a table by its OID. */
+static HTAB *
+index_tables(List *tables)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableEntry),
+	.hcxt = CurrentMemoryContext};
+	HTAB	   *by_oid = hash_create("cnap_org tables", list_length(tables), &ctl,
+									 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+		TableEntry *entry = hash_search(by_oid, &table->relid, HASH_ENTER, NULL);
+
+		entry->table = table;
+	}
+	return by_oid;
+}
+
+/* Find the ways of each table that has no level yet. */
+static void
+find_ways(List *tables, HTAB *by_oid, const CnapRequest *request)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+		List	   *links;
+		ListCell   *key;
+
+		if (table->level != CNAP_NO_LEVEL || table->is_blocked)
+			continue;
+		links = CnapForeignKeys(table->relid);
+		foreach(key, links)
+		{
+			Way		   *way = palloc0(sizeof(Way));
+			TableEntry *entry;
+			Oid			heir;
+
+			way->link = lfirst(key);
+			way->column = naming_column(links, way->link);
+			if (way->link->parent == table->relid || way->column == 0)
+				continue;
+			heir = CnapHeirWithoutKey(table->relid, way->link);
+			if (OidIsValid(heir))
+			{
+				table->reason = psprintf("%s inherits from it, but has no valid foreign key to %s of its own",
+										 CnapQualifiedName(heir),
+										 CnapQualifiedName(way->link->parent));
+				continue;
+			}
+			way->nullable = CnapIsNullableLink(table->relid, way->link);
+			way->level = CNAP_NO_LEVEL;
+			entry = hash_search(by_oid, &way->link->parent, HASH_FIND, NULL);
+			if (entry != NULL)
+				way->parent = entry->table;
+			else if (CnapIsEnforced(way->link->parent, &request->checks))
+				read_parent(way, &request->checks);
+			table->ways = lappend(table->ways, way);
+		}
+	}
+}
+
+static int
+way_level(const Way *way)
+{
+	return way->parent != NULL ? way->parent->level : way->level;
+}
+
+/*
+ * The first of a table's ways of one kind that lead to a parent of the lowest
+ * level; NULL if there is none below the bound.
+ */
+static const Way *
+best_way(const CnapTarget *table, bool nullable, int bound)
+{
+	const Way  *best = NULL;
+	ListCell   *lc;
+
+	foreach(lc, table->ways)
+	{
+		const Way  *way = lfirst(lc);
+
+		if (way->nullable == nullable && way_level(way) < bound)
+		{
+			best = way;
+			bound = way_level(way);
+		}
+	}
+	return best;
+}
+
+/* Is a parent's workspace column among the columns that a key references? */
+static bool
+has_workspace_in_key(const Way *way)
+{
+	AttrNumber	column = way->parent != NULL ? way->parent->test.column : way->column_of_parent;
+
+	for (int i = 0; i < way->link->nkeys; i++)
+	{
+		if (column != 0 && way->link->parent_keys[i] == column)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The reason why a table cannot have a workspace column that follows its
+ * parent's, or NULL.
+ */
+static const char *
+find_column_obstacle(const CnapTarget *table, const Way *way, const char *column)
+{
+	if (!(way->parent != NULL ? way->parent->has_workspace : way->has_workspace))
+		return "the parent has no workspace column, or one that can be null or is virtual";
+	if (has_workspace_in_key(way))
+		return "the foreign key already includes the parent's workspace column";
+	return CnapFindColumnObstacle(table->relid, way->link, column);
+}
+
+/*
+ * Plan the next tables: those with the shortest ways of one kind.  Returns
+ * whether there were any.
+ */
+static bool
+plan_next(List *tables, const CnapRequest *request, bool nullable)
+{
+	int			level = CNAP_NO_LEVEL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+		const Way  *way = table->level == CNAP_NO_LEVEL ?
+			best_way(table, nullable, level) : NULL;
+
+		if (way != NULL)
+			level = way_level(way);
+	}
+	if (level == CNAP_NO_LEVEL)
+		return false;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+		const Way  *way = table->level == CNAP_NO_LEVEL ?
+			best_way(table, nullable, level + 1) : NULL;
+		const char *obstacle = NULL;
+
+		if (way == NULL)
+			continue;
+		if (request->child_column != NULL)
+			obstacle = find_column_obstacle(table, way, request->child_column);
+		plan_parent(table, request, level + 1, way->link, way->column,
+					obstacle == NULL ? request->child_column : NULL);
+		table->has_workspace = request->child_column != NULL && obstacle == NULL && !nullable;
+		if (obstacle != NULL)
+			table->reason = psprintf("column %s cannot be used: %s",
+									 quote_identifier(request->child_column), obstacle);
+		else
+			table->reason = nullable ? pstrdup("rows with a null foreign key will not be visible to anyone") : NULL;
+	}
+	return true;
+}
+
+/* Say why no way was found for a table. */
+static void
+explain_failure(CnapTarget *table)
+{
+	List	   *heirs;
+	ListCell   *lc;
+
+	if (table->ways == NIL)
+		table->reason = pstrdup("the table has no workspace column, and no usable foreign key to another table");
+	else
+		table->reason = pstrdup("the table has no workspace column, and none of its foreign keys leads to a table that is or will be protected");
+
+	if (get_rel_relkind(table->relid) == RELKIND_PARTITIONED_TABLE)
+		return;
+	heirs = find_all_inheritors(table->relid, NoLock, NULL);
+	foreach(lc, heirs)
+	{
+		if (lfirst_oid(lc) != table->relid &&
+			get_rel_namespace(lfirst_oid(lc)) == get_rel_namespace(table->relid))
+		{
+			table->reason = psprintf("%s; so %s, which inherits from it, is left out, too",
+									 table->reason, CnapQualifiedName(lfirst_oid(lc)));
+			break;
+		}
+	}
+}
+
+/*
+ * Plan nothing for tables whose parents neither are nor will be protected as
+ * cnap_protect_child() requires.  The parents must precede them in the list.
+ */
+static void
+drop_refused(List *tables, HTAB *by_oid, const CnapRequest *request)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+		Oid			parent = table->test.link.parent;
+		Oid			top = parent;
+		List	   *ancestors;
+		TableEntry *entry;
+		CnapProtection protection;
+
+		if (table->statement == NULL || !OidIsValid(parent))
+			continue;
+		/* A parent is protected with the topmost table that it inherits from. */
+		ancestors = CnapAncestors(parent);
+		if (ancestors != NIL)
+			top = llast_oid(ancestors);
+		entry = hash_search(by_oid, &top, HASH_FIND, NULL);
+		if ((entry != NULL && entry->table->statement != NULL && CnapAncestors(top) == NIL) ||
+			CnapIsEnforced(parent, &request->checks))
+			continue;
+		CnapReadProtection(table->relid, &request->checks, &protection);
+		if (!protection.is_protected)
+			table->level = CNAP_NO_LEVEL;
+		table->statement = NULL;
+		table->reason = psprintf("the protection of its parent %s is not enforced",
+								 CnapQualifiedName(parent));
+	}
+}
+
+/* Make the plan: the tables, parents first. */
+List *
+CnapPlanSchema(const CnapRequest *request)
+{
+	List	   *tables = CnapFindTargets(request->schema);
+	HTAB	   *by_oid = index_tables(tables);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+
+		if (plan_protected(table, request) && table->statement == NULL)
+			continue;
+		table->reason = CnapFindObstacle(table->relid, true);
+		if (table->reason != NULL)
+		{
+			table->is_blocked = true;
+			table->statement = NULL;
+			table->level = CNAP_NO_LEVEL;
+		}
+		else if (table->level == CNAP_NO_LEVEL)
+			plan_by_column(table, request);
+	}
+
+	find_ways(tables, by_oid, request);
+	while (plan_next(tables, request, false) || plan_next(tables, request, true))
+		CHECK_FOR_INTERRUPTS();
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+
+		if (table->level == CNAP_NO_LEVEL && table->reason == NULL)
+			explain_failure(table);
+	}
+	list_sort(tables, CnapCompareTargets);
+	drop_refused(tables, by_oid, request);
+	return tables;
+}

@@ -1,0 +1,606 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy_text.c
+ *	  Recognizing the policies that protect the application's tables.
+ *
+ * The catalogs are the only record of what is protected.  A policy counts as
+ * protection if it has our shape: it is for a single command and for PUBLIC,
+ * and its expressions are one of our tests:
+ *
+ *		cnap_can_access(column)
+ *		cnap_has_permission(column, 'permission')
+ *		cnap.parent_visible(EXISTS (SELECT FROM parent
+ *									WHERE parent.key = table.key
+ *									AND <test of the parent>), ...)
+ *
+ * where the test of the parent is present if a permission other than 'access'
+ * is required; otherwise the parent's own policies are relied on.  So a table,
+ * column or policy is still recognized after it has been renamed, a dump
+ * contains everything, and a policy changed by hand no longer counts as
+ * protection.  Policies with our shape or one of our names are ours to replace
+ * and to drop.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/readfuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "core/own_catalog.h"
+#include "protection/policy_text.h"
+
+const CnapCommand CnapCommands[CNAP_COMMANDS] = {
+	{ACL_SELECT_CHR, "select", false, true, false},
+	{ACL_INSERT_CHR, "insert", true, false, true},
+	{ACL_UPDATE_CHR, "update", true, true, true},
+	{ACL_DELETE_CHR, "delete", true, true, false},
+};
+
+/* An entry of CnapChecks.known. */
+typedef struct KnownProtection
+{
+	Oid			relid;
+	CnapProtection protection;
+} KnownProtection;
+
+static bool recognize_test(const CnapChecks *checks, Node *node, CnapTest *test);
+
+/* ---- recognizing policies ---- */
+
+static Oid
+find_function(const char *schema, const char *name, int nargs, const Oid *types)
+{
+	return LookupFuncName(list_make2(makeString(pstrdup(schema)),
+									 makeString(pstrdup(name))),
+						  nargs, types, false);
+}
+
+/* Find the check functions; the schema is that of the public functions. */
+void
+CnapFindChecksIn(const char *schema, CnapChecks *checks)
+{
+	Oid			uuid[] = {UUIDOID, CnapPermissionType()};
+	Oid			boolean[] = {BOOLOID, ANYOID};
+
+	memset(checks, 0, sizeof(*checks));
+	checks->schema = quote_identifier(schema);
+	checks->can_access = find_function(schema, "cnap_can_access", 1, uuid);
+	checks->has_permission = find_function(schema, "cnap_has_permission", 2, uuid);
+	checks->parent_visible = find_function("cnap", "parent_visible", 1, boolean);
+	checks->parent_visible_keys = find_function("cnap", "parent_visible", 2, boolean);
+}
+
+/*
+ * Find the check functions, in the schema of the public function being
+ * executed.
+ */
+void
+CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
+{
+	CnapFindChecksIn(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
+					 checks);
+}
+
+/*
+ * The column that a node refers to; 0 if it is not a plain column reference.
+ */
+static AttrNumber
+column_of(Node *node, Index levels)
+{
+	Var		   *var = (Var *) node;
+
+	return IsA(var, Var) && var->varlevelsup == levels && var->varattno > 0 ?
+		var->varattno : 0;
+}
+
+/*
+ * Is a function call an implicit conversion?  Others may map different values
+ * to the same one.
+ */
+static bool
+is_implicit_conversion(const FuncExpr *call)
+{
+	Oid			function;
+
+	return list_length(call->args) == 1 &&
+		find_coercion_pathway(call->funcresulttype, exprType(linitial(call->args)),
+							  COERCION_IMPLICIT, &function) == COERCION_PATH_FUNC &&
+		function == call->funcid;
+}
+
+/*
+ * Strip the conversions that a comparison of two keys may have added to a
+ * node.
+ */
+static Node *
+strip_conversions(Node *node)
+{
+	for (;;)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CollateExpr))
+			node = (Node *) ((CollateExpr *) node)->arg;
+		else if (IsA(node, FuncExpr) && is_implicit_conversion((FuncExpr *) node))
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			return node;
+	}
+}
+
+/*
+ * Recognize the comparison of a row with its parent: the equality of two of
+ * their columns.
+ */
+static bool
+recognize_key(Node *node, CnapLink *link)
+{
+	OpExpr	   *comparison = (OpExpr *) node;
+	AttrNumber	parent;
+	AttrNumber	child;
+
+	if (!IsA(comparison, OpExpr) || list_length(comparison->args) != 2 ||
+		link->nkeys == INDEX_MAX_KEYS ||
+		get_mergejoin_opfamilies(comparison->opno) == NIL)
+		return false;
+	parent = column_of(strip_conversions(linitial(comparison->args)), 0);
+	child = column_of(strip_conversions(lsecond(comparison->args)), 1);
+	if (parent == 0 || child == 0)
+		return false;
+	link->parent_keys[link->nkeys] = parent;
+	link->child_keys[link->nkeys] = child;
+	link->operators[link->nkeys++] = comparison->opno;
+	return true;
+}
+
+/*
+ * Do the columns have a unique index?  With exactly = false, a unique index on
+ * some of them suffices, since they still identify at most one row.
+ */
+bool
+CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
+{
+	Relation	rel = table_open(IndexRelationId, AccessShareLock);
+	Bitmapset  *wanted = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	for (int i = 0; i < ncolumns; i++)
+		wanted = bms_add_member(wanted, columns[i]);
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+		Bitmapset  *used = NULL;
+		bool		has_expression = false;
+
+		for (int i = 0; i < form->indnkeyatts; i++)
+		{
+			if (form->indkey.values[i] > 0)
+				used = bms_add_member(used, form->indkey.values[i]);
+			else
+				has_expression = true;
+		}
+		found |= form->indisunique && form->indisvalid && !has_expression &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
+			(exactly ? bms_equal(used, wanted) : bms_is_subset(used, wanted)) &&
+			(form->indimmediate || !exactly);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Is a clause OFFSET '0', which has no effect on the result (child.c)? */
+static bool
+is_zero(Node *clause)
+{
+	return IsA(clause, Const) && ((Const *) clause)->consttype == INT8OID &&
+		!((Const *) clause)->constisnull &&
+		DatumGetInt64(((Const *) clause)->constvalue) == 0;
+}
+
+/* Does a query do nothing but search for rows of a single table? */
+static bool
+is_plain_lookup(const Query *query)
+{
+	return query->commandType == CMD_SELECT &&
+		list_length(query->rtable) == 1 &&
+		linitial_node(RangeTblEntry, query->rtable)->rtekind == RTE_RELATION &&
+		linitial_node(RangeTblEntry, query->rtable)->tablesample == NULL &&
+		!query->hasAggs && !query->hasTargetSRFs && query->cteList == NIL &&
+		query->groupClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL && query->limitCount == NULL &&
+		(query->limitOffset == NULL || is_zero(query->limitOffset)) &&
+		query->setOperations == NULL &&
+		query->jointree->quals != NULL;
+}
+
+/* Recognize the search for a row's parent. */
+static bool
+recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
+{
+	SubLink    *exists = (SubLink *) node;
+	Query	   *query;
+	List	   *conditions;
+	ListCell   *lc;
+	bool		tests_parent = false;
+
+	if (!IsA(exists, SubLink) || exists->subLinkType != EXISTS_SUBLINK)
+		return false;
+	query = castNode(Query, exists->subselect);
+	if (!is_plain_lookup(query))
+		return false;
+	test->link.parent = linitial_node(RangeTblEntry, query->rtable)->relid;
+
+	conditions = make_ands_implicit((Expr *) query->jointree->quals);
+	foreach(lc, conditions)
+	{
+		CnapTest	of_parent;
+
+		if (recognize_key(lfirst(lc), &test->link))
+			continue;
+		memset(&of_parent, 0, sizeof(of_parent));
+		if (tests_parent || !recognize_test(checks, lfirst(lc), &of_parent))
+			return false;
+		tests_parent = true;
+		test->permission = of_parent.permission;
+	}
+	return test->link.nkeys > 0;
+}
+
+/* Recognize one of our tests; *test must be zeroed. */
+static bool
+recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+
+	check_stack_depth();
+	test->permission = CNAP_ACCESS;
+	if (!IsA(call, FuncExpr) || call->args == NIL)
+		return false;
+	if (call->funcid == checks->parent_visible || call->funcid == checks->parent_visible_keys)
+		return recognize_parent(checks, linitial(call->args), test);
+
+	test->column = column_of(linitial(call->args), 0);
+	if (test->column == 0)
+		return false;
+	if (call->funcid == checks->has_permission)
+	{
+		Const	   *constant = lsecond(call->args);
+
+		if (!IsA(constant, Const) || constant->constisnull)
+			return false;
+		test->permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
+		return true;
+	}
+	return call->funcid == checks->can_access;
+}
+
+/*
+ * Likewise for an expression in the catalog.  Expression trees are large, so
+ * this uses a temporary memory context.
+ */
+static bool
+recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cnap_org expression",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext former = MemoryContextSwitchTo(context);
+	bool		recognized;
+
+	memset(test, 0, sizeof(*test));
+	recognized = recognize_test(checks, stringToNode(TextDatumGetCString(expression)), test);
+	MemoryContextSwitchTo(former);
+	MemoryContextDelete(context);
+	return recognized;
+}
+
+/* Do two links lead to the same parent by the same key? */
+bool
+CnapIsSameLink(const CnapLink *a, const CnapLink *b)
+{
+	return memcmp(a, b, offsetof(CnapLink, constraint)) == 0;
+}
+
+/* Do two tests check the same column, or the same parent by the same key? */
+bool
+CnapIsSameWay(const CnapTest *a, const CnapTest *b)
+{
+	return a->column == b->column && CnapIsSameLink(&a->link, &b->link);
+}
+
+/* Is a policy for PUBLIC, rather than for certain roles? */
+static bool
+is_for_public(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	ArrayType  *roles = DatumGetArrayTypeP(heap_getattr(tuple, Anum_pg_policy_polroles,
+														desc, &isnull));
+
+	return ARR_DIMS(roles)[0] == 1 && ((Oid *) ARR_DATA_PTR(roles))[0] == InvalidOid;
+}
+
+/* The name of one of our policies. */
+char *
+CnapPolicyName(int command, bool permissive)
+{
+	return psprintf("cnap_%s_%s", CnapCommands[command].name,
+					permissive ? "permissive" : "restrictive");
+}
+
+/* Is this one of the names of our policies? */
+bool
+CnapIsPolicyName(const char *name)
+{
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (strcmp(name, CnapPolicyName(i, false)) == 0 ||
+			strcmp(name, CnapPolicyName(i, true)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does a policy have the shape of ours? */
+bool
+CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
+					CnapPolicy *policy)
+{
+	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
+	bool		qual_null;
+	bool		check_null;
+	Datum		qual = heap_getattr(tuple, Anum_pg_policy_polqual, desc, &qual_null);
+	Datum		check = heap_getattr(tuple, Anum_pg_policy_polwithcheck, desc, &check_null);
+	CnapTest	of_new;
+
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (CnapCommands[i].code != form->polcmd)
+			continue;
+		if (CnapCommands[i].tests_old == qual_null ||
+			CnapCommands[i].tests_new == check_null || !is_for_public(tuple, desc))
+			return false;
+
+		policy->command = i;
+		policy->permissive = form->polpermissive;
+		if (!recognize_expression(checks, qual_null ? check : qual, &policy->test))
+			return false;
+		return qual_null || check_null ||
+			(recognize_expression(checks, check, &of_new) &&
+			 CnapIsSameWay(&of_new, &policy->test) &&
+			 of_new.permission == policy->test.permission);
+	}
+	return false;
+}
+
+/* Add a policy to the description of its table's protection. */
+static void
+add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple,
+		   TupleDesc desc)
+{
+	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
+	CnapPolicy	policy;
+	bool		is_own = CnapRecognizePolicy(checks, tuple, desc, &policy);
+
+	if (!is_own && !CnapIsPolicyName(NameStr(form->polname)))
+	{
+		protection->others = true;
+		protection->others_permissive |= form->polpermissive;
+		return;
+	}
+	protection->own = lappend(protection->own, pstrdup(NameStr(form->polname)));
+	if (!is_own)
+		return;
+
+	if (!protection->is_protected)
+	{
+		protection->test = policy.test;
+		protection->agrees = true;
+	}
+	protection->is_protected = true;
+	protection->agrees &= CnapIsSameWay(&policy.test, &protection->test);
+	if (!policy.permissive)
+	{
+		protection->restricted[policy.command] = true;
+		protection->permission[policy.command] = policy.test.permission;
+	}
+}
+
+/* Read a table's protection from the catalog. */
+static void
+scan_policies(Oid relid, const CnapChecks *checks, CnapProtection *protection)
+{
+	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	memset(protection, 0, sizeof(*protection));
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		add_policy(protection, checks, tuple, RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Make CnapReadProtection() read each table only once, for callers that look
+ * at many tables and change none.
+ */
+void
+CnapKeepProtections(CnapChecks *checks)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(KnownProtection),
+	.hcxt = CurrentMemoryContext};
+
+	checks->known = hash_create("cnap_org protections", 256, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Read a table's protection: what its policies amount to. */
+void
+CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
+{
+	KnownProtection *known;
+	bool		found;
+
+	if (checks->known == NULL)
+	{
+		scan_policies(relid, checks, protection);
+		return;
+	}
+	known = hash_search(checks->known, &relid, HASH_FIND, &found);
+	if (!found)
+	{
+		scan_policies(relid, checks, protection);
+		known = hash_search(checks->known, &relid, HASH_ENTER, NULL);
+		known->protection = *protection;
+	}
+	*protection = known->protection;
+}
+
+/*
+ * Does every command require a permission: reading 'access', and all kinds of
+ * writing the same one?  The latter is returned in *write.
+ */
+bool
+CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
+{
+	*write = CNAP_ACCESS;
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (!protection->restricted[i])
+			return false;
+		if (CnapCommands[i].writes)
+			*write = protection->permission[i];
+		else if (protection->permission[i] != CNAP_ACCESS)
+			return false;
+	}
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (CnapCommands[i].writes && protection->permission[i] != *write)
+			return false;
+	}
+	return protection->agrees;
+}
+
+/*
+ * The parent through which a table is protected, whether by a workspace column
+ * that follows the parent's, or by policies.  InvalidOid if there is none.
+ */
+Oid
+CnapParentOf(Oid relid, const CnapProtection *protection)
+{
+	CnapKeeper	keeper;
+
+	if (CnapFindKeeper(relid, &keeper) && keeper.column != 0)
+		return keeper.link.parent;
+	return protection->test.link.parent;
+}
+
+/* ---- dependencies ---- */
+
+/*
+ * The objects of a class, such as policies, that depend on a relation or its
+ * columns.
+ */
+List *
+CnapDependents(Oid relid, Oid class)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *dependents = NIL;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == class)
+			dependents = list_append_unique_oid(dependents, form->objid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return dependents;
+}
+
+/* A copy of a policy's pg_policy tuple; NULL if it has been dropped. */
+HeapTuple
+CnapCopyPolicy(Relation rel, Oid policy)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(policy));
+	scan = systable_beginscan(rel, PolicyOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+/*
+ * The tables that are directly protected through a parent, found by the
+ * dependencies of their policies, in the order of their OIDs.
+ */
+List *
+CnapProtectedChildren(Oid parent, const CnapChecks *checks)
+{
+	List	   *policies = CnapDependents(parent, PolicyRelationId);
+	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, policies)
+	{
+		HeapTuple	tuple = CnapCopyPolicy(rel, lfirst_oid(lc));
+		CnapPolicy	policy;
+
+		if (HeapTupleIsValid(tuple) &&
+			CnapRecognizePolicy(checks, tuple, RelationGetDescr(rel), &policy) &&
+			policy.test.link.parent == parent)
+			children = list_append_unique_oid(children,
+											  ((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
+	}
+	table_close(rel, AccessShareLock);
+	list_sort(children, list_oid_cmp);
+	return children;
+}

@@ -1,0 +1,581 @@
+/*-------------------------------------------------------------------------
+ *
+ * protect.c
+ *	  Creating and dropping the policies described in policy_text.c.
+ *
+ * For each command there is one RESTRICTIVE policy, so that no other policy
+ * can open what it closes, and, unless the table has permissive policies of
+ * its own, a PERMISSIVE one with the same expression, which PostgreSQL folds
+ * into the former.  Reading requires the permission 'access'; writing requires
+ * the given one, for both the old and the new row.
+ *
+ * A policy on a parent does not apply to a query of its child, so partitions
+ * and inheritance children get the same policies.
+ *
+ * The policies of tables that are protected through a parent contain its write
+ * permission.  So when that changes, they must be recreated.
+ *
+ * The statements are executed as the caller, who must own the tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "core/arguments.h"
+#include "core/compat.h"
+#include "core/own_catalog.h"
+#include "protection/policy_text.h"
+
+PG_FUNCTION_INFO_V1(cnap_protect);
+PG_FUNCTION_INFO_V1(cnap_unprotect);
+
+char *
+CnapQualifiedName(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+Oid
+CnapRelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+void
+CnapExecuteUtility(const char *sql)
+{
+	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute: %s", sql);
+}
+
+/* Check that a relation can be protected, and by the caller. */
+static void
+check_table(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	if (relkind == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
+				 errdetail_relkind_not_supported(relkind),
+				 relkind == RELKIND_VIEW ?
+				 errhint("Protect the tables that it reads, and set security_invoker on the view.") : 0));
+	if (relid < FirstNormalObjectId)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("\"%s\" is a system table", get_rel_name(relid))));
+	if (CnapIsOwnTable(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a table of the extension itself",
+						get_rel_name(relid))));
+	if (!CnapOwnsRelation(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
+					   get_rel_name(relid));
+}
+
+/*
+ * Lock a table and all that inherit from it as ALTER TABLE would, and return
+ * those that can have policies.  To be protected, they must be all: a query
+ * that names a foreign table among them would return all of its rows.
+ */
+List *
+CnapLockTables(Oid relid, bool protect)
+{
+	List	   *heirs;
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	check_table(relid);
+	LockRelationOid(relid, AccessExclusiveLock);
+	heirs = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	foreach(lc, heirs)
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
+		{
+			check_table(lfirst_oid(lc));
+			tables = lappend_oid(tables, lfirst_oid(lc));
+		}
+		else if (protect)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\", which inherits from \"%s\", is a foreign table",
+							get_rel_name(lfirst_oid(lc)), get_rel_name(relid)),
+					 errdetail("Row-level security does not apply to foreign tables."),
+					 errhint("Remove it by DETACH PARTITION or NO INHERIT, and if necessary, add it again afterwards.")));
+	}
+	return tables;
+}
+
+/* Get a column of the table; raise an error if it does not exist. */
+AttrNumber
+CnapRequireColumn(Oid relid, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						column, get_rel_name(relid))));
+	return attno;
+}
+
+/* Raise an error if a column is missing, or is not a uuid. */
+void
+CnapCheckColumn(Oid relid, const char *column)
+{
+	AttrNumber	attno = CnapRequireColumn(relid, column);
+
+	if (get_atttype(relid, attno) != UUIDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not uuid",
+						column, get_rel_name(relid),
+						format_type_be(get_atttype(relid, attno)))));
+}
+
+/* Advise the owner if no index of the table leads with one of the columns. */
+static void
+advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
+{
+	StringInfoData names;
+
+	/* An index on a partitioned table has one on each of its partitions. */
+	if (get_rel_relkind(relid) != RELKIND_RELATION)
+		return;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		/* Virtual columns, which PostgreSQL 18 has, cannot have an index. */
+		if (CnapHasIndex(relid, columns[i]) || get_attgenerated(relid, columns[i]) == 'v')
+			return;
+	}
+
+	initStringInfo(&names);
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(get_attname(relid, columns[i], false)));
+	ereport(NOTICE,
+			(errmsg("no index of \"%s\" leads with column \"%s\"",
+					get_rel_name(relid), get_attname(relid, columns[0], false)),
+			 errhint("CREATE INDEX CONCURRENTLY ON %s (%s);",
+					 CnapQualifiedName(relid), names.data)));
+}
+
+/*
+ * Advise the owner if a table inherits from one that is not protected: a query
+ * of that returns and changes its rows as well.
+ */
+static void
+advise_ancestors(Oid relid, const CnapChecks *checks)
+{
+	List	   *ancestors = CnapAncestors(relid);
+	ListCell   *lc;
+
+	foreach(lc, ancestors)
+	{
+		CnapProtection protection;
+		CnapPermission write;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (!CnapIsComplete(&protection, &write))
+			ereport(NOTICE,
+					(errmsg("\"%s\" inherits from \"%s\", which is not protected",
+							get_rel_name(relid), get_rel_name(lfirst_oid(lc))),
+					 errdetail("The policies do not apply to its rows in queries of \"%s\".",
+							   get_rel_name(lfirst_oid(lc)))));
+	}
+}
+
+/*
+ * Does a table have an index that leads with a column and supports equality?
+ */
+bool
+CnapHasIndex(Oid relid, AttrNumber column)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+	bool		found = false;
+
+	foreach(lc, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index form;
+		Oid			am;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		am = CnapIndexMethod(form->indexrelid);
+		found |= form->indisvalid && form->indkey.values[0] == column &&
+			(am == BTREE_AM_OID || am == HASH_AM_OID) &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Drop our policies. */
+static void
+drop_policies(Oid relid, const CnapProtection *protection)
+{
+	ListCell   *lc;
+
+	foreach(lc, protection->own)
+		CnapExecuteUtility(psprintf("DROP POLICY %s ON %s", quote_identifier(lfirst(lc)),
+									CnapQualifiedName(relid)));
+}
+
+/*
+ * The expression of a test.  The arguments have exactly the types of our check
+ * functions, so that an overload that somebody has created beside them cannot
+ * be chosen.
+ */
+char *
+CnapColumnCheck(const CnapChecks *checks, const char *column, CnapPermission permission)
+{
+	if (permission == CNAP_ACCESS)
+		return psprintf("%s.cnap_can_access(%s)", checks->schema, column);
+	return psprintf("%s.cnap_has_permission(%s, '%s'::cnap.permission)",
+					checks->schema, column, CnapPermissionName(permission));
+}
+
+static char *
+test_expression(Oid relid, const CnapChecks *checks, const CnapTest *test,
+				CnapPermission permission, bool with_keys)
+{
+	if (test->column == 0)
+		return CnapParentCheck(relid, checks, &test->link, permission, with_keys);
+	return CnapColumnCheck(checks, quote_identifier(get_attname(relid, test->column, false)),
+						   permission);
+}
+
+/*
+ * Create the policy for one command.  Only expressions that a search for rows
+ * can use, and that PostgreSQL folds, include the parents' keys.
+ */
+static void
+create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int command,
+			  bool permissive)
+{
+	CnapPermission permission = CnapCommands[command].writes ? test->permission : CNAP_ACCESS;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC",
+					 CnapPolicyName(command, permissive), CnapQualifiedName(relid),
+					 permissive ? "PERMISSIVE" : "RESTRICTIVE", CnapCommands[command].name);
+	if (CnapCommands[command].tests_old)
+		appendStringInfo(&sql, " USING (%s)",
+						 test_expression(relid, checks, test, permission,
+										 permission == CNAP_ACCESS));
+	if (CnapCommands[command].tests_new)
+		appendStringInfo(&sql, " WITH CHECK (%s)",
+						 test_expression(relid, checks, test, permission, false));
+	CnapExecuteUtility(sql.data);
+}
+
+/*
+ * Protect one table, replacing any protection of ours that it has.  The test's
+ * permission is that for writing.
+ */
+static void
+protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
+{
+	CnapProtection former;
+
+	CnapReadProtection(relid, checks, &former);
+	drop_policies(relid, &former);
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		create_policy(relid, checks, test, i, false);
+		if (!former.others_permissive)
+			create_policy(relid, checks, test, i, true);
+	}
+	CnapExecuteUtility(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+								CnapQualifiedName(relid)));
+	CommandCounterIncrement();
+}
+
+/* Recreate the protection of one table with another permission for writing. */
+static void
+renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
+{
+	CnapProtection protection;
+
+	CnapReadProtection(relid, checks, &protection);
+	if (!protection.is_protected)
+		return;
+	protection.test.permission = write;
+	protect_table(relid, checks, &protection.test);
+}
+
+/*
+ * Recreate the policies of the tables that are protected through a parent, if
+ * they do not contain its permission for writing, or may not test it in the
+ * same way as the parent does.  For tables whose workspace column follows the
+ * parent's, only the permission matters, and it is left alone if it was not
+ * the same as the parent's before.
+ */
+static void
+renew_children(Oid parent, const CnapChecks *checks, CnapPermission former,
+			   CnapPermission write)
+{
+	List	   *children = CnapProtectedChildren(parent, checks);
+	ListCell   *lc;
+	CnapProtection protection;
+	CnapPermission own;
+
+	foreach(lc, children)
+	{
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (CnapIsComplete(&protection, &own) && own == write && write == CNAP_ACCESS)
+			continue;
+		renew_table(lfirst_oid(lc), checks, write);
+		renew_children(lfirst_oid(lc), checks, own, write);
+	}
+
+	children = former == write ? NIL : CnapKeptChildren(parent);
+	foreach(lc, children)
+	{
+		List	   *tables;
+		ListCell   *table;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (!CnapIsComplete(&protection, &own) || own != former)
+			continue;
+		tables = find_all_inheritors(lfirst_oid(lc), AccessExclusiveLock, NULL);
+		foreach(table, tables)
+			renew_table(lfirst_oid(table), checks, write);
+		renew_children(lfirst_oid(lc), checks, former, write);
+	}
+}
+
+/*
+ * Refuse a change of the workspace column that columns of other tables follow.
+ */
+static void
+check_kept_children(Oid relid, const CnapTest *test)
+{
+	List	   *children = CnapKeptChildren(relid);
+	ListCell   *lc;
+
+	foreach(lc, children)
+	{
+		CnapKeeper	keeper;
+
+		if (CnapFindKeeper(lfirst_oid(lc), &keeper) && keeper.parent_column != test->column)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("the workspace column of \"%s\" follows column \"%s\" of \"%s\"",
+							get_rel_name(lfirst_oid(lc)),
+							get_attname(relid, keeper.parent_column, false),
+							get_rel_name(relid)),
+					 errhint("Call cnap_unprotect() for \"%s\" first.",
+							 get_rel_name(lfirst_oid(lc)))));
+	}
+}
+
+/* Translate columns of a table to those of a table that inherits from it. */
+static void
+translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
+{
+	for (int i = 0; i < ncolumns; i++)
+	{
+		char	   *name = get_attname(from, columns[i], false);
+
+		columns[i] = get_attnum(to, name);
+		if (columns[i] <= 0)
+			elog(ERROR, "column \"%s\" of relation %u not found", name, to);
+	}
+}
+
+/*
+ * The permission for writing that a table's policies require, or as far as
+ * they are left, have required.
+ */
+CnapPermission
+CnapFormerPermission(const CnapProtection *former, CnapPermission otherwise)
+{
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (CnapCommands[i].writes && former->restricted[i])
+			return former->permission[i];
+	}
+	return otherwise;
+}
+
+/*
+ * Protect a list of tables: the first one and all that inherit from it.  The
+ * caller must have connected to SPI.
+ */
+void
+CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Oid			relid = lfirst_oid(lc);
+		CnapTest	translated = *test;
+		CnapProtection former;
+		CnapPermission write;
+		bool		is_same;
+
+		if (test->column != 0)
+			translate_columns(linitial_oid(tables), relid, &translated.column, 1);
+		else
+			translate_columns(linitial_oid(tables), relid, translated.link.child_keys,
+							  translated.link.nkeys);
+
+		CnapReadProtection(relid, checks, &former);
+		check_kept_children(relid, &translated);
+		is_same = CnapIsComplete(&former, &write) && write == test->permission &&
+			CnapIsSameWay(&former.test, &translated);
+		protect_table(relid, checks, &translated);
+		if (test->column != 0)
+			advise_index(relid, &translated.column, 1);
+		else
+			advise_index(relid, translated.link.child_keys, translated.link.nkeys);
+		if (!is_same)
+			renew_children(relid, checks, CnapFormerPermission(&former, CNAP_ACCESS),
+						   test->permission);
+	}
+	advise_ancestors(linitial_oid(tables), checks);
+}
+
+/* cnap_protect(relation, workspace_column, write_permission) -> void */
+Datum
+cnap_protect(PG_FUNCTION_ARGS)
+{
+	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
+	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "workspace_column")));
+	Datum		write = CnapRequiredArg(fcinfo, 2, "write_permission");
+	CnapChecks	checks;
+	CnapTest	test = {0};
+	List	   *tables;
+	ListCell   *lc;
+
+	CnapFindChecks(fcinfo, &checks);
+	tables = CnapLockTables(relid, true);
+	foreach(lc, tables)
+		CnapCheckColumn(lfirst_oid(lc), column);
+	test.column = get_attnum(relid, column);
+	test.permission = CnapPermissionFromOid(DatumGetObjectId(write));
+
+	SPI_connect();
+	CnapProtectTables(tables, &checks, &test);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * Refuse to unprotect a parent while tables are protected through it: their
+ * rows would be visible to everybody.
+ */
+static void
+refuse_with_children(List *tables, const CnapChecks *checks)
+{
+	StringInfoData list;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	foreach(lc, tables)
+	{
+		List	   *children = list_concat(CnapProtectedChildren(lfirst_oid(lc), checks),
+										   CnapKeptChildren(lfirst_oid(lc)));
+		ListCell   *child;
+
+		foreach(child, children)
+			appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "",
+							 CnapQualifiedName(lfirst_oid(child)));
+	}
+	if (list.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("other tables are protected through \"%s\"",
+						get_rel_name(linitial_oid(tables))),
+				 errdetail("These are: %s.", list.data),
+				 errhint("Call cnap_unprotect() for them first, or protect them in another way.")));
+}
+
+/*
+ * Does a table still have anything that protecting it created, even if it no
+ * longer counts as protection?
+ */
+bool
+CnapHasRemains(Oid relid, const CnapProtection *protection)
+{
+	CnapKeeper	keeper;
+
+	return protection->own != NIL || (CnapFindKeeper(relid, &keeper) && !keeper.is_clone);
+}
+
+/*
+ * cnap_unprotect(relation) -> void
+ *
+ * Row-level security stays enabled if the table has policies of its own.
+ */
+Datum
+cnap_unprotect(PG_FUNCTION_ARGS)
+{
+	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
+	CnapChecks	checks;
+	List	   *tables;
+	ListCell   *lc;
+
+	CnapFindChecks(fcinfo, &checks);
+	tables = CnapLockTables(relid, false);
+	refuse_with_children(tables, &checks);
+
+	SPI_connect();
+	foreach(lc, tables)
+	{
+		CnapProtection former;
+
+		CnapReadProtection(lfirst_oid(lc), &checks, &former);
+		if (!CnapHasRemains(lfirst_oid(lc), &former))
+			continue;
+		drop_policies(lfirst_oid(lc), &former);
+		CnapDropKeeper(lfirst_oid(lc));
+		if (!former.others)
+			CnapExecuteUtility(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
+										CnapQualifiedName(lfirst_oid(lc))));
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,277 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.c
+ *	  Protection of all tables of a schema: cnap_protect_schema() and
+ *	  cnap_unprotect_schema().
+ *
+ * Each makes a plan, which is a statement for each table, and executes it only
+ * if asked to.  Tables that are protected already are left alone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "core/arguments.h"
+#include "core/own_catalog.h"
+#include "protection/policy_text.h"
+#include "protection/schema.h"
+
+PG_FUNCTION_INFO_V1(cnap_protect_schema);
+PG_FUNCTION_INFO_V1(cnap_unprotect_schema);
+
+/* ---- the tables ---- */
+
+int
+CnapCompareTargets(const ListCell *a, const ListCell *b)
+{
+	const CnapTarget *x = lfirst(a);
+	const CnapTarget *y = lfirst(b);
+
+	if (x->level != y->level)
+		return x->level < y->level ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* The tables of a schema, in the order of their names. */
+List *
+CnapFindTargets(Oid schema)
+{
+	List	   *relids = CnapRelationsOf(schema);
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		CnapTarget *table = palloc0(sizeof(CnapTarget));
+
+		table->relid = lfirst_oid(lc);
+		table->name = CnapQualifiedName(table->relid);
+		table->level = CNAP_NO_LEVEL;
+		tables = lappend(tables, table);
+	}
+	list_sort(tables, CnapCompareTargets);
+	return tables;
+}
+
+/*
+ * Count the parents above a table.  They need not all be protected, nor need
+ * the table itself; policies made by hand can even form a cycle.
+ */
+int
+CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected)
+{
+	List	   *tables = NIL;
+
+	*all_protected = true;
+	do
+	{
+		CnapProtection protection;
+
+		tables = lappend_oid(tables, relid);
+		CnapReadProtection(relid, checks, &protection);
+		*all_protected &= protection.is_protected;
+		relid = CnapParentOf(relid, &protection);
+	} while (OidIsValid(relid) && !list_member_oid(tables, relid));
+	*all_protected &= !OidIsValid(relid);
+	return list_length(tables) - 1;
+}
+
+/*
+ * Plan the call of a public function.  All arguments have exactly the types of
+ * our function, so that an overload that somebody has created beside it cannot
+ * be chosen.
+ */
+void
+CnapPlanCall(CnapTarget *table, const CnapRequest *request, const char *function, int nargs,
+			 const char *const *args, const char *const *types)
+{
+	StringInfoData call;
+
+	initStringInfo(&call);
+	appendStringInfo(&call, "SELECT %s.%s(", request->checks.schema, function);
+	for (int i = 0; i < nargs; i++)
+		appendStringInfo(&call, "%s%s::%s", i > 0 ? ", " : "",
+						 args[i] != NULL ? quote_literal_cstr(args[i]) : "NULL", types[i]);
+	appendStringInfoString(&call, ");");
+	table->statement = call.data;
+}
+
+/* ---- the functions ---- */
+
+/* Execute the statements of a plan. */
+static void
+execute_plan(List *tables)
+{
+	ListCell   *lc;
+
+	SPI_connect();
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+
+		if (table->statement != NULL &&
+			SPI_execute(table->statement, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute: %s", table->statement);
+	}
+	SPI_finish();
+}
+
+/*
+ * Read the arguments that both functions have, and find the check functions.
+ */
+static void
+read_request(FunctionCallInfo fcinfo, CnapRequest *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->schema = get_namespace_oid(NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 0, "schema"))),
+										false);
+	CnapFindChecks(fcinfo, &request->checks);
+	CnapKeepProtections(&request->checks);
+}
+
+/* Add a table to the result of cnap_protect_schema(). */
+static void
+return_plan(ReturnSetInfo *rsinfo, const CnapTarget *table)
+{
+	Datum		values[6];
+	bool		nulls[6] = {false};
+	bool		by_column = table->test.column != 0;
+
+	values[0] = ObjectIdGetDatum(table->relid);
+	values[1] = CStringGetTextDatum(table->level == CNAP_NO_LEVEL ? "none" :
+									by_column ? "column" : "parent");
+	nulls[2] = table->level == CNAP_NO_LEVEL;
+	if (!nulls[2])
+		values[2] = PointerGetDatum(by_column ?
+									CnapColumnNames(table->relid, &table->test.column, 1) :
+									CnapColumnNames(table->relid, table->test.link.child_keys,
+													table->test.link.nkeys));
+	values[3] = ObjectIdGetDatum(table->test.link.parent);
+	nulls[3] = nulls[2] || by_column;
+	nulls[4] = table->statement == NULL;
+	if (!nulls[4])
+		values[4] = CStringGetTextDatum(table->statement);
+	nulls[5] = table->reason == NULL;
+	if (!nulls[5])
+		values[5] = CStringGetTextDatum(table->reason);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * cnap_protect_schema(schema, execute, workspace_column, write_permission,
+ *						child_column)
+ *	 -> setof (relation, protection, columns, parent, statement, reason)
+ */
+Datum
+cnap_protect_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	CnapRequest request;
+	List	   *tables;
+	ListCell   *lc;
+	bool		execute = DatumGetBool(CnapRequiredArg(fcinfo, 1, "execute"));
+
+	read_request(fcinfo, &request);
+	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
+	request.write = CnapPermissionFromOid(DatumGetObjectId(CnapRequiredArg(fcinfo, 3,
+																		   "write_permission")));
+	if (!PG_ARGISNULL(4))
+		request.child_column = NameStr(*PG_GETARG_NAME(4));
+	InitMaterializedSRF(fcinfo, 0);
+	tables = CnapPlanSchema(&request);
+	if (execute)
+		execute_plan(tables);
+	foreach(lc, tables)
+		return_plan(rsinfo, lfirst(lc));
+	return (Datum) 0;
+}
+
+/* Does a table, or one that inherits from it, have anything of ours? */
+static bool
+is_touched(Oid relid, const CnapChecks *checks)
+{
+	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapProtection protection;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &protection);
+		if (CnapHasRemains(lfirst_oid(lc), &protection))
+			return true;
+	}
+	return false;
+}
+
+/* The tables of a schema that have anything of ours, children first. */
+static List *
+plan_unprotecting(const CnapRequest *request)
+{
+	List	   *tables = CnapFindTargets(request->schema);
+	List	   *plan = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		CnapTarget *table = lfirst(lc);
+		bool		all_protected;
+
+		if (!is_touched(table->relid, &request->checks))
+			continue;
+		table->level = -CnapCountParents(table->relid, &request->checks, &all_protected);
+		table->reason = CnapFindObstacle(table->relid, false);
+		if (table->reason == NULL)
+		{
+			const char *const args[] = {table->name};
+			const char *const types[] = {"regclass"};
+
+			CnapPlanCall(table, request, "cnap_unprotect", lengthof(args), args, types);
+		}
+		plan = lappend(plan, table);
+	}
+	list_sort(plan, CnapCompareTargets);
+	return plan;
+}
+
+/*
+ * cnap_unprotect_schema(schema, execute) -> setof (relation, statement, reason)
+ */
+Datum
+cnap_unprotect_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	CnapRequest request;
+	List	   *tables;
+	ListCell   *lc;
+	bool		execute = DatumGetBool(CnapRequiredArg(fcinfo, 1, "execute"));
+
+	read_request(fcinfo, &request);
+	InitMaterializedSRF(fcinfo, 0);
+	tables = plan_unprotecting(&request);
+	if (execute)
+		execute_plan(tables);
+	foreach(lc, tables)
+	{
+		const CnapTarget *table = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false, table->statement == NULL, table->reason == NULL};
+
+		values[0] = ObjectIdGetDatum(table->relid);
+		if (!nulls[1])
+			values[1] = CStringGetTextDatum(table->statement);
+		if (!nulls[2])
+			values[2] = CStringGetTextDatum(table->reason);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+

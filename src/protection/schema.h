@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.h
+ *	  The plan for all tables of a schema.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_SCHEMA_H
+#define CNAP_SCHEMA_H
+
+#include <limits.h>
+
+#include "protection/policy_text.h"
+
+/* The level of tables that are not protected, and will not be. */
+#define CNAP_NO_LEVEL INT_MAX
+
+/* A table and what is to be done with it. */
+typedef struct CnapTarget
+{
+	Oid			relid;
+	char	   *name;			/* qualified */
+	int			level;			/* number of keys to the workspace column */
+	CnapTest	test;			/* how it is protected, or will be */
+	bool		has_workspace;	/* has or gets a workspace column that others can follow */
+	char	   *statement;		/* NULL if there is nothing to do */
+	char	   *reason;
+	bool		is_blocked;		/* nothing can be done, for this reason */
+	List	   *ways;			/* of plan.c, for each foreign key */
+} CnapTarget;
+
+/* What the caller asked for. */
+typedef struct CnapRequest
+{
+	CnapChecks	checks;
+	Oid			schema;
+	const char *column;
+	CnapPermission write;
+	const char *child_column;	/* NULL if children get no column */
+} CnapRequest;
+
+/* The tables of a schema, in the order of their names. */
+extern List *CnapFindTargets(Oid schema);
+
+/* Compare two of them by their levels, then by their names. */
+extern int	CnapCompareTargets(const ListCell *a, const ListCell *b);
+
+/*
+ * Count the parents above a table, and tell whether they and the table are all
+ * protected.
+ */
+extern int	CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected);
+
+/*
+ * Plan the call of a public function for a table, with these arguments, of
+ * which NULL stands for null, and their types.
+ */
+extern void CnapPlanCall(CnapTarget *table, const CnapRequest *request,
+						 const char *function, int nargs,
+						 const char *const *args, const char *const *types);
+
+/* plan.c: the plan for protecting, parents first. */
+extern List *CnapPlanSchema(const CnapRequest *request);
+
+#endif							/* CNAP_SCHEMA_H */

@@ -1,0 +1,192 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.c
+ *	  Is the protection of a table enforced, whichever way it is accessed?
+ *
+ * A query of a table returns, and changes, rows of the tables that inherit from
+ * it, subject to the policies of the table that it names.  So the rows of a
+ * table are protected only as well as by the tables it inherits from, and those
+ * that a query of it returns only as well as by the tables that inherit from
+ * it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "protection/policy_text.h"
+
+/* The tables that a table directly inherits from. */
+static List *
+inherited_from(Oid relid)
+{
+	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return parents;
+}
+
+/* All tables that a table inherits from, directly or through others. */
+List *
+CnapAncestors(Oid relid)
+{
+	List	   *ancestors = inherited_from(relid);
+
+	/* The list grows while we walk along it. */
+	for (int i = 0; i < list_length(ancestors); i++)
+		ancestors = list_concat_unique_oid(ancestors,
+										   inherited_from(list_nth_oid(ancestors, i)));
+	return ancestors;
+}
+
+/* Is row-level security enabled on a table, and forced for its owner? */
+static bool
+is_forced(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		forced = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		forced = form->relrowsecurity && form->relforcerowsecurity;
+		ReleaseSysCache(tuple);
+	}
+	return forced;
+}
+
+/* Do two tables have a column of the same name with these numbers? */
+static bool
+is_same_column(Oid a, AttrNumber column_of_a, Oid b, AttrNumber column_of_b)
+{
+	char	   *name = get_attname(a, column_of_a, true);
+
+	return name != NULL && get_attnum(b, name) == column_of_b;
+}
+
+/*
+ * Do the tests of two tables, of which one inherits from the other, check the
+ * same column, or the same parent by the same key?
+ */
+static bool
+is_same_test(Oid a, const CnapTest *of_a, Oid b, const CnapTest *of_b)
+{
+	CnapTest	translated = *of_a;
+
+	if (of_a->column != 0)
+		return of_b->column != 0 && is_same_column(a, of_a->column, b, of_b->column);
+	for (int i = 0; i < of_a->link.nkeys; i++)
+	{
+		if (!is_same_column(a, of_a->link.child_keys[i], b, of_b->link.child_keys[i]))
+			return false;
+		translated.link.child_keys[i] = of_b->link.child_keys[i];
+	}
+	return CnapIsSameWay(&translated, of_b);
+}
+
+/*
+ * Is a table protected completely, and are its relatives by inheritance in the
+ * same way?
+ */
+static bool
+is_uniform(Oid relid, const CnapProtection *protection, const CnapChecks *checks,
+		   const List *relatives, CnapPermission *write)
+{
+	ListCell   *lc;
+
+	if (!CnapIsComplete(protection, write) || !is_forced(relid))
+		return false;
+	foreach(lc, relatives)
+	{
+		Oid			relative = lfirst_oid(lc);
+		CnapProtection other;
+		CnapPermission of_other;
+
+		if (!is_forced(relative))
+			return false;
+		CnapReadProtection(relative, checks, &other);
+		if (!CnapIsComplete(&other, &of_other) || of_other != *write ||
+			!is_same_test(relid, &protection->test, relative, &other.test))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Are a table, its partitions and inheritance children, the tables that it
+ * inherits from, and the parents through which it is protected all protected
+ * completely, and in the same way?  "below" is the list of tables through which
+ * we got here.
+ */
+static bool
+is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *below)
+{
+	CnapProtection protection;
+	const CnapLink *link = &protection.test.link;
+	CnapPermission of_parent;
+	List	   *family;
+	bool		uniform;
+
+	if (list_member_oid(below, relid))
+		return false;
+	CnapReadProtection(relid, checks, &protection);
+	family = list_concat(find_all_inheritors(relid, NoLock, NULL), CnapAncestors(relid));
+	uniform = is_uniform(relid, &protection, checks, family, write);
+	list_free(family);
+
+	return uniform &&
+		(protection.test.column != 0 ||
+		 (CnapIsUnique(link->parent, link->parent_keys, link->nkeys, false) &&
+		  is_enforced(link->parent, checks, &of_parent, lcons_oid(relid, list_copy(below))) &&
+		  of_parent == *write));
+}
+
+bool
+CnapIsEnforced(Oid relid, const CnapChecks *checks)
+{
+	CnapPermission write;
+
+	return is_enforced(relid, checks, &write, NIL);
+}
+
+/*
+ * Would protecting a table again in the same way change nothing?  Then the
+ * protection is either enforced, or only not because of other tables: the ones
+ * that it inherits from, or its parents.
+ */
+bool
+CnapIsIntact(Oid relid, const CnapChecks *checks)
+{
+	CnapProtection protection;
+	CnapProtection of_parent;
+	CnapPermission write;
+
+	CnapReadProtection(relid, checks, &protection);
+	if (!is_uniform(relid, &protection, checks, find_all_inheritors(relid, NoLock, NULL), &write))
+		return false;
+	if (protection.test.column != 0)
+		return true;
+	CnapReadProtection(protection.test.link.parent, checks, &of_parent);
+	return CnapFormerPermission(&of_parent, write) == write;
+}
