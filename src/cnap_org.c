@@ -25,6 +25,7 @@
 #include "core/signals.h"
 #include "identity/claims.h"
 #include "identity/identity.h"
+#include "identity/session_token.h"
 #include "protection/fkey_guard.h"
 
 PG_MODULE_MAGIC;
@@ -35,6 +36,7 @@ void
 _PG_init(void)
 {
 	CnapIdentityInit();
+	CnapSessionTokenInit();
 	CnapClaimsInit();
 	CnapRelationsInit();
 	CnapEpochInit();

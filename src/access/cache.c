@@ -47,6 +47,7 @@
 #include "core/compat.h"
 #include "core/formats.h"
 #include "core/signals.h"
+#include "identity/generation.h"
 #include "identity/identity.h"
 
 PG_FUNCTION_INFO_V1(cnap_cache_stats);
@@ -135,7 +136,9 @@ static MemoryContext user_context = NULL;	/* below it: users and their sets */
 static CnapDecisions *decisions = NULL;
 static users_hash *users = NULL;
 static uint32 next_user = 0;
-static CnapUser *current_user_entry = NULL;
+static CnapUser *current_user_entry = NULL;	/* NULL if there is none */
+static uint64 current_user_as_of = 0;	/* its CnapIdentityGeneration */
+static uint64 current_user_known = 0;	/* likewise, or 0 if not fixed */
 static CnapUser *last_user = NULL;
 
 static uint64 last_serial = 0;	/* of users; never reset */
@@ -174,6 +177,8 @@ empty_cache(void)
 	users = users_create(cache_context, INITIAL_USERS, NULL);
 	next_user = 0;
 	current_user_entry = NULL;
+	current_user_as_of = 0;
+	current_user_known = 0;
 	last_user = NULL;
 	CnapEpochRestart();
 	empty_cache_next = false;
@@ -287,15 +292,19 @@ static inline CnapUser *
 get_current_user(void)
 {
 	begin_question();
-	if (unlikely(current_user_entry == NULL || !CnapIdentityIsFixed))
+	if (unlikely(current_user_known != CnapIdentityGeneration))
 	{
-		/* If the user has changed, this resets current_user_entry. */
-		const char *id = CnapCurrentUser();
+		bool		is_fixed;
+		const char *id = CnapFindCurrentUser(&is_fixed);
 
+		if (current_user_as_of != CnapIdentityGeneration)
+			current_user_entry = NULL;
 		if (id == NULL)
 			current_user_entry = NULL;
 		else if (current_user_entry == NULL)
 			current_user_entry = get_user(id, strlen(id));
+		current_user_as_of = CnapIdentityGeneration;
+		current_user_known = is_fixed ? CnapIdentityGeneration : 0;
 	}
 	return current_user_entry;
 }
@@ -310,12 +319,6 @@ uint64
 CnapUserSerial(const CnapUser *user)
 {
 	return user->serial;
-}
-
-void
-CnapCurrentUserChanged(void)
-{
-	current_user_entry = NULL;
 }
 
 /* ---- decisions ---- */

@@ -27,9 +27,6 @@ extern CnapUser *CnapGetCurrentCachedUser(void);
 /* A number that is unique among all users that this session ever knew. */
 extern uint64 CnapUserSerial(const CnapUser *user);
 
-/* To be called when the current user may have changed. */
-extern void CnapCurrentUserChanged(void);
-
 /* Does the user have the permission in the workspace? */
 extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace,
 					   CnapPermission permission);

@@ -36,7 +36,7 @@
 #include "core/compat.h"
 #include "core/formats.h"
 #include "identity/claims.h"
-#include "identity/identity.h"
+#include "identity/generation.h"
 
 /* Maximum number of objects and arrays in claims. */
 #define MAX_CONTAINERS 1000
@@ -154,7 +154,7 @@ read_claims(const char *claims)
 	known_claims = NULL;
 	known_claims = MemoryContextStrdup(TopMemoryContext, claims);
 	strlcpy(known_user, user, sizeof(known_user));
-	CnapIdentityChanged();
+	CnapIdentityGeneration++;
 }
 
 const char *
@@ -186,7 +186,7 @@ assign_claims(const char *newval, void *extra)
 	if (known_claims != NULL)
 		pfree(known_claims);
 	known_claims = NULL;
-	CnapIdentityChanged();
+	CnapIdentityGeneration++;
 }
 
 void

@@ -5,17 +5,16 @@
  *
  * There are three sources, in order of precedence:
  * 1. The access token that the session was signed in with by
- *	 cnap_authenticate() (access_token.c).  Once it is revoked or has expired,
+ *	 cnap_authenticate() (session_token.c).  Once it is revoked or has expired,
  *	 there is no current user, whatever the other sources say.
  * 2. The setting cnap.user_id.  Only superusers, and roles with the SET
  *	 privilege on the parameter, can set it.
  * 3. The claims of a gateway, where a superuser has turned that on (claims.c).
  *
- * The id of the token is kept in a setting as well, cnap.session_token, which
- * only cnap_authenticate() can set.  So GUC resets both settings at the end of
- * the transaction, restores them on rollback to a savepoint, and copies them
- * to parallel workers; it also checks who sets cnap.user_id, and applies ALTER
- * ROLE ... SET at login.
+ * The id of the token is kept in a setting as well.  So GUC resets both settings
+ * at the end of the transaction, restores them on rollback to a savepoint, and
+ * copies them to parallel workers; it also checks who sets cnap.user_id, and
+ * applies ALTER ROLE ... SET at login.
  *
  * Hazard: before the library is loaded, anybody can set a placeholder of that
  * name.  When the library defines the setting, PostgreSQL checks the privilege
@@ -39,32 +38,20 @@
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "access/cache.h"
 #include "core/compat.h"
 #include "core/formats.h"
-#include "core/rows.h"
-#include "identity/access_token.h"
 #include "identity/claims.h"
+#include "identity/generation.h"
 #include "identity/identity.h"
+#include "identity/session_token.h"
 
 static char *user_id_setting = NULL;
-static char *session_token = NULL;	/* id of an access token */
-
-/* Is cnap_authenticate() setting cnap.session_token? */
-static bool signing_in = false;
-
-/*
- * True if the current user cannot change without an assignment to one of our
- * settings.  Any assignment resets it, until CnapCurrentUser() is called.
- */
-bool		CnapIdentityIsFixed = false;
 
 PG_FUNCTION_INFO_V1(cnap_current_user);
 
@@ -98,34 +85,11 @@ check_user_id(char **newval, void **extra, GucSource source)
 	return true;
 }
 
-/*
- * check_hook of cnap.session_token.  A parallel worker must accept the value
- * of its leader.
- */
-static bool
-check_session_token(char **newval, void **extra, GucSource source)
-{
-	if (*newval == NULL || **newval == '\0' || signing_in ||
-		InitializingParallelWorker)
-		return true;
-	GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
-	GUC_check_errmsg("parameter \"%s\" cannot be changed", "cnap.session_token");
-	GUC_check_errhint("Sign in with cnap_authenticate().");
-	return false;
-}
-
-/* assign_hook of both settings */
+/* assign_hook of cnap.user_id */
 static void
-assign_identity(const char *newval, void *extra)
+assign_user_id(const char *newval, void *extra)
 {
-	CnapIdentityChanged();
-}
-
-void
-CnapIdentityChanged(void)
-{
-	CnapIdentityIsFixed = false;
-	CnapCurrentUserChanged();
+	CnapIdentityGeneration++;
 }
 
 void
@@ -138,65 +102,34 @@ CnapIdentityInit(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
-							   check_user_id, assign_identity, NULL);
-	DefineCustomStringVariable("cnap.session_token",
-							   "Id of the access token that the session is signed in with.",
-							   "Set by cnap_authenticate() alone.",
-							   &session_token,
-							   "",
-							   PGC_SUSET,
-							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
-							   check_session_token, assign_identity, NULL);
+							   check_user_id, assign_user_id, NULL);
+}
+
+const char *
+CnapFindCurrentUser(bool *is_fixed)
+{
+	bool		has_claims;
+	const char *user;
+
+	*is_fixed = false;
+	if (CnapSignedInByToken())
+		return CnapTokenUser();
+	if (user_id_setting != NULL && user_id_setting[0] != '\0')
+	{
+		*is_fixed = true;
+		return user_id_setting;
+	}
+	user = CnapClaimsUser(&has_claims);
+	*is_fixed = !has_claims;
+	return user;
 }
 
 const char *
 CnapCurrentUser(void)
 {
-	bool		has_claims;
-	const char *user;
+	bool		is_fixed;
 
-	if (CnapSignedInByToken())
-		return CnapTokenUser(session_token);
-	if (user_id_setting != NULL && user_id_setting[0] != '\0')
-	{
-		CnapIdentityIsFixed = true;
-		return user_id_setting;
-	}
-	user = CnapClaimsUser(&has_claims);
-	CnapIdentityIsFixed = !has_claims;
-	return user;
-}
-
-bool
-CnapSignedInByToken(void)
-{
-	return session_token != NULL && session_token[0] != '\0';
-}
-
-void
-CnapSignIn(const pg_uuid_t *token_id, bool is_local)
-{
-	PG_TRY();
-	{
-		signing_in = true;
-		set_config_option("cnap.session_token", CnapUuidString(token_id),
-						  PGC_SUSET, PGC_S_SESSION,
-						  is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,
-						  true, 0, false);
-	}
-	PG_FINALLY();
-	{
-		signing_in = false;
-	}
-	PG_END_TRY();
-}
-
-void
-CnapInvalidToken(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("invalid API key")));
+	return CnapFindCurrentUser(&is_fixed);
 }
 
 /*

@@ -8,10 +8,6 @@
 #ifndef CNAP_IDENTITY_H
 #define CNAP_IDENTITY_H
 
-#include "utils/uuid.h"
-
-#include "core/compat.h"
-
 /* Who acts: a user, or the system if user is NULL. */
 typedef struct CnapActor
 {
@@ -21,32 +17,17 @@ typedef struct CnapActor
 
 extern void CnapIdentityInit(void);
 
-/* To be called when something that determines the current user has changed. */
-extern void CnapIdentityChanged(void);
-
 /*
  * The id of the current user, or NULL if there is none.  The string is valid
- * until the next command.  A cache of data about the current user is notified
- * of changes by CnapCurrentUserChanged() (cache.h), provided that this
- * function is called again whenever CnapIdentityIsFixed is false.
+ * until the next command.  *is_fixed says whether that cannot change without a
+ * change of CnapIdentityGeneration (generation.h), so that the latter need only
+ * be compared.  If not, the function has to be called again, which increments
+ * the number if the user has changed.
  */
+extern const char *CnapFindCurrentUser(bool *is_fixed);
+
+/* Likewise, for who keeps nothing about the user. */
 extern const char *CnapCurrentUser(void);
-extern bool CnapIdentityIsFixed;
-
-/*
- * Is the session signed in by an access token?  If so, the token determines
- * the current user as long as it is valid, and after that there is none.
- */
-extern bool CnapSignedInByToken(void);
-
-/* Sign in by an access token, until the end of the transaction or session. */
-extern void CnapSignIn(const pg_uuid_t *token_id, bool is_local);
-
-/*
- * Raise 28000 (invalid_authorization_specification) for a token, with a
- * message that does not depend on what is wrong with it.
- */
-pg_noreturn extern void CnapInvalidToken(void);
 
 /*
  * Fill in who acts.  Raises 28000 (invalid_authorization_specification) if

@@ -7,12 +7,8 @@
  * The database stores only its hash, so nothing that can be read from the
  * tables or from a dump can be used to sign in.
  *
- * A session keeps the id of its token (identity.c) and looks the token up when
- * it needs the current user.  The result stays valid until an invalidation
- * message of any kind arrives (signals.h; changing or deleting a token sends
- * one), or until the clock passes the token's expiry.  So a session is signed
- * out as of its first statement after the token's revocation, even in the
- * middle of a transaction, and on a standby as of replay.
+ * How a session remembers its token, and notices its end, is in
+ * session_token.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,21 +21,17 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "change/audit_log.h"
 #include "change/authorize.h"
 #include "core/arguments.h"
-#include "core/formats.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
-#include "core/signals.h"
 #include "core/token.h"
-#include "identity/access_token.h"
 #include "identity/identity.h"
+#include "identity/session_token.h"
 
 PG_FUNCTION_INFO_V1(cnap_authenticate);
 PG_FUNCTION_INFO_V1(cnap_create_access_token);
@@ -53,57 +45,11 @@ PG_FUNCTION_INFO_V1(cnap_access_token_after_delete);
  */
 #define LAST_USE_PRECISION (60 * 1000)
 
-/* The token of this session, as of its last lookup. */
-static struct
-{
-	char		id[UUID_LEN * 2 + 5];	/* text form; empty if none yet */
-	uint64		events;			/* epoch total before the lookup */
-	bool		valid;			/* apart from its expiry */
-	TimestampTz expires_at;
-	char		user[CNAP_MAX_USER_ID + 1];
-}			session;
-
 /* Is the token valid at this moment? */
 static bool
 is_valid(const CnapAccessToken *token)
 {
 	return !token->revoked && CnapHoldsUntil(token->expires_at);
-}
-
-/* Look up the token of this session. */
-static void
-look_up_session(const char *token_id)
-{
-	Datum		id = DirectFunctionCall1(uuid_in, CStringGetDatum(token_id));
-	CnapAccessToken token;
-
-	session.id[0] = '\0';
-	session.events = CnapCurrentEpoch.total;
-	session.valid = CnapFindAccessToken(CnapById(DatumGetUUIDP(id)), &token) && !token.revoked;
-	if (session.valid)
-	{
-		session.expires_at = token.expires_at;
-		text_to_cstring_buffer(token.user, session.user, sizeof(session.user));
-		pfree(token.user);
-	}
-	strlcpy(session.id, token_id, sizeof(session.id));
-	pfree(DatumGetUUIDP(id));
-	CnapEpochNoteLoad();
-}
-
-const char *
-CnapTokenUser(const char *token_id)
-{
-	AcceptInvalidationMessages();
-	if (session.events != CnapCurrentEpoch.total ||
-		strcmp(session.id, token_id) != 0)
-	{
-		look_up_session(token_id);
-		CnapIdentityChanged();
-	}
-	if (!session.valid || !CnapHoldsUntil(session.expires_at))
-		return NULL;
-	return session.user;
 }
 
 /*

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * generation.h
+ *	  Counts the changes of what determines the current user.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_GENERATION_H
+#define CNAP_GENERATION_H
+
+/*
+ * Incremented whenever the current user may have become another one: each
+ * source of the identity does so when its setting is assigned to, and when it
+ * notices that what it rests on has changed.  Whoever keeps something about the
+ * current user keeps the number as well, and compares.  It is never 0.
+ */
+extern uint64 CnapIdentityGeneration;
+
+#endif							/* CNAP_GENERATION_H */

@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * session_token.c
+ *	  The access token that a session is signed in by.
+ *
+ * The id of the token is kept in the setting cnap.session_token, which only
+ * cnap_authenticate() can set.  So GUC resets it at the end of the transaction,
+ * restores it on rollback to a savepoint, and copies it to parallel workers.
+ *
+ * The token is looked up when the current user is asked for.  The result stays
+ * valid until an invalidation message of any kind arrives (signals.h; changing
+ * or deleting a token sends one), or until the clock passes the token's expiry.
+ * So a session is signed out as of its first statement after the token's
+ * revocation, even in the middle of a transaction, and on a standby as of
+ * replay.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+
+#include "core/compat.h"
+#include "core/formats.h"
+#include "core/rows.h"
+#include "core/signals.h"
+#include "identity/generation.h"
+#include "identity/session_token.h"
+
+static char *session_token = NULL;	/* id of an access token */
+
+/* Is cnap_authenticate() setting cnap.session_token? */
+static bool signing_in = false;
+
+/* The token of this session, as of its last lookup. */
+static struct
+{
+	char		id[UUID_LEN * 2 + 5];	/* text form; empty if none yet */
+	uint64		events;			/* epoch total before the lookup */
+	bool		valid;			/* apart from its expiry */
+	TimestampTz expires_at;
+	char		user[CNAP_MAX_USER_ID + 1];
+}			session;
+
+/*
+ * check_hook of cnap.session_token.  A parallel worker must accept the value
+ * of its leader.
+ */
+static bool
+check_session_token(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || **newval == '\0' || signing_in ||
+		InitializingParallelWorker)
+		return true;
+	GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
+	GUC_check_errmsg("parameter \"%s\" cannot be changed", "cnap.session_token");
+	GUC_check_errhint("Sign in with cnap_authenticate().");
+	return false;
+}
+
+/* assign_hook of cnap.session_token */
+static void
+assign_session_token(const char *newval, void *extra)
+{
+	CnapIdentityGeneration++;
+}
+
+void
+CnapSessionTokenInit(void)
+{
+	DefineCustomStringVariable("cnap.session_token",
+							   "Id of the access token that the session is signed in with.",
+							   "Set by cnap_authenticate() alone.",
+							   &session_token,
+							   "",
+							   PGC_SUSET,
+							   GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
+							   check_session_token, assign_session_token, NULL);
+}
+
+bool
+CnapSignedInByToken(void)
+{
+	return session_token != NULL && session_token[0] != '\0';
+}
+
+/* Look up the token of this session. */
+static void
+look_up(void)
+{
+	Datum		id = DirectFunctionCall1(uuid_in, CStringGetDatum(session_token));
+	CnapAccessToken token;
+
+	session.id[0] = '\0';
+	session.events = CnapCurrentEpoch.total;
+	session.valid = CnapFindAccessToken(CnapById(DatumGetUUIDP(id)), &token) && !token.revoked;
+	if (session.valid)
+	{
+		session.expires_at = token.expires_at;
+		text_to_cstring_buffer(token.user, session.user, sizeof(session.user));
+		pfree(token.user);
+	}
+	strlcpy(session.id, session_token, sizeof(session.id));
+	pfree(DatumGetUUIDP(id));
+	CnapEpochNoteLoad();
+}
+
+const char *
+CnapTokenUser(void)
+{
+	if (!CnapSignedInByToken())
+		return NULL;
+	AcceptInvalidationMessages();
+	if (session.events != CnapCurrentEpoch.total ||
+		strcmp(session.id, session_token) != 0)
+	{
+		look_up();
+		CnapIdentityGeneration++;
+	}
+	if (!session.valid || !CnapHoldsUntil(session.expires_at))
+		return NULL;
+	return session.user;
+}
+
+void
+CnapSignIn(const pg_uuid_t *token_id, bool is_local)
+{
+	PG_TRY();
+	{
+		signing_in = true;
+		set_config_option("cnap.session_token", CnapUuidString(token_id),
+						  PGC_SUSET, PGC_S_SESSION,
+						  is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,
+						  true, 0, false);
+	}
+	PG_FINALLY();
+	{
+		signing_in = false;
+	}
+	PG_END_TRY();
+}
+
+void
+CnapInvalidToken(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("invalid API key")));
+}
