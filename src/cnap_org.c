@@ -21,6 +21,7 @@
 
 #include "access/cache.h"
 #include "change/notifications.h"
+#include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/signals.h"
 #include "identity/claims.h"
@@ -40,6 +41,7 @@ _PG_init(void)
 	CnapClaimsInit();
 	CnapRelationsInit();
 	CnapEpochInit();
+	CnapSignalsInit();
 	CnapCacheInit();
 	CnapNotifyInit();
 	CnapReferenceInit();

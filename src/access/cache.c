@@ -45,8 +45,8 @@
 #include "access/cache.h"
 #include "access/decisions.h"
 #include "core/compat.h"
+#include "core/epoch.h"
 #include "core/formats.h"
-#include "core/signals.h"
 #include "identity/generation.h"
 #include "identity/identity.h"
 

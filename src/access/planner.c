@@ -64,8 +64,8 @@
 #include "access/cache.h"
 #include "access/planner.h"
 #include "core/compat.h"
+#include "core/epoch.h"
 #include "core/own_catalog.h"
-#include "core/signals.h"
 
 PG_FUNCTION_INFO_V1(cnap_check_support);
 

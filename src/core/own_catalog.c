@@ -43,7 +43,7 @@
 #include "utils/syscache.h"
 
 #include "core/own_catalog.h"
-#include "protection/policy_text.h"
+#include "core/relation.h"
 
 #define EXTENSION_NAME "cnap_org"
 #define SCHEMA_NAME "cnap"
@@ -195,13 +195,6 @@ own_schema(void)
 	}
 	own.schema = (KnownOid) {schema, before};
 	return schema;
-}
-
-/* The access method of an index. */
-Oid
-CnapIndexMethod(Oid index)
-{
-	return GetSysCacheOid1(RELOID, Anum_pg_class_relam, ObjectIdGetDatum(index));
 }
 
 /* Is the leading column of an index ordered bytewise, if it has a collation? */

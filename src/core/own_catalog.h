@@ -12,8 +12,8 @@
 #include "access/tupdesc.h"
 #include "utils/relcache.h"
 
+#include "core/epoch.h"
 #include "core/permission.h"
-#include "core/signals.h"
 
 typedef enum CnapTable
 {
@@ -120,9 +120,6 @@ extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
 extern Relation CnapOpenTable(CnapTable table);
 extern CnapTable CnapTableOf(Relation relation);
 extern Oid	CnapOwner(void);
-
-/* The access method of any index. */
-extern Oid	CnapIndexMethod(Oid index);
 
 /* Does a column differ between two versions of a row? */
 extern bool CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after,

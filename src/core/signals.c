@@ -6,9 +6,9 @@
  * This is built on PostgreSQL's shared invalidation messages.  Triggers on the
  * tables of members, workspaces and access tokens send a relation cache
  * invalidation for one of several empty tables, the epochs, and a callback
- * counts them.  Nothing else uses the epochs, so their messages invalidate no
- * plans and no catalog caches, as messages about the data tables themselves
- * would.
+ * counts them (epoch.c).  Nothing else uses the epochs, so their messages
+ * invalidate no plans and no catalog caches, as messages about the data tables
+ * themselves would.
  *
  * PostgreSQL sends a transaction's messages after its changes have become
  * visible and before COMMIT returns.  Within the session that made the
@@ -25,51 +25,23 @@
  *	 existed before are still valid, but a user's set of workspaces may be
  *	 incomplete now.
  *
- * One hazard remains.  A trigger that fires before ours can make this session
- * read rows written by the running command, and if that command then fails, no
- * message has been queued.  So whoever caches something in a transaction that
- * has a transaction id must call CnapEpochNoteLoad(), and if the transaction
- * or one of its subtransactions then ends other than by commit, that counts as
- * a change.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "commands/trigger.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 
-#include "core/compat.h"
+#include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/signals.h"
 
 PG_FUNCTION_INFO_V1(cnap_signal_change);
 PG_FUNCTION_INFO_V1(cnap_signal_user);
 PG_FUNCTION_INFO_V1(cnap_signal_workspace);
-
-CnapEpoch	CnapCurrentEpoch = {0};
-
-/* Something was cached that may depend on this transaction's own changes. */
-static bool kept_uncommitted = false;
-
-/*
- * Count an event, and return its number.  The numbers must not wrap around in
- * a session that makes no check for a very long time: the last one invalidates
- * whatever is cached, and the next check restarts the count.
- */
-static uint32
-count_event(void)
-{
-	CnapCurrentEpoch.total++;
-	if (CnapCurrentEpoch.events < PG_UINT32_MAX)
-		CnapCurrentEpoch.events++;
-	return CnapCurrentEpoch.events;
-}
 
 /*
  * Relation cache callback.  It must not access catalogs, so it compares relid
@@ -82,14 +54,14 @@ epoch_invalidated(Datum arg, Oid relid)
 	if (!OidIsValid(relid) || relid == CnapKnownTableOid(CNAP_ACCESS_EPOCH))
 		CnapEpochAdvance();
 	else if (relid == CnapKnownTableOid(CNAP_WORKSPACE_EPOCH))
-		CnapCurrentEpoch.workspace = count_event();
+		CnapCurrentEpoch.workspace = CnapEpochCount();
 	else
 	{
 		for (int i = 0; i < CNAP_USER_CHANNELS; i++)
 		{
 			if (relid == CnapKnownTableOid(CNAP_USER_EPOCH + i))
 			{
-				CnapCurrentEpoch.user[i] = count_event();
+				CnapCurrentEpoch.user[i] = CnapEpochCount();
 				CnapCurrentEpoch.changes++;
 				break;
 			}
@@ -97,71 +69,11 @@ epoch_invalidated(Datum arg, Oid relid)
 	}
 }
 
-int
-CnapUserChannel(const char *id, int len)
-{
-	return hash_bytes((const unsigned char *) id, len) % CNAP_USER_CHANNELS;
-}
-
+/* Register the callback. */
 void
-CnapEpochAdvance(void)
-{
-	CnapCurrentEpoch.change = count_event();
-	CnapCurrentEpoch.changes++;
-}
-
-void
-CnapEpochRestart(void)
-{
-	CnapCurrentEpoch.events = 0;
-	CnapCurrentEpoch.change = 0;
-	memset(CnapCurrentEpoch.user, 0, sizeof(CnapCurrentEpoch.user));
-	CnapCurrentEpoch.workspace = 0;
-}
-
-void
-CnapEpochNoteLoad(void)
-{
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		kept_uncommitted = true;
-}
-
-static void
-at_transaction_end(XactEvent event, void *arg)
-{
-	if (!kept_uncommitted)
-		return;
-	switch (event)
-	{
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PARALLEL_ABORT:
-		case XACT_EVENT_PREPARE:
-			CnapEpochAdvance();
-			kept_uncommitted = false;
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
-			kept_uncommitted = false;
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-at_subtransaction_end(SubXactEvent event, SubTransactionId my_subid,
-					  SubTransactionId parent_subid, void *arg)
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB && kept_uncommitted)
-		CnapEpochAdvance();
-}
-
-void
-CnapEpochInit(void)
+CnapSignalsInit(void)
 {
 	CacheRegisterRelcacheCallback(epoch_invalidated, (Datum) 0);
-	RegisterXactCallback(at_transaction_end, NULL);
-	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }
 
 /* cnap.signal_change(): trigger, after a change that may concern any user */

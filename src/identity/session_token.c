@@ -25,9 +25,9 @@
 #include "utils/inval.h"
 
 #include "core/compat.h"
+#include "core/epoch.h"
 #include "core/formats.h"
 #include "core/rows.h"
-#include "core/signals.h"
 #include "identity/generation.h"
 #include "identity/session_token.h"
 

@@ -40,6 +40,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "core/relation.h"
 #include "protection/policy_text.h"
 
 PG_FUNCTION_INFO_V1(cnap_guard);

@@ -41,7 +41,7 @@
 #include "utils/uuid.h"
 
 #include "core/own_catalog.h"
-#include "protection/policy_text.h"
+#include "protection/keeper.h"
 
 PG_FUNCTION_INFO_V1(cnap_fill_workspace);
 

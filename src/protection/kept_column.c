@@ -28,121 +28,35 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "core/compat.h"
 #include "core/own_catalog.h"
-#include "protection/policy_text.h"
+#include "core/relation.h"
+#include "protection/keeper.h"
+#include "protection/kept_column.h"
+#include "protection/statement.h"
+#include "protection/target.h"
 
 #define TRIGGER_NAME "cnap_workspace"
-
-/*
- * Prefix of the names of constraints that we create, and therefore may drop.
- * PostgreSQL's own choice of a name begins with that of the table, which may
- * have the same prefix.
- */
-#define OWN_PREFIX "cnap"
-
-/* ---- reading the catalogs ---- */
-
-/* Is a constraint one that we created, judging by its name? */
-bool
-CnapIsOwnConstraint(Oid constraint)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	Form_pg_constraint form;
-	const char *prefix = OWN_PREFIX "_";
-	char	   *table;
-	bool		is_own;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	table = get_rel_name(form->conrelid);
-	if (table != NULL && strncmp(table, OWN_PREFIX, strlen(OWN_PREFIX)) == 0)
-		prefix = OWN_PREFIX "_" OWN_PREFIX;
-	is_own = strncmp(NameStr(form->conname), prefix, strlen(prefix)) == 0;
-	ReleaseSysCache(tuple);
-	return is_own;
-}
-
-/*
- * Find what maintains a table's workspace column: the trigger, and the foreign
- * key, whose last column it is.  If the foreign key is missing, link.parent
- * stays InvalidOid; if the application has more keys of these columns, ours is
- * found.
- */
-bool
-CnapFindKeeper(Oid relid, CnapKeeper *keeper)
-{
-	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
-	Oid			function = CnapFillFunction();
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	memset(keeper, 0, sizeof(*keeper));
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-		List	   *links;
-		ListCell   *lc;
-
-		if (form->tgfoid != function)
-			continue;
-		found = true;
-		keeper->trigger = pstrdup(NameStr(form->tgname));
-		keeper->is_clone = OidIsValid(form->tgparentid);
-		links = CnapAllForeignKeys(relid);
-		foreach(lc, links)
-		{
-			CnapLink   *link = lfirst(lc);
-
-			if (!CnapIsOwnConstraint(keeper->constraint) &&
-				link->nkeys == form->tgattr.dim1 && link->nkeys > 1 &&
-				memcmp(link->child_keys, form->tgattr.values,
-					   link->nkeys * sizeof(AttrNumber)) == 0)
-			{
-				keeper->link = *link;
-				keeper->link.nkeys--;
-				keeper->column = link->child_keys[keeper->link.nkeys];
-				keeper->parent_column = link->parent_keys[keeper->link.nkeys];
-				keeper->link.child_keys[keeper->link.nkeys] = 0;
-				keeper->link.parent_keys[keeper->link.nkeys] = 0;
-				keeper->link.operators[keeper->link.nkeys] = InvalidOid;
-				keeper->constraint = link->constraint;
-			}
-		}
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
-}
 
 /* Drop a constraint of a table. */
 static void
@@ -151,34 +65,6 @@ drop_constraint(Oid relid, Oid constraint)
 	CnapExecuteUtility(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", CnapQualifiedName(relid),
 								quote_identifier(get_constraint_name(constraint))));
 	CommandCounterIncrement();
-}
-
-/*
- * The tables whose workspace columns follow that of a parent, in the order of
- * their OIDs.
- */
-List *
-CnapKeptChildren(Oid parent)
-{
-	List	   *constraints = CnapDependents(parent, ConstraintRelationId);
-	List	   *children = NIL;
-	ListCell   *lc;
-
-	foreach(lc, constraints)
-	{
-		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
-		CnapKeeper	keeper;
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		if (CnapFindKeeper(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, &keeper) &&
-			!keeper.is_clone && keeper.constraint == lfirst_oid(lc) &&
-			keeper.link.parent == parent)
-			children = lappend_oid(children, ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid);
-		ReleaseSysCache(tuple);
-	}
-	list_sort(children, list_oid_cmp);
-	return children;
 }
 
 /* ---- maintaining the column ---- */
@@ -288,29 +174,6 @@ disable_triggers(Oid relid, List *undo)
 }
 
 /*
- * Execute a statement as the owner of the table, because it may execute
- * functions in constraints, generated columns, indexes and casts of theirs.
- * Nor can these leave anything behind for the caller to execute: PostgreSQL's
- * own maintenance commands take the same precautions.
- */
-static void
-execute_as_owner(Oid relid, const char *sql, int result)
-{
-	Oid			userid;
-	int			sec_context;
-	int			nest_level = NewGUCNestLevel();
-
-	GetUserIdAndSecContext(&userid, &sec_context);
-	SetUserIdAndSecContext(CnapRelationOwner(relid),
-						   sec_context | SECURITY_RESTRICTED_OPERATION |
-						   SECURITY_NOFORCE_RLS);
-	if (SPI_execute(sql, false, 0) != result)
-		elog(ERROR, "could not execute: %s", sql);
-	SetUserIdAndSecContext(userid, sec_context);
-	AtEOXact_GUC(false, nest_level);
-}
-
-/*
  * Fill the column.  This is no change of interest to the application's
  * triggers, so they are disabled meanwhile.
  */
@@ -334,7 +197,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 					 CnapParentSource(keeper->link.parent, "p"));
 	CnapAppendKeys(&sql, &keeper->link, relid, "c", "p");
 	appendStringInfo(&sql, " AND c.%s IS DISTINCT FROM p.%s", column, source);
-	execute_as_owner(relid, sql.data, SPI_OK_UPDATE);
+	CnapExecuteAsOwner(relid, sql.data, SPI_OK_UPDATE);
 
 	/* A row without a parent belongs to no workspace. */
 	resetStringInfo(&sql);
@@ -344,7 +207,7 @@ fill_column(List *tables, const CnapKeeper *keeper)
 		appendStringInfo(&sql, " OR %s IS NULL",
 						 quote_identifier(get_attname(relid, keeper->link.child_keys[i], false)));
 	appendStringInfoChar(&sql, ')');
-	execute_as_owner(relid, sql.data, SPI_OK_UPDATE);
+	CnapExecuteAsOwner(relid, sql.data, SPI_OK_UPDATE);
 
 	foreach(lc, undo)
 		CnapExecuteUtility(lfirst(lc));
@@ -402,7 +265,7 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	if (!CnapIsUnique(parent, columns, link->nkeys + 1, true))
 		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)",
 									CnapQualifiedName(parent),
-									quote_identifier(ChooseRelationName(OWN_PREFIX, get_rel_name(parent),
+									quote_identifier(ChooseRelationName(CNAP_CONSTRAINT_PREFIX, get_rel_name(parent),
 																		"key", get_rel_namespace(parent),
 																		true)),
 									theirs));
@@ -410,11 +273,11 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for constraint %u", keeper->constraint);
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	execute_as_owner(relid,
+	CnapExecuteAsOwner(relid,
 					 psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
 							  " ON UPDATE CASCADE ON DELETE %s%s%s",
 							  CnapQualifiedName(relid),
-							  quote_identifier(ChooseConstraintName(OWN_PREFIX, get_rel_name(relid),
+							  quote_identifier(ChooseConstraintName(CNAP_CONSTRAINT_PREFIX, get_rel_name(relid),
 																	"fkey", get_rel_namespace(relid),
 																	NIL)),
 							  column_list(relid, link->child_keys, link->nkeys, keeper->column),

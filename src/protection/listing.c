@@ -15,10 +15,8 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -26,29 +24,13 @@
 #include "utils/tuplestore.h"
 
 #include "core/own_catalog.h"
+#include "core/relation.h"
+#include "protection/keeper.h"
 #include "protection/policy_text.h"
+#include "protection/verify.h"
 
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
 PG_FUNCTION_INFO_V1(cnap_policies);
-
-/*
- * The names of a table's columns; NULL if one has been dropped concurrently.
- */
-ArrayType *
-CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns)
-{
-	Datum	   *names = palloc(ncolumns * sizeof(Datum));
-
-	for (int i = 0; i < ncolumns; i++)
-	{
-		char	   *name = get_attname(relid, columns[i], true);
-
-		if (name == NULL)
-			return NULL;
-		names[i] = DirectFunctionCall1(namein, CStringGetDatum(name));
-	}
-	return construct_array(names, ncolumns, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
-}
 
 /* Add a table to the result of cnap_protected_tables(). */
 static void

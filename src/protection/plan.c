@@ -23,8 +23,11 @@
 
 #include "core/compat.h"
 #include "core/own_catalog.h"
-#include "protection/policy_text.h"
-#include "protection/schema.h"
+#include "core/relation.h"
+#include "protection/keeper.h"
+#include "protection/kept_column.h"
+#include "protection/plan.h"
+#include "protection/verify.h"
 
 /* A foreign key by which a table may be protected. */
 typedef struct Way

@@ -28,9 +28,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -49,6 +46,8 @@
 #include "utils/rel.h"
 
 #include "core/own_catalog.h"
+#include "core/relation.h"
+#include "protection/keeper.h"
 #include "protection/policy_text.h"
 
 const CnapCommand CnapCommands[CNAP_COMMANDS] = {
@@ -175,49 +174,7 @@ recognize_key(Node *node, CnapLink *link)
 	return true;
 }
 
-/*
- * Do the columns have a unique index?  With exactly = false, a unique index on
- * some of them suffices, since they still identify at most one row.
- */
-bool
-CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
-{
-	Relation	rel = table_open(IndexRelationId, AccessShareLock);
-	Bitmapset  *wanted = NULL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	for (int i = 0; i < ncolumns; i++)
-		wanted = bms_add_member(wanted, columns[i]);
-	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
-		Bitmapset  *used = NULL;
-		bool		has_expression = false;
-
-		for (int i = 0; i < form->indnkeyatts; i++)
-		{
-			if (form->indkey.values[i] > 0)
-				used = bms_add_member(used, form->indkey.values[i]);
-			else
-				has_expression = true;
-		}
-		found |= form->indisunique && form->indisvalid && !has_expression &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
-			(exactly ? bms_equal(used, wanted) : bms_is_subset(used, wanted)) &&
-			(form->indimmediate || !exactly);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
-/* Is a clause OFFSET '0', which has no effect on the result (child.c)? */
+/* Is a clause OFFSET '0', which has no effect on the result (expression.c)? */
 static bool
 is_zero(Node *clause)
 {
@@ -320,13 +277,6 @@ recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
 	MemoryContextSwitchTo(former);
 	MemoryContextDelete(context);
 	return recognized;
-}
-
-/* Do two links lead to the same parent by the same key? */
-bool
-CnapIsSameLink(const CnapLink *a, const CnapLink *b)
-{
-	return memcmp(a, b, offsetof(CnapLink, constraint)) == 0;
 }
 
 /* Do two tests check the same column, or the same parent by the same key? */
@@ -514,6 +464,21 @@ CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
 }
 
 /*
+ * The permission for writing that a table's policies require, or as far as
+ * they are left, have required.
+ */
+CnapPermission
+CnapFormerPermission(const CnapProtection *former, CnapPermission otherwise)
+{
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (CnapCommands[i].writes && former->restricted[i])
+			return former->permission[i];
+	}
+	return otherwise;
+}
+
+/*
  * The parent through which a table is protected, whether by a workspace column
  * that follows the parent's, or by policies.  InvalidOid if there is none.
  */
@@ -528,36 +493,6 @@ CnapParentOf(Oid relid, const CnapProtection *protection)
 }
 
 /* ---- dependencies ---- */
-
-/*
- * The objects of a class, such as policies, that depend on a relation or its
- * columns.
- */
-List *
-CnapDependents(Oid relid, Oid class)
-{
-	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	List	   *dependents = NIL;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == class)
-			dependents = list_append_unique_oid(dependents, form->objid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return dependents;
-}
 
 /* A copy of a policy's pg_policy tuple; NULL if it has been dropped. */
 HeapTuple

@@ -11,13 +11,11 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "fmgr.h"
-#include "lib/stringinfo.h"
-#include "nodes/pg_list.h"
-#include "utils/array.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
 
 #include "core/permission.h"
+#include "protection/foreign_key.h"
 
 /* The functions used in policies. */
 typedef struct CnapChecks
@@ -43,29 +41,6 @@ typedef struct CnapCommand
 #define CNAP_COMMANDS 4
 
 extern const CnapCommand CnapCommands[CNAP_COMMANDS];
-
-/* The way from a row to its parent, as in a foreign key. */
-typedef struct CnapLink
-{
-	Oid			parent;			/* InvalidOid if there is none */
-	int			nkeys;
-	AttrNumber	child_keys[INDEX_MAX_KEYS];
-	AttrNumber	parent_keys[INDEX_MAX_KEYS];
-	Oid			operators[INDEX_MAX_KEYS];	/* parent's column = child's */
-	Oid			constraint;		/* the foreign key, if from one */
-	bool		is_valid;		/* which holds for all rows */
-} CnapLink;
-
-/* What keeps a table's workspace column equal to its parent's (kept_column.c). */
-typedef struct CnapKeeper
-{
-	char	   *trigger;		/* its name */
-	bool		is_clone;		/* cloned from a partitioned table */
-	AttrNumber	column;			/* 0 if the foreign key is missing */
-	AttrNumber	parent_column;
-	CnapLink	link;			/* without these columns */
-	Oid			constraint;		/* the foreign key with these columns */
-} CnapKeeper;
 
 /*
  * What one of our policies tests: a column of the table, or the row's parent.
@@ -108,64 +83,11 @@ extern void CnapKeepProtections(CnapChecks *checks);
 extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 							   CnapProtection *protection);
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
-extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);
-extern bool CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly);
-extern bool CnapIsSameLink(const CnapLink *a, const CnapLink *b);
-extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
-extern List *CnapDependents(Oid relid, Oid class);
-extern HeapTuple CnapCopyPolicy(Relation rel, Oid policy);
-extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
-
-/* protect.c: creating policies. */
-extern char *CnapQualifiedName(Oid relid);
-extern void CnapExecuteUtility(const char *sql);
-extern List *CnapLockTables(Oid relid, bool protect);
-extern AttrNumber CnapRequireColumn(Oid relid, const char *column);
-extern void CnapCheckColumn(Oid relid, const char *column);
-extern Oid	CnapRelationOwner(Oid relid);
-extern bool CnapHasIndex(Oid relid, AttrNumber column);
-extern char *CnapColumnCheck(const CnapChecks *checks, const char *column,
-							 CnapPermission permission);
-extern void CnapProtectTables(List *tables, const CnapChecks *checks,
-							  const CnapTest *test);
 extern CnapPermission CnapFormerPermission(const CnapProtection *former,
 										   CnapPermission otherwise);
-extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
-
-/* verify.c: whether a protection is enforced. */
-extern List *CnapAncestors(Oid relid);
-extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
-extern bool CnapIsIntact(Oid relid, const CnapChecks *checks);
-
-/* target.c: the relations of a schema. */
-extern List *CnapRelationsOf(Oid schema);
-extern char *CnapFindObstacle(Oid relid, bool protect);
-
-/* child.c: tables that reach their workspace through a parent. */
-extern List *CnapAllForeignKeys(Oid relid);
-extern List *CnapForeignKeys(Oid relid);
-extern Oid	CnapHeirWithoutKey(Oid relid, const CnapLink *link);
-extern bool CnapHasKey(const CnapLink *link, AttrNumber column);
-extern bool CnapIsDerivedKey(Oid constraint);
-extern bool CnapIsNotNull(Oid relid, AttrNumber column);
-extern bool CnapIsNullableLink(Oid relid, const CnapLink *link);
-extern char *CnapParentSource(Oid parent, const char *alias);
-extern void CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child,
-						   const char *child_alias, const char *alias);
-extern char *CnapParentCheck(Oid relid, const CnapChecks *checks, const CnapLink *link,
-							 CnapPermission permission, bool with_keys);
-
-/* listing.c: listings. */
-extern ArrayType *CnapColumnNames(Oid relid, const AttrNumber *columns, int ncolumns);
-
-/* kept_column.c: workspace columns that follow the parent's. */
-extern bool CnapIsOwnConstraint(Oid constraint);
-extern bool CnapFindKeeper(Oid relid, CnapKeeper *keeper);
-extern List *CnapKeptChildren(Oid parent);
-extern void CnapDropKeeper(Oid relid);
-extern const char *CnapFindColumnObstacle(Oid relid, const CnapLink *link,
-										  const char *column);
-extern AttrNumber CnapKeepColumn(List *tables, const CnapLink *link,
-								 AttrNumber parent_column, const char *column);
+extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);
+extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
+extern HeapTuple CnapCopyPolicy(Relation rel, Oid policy);
+extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 
 #endif							/* CNAP_POLICY_TEXT_H */

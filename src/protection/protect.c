@@ -21,149 +21,26 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/transam.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "core/arguments.h"
 #include "core/compat.h"
 #include "core/own_catalog.h"
-#include "protection/policy_text.h"
+#include "core/relation.h"
+#include "protection/expression.h"
+#include "protection/keeper.h"
+#include "protection/kept_column.h"
+#include "protection/protect.h"
+#include "protection/statement.h"
+#include "protection/target.h"
 
 PG_FUNCTION_INFO_V1(cnap_protect);
 PG_FUNCTION_INFO_V1(cnap_unprotect);
-
-char *
-CnapQualifiedName(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
-Oid
-CnapRelationOwner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-void
-CnapExecuteUtility(const char *sql)
-{
-	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not execute: %s", sql);
-}
-
-/* Check that a relation can be protected, and by the caller. */
-static void
-check_table(Oid relid)
-{
-	char		relkind = get_rel_relkind(relid);
-
-	if (relkind == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
-				 errdetail_relkind_not_supported(relkind),
-				 relkind == RELKIND_VIEW ?
-				 errhint("Protect the tables that it reads, and set security_invoker on the view.") : 0));
-	if (relid < FirstNormalObjectId)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("\"%s\" is a system table", get_rel_name(relid))));
-	if (CnapIsOwnTable(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is a table of the extension itself",
-						get_rel_name(relid))));
-	if (!CnapOwnsRelation(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
-					   get_rel_name(relid));
-}
-
-/*
- * Lock a table and all that inherit from it as ALTER TABLE would, and return
- * those that can have policies.  To be protected, they must be all: a query
- * that names a foreign table among them would return all of its rows.
- */
-List *
-CnapLockTables(Oid relid, bool protect)
-{
-	List	   *heirs;
-	List	   *tables = NIL;
-	ListCell   *lc;
-
-	check_table(relid);
-	LockRelationOid(relid, AccessExclusiveLock);
-	heirs = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-	foreach(lc, heirs)
-	{
-		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
-		{
-			check_table(lfirst_oid(lc));
-			tables = lappend_oid(tables, lfirst_oid(lc));
-		}
-		else if (protect)
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("\"%s\", which inherits from \"%s\", is a foreign table",
-							get_rel_name(lfirst_oid(lc)), get_rel_name(relid)),
-					 errdetail("Row-level security does not apply to foreign tables."),
-					 errhint("Remove it by DETACH PARTITION or NO INHERIT, and if necessary, add it again afterwards.")));
-	}
-	return tables;
-}
-
-/* Get a column of the table; raise an error if it does not exist. */
-AttrNumber
-CnapRequireColumn(Oid relid, const char *column)
-{
-	AttrNumber	attno = get_attnum(relid, column);
-
-	if (attno <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						column, get_rel_name(relid))));
-	return attno;
-}
-
-/* Raise an error if a column is missing, or is not a uuid. */
-void
-CnapCheckColumn(Oid relid, const char *column)
-{
-	AttrNumber	attno = CnapRequireColumn(relid, column);
-
-	if (get_atttype(relid, attno) != UUIDOID)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not uuid",
-						column, get_rel_name(relid),
-						format_type_be(get_atttype(relid, attno)))));
-}
 
 /* Advise the owner if no index of the table leads with one of the columns. */
 static void
@@ -217,38 +94,6 @@ advise_ancestors(Oid relid, const CnapChecks *checks)
 	}
 }
 
-/*
- * Does a table have an index that leads with a column and supports equality?
- */
-bool
-CnapHasIndex(Oid relid, AttrNumber column)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *indexes = RelationGetIndexList(rel);
-	ListCell   *lc;
-	bool		found = false;
-
-	foreach(lc, indexes)
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-											ObjectIdGetDatum(lfirst_oid(lc)));
-		Form_pg_index form;
-		Oid			am;
-
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
-		form = (Form_pg_index) GETSTRUCT(tuple);
-		am = CnapIndexMethod(form->indexrelid);
-		found |= form->indisvalid && form->indkey.values[0] == column &&
-			(am == BTREE_AM_OID || am == HASH_AM_OID) &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-		ReleaseSysCache(tuple);
-	}
-	list_free(indexes);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
 /* Drop our policies. */
 static void
 drop_policies(Oid relid, const CnapProtection *protection)
@@ -258,30 +103,6 @@ drop_policies(Oid relid, const CnapProtection *protection)
 	foreach(lc, protection->own)
 		CnapExecuteUtility(psprintf("DROP POLICY %s ON %s", quote_identifier(lfirst(lc)),
 									CnapQualifiedName(relid)));
-}
-
-/*
- * The expression of a test.  The arguments have exactly the types of our check
- * functions, so that an overload that somebody has created beside them cannot
- * be chosen.
- */
-char *
-CnapColumnCheck(const CnapChecks *checks, const char *column, CnapPermission permission)
-{
-	if (permission == CNAP_ACCESS)
-		return psprintf("%s.cnap_can_access(%s)", checks->schema, column);
-	return psprintf("%s.cnap_has_permission(%s, '%s'::cnap.permission)",
-					checks->schema, column, CnapPermissionName(permission));
-}
-
-static char *
-test_expression(Oid relid, const CnapChecks *checks, const CnapTest *test,
-				CnapPermission permission, bool with_keys)
-{
-	if (test->column == 0)
-		return CnapParentCheck(relid, checks, &test->link, permission, with_keys);
-	return CnapColumnCheck(checks, quote_identifier(get_attname(relid, test->column, false)),
-						   permission);
 }
 
 /*
@@ -301,11 +122,11 @@ create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int com
 					 permissive ? "PERMISSIVE" : "RESTRICTIVE", CnapCommands[command].name);
 	if (CnapCommands[command].tests_old)
 		appendStringInfo(&sql, " USING (%s)",
-						 test_expression(relid, checks, test, permission,
+						 CnapTestExpression(relid, checks, test, permission,
 										 permission == CNAP_ACCESS));
 	if (CnapCommands[command].tests_new)
 		appendStringInfo(&sql, " WITH CHECK (%s)",
-						 test_expression(relid, checks, test, permission, false));
+						 CnapTestExpression(relid, checks, test, permission, false));
 	CnapExecuteUtility(sql.data);
 }
 
@@ -422,21 +243,6 @@ translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
 		if (columns[i] <= 0)
 			elog(ERROR, "column \"%s\" of relation %u not found", name, to);
 	}
-}
-
-/*
- * The permission for writing that a table's policies require, or as far as
- * they are left, have required.
- */
-CnapPermission
-CnapFormerPermission(const CnapProtection *former, CnapPermission otherwise)
-{
-	for (int i = 0; i < CNAP_COMMANDS; i++)
-	{
-		if (CnapCommands[i].writes && former->restricted[i])
-			return former->permission[i];
-	}
-	return otherwise;
 }
 
 /*

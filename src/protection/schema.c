@@ -21,90 +21,12 @@
 
 #include "core/arguments.h"
 #include "core/own_catalog.h"
-#include "protection/policy_text.h"
-#include "protection/schema.h"
+#include "core/relation.h"
+#include "protection/plan.h"
+#include "protection/protect.h"
 
 PG_FUNCTION_INFO_V1(cnap_protect_schema);
 PG_FUNCTION_INFO_V1(cnap_unprotect_schema);
-
-/* ---- the tables ---- */
-
-int
-CnapCompareTargets(const ListCell *a, const ListCell *b)
-{
-	const CnapTarget *x = lfirst(a);
-	const CnapTarget *y = lfirst(b);
-
-	if (x->level != y->level)
-		return x->level < y->level ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
-/* The tables of a schema, in the order of their names. */
-List *
-CnapFindTargets(Oid schema)
-{
-	List	   *relids = CnapRelationsOf(schema);
-	List	   *tables = NIL;
-	ListCell   *lc;
-
-	foreach(lc, relids)
-	{
-		CnapTarget *table = palloc0(sizeof(CnapTarget));
-
-		table->relid = lfirst_oid(lc);
-		table->name = CnapQualifiedName(table->relid);
-		table->level = CNAP_NO_LEVEL;
-		tables = lappend(tables, table);
-	}
-	list_sort(tables, CnapCompareTargets);
-	return tables;
-}
-
-/*
- * Count the parents above a table.  They need not all be protected, nor need
- * the table itself; policies made by hand can even form a cycle.
- */
-int
-CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected)
-{
-	List	   *tables = NIL;
-
-	*all_protected = true;
-	do
-	{
-		CnapProtection protection;
-
-		tables = lappend_oid(tables, relid);
-		CnapReadProtection(relid, checks, &protection);
-		*all_protected &= protection.is_protected;
-		relid = CnapParentOf(relid, &protection);
-	} while (OidIsValid(relid) && !list_member_oid(tables, relid));
-	*all_protected &= !OidIsValid(relid);
-	return list_length(tables) - 1;
-}
-
-/*
- * Plan the call of a public function.  All arguments have exactly the types of
- * our function, so that an overload that somebody has created beside it cannot
- * be chosen.
- */
-void
-CnapPlanCall(CnapTarget *table, const CnapRequest *request, const char *function, int nargs,
-			 const char *const *args, const char *const *types)
-{
-	StringInfoData call;
-
-	initStringInfo(&call);
-	appendStringInfo(&call, "SELECT %s.%s(", request->checks.schema, function);
-	for (int i = 0; i < nargs; i++)
-		appendStringInfo(&call, "%s%s::%s", i > 0 ? ", " : "",
-						 args[i] != NULL ? quote_literal_cstr(args[i]) : "NULL", types[i]);
-	appendStringInfoString(&call, ");");
-	table->statement = call.data;
-}
-
-/* ---- the functions ---- */
 
 /* Execute the statements of a plan. */
 static void
@@ -274,4 +196,3 @@ cnap_unprotect_schema(PG_FUNCTION_ARGS)
 	}
 	return (Datum) 0;
 }
-

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * target.c
- *	  The relations of a schema, and what prevents the caller from protecting
- *	  them: for cnap_protect_schema() and cnap_unprotect_schema().
+ *	  The tables that are to be protected or unprotected, what prevents the
+ *	  caller from it, and the calls that do it.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,17 +11,120 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "core/compat.h"
-#include "protection/policy_text.h"
+#include "core/own_catalog.h"
+#include "core/relation.h"
+#include "protection/target.h"
+
+/* ---- one table ---- */
+
+/* Check that a relation can be protected, and by the caller. */
+static void
+check_table(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	if (relkind == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
+				 errdetail_relkind_not_supported(relkind),
+				 relkind == RELKIND_VIEW ?
+				 errhint("Protect the tables that it reads, and set security_invoker on the view.") : 0));
+	if (relid < FirstNormalObjectId)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("\"%s\" is a system table", get_rel_name(relid))));
+	if (CnapIsOwnTable(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a table of the extension itself",
+						get_rel_name(relid))));
+	if (!CnapOwnsRelation(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
+					   get_rel_name(relid));
+}
+
+/*
+ * Lock a table and all that inherit from it as ALTER TABLE would, and return
+ * those that can have policies.  To be protected, they must be all: a query
+ * that names a foreign table among them would return all of its rows.
+ */
+List *
+CnapLockTables(Oid relid, bool protect)
+{
+	List	   *heirs;
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	check_table(relid);
+	LockRelationOid(relid, AccessExclusiveLock);
+	heirs = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	foreach(lc, heirs)
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
+		{
+			check_table(lfirst_oid(lc));
+			tables = lappend_oid(tables, lfirst_oid(lc));
+		}
+		else if (protect)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\", which inherits from \"%s\", is a foreign table",
+							get_rel_name(lfirst_oid(lc)), get_rel_name(relid)),
+					 errdetail("Row-level security does not apply to foreign tables."),
+					 errhint("Remove it by DETACH PARTITION or NO INHERIT, and if necessary, add it again afterwards.")));
+	}
+	return tables;
+}
+
+/* Get a column of the table; raise an error if it does not exist. */
+AttrNumber
+CnapRequireColumn(Oid relid, const char *column)
+{
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						column, get_rel_name(relid))));
+	return attno;
+}
+
+/* Raise an error if a column is missing, or is not a uuid. */
+void
+CnapCheckColumn(Oid relid, const char *column)
+{
+	AttrNumber	attno = CnapRequireColumn(relid, column);
+
+	if (get_atttype(relid, attno) != UUIDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not uuid",
+						column, get_rel_name(relid),
+						format_type_be(get_atttype(relid, attno)))));
+}
+
+/* ---- the tables of a schema ---- */
 
 /*
  * Does a table inherit from one of the same schema, with which it is
@@ -45,8 +148,8 @@ follows_another(Oid relid)
  * The relations of a schema that can hold rows, without those that are
  * protected with another one.
  */
-List *
-CnapRelationsOf(Oid schema)
+static List *
+relations_of(Oid schema)
 {
 	Relation	rel = table_open(RelationRelationId, AccessShareLock);
 	List	   *relids = NIL;
@@ -103,4 +206,81 @@ CnapFindObstacle(Oid relid, bool protect)
 							CnapQualifiedName(heir));
 	}
 	return NULL;
+}
+
+/* ---- plans ---- */
+
+int
+CnapCompareTargets(const ListCell *a, const ListCell *b)
+{
+	const CnapTarget *x = lfirst(a);
+	const CnapTarget *y = lfirst(b);
+
+	if (x->level != y->level)
+		return x->level < y->level ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* The tables of a schema, in the order of their names. */
+List *
+CnapFindTargets(Oid schema)
+{
+	List	   *relids = relations_of(schema);
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		CnapTarget *table = palloc0(sizeof(CnapTarget));
+
+		table->relid = lfirst_oid(lc);
+		table->name = CnapQualifiedName(table->relid);
+		table->level = CNAP_NO_LEVEL;
+		tables = lappend(tables, table);
+	}
+	list_sort(tables, CnapCompareTargets);
+	return tables;
+}
+
+/*
+ * Count the parents above a table.  They need not all be protected, nor need
+ * the table itself; policies made by hand can even form a cycle.
+ */
+int
+CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected)
+{
+	List	   *tables = NIL;
+
+	*all_protected = true;
+	do
+	{
+		CnapProtection protection;
+
+		tables = lappend_oid(tables, relid);
+		CnapReadProtection(relid, checks, &protection);
+		*all_protected &= protection.is_protected;
+		relid = CnapParentOf(relid, &protection);
+	} while (OidIsValid(relid) && !list_member_oid(tables, relid));
+	*all_protected &= !OidIsValid(relid);
+	return list_length(tables) - 1;
+}
+
+/*
+ * Plan the call of a public function.  All arguments have exactly the types of
+ * our function, so that an overload that somebody has created beside it cannot
+ * be chosen.
+ */
+void
+CnapPlanCall(CnapTarget *table, const CnapRequest *request, const char *function, int nargs,
+			 const char *const *args, const char *const *types)
+{
+	StringInfoData call;
+
+	initStringInfo(&call);
+	appendStringInfo(&call, "SELECT %s.%s(", request->checks.schema, function);
+	for (int i = 0; i < nargs; i++)
+		appendStringInfo(&call, "%s%s::%s", i > 0 ? ", " : "",
+						 args[i] != NULL ? quote_literal_cstr(args[i]) : "NULL", types[i]);
+	appendStringInfoString(&call, ");");
+	table->statement = call.data;
 }

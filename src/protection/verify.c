@@ -13,51 +13,14 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "protection/policy_text.h"
-
-/* The tables that a table directly inherits from. */
-static List *
-inherited_from(Oid relid)
-{
-	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
-	List	   *parents = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return parents;
-}
-
-/* All tables that a table inherits from, directly or through others. */
-List *
-CnapAncestors(Oid relid)
-{
-	List	   *ancestors = inherited_from(relid);
-
-	/* The list grows while we walk along it. */
-	for (int i = 0; i < list_length(ancestors); i++)
-		ancestors = list_concat_unique_oid(ancestors,
-										   inherited_from(list_nth_oid(ancestors, i)));
-	return ancestors;
-}
+#include "core/relation.h"
+#include "protection/verify.h"
 
 /* Is row-level security enabled on a table, and forced for its owner? */
 static bool

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * schema.h
- *	  The plan for all tables of a schema.
+ * target.h
+ *	  The tables that are to be protected or unprotected.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CNAP_SCHEMA_H
-#define CNAP_SCHEMA_H
+#ifndef CNAP_TARGET_H
+#define CNAP_TARGET_H
 
 #include <limits.h>
 
@@ -59,7 +59,15 @@ extern void CnapPlanCall(CnapTarget *table, const CnapRequest *request,
 						 const char *function, int nargs,
 						 const char *const *args, const char *const *types);
 
-/* plan.c: the plan for protecting, parents first. */
-extern List *CnapPlanSchema(const CnapRequest *request);
+/*
+ * Lock a table and those that inherit from it, and return those that can have
+ * policies.
+ */
+extern List *CnapLockTables(Oid relid, bool protect);
+extern AttrNumber CnapRequireColumn(Oid relid, const char *column);
+extern void CnapCheckColumn(Oid relid, const char *column);
 
-#endif							/* CNAP_SCHEMA_H */
+/* The reason why the caller cannot protect, or unprotect, a table; NULL if none. */
+extern char *CnapFindObstacle(Oid relid, bool protect);
+
+#endif							/* CNAP_TARGET_H */

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * protect.h
+ *	  Creating and dropping our policies.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_PROTECT_H
+#define CNAP_PROTECT_H
+
+#include "protection/policy_text.h"
+
+/*
+ * Protect a list of tables: the first one and all that inherit from it.  The
+ * caller must have connected to SPI.
+ */
+extern void CnapProtectTables(List *tables, const CnapChecks *checks,
+							  const CnapTest *test);
+
+/* Does a table have anything left that protecting it created? */
+extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
+
+#endif							/* CNAP_PROTECT_H */

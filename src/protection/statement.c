@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.c
+ *	  Executing statements about the application's tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "core/relation.h"
+#include "protection/statement.h"
+
+/* Execute a DDL statement as the caller.  SPI must be connected. */
+void
+CnapExecuteUtility(const char *sql)
+{
+	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute: %s", sql);
+}
+
+/*
+ * Execute a statement as the owner of the table, because it may execute
+ * functions in constraints, generated columns, indexes and casts of theirs.
+ * Nor can these leave anything behind for the caller to execute: PostgreSQL's
+ * own maintenance commands take the same precautions.
+ */
+void
+CnapExecuteAsOwner(Oid relid, const char *sql, int result)
+{
+	Oid			userid;
+	int			sec_context;
+	int			nest_level = NewGUCNestLevel();
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(CnapRelationOwner(relid),
+						   sec_context | SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_NOFORCE_RLS);
+	if (SPI_execute(sql, false, 0) != result)
+		elog(ERROR, "could not execute: %s", sql);
+	SetUserIdAndSecContext(userid, sec_context);
+	AtEOXact_GUC(false, nest_level);
+}
