@@ -11,9 +11,9 @@
  *
  * An event trigger that belongs to the extension examines these commands
  * before they start.  It is executed for all users, so it only reads the
- * catalogs, and ignores commands that do not concern the extension.  Before
- * those that can create foreign keys, its only purpose is to have the library
- * loaded (fkey_guard.c).
+ * catalogs, and ignores commands that do not concern the extension.  Before all
+ * others, its only purpose is to have the library loaded (fkey_guard.c): many
+ * commands can create a foreign key, and more with each version.
  *
  *-------------------------------------------------------------------------
  */

@@ -9,11 +9,31 @@
  * cnap_trust() grants, could thus execute a function of their own as the owner
  * of our tables, who is usually a superuser.
  *
- * We look at each new constraint by a hook for object access, which comes
- * before the first row is checked.  The hook exists once the library has been
- * loaded, which the event trigger of drop_guard.c achieves before such a command
- * starts.  Casts that call no function are harmless, and only superusers can
- * create those.
+ * PostgreSQL determines the types and the operators of a foreign key when it
+ * creates the row in pg_constraint, and changes the type of a column by creating
+ * the row anew, whatever the command: also for partitions and other tables that
+ * a command recurses to, and for keys that are not enforced or not valid yet.
+ * We look at each new row by a hook for object access, which comes before the
+ * first row of the table is checked.  An event trigger after the command would
+ * come too late for that.  The hook exists once the library has been loaded,
+ * which the event trigger of drop_guard.c, for all commands and in every
+ * session_replication_role, achieves before the command starts.
+ *
+ * What is left is up to superusers, or those whom they gave their privileges:
+ * to disable the event trigger, or all event triggers (the setting
+ * event_triggers of PostgreSQL 17).  The linter reports that, and keys that
+ * exist nevertheless, also one from a command that began before the extension
+ * was created.
+ *
+ * Types are the same if PostgreSQL needs no cast, as from a domain.  A cast that
+ * calls no function is not enough: the owner of the type could replace it by
+ * one that does, without the constraint being created again.  So only those
+ * between types that belong to the system are accepted, as from varchar to
+ * text.
+ *
+ * The owner of the tables cannot be a role without power, which would make such
+ * a cast worthless: whoever owns them can create triggers, which superusers
+ * execute when they change a row.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,9 +42,13 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "commands/extension.h"
 #include "fmgr.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
@@ -37,17 +61,28 @@
 
 static object_access_hook_type next_hook = NULL;
 
+/* Does PostgreSQL take a value of one type for one of another, now and ever? */
+static bool
+is_same_type(Oid type, Oid wanted)
+{
+	Oid			base = getBaseType(type);
+
+	return base == wanted ||
+		(base < FirstUnpinnedObjectId && wanted < FirstUnpinnedObjectId &&
+		 IsBinaryCoercible(base, wanted));
+}
+
 /* Raise an error for a foreign key to our tables that would call a cast. */
 static void
 check_foreign_key(HeapTuple tuple)
 {
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-	char	   *schema = get_namespace_name(get_rel_namespace(form->confrelid));
+	Oid			extension = getExtensionOfObject(RelationRelationId, form->confrelid);
 	int			nkeys;
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	keys[INDEX_MAX_KEYS];
 
-	if (schema == NULL || strcmp(schema, "cnap") != 0)
+	if (!OidIsValid(extension) || extension != get_extension_oid("cnap_org", true))
 		return;
 	DeconstructFkConstraintRow(tuple, &nkeys, columns, keys, NULL, NULL, NULL, NULL, NULL);
 	for (int i = 0; i < nkeys; i++)
@@ -55,7 +90,7 @@ check_foreign_key(HeapTuple tuple)
 		Oid			type = get_atttype(form->conrelid, columns[i]);
 		Oid			wanted = get_atttype(form->confrelid, keys[i]);
 
-		if (!IsBinaryCoercible(type, wanted))
+		if (!is_same_type(type, wanted))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("foreign key column \"%s\" is of type %s, not %s",

@@ -320,9 +320,9 @@ UNION ALL
 SELECT 'error', 'trigger_state', format('event trigger %I', evtname),
 	CASE evtenabled WHEN 'D' THEN 'the event trigger is disabled'
 		ELSE 'the event trigger is enabled in the wrong mode' END,
-	format('ALTER EVENT TRIGGER %I ENABLE;', evtname), 1
+	format('ALTER EVENT TRIGGER %I ENABLE ALWAYS;', evtname), 1
 FROM pg_event_trigger
-WHERE evtenabled NOT IN ('O', 'A') AND oid IN (SELECT cnap.lint_members('pg_event_trigger'))
+WHERE evtenabled <> 'A' AND oid IN (SELECT cnap.lint_members('pg_event_trigger'))
 
 UNION ALL
 SELECT 'error', 'column_not_kept', t.tgrelid::regclass::text,

@@ -1,6 +1,8 @@
 /*
- * Protected tables prevent DROP EXTENSION, even with CASCADE.  The commands that
- * can create foreign keys are those before which the library has to be loaded.
+ * Protected tables prevent DROP EXTENSION, even with CASCADE.  The trigger has no
+ * list of commands, because the library has to be loaded before any that can
+ * create a foreign key, and is enabled ALWAYS, because the owner's rights are at
+ * stake in every session_replication_role.
  */
 CREATE FUNCTION cnap.guard() RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -11,7 +13,7 @@ COMMENT ON FUNCTION cnap.guard() IS
 REVOKE ALL ON FUNCTION cnap.guard() FROM PUBLIC;
 
 CREATE EVENT TRIGGER cnap_guard ON ddl_command_start
-	WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA')
 	EXECUTE FUNCTION cnap.guard();
+ALTER EVENT TRIGGER cnap_guard ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER cnap_guard IS
 'refuses to drop the extension cnap_org while it protects tables, and unsafe foreign keys to its tables';

@@ -17,7 +17,8 @@ AS $$
 		UNION ALL SELECT f.* FROM guarded, cnap.lint_functions(relations) f
 		UNION ALL SELECT f.* FROM protected, cnap.lint_grants(tables) f
 		UNION ALL SELECT f.* FROM protected, cnap.lint_roles(tables) f
-		UNION ALL SELECT f.* FROM cnap.lint_settings() f) f
+		UNION ALL SELECT f.* FROM cnap.lint_settings() f
+		UNION ALL SELECT f.* FROM cnap.lint_own() f) f
 	ORDER BY array_position(ARRAY['error', 'warning', 'notice'], f.severity),
 		f.step, f.rule COLLATE "C", f.object COLLATE "C"
 $$;

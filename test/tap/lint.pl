@@ -21,6 +21,11 @@ foreach my $output (glob 'expected/lint*.out')
 }
 # for which a contrib module is needed
 $rules{$_} = 1 foreach slurp_file("$FindBin::RealBin/foreign.pl") =~ /"(\w+)\|ALTER FOREIGN TABLE/g;
+# or sessions of their own
+foreach my $test (glob "$FindBin::RealBin/*.pl")
+{
+	$rules{$_} = 1 foreach slurp_file($test) =~ /WHERE rule = '(\w+)'/g;
+}
 my @described = map { /`(\w+)`/g } slurp_file('doc/lint.md') =~ /^\| (`.*?) \|/mg;
 is_deeply([ sort @described ], [ sort keys %rules ], 'the guide has the rules that the tests show');
 
