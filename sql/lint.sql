@@ -47,6 +47,10 @@ CREATE TEMP TABLE none_3 (workspace_id uuid);
 CREATE VIEW app.none_4 WITH (security_invoker) AS SELECT * FROM app.named;
 SELECT * FROM findings();
 SELECT * FROM close_all();
+-- whoever changes a type executes functions of the owner's
+ALTER TABLE app.text_id ALTER workspace_id TYPE uuid USING workspace_id::uuid;
+ALTER TABLE app.domained ALTER workspace_id TYPE uuid;
+SELECT * FROM close_all();
 SELECT relation, workspace_column, write_permission, enforced
 FROM cnap_protected_tables() ORDER BY relation::text COLLATE "C";
 

@@ -32,16 +32,17 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -62,8 +63,10 @@
 static void
 drop_constraint(Oid relid, Oid constraint)
 {
-	CnapExecuteUtility(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", CnapQualifiedName(relid),
-								quote_identifier(get_constraint_name(constraint))));
+	CnapExecuteAsOwner(relid,
+					   psprintf("ALTER TABLE %s DROP CONSTRAINT %s", CnapQualifiedName(relid),
+								quote_identifier(get_constraint_name(constraint))),
+					   SPI_OK_UTILITY);
 	CommandCounterIncrement();
 }
 
@@ -129,15 +132,19 @@ CnapDropKeeper(Oid relid)
 
 	if (!CnapFindKeeper(relid, &keeper) || keeper.is_clone)
 		return;
-	CnapExecuteUtility(psprintf("DROP TRIGGER %s ON %s", quote_identifier(keeper.trigger),
-								CnapQualifiedName(relid)));
+	CnapExecuteAsOwner(relid,
+					   psprintf("DROP TRIGGER %s ON %s", quote_identifier(keeper.trigger),
+								CnapQualifiedName(relid)),
+					   SPI_OK_UTILITY);
 	if (keeper.column == 0)
 		return;
 	drop_constraints(relid, &keeper);
 	if (!is_primary(relid, keeper.column))
-		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL",
+		CnapExecuteAsOwner(relid,
+						   psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL",
 									CnapQualifiedName(relid),
-									quote_identifier(get_attname(relid, keeper.column, false))));
+									quote_identifier(get_attname(relid, keeper.column, false))),
+						   SPI_OK_UTILITY);
 	CommandCounterIncrement();
 }
 
@@ -262,6 +269,8 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 
 	memcpy(columns, link->parent_keys, sizeof(link->parent_keys));
 	columns[link->nkeys] = keeper->parent_column;
+
+	/* PostgreSQL itself builds indexes as the owner of the table. */
 	if (!CnapIsUnique(parent, columns, link->nkeys + 1, true))
 		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)",
 									CnapQualifiedName(parent),
@@ -299,8 +308,10 @@ add_column(Oid relid, const CnapLink *link, const char *column)
 
 	if (attno == InvalidAttrNumber)
 	{
-		CnapExecuteUtility(psprintf("ALTER TABLE %s ADD COLUMN %s uuid",
-									CnapQualifiedName(relid), quote_identifier(column)));
+		CnapExecuteAsOwner(relid,
+						   psprintf("ALTER TABLE %s ADD COLUMN %s uuid",
+									CnapQualifiedName(relid), quote_identifier(column)),
+						   SPI_OK_UTILITY);
 		CommandCounterIncrement();
 		return get_attnum(relid, column);
 	}
@@ -387,6 +398,40 @@ generated_key(Oid relid, const CnapLink *link)
 }
 
 /*
+ * Does a column belong to the partition key of one table?  We read the catalog,
+ * because PostgreSQL's own functions simplify the key's expressions, and so
+ * execute functions in them, as the caller.
+ */
+static bool
+is_in_partition_key(Oid relid, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
+	Form_pg_partitioned_table form;
+	Datum		columns;
+	Datum		expressions;
+	bool		isnull;
+	bool		found = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_partitioned_table) GETSTRUCT(tuple);
+	columns = SysCacheGetAttr(PARTRELID, tuple, Anum_pg_partitioned_table_partattrs, &isnull);
+	for (int i = 0; i < form->partnatts; i++)
+		found |= ((int2vector *) DatumGetPointer(columns))->values[i] == column;
+	expressions = SysCacheGetAttr(PARTRELID, tuple, Anum_pg_partitioned_table_partexprs, &isnull);
+	if (!isnull)
+	{
+		Bitmapset  *used = NULL;
+
+		pull_varattnos(stringToNode(TextDatumGetCString(expressions)), 1, &used);
+		found |= bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used) ||
+			bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+	}
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/*
  * Does a column determine the partition, in a table or one that it is related
  * to by inheritance?  A row has been routed before the trigger changes it.
  */
@@ -396,22 +441,15 @@ is_partition_key(Oid relid, const char *column)
 	List	   *tables = list_concat(find_all_inheritors(relid, NoLock, NULL),
 									 CnapAncestors(relid));
 	ListCell   *lc;
-	bool		found = false;
 
 	foreach(lc, tables)
 	{
 		AttrNumber	attno = get_attnum(lfirst_oid(lc), column);
-		Relation	rel;
 
-		if (attno <= 0 || get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE)
-			continue;
-		rel = table_open(lfirst_oid(lc), AccessShareLock);
-		found |= has_partition_attrs(rel,
-									 bms_make_singleton(attno - FirstLowInvalidHeapAttributeNumber),
-									 NULL);
-		table_close(rel, AccessShareLock);
+		if (attno > 0 && is_in_partition_key(lfirst_oid(lc), attno))
+			return true;
 	}
-	return found;
+	return false;
 }
 
 /*
@@ -507,15 +545,19 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 	fill_column(tables, &keeper);
 	add_constraints(relid, &keeper);
 	SetUserIdAndSecContext(userid, sec_context);
-	CnapExecuteUtility(psprintf("CREATE TRIGGER %s BEFORE INSERT OR UPDATE OF %s ON %s"
+	CnapExecuteAsOwner(relid,
+					   psprintf("CREATE TRIGGER %s BEFORE INSERT OR UPDATE OF %s ON %s"
 								" FOR EACH ROW EXECUTE FUNCTION cnap.fill_workspace()",
 								TRIGGER_NAME,
 								column_list(relid, link->child_keys, link->nkeys, keeper.column),
-								CnapQualifiedName(relid)));
+								CnapQualifiedName(relid)),
+					   SPI_OK_UTILITY);
 	/* One that is NO INHERIT, since PostgreSQL 18, could not be set again. */
 	if (!CnapIsNullableLink(relid, link) && !CnapIsNotNull(relid, keeper.column))
-		CnapExecuteUtility(psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
-									CnapQualifiedName(relid), quote_identifier(column)));
+		CnapExecuteAsOwner(relid,
+						   psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+									CnapQualifiedName(relid), quote_identifier(column)),
+						   SPI_OK_UTILITY);
 	CommandCounterIncrement();
 	return keeper.column;
 }

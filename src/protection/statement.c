@@ -3,6 +3,13 @@
  * statement.c
  *	  Executing statements about the application's tables.
  *
+ * The caller may be a superuser, and the tables belong to somebody who is not.
+ * ALTER TABLE executes functions of theirs more often than it seems: it
+ * simplifies CHECK constraints to see whether they imply NOT NULL, and the
+ * expressions of a partition key to find the partitions.  So only what creates
+ * and drops policies or disables triggers, which executes nothing, is executed
+ * as the caller, and all else as the owner of the table.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -14,7 +21,10 @@
 #include "core/relation.h"
 #include "protection/statement.h"
 
-/* Execute a DDL statement as the caller.  SPI must be connected. */
+/*
+ * Execute a DDL statement as the caller, which must be one that cannot execute
+ * functions of the table's owner.  SPI must be connected.
+ */
 void
 CnapExecuteUtility(const char *sql)
 {

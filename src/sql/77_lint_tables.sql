@@ -232,9 +232,11 @@ FROM (SELECT c.*, r.relrowsecurity AND r.relforcerowsecurity
 WHERE relation NOT IN (SELECT relation FROM family)
 
 UNION ALL
+-- no statement: changing the type executes functions of the owner's, as in
+-- CHECK constraints, with the rights of whoever changes it
 SELECT 'warning', 'column_type', c.relation::regclass::text,
-	format('is not protected, and column %I appears to refer to a workspace, but is not of type uuid', c.workspace_column),
-	format('ALTER TABLE %s ALTER COLUMN %2$I TYPE uuid USING %2$I::uuid;', c.relation::regclass, c.workspace_column), 1
+	format('is not protected, and column %I appears to refer to a workspace, but is not of type uuid; let the owner change it', c.workspace_column),
+	NULL, 1
 FROM workspace_column c JOIN pg_class r ON r.oid = c.relation
 WHERE r.relkind <> 'f' AND c.type <> 'uuid'::regtype AND c.relation NOT IN (SELECT relation FROM own)
 
