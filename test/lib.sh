@@ -28,7 +28,7 @@ clean_environment() {
 	local var
 	for var in "${!PG@}"; do
 		case $var in
-			PG_CONFIG | PG_TEST_TIMEOUT_DEFAULT | PGISOLATIONTIMEOUT) ;;
+			PG_CONFIG | PG_TEST_EXTRA | PG_TEST_TIMEOUT_DEFAULT | PGISOLATIONTIMEOUT) ;;
 			*) unset "$var" ;;
 		esac
 	done

@@ -12,22 +12,29 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_type.h"
+#include "access/xact.h"
+#include "commands/sequence.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 #include "change/audit_log.h"
 #include "change/notifications.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
 
+PG_FUNCTION_INFO_V1(cnap_audit_log_before_insert);
 PG_FUNCTION_INFO_V1(cnap_audit_log_before_write);
 
 /* The act whose statement is being executed, or NULL. */
@@ -56,64 +63,71 @@ CnapAppendPair(StringInfo json, const char *key, const char *value)
 }
 
 /*
- * Does the audit log have an insert trigger?  The extension itself has none,
- * so it would be an application's.
+ * Insert a row into the audit log.  This bypasses the executor's INSERT, and with
+ * it the triggers and rules that somebody may have put on the table: none of their
+ * code is ever executed with our owner's rights, nor can it make a change of access
+ * fail.  Constraints and indexes work as always.
  */
-static bool
-has_listener(void)
+static void
+insert_row(Relation log, Datum *values, const bool *nulls)
 {
-	Relation	log = CnapOpenTable(CNAP_AUDIT_LOG);
-	TriggerDesc *triggers = log->trigdesc;
-	bool		result = triggers != NULL &&
-		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
-		 triggers->trig_insert_before_statement || triggers->trig_insert_after_statement);
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+	TupleTableSlot *slot;
 
-	table_close(log, AccessShareLock);
-	return result;
+	InitResultRelInfo(target, log, 0, NULL, 0);
+	target->ri_TrigDesc = NULL;
+	slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(log), &TTSOpsVirtual);
+	memcpy(slot->tts_values, values, sizeof(Datum) * Natts_audit_log);
+	memcpy(slot->tts_isnull, nulls, sizeof(bool) * Natts_audit_log);
+	ExecStoreVirtualTuple(slot);
+
+	ExecOpenIndices(target, false);
+	ExecSimpleRelationInsert(target, estate, slot);
+	ExecCloseIndices(target);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
 }
 
-/*
- * Write an entry, and queue its notification.  The trigger function has no SET
- * search_path clause, which would cost as much as all the rest of it, so the
- * statement must qualify every name.
- *
- * The triggers that invalidate the caches may not have fired yet.  An
- * application's trigger on the log must not get stale answers from the cache,
- * so if there is one, we invalidate the cache of this session here.
- */
+static void
+set_value(Datum *values, bool *nulls, AttrNumber attno, const void *value)
+{
+	values[attno - 1] = PointerGetDatum(value);
+	nulls[attno - 1] = value == NULL;
+}
+
+/* Write an entry, and queue its notification. */
 static void
 write_entry(const CnapAct *act, CnapEntry *entry)
 {
-	static CnapStatement insert = {
-		"INSERT INTO cnap.audit_log (actor, database_role, action, organization_id,"
-		" workspace_id, subject, path, detail)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::pg_catalog.jsonb)",
-		8, {TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID}
-	};
+	Relation	log = table_open(CnapTableOid(CNAP_AUDIT_LOG), RowExclusiveLock);
+	Oid			ids = get_relname_relid("audit_log_id_seq", RelationGetNamespace(log));
 	const pg_uuid_t *organization = entry->organization;
-	Datum		values[8];
-	char		nulls[8];
+	char	   *detail = psprintf("{%s}", entry->detail.data);
+	Datum		values[Natts_audit_log] = {0};
+	bool		nulls[Natts_audit_log] = {false};
 	StringInfoData payload;
 
 	if (organization == NULL && act->as_manager)
 		organization = &act->manager;
+	if (!OidIsValid(ids))
+		elog(ERROR, "the sequence of the audit log does not exist");
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = PointerGetDatum(act->actor.user);
-	nulls[0] = act->actor.user != NULL ? ' ' : 'n';
-	values[1] = CStringGetTextDatum(GetUserNameFromId(act->actor.role, false));
-	values[2] = CStringGetTextDatum(entry->action);
-	values[3] = PointerGetDatum(organization);
-	nulls[3] = organization != NULL ? ' ' : 'n';
-	values[4] = PointerGetDatum(entry->workspace);
-	nulls[4] = entry->workspace != NULL ? ' ' : 'n';
-	values[5] = PointerGetDatum(entry->subject);
-	nulls[5] = entry->subject != NULL ? ' ' : 'n';
-	values[6] = CStringGetTextDatum(act->path);
-	values[7] = CStringGetTextDatum(psprintf("{%s}", entry->detail.data));
-	if (has_listener())
-		CnapEpochAdvance();
-	CnapExecute(&insert, values, nulls);
+	values[Anum_audit_log_id - 1] = Int64GetDatum(nextval_internal(ids, false));
+	values[Anum_audit_log_occurred_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	set_value(values, nulls, Anum_audit_log_actor, act->actor.user);
+	set_value(values, nulls, Anum_audit_log_database_role,
+			  cstring_to_text(GetUserNameFromId(act->actor.role, false)));
+	set_value(values, nulls, Anum_audit_log_action, cstring_to_text(entry->action));
+	set_value(values, nulls, Anum_audit_log_organization_id, organization);
+	set_value(values, nulls, Anum_audit_log_workspace_id, entry->workspace);
+	set_value(values, nulls, Anum_audit_log_subject, entry->subject);
+	set_value(values, nulls, Anum_audit_log_path, cstring_to_text(act->path));
+	values[Anum_audit_log_detail - 1] =
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(detail));
+	values[Anum_audit_log_xid - 1] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	insert_row(log, values, nulls);
+	table_close(log, NoLock);
 
 	initStringInfo(&payload);
 	CnapAppendPair(&payload, "action", entry->action);
@@ -202,6 +216,28 @@ CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 }
 
 /* ---- the log itself ---- */
+
+/*
+ * cnap.audit_log_before_insert(): BEFORE INSERT trigger
+ *
+ * Entries that are restored from a dump, or inserted by hand, are entries of the
+ * transaction that inserts them: those of another database would mean nothing here
+ * (audit_feed.c).
+ */
+Datum
+cnap_audit_log_before_insert(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	int			column = Anum_audit_log_xid;
+	Datum		xid = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	bool		isnull = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "cnap.audit_log_before_insert() was not called as a trigger");
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigdata->tg_trigtuple,
+													 RelationGetDescr(trigdata->tg_relation),
+													 1, &column, &xid, &isnull));
+}
 
 /*
  * cnap.audit_log_before_write(): BEFORE UPDATE, DELETE or TRUNCATE trigger

@@ -10,9 +10,11 @@
 #ifndef CNAP_COMPAT_H
 #define CNAP_COMPAT_H
 
+#include "access/slru.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "commands/async.h"
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
@@ -78,6 +80,16 @@
 #else
 #define CnapIsPeriodKey(form) ((form)->conperiod)
 #define CnapNotNullConstraint(relid, column) findNotNullConstraintAttnum(relid, column)
+#endif
+
+/*
+ * PostgreSQL 17 (2cdf131c46e) made the size of the queue of notifications a
+ * setting; before, it was half of what the numbers of its pages allow.
+ */
+#if PG_VERSION_NUM < 170000
+#define CnapNotifyQueuePages() (SLRU_PAGES_PER_SEGMENT * 0x10000 / 2)
+#else
+#define CnapNotifyQueuePages() max_notify_queue_pages
 #endif
 
 /*

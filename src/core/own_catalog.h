@@ -62,6 +62,19 @@ typedef enum CnapTable
 #define Anum_workspace_metadata 10
 #define Anum_workspace_updated_at 12
 
+#define Anum_audit_log_id 1
+#define Anum_audit_log_occurred_at 2
+#define Anum_audit_log_actor 3
+#define Anum_audit_log_database_role 4
+#define Anum_audit_log_action 5
+#define Anum_audit_log_organization_id 6
+#define Anum_audit_log_workspace_id 7
+#define Anum_audit_log_subject 8
+#define Anum_audit_log_path 9
+#define Anum_audit_log_detail 10
+#define Anum_audit_log_xid 11
+#define Natts_audit_log 11
+
 #define Anum_access_token_id 1
 #define Anum_access_token_user_id 2
 #define Anum_access_token_name 3

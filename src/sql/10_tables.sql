@@ -187,15 +187,29 @@ CREATE TABLE cnap.audit_log (
 	workspace_id uuid,
 	subject cnap.user_id,
 	path text NOT NULL,
-	detail jsonb NOT NULL DEFAULT '{}'
+	detail jsonb NOT NULL DEFAULT '{}',
+	xid xid8 NOT NULL
 );
 COMMENT ON TABLE cnap.audit_log IS
 'append-only record of every change; it keeps the ids of deleted objects, so it has no foreign keys';
 COMMENT ON COLUMN cnap.audit_log.actor IS 'the user who acted; null if there was no current user';
+COMMENT ON COLUMN cnap.audit_log.xid IS 'the transaction that wrote the entry, or restored it';
+CREATE INDEX audit_log_xid_idx ON cnap.audit_log (xid);
 CREATE INDEX audit_log_organization_id_idx ON cnap.audit_log (organization_id, id)
 	WHERE organization_id IS NOT NULL;
 CREATE INDEX audit_log_workspace_id_idx ON cnap.audit_log (workspace_id, id)
 	WHERE workspace_id IS NOT NULL;
+
+/*
+ * A dump does not contain this row, so a database that is restored gets another
+ * id; pg_upgrade keeps it, as it keeps the numbers of transactions.
+ */
+CREATE TABLE cnap.audit_history (
+	id uuid NOT NULL
+);
+COMMENT ON TABLE cnap.audit_history IS
+'one row: to which sequence of transactions the numbers in cnap.audit_log.xid belong';
+INSERT INTO cnap.audit_history VALUES (gen_random_uuid());
 
 /*
  * The epochs are empty: their relation cache invalidations notify all sessions

@@ -45,6 +45,13 @@ COMMENT ON FUNCTION cnap.record_change() IS
 'writes the audit entries of a changed row, or of TRUNCATE, and queues their notifications';
 REVOKE ALL ON FUNCTION cnap.record_change() FROM PUBLIC;
 
+CREATE FUNCTION cnap.audit_log_before_insert() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_audit_log_before_insert';
+COMMENT ON FUNCTION cnap.audit_log_before_insert() IS
+'makes an audit entry one of the transaction that inserts it, whatever it says';
+REVOKE ALL ON FUNCTION cnap.audit_log_before_insert() FROM PUBLIC;
+
 CREATE FUNCTION cnap.audit_log_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_audit_log_before_write';
@@ -134,6 +141,10 @@ CREATE TRIGGER record_insert AFTER INSERT ON cnap.invitation
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.invitation
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
+-- Restored entries pass through this one; C code inserts the others without any.
+CREATE TRIGGER before_insert BEFORE INSERT ON cnap.audit_log
+	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_insert();
+ALTER TABLE cnap.audit_log ENABLE ALWAYS TRIGGER before_insert;
 CREATE TRIGGER before_write BEFORE UPDATE OR DELETE ON cnap.audit_log
 	FOR EACH ROW EXECUTE FUNCTION cnap.audit_log_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.audit_log

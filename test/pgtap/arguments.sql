@@ -95,7 +95,7 @@ INSERT INTO test.probe (kind, what, literal, state)
 	FROM (VALUES
 		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
 		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
-		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('label', 'null', 'null'),
+		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
 		('max uses', 'null', 'null'), ('duration', 'null', 'null'), ('successor', 'null', 'null'),
 		('age', 'zero', '''0'''), ('age', '1000 years', '''1000 years'''),
 		('label', 'empty', ''''''), ('label', '255 characters', 'repeat(''ä'', 255)'),
@@ -119,6 +119,11 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('until', 'infinity', '''infinity''')) good (kind, what, literal);
 INSERT INTO test.probe VALUES
 	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
+	('cursor', 'empty', '''''', '22023', 'invalid cursor'),
+	('cursor', 'a number', '''1''', '22023', 'invalid cursor'),
+	('cursor', 'a snapshot', '''10:20:10,14,15''', '22023', 'invalid cursor'),
+	('cursor', 'something else', '''a/b/c''', '22023', 'invalid cursor'),
+	('cursor', 'of another history', '''00000000-0000-4000-8000-000000000000/1/10:10:''', '55000', 'the cursor belongs to another history of the database'),
 	('max uses', 'zero', '''0''', '22023', 'max_uses must be positive'),
 	('successor', 'the same', '''dave''', '22023', 'successor must be somebody else'),
 	('max uses', 'negative', '''-1''', '22023', 'max_uses must be positive'),

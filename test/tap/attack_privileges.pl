@@ -233,9 +233,9 @@ foreach my $load ('SELECT 1', 'SELECT cnap_current_user()')
 	foreach my $role (@roles)
 	{
 		my $session = connect_to($node, $role, $load);
-		$session->attempt($_) foreach 'SET cnap.notify = off', q{SELECT set_config('cnap.notify', 'off', false)}, 'ALTER ROLE CURRENT_USER SET cnap.notify = off';
+		$session->attempt($_) foreach 'SET cnap.notify = on', q{SELECT set_config('cnap.notify', 'on', false)}, 'ALTER ROLE CURRENT_USER SET cnap.notify = on';
 		$session->query('SELECT cnap_current_user()');
-		is($session->query('SHOW cnap.notify'), 'on', "$role: switching notifications off, after $load");
+		is($session->query('SHOW cnap.notify'), 'off', "$role: switching notifications on, after $load");
 		$session->quit;
 	}
 }

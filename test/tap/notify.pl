@@ -14,6 +14,14 @@ use Test::More;
 my $node = new_node('main', '');
 populate($node, 'postgres');
 
+# none unless an administrator turns them on
+is(act_as($node, 'postgres', 'carol', qq{LISTEN cnap; SELECT FROM cnap_add_workspace_member('$W1', 'zoe');
+	SELECT FROM cnap_remove_workspace_member('$W1', 'zoe');}), '', 'off by default');
+is(refused_as($node, 'postgres', 'carol', 'SELECT cnap_current_user(); SET cnap.notify = on;'), '42501',
+	'turning them on is not for everybody');
+$node->append_conf('postgresql.conf', 'cnap.notify = on');
+$node->reload;
+
 # The payloads that a listener gets for a script, which is executed as a person, decoded
 sub heard
 {
@@ -180,6 +188,11 @@ is_deeply($forget, { action => 'user.forget', subject => $user, actor => 'y' . "
 
 # turned off by a superuser, for all sessions or for one
 is(actions('carol', qq{
+	SET cnap.notify = off;
+	SELECT cnap_add_workspace_member('$W1', 'kai');
+	SELECT cnap_remove_workspace_member('$W1', 'kai');}),
+	'workspace_member.add workspace_member.remove', 'not by somebody else');
+is(actions('carol', qq{
 	RESET ROLE; SET cnap.notify = off; SET ROLE cnap_app;
 	SELECT cnap_add_workspace_member('$W1', 'lea');
 	RESET ROLE; SET cnap.notify = on; SET ROLE cnap_app;
@@ -187,11 +200,6 @@ is(actions('carol', qq{
 	'workspace_member.remove', 'none while cnap.notify is off');
 is(refused_as($node, 'postgres', 'carol', 'SELECT cnap_current_user(); SET cnap.notify = off;'), '42501',
 	'which is not for everybody');
-is(actions('carol', qq{
-	SET cnap.notify = off;
-	SELECT cnap_add_workspace_member('$W1', 'lea');
-	SELECT cnap_remove_workspace_member('$W1', 'lea');}),
-	'workspace_member.add workspace_member.remove', 'nor before the library is loaded');
 $node->append_conf('postgresql.conf', 'cnap.notify = off');
 $node->reload;
 is(actions('carol', qq{SELECT cnap_add_workspace_member('$W1', 'lea');}), '', 'none while the configuration has it off');

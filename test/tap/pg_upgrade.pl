@@ -62,6 +62,9 @@ my %before = told($old);
 like($before{answers}, qr/ann\|$W1\|t\|admin/, 'the answers are about something');
 is($before{'what ann sees'}, '2|2|2', 'and so are the protected rows');
 is($before{'what nobody sees'}, '0|0|0', 'which not everybody sees');
+my $cursor = $old->safe_psql($db, 'SELECT cnap_audit_cursor()');
+act_as($old, $db, 'carol', qq{SELECT FROM cnap_add_workspace_member('$W1', 'not read before')});
+%before = told($old);
 $old->stop;
 
 my $new = PostgreSQL::Test::Cluster->new('new');
@@ -86,6 +89,8 @@ is(act_as($new, $db, 'gus', "INSERT INTO app.task VALUES (4, 1); $tree"), '1|2|1
 is(refused_as($new, $db, 'ann', qq{SELECT cnap_leave_organization('$ACME')}), '23001', 'the rules hold');
 act_as($new, $db, 'carol', qq{SELECT cnap_revoke_management('$W1')});
 is(act_as($new, $db, 'ann', $tree), '1|1|1', 'a revocation takes effect');
+is($new->safe_psql($db, "SELECT action, subject FROM cnap_audit_feed('$cursor') LIMIT 2"),
+	"workspace_member.add|not read before\nmanagement.revoke|", 'the audit log is followed from where it was');
 my ($status, undef, $error) = $new->psql($db, 'DROP EXTENSION cnap_org CASCADE');
 isnt($status, 0, 'the extension is guarded');
 like($error, qr/while it protects tables/, 'by its event trigger');

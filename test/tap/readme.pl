@@ -225,7 +225,7 @@ is_deeply(
 	'what nobody executes');
 
 # ALTER DATABASE and ALTER ROLE affect only later sessions.
-is($node->safe_psql('app', 'SHOW cnap.notify'), 'off', 'the example turns notifications off');
+is($node->safe_psql('app', 'SHOW cnap.notify'), 'on', 'the example turns notifications on');
 is($node->safe_psql('app', 'SELECT cnap_current_user()', extra_params => [ '-U', 'anna' ]),
 	'anna', 'the example gives a role its identity');
 
@@ -333,7 +333,7 @@ END
 # ---- the audit log ----
 
 my ($actions) = slurp_file('doc/operations.md') =~ /^## Audit log\n\n(.*?)^## /ms;
-my $sources = join '', map { slurp_file($_) } glob 'src/*.c';
+my $sources = join '', map { slurp_file($_) } glob 'src/*/*.c';
 is_deeply(
 	[ sort map { $_->[1] =~ /`(\w+\.\w+)`/g } grep { @$_ == 2 } rows($actions) ],
 	[ sort keys %{ { map { $_ => 1 } $sources =~ /"((?!cnap\.)[a-z_]+\.(?!h")[a-z]+)"/g } } ],
