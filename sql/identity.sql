@@ -281,6 +281,16 @@ SELECT cnap_trust(NULL);
 SELECT cnap_trust('regress_cnap_nobody');
 SELECT cnap_trust(0);
 SELECT cnap_distrust(NULL);
+-- a role to which no policy applies
+CREATE ROLE regress_cnap_bypass BYPASSRLS;
+SELECT cnap_trust('regress_cnap_super');
+SELECT cnap_trust('regress_cnap_bypass');
+SELECT rolname FROM trusted WHERE rolname = 'regress_cnap_bypass' AND (identity OR reference);
+ALTER ROLE regress_cnap_bypass NOBYPASSRLS;
+SELECT FROM cnap_trust('regress_cnap_bypass');
+ALTER ROLE regress_cnap_bypass BYPASSRLS;
+SELECT FROM cnap_distrust('regress_cnap_bypass');
+DROP ROLE regress_cnap_bypass;
 -- a role that keeps the privilege from elsewhere
 CREATE ROLE regress_cnap_heir IN ROLE regress_cnap_app;
 SELECT FROM cnap_distrust('regress_cnap_heir');

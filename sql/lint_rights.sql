@@ -147,6 +147,12 @@ ALTER ROLE regress_cnap_bypass LOGIN;
 ALTER ROLE "regress_cnap ""odd"" 50%" LOGIN SUPERUSER BYPASSRLS;
 SELECT * FROM findings();
 SELECT * FROM close_all();
+-- a trusted role that has come to bypass policies, and a superuser who was granted what only a trusted role needs
+ALTER ROLE regress_cnap_app BYPASSRLS;
+ALTER ROLE regress_cnap_super SUPERUSER;
+GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_super;
+SELECT * FROM findings();
+SELECT * FROM close_all();
 -- who creates a role gets the ADMIN OPTION on it since PostgreSQL 16, before that any role
 CREATE ROLE regress_cnap_creator LOGIN CREATEROLE;
 SET ROLE regress_cnap_creator;

@@ -167,6 +167,7 @@ RESET plan_cache_mode;
 
 -- a role that cannot execute the condition's function gets no condition, and no error
 RESET ROLE;
+GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_plain;
 GRANT EXECUTE ON FUNCTION cnap_can_access(text, uuid) TO regress_cnap_plain;
 GRANT USAGE ON SCHEMA app TO regress_cnap_plain;
 GRANT SELECT ON app.item TO regress_cnap_plain;
@@ -181,6 +182,15 @@ SELECT count(*) FROM app.item WHERE cnap_can_access('few', workspace_id);
 EXECUTE planned;
 DEALLOCATE planned;
 RESET plan_cache_mode;
+
+-- a role that can execute both functions, but is not trusted, gets a plan that is the same for all
+-- users, and no answer
+RESET ROLE;
+REVOKE SET ON PARAMETER cnap.user_id FROM regress_cnap_plain;
+GRANT EXECUTE ON FUNCTION cnap.reachable(text, cnap.permission) TO regress_cnap_plain;
+SET ROLE regress_cnap_plain;
+EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('few', workspace_id);
+SELECT count(*) FROM app.item WHERE cnap_can_access('few', workspace_id);
 
 RESET ROLE;
 SET client_min_messages = warning;

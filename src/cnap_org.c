@@ -27,6 +27,7 @@
 #include "identity/claims.h"
 #include "identity/identity.h"
 #include "identity/session_token.h"
+#include "identity/trusted.h"
 #include "protection/fkey_guard.h"
 
 PG_MODULE_MAGIC;
@@ -36,6 +37,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	CnapTrustedInit();
 	CnapIdentityInit();
 	CnapSessionTokenInit();
 	CnapClaimsInit();

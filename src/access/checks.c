@@ -33,6 +33,7 @@
 #include "core/rows.h"
 #include "core/table_scan.h"
 #include "identity/identity.h"
+#include "identity/trusted.h"
 
 PG_FUNCTION_INFO_V1(cnap_can_access);
 PG_FUNCTION_INFO_V1(cnap_can_access_user);
@@ -49,12 +50,16 @@ PG_FUNCTION_INFO_V1(cnap_reachable_user);
 PG_FUNCTION_INFO_V1(cnap_reachable_uuid);
 PG_FUNCTION_INFO_V1(cnap_explain_access);
 
-/* The user named by a text argument, or NULL if that is null. */
+/*
+ * The user named by a text argument, or NULL if that is null.  Only trusted
+ * roles may ask about any user.
+ */
 static CnapUser *
 user_argument(FunctionCallInfo fcinfo, int argno)
 {
 	text	   *id;
 
+	CnapRequireTrust(fcinfo);
 	if (PG_ARGISNULL(argno))
 		return NULL;
 	id = PG_GETARG_TEXT_PP(argno);
@@ -70,6 +75,7 @@ uuid_user_argument(FunctionCallInfo fcinfo, int argno)
 {
 	char	   *id;
 
+	CnapRequireTrust(fcinfo);
 	if (PG_ARGISNULL(argno))
 		return NULL;
 	id = CnapUuidString(PG_GETARG_UUID_P(argno));
@@ -303,11 +309,14 @@ Datum
 cnap_explain_access(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	text	   *user = CnapRequiredUserId(fcinfo, 0, "user_id");
-	const pg_uuid_t *id = CnapRequiredUuid(fcinfo, 1, "workspace");
+	text	   *user;
+	const pg_uuid_t *id;
 	Snapshot	snapshot;
 	CnapWorkspace workspace;
 
+	CnapRequireTrust(fcinfo);
+	user = CnapRequiredUserId(fcinfo, 0, "user_id");
+	id = CnapRequiredUuid(fcinfo, 1, "workspace");
 	InitMaterializedSRF(fcinfo, 0);
 	snapshot = CnapFreshSnapshot();
 	if (CnapFindWorkspaceAsOf(snapshot, id, &workspace))

@@ -66,6 +66,7 @@
 #include "core/compat.h"
 #include "core/epoch.h"
 #include "core/own_catalog.h"
+#include "identity/trusted.h"
 
 PG_FUNCTION_INFO_V1(cnap_check_support);
 
@@ -184,7 +185,8 @@ static void
 know_check(PlannerInfo *root, const Check *check, Known *known)
 {
 	memset(known, 0, sizeof(*known));
-	if (check->user != NULL && !CnapMayExecute(check->function, GetUserId()))
+	if (check->user != NULL &&
+		!(CnapMayExecute(check->function, GetUserId()) && CnapIsTrusted(GetUserId())))
 		return;
 	if (check->permission != NULL)
 	{

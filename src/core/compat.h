@@ -46,6 +46,13 @@
 #endif
 
 /*
+ * PostgreSQL 19 (dd1398f1378) made GRANT record any grantor that it is given,
+ * also another superuser, whose grants a REVOKE in the name of the owner leaves
+ * alone.  Until then, GRANTED BY could name nobody but the current role.
+ */
+#define CnapGrantsHaveGrantors (PG_VERSION_NUM >= 190000)
+
+/*
  * A setting with this flag gets its value even if the library that defines it
  * is loaded while a parallel query is running.  Minor releases of PostgreSQL 15
  * to 17 before November 2024 do not know the flag.

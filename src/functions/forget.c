@@ -37,6 +37,7 @@
 #include "core/formats.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
+#include "identity/trusted.h"
 
 PG_FUNCTION_INFO_V1(cnap_forget_user);
 PG_FUNCTION_INFO_V1(cnap_prune_audit);
@@ -174,8 +175,8 @@ static CnapStatement forget[] = {
 /*
  * cnap_forget_user(user_id, successor) -> void
  *
- * No permission of the current user is checked: a role that is trusted to call
- * this can act as any user anyway.
+ * No permission of the current user is checked: a trusted role can act as any
+ * user anyway.
  */
 Datum
 cnap_forget_user(PG_FUNCTION_ARGS)
@@ -187,6 +188,7 @@ cnap_forget_user(PG_FUNCTION_ARGS)
 	char		nulls[PARAMETERS] = {'n', 'n', 'n', 'n', 'n'};
 	StringInfoData detail;
 
+	CnapRequireTrust(fcinfo);
 	CnapActByPrivilege(&act);
 	user = CnapRequiredUserId(fcinfo, 0, "user_id");
 	if (!PG_ARGISNULL(1))

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -23,50 +24,34 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
 
 #include "change/authorize.h"
 #include "core/arguments.h"
+#include "core/compat.h"
+#include "identity/trusted.h"
 
 PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
 
-/*
- * What trust consists of, as a query: privileges, as GRANT and REVOKE name
- * them, and the access control list that each of them stands in.  $1 is the
- * schema of the public functions.  The functions are those that give
- * information about, or act on, arbitrary users, and the ones used in index
- * conditions.
- */
-#define TRUST \
-	"SELECT 'SET ON PARAMETER cnap.user_id'," \
-	" (SELECT paracl FROM pg_parameter_acl WHERE parname = 'cnap.user_id')" \
-	" UNION ALL SELECT 'REFERENCES ON TABLE ' || oid::regclass, relacl FROM pg_class" \
-	" WHERE oid IN ('cnap.organization'::regclass, 'cnap.workspace'::regclass)" \
-	" UNION ALL SELECT 'EXECUTE ON FUNCTION ' || oid::regprocedure, proacl FROM pg_proc" \
-	" WHERE oid IN (SELECT format(function, $1)::regprocedure FROM unnest(ARRAY[" \
-	"'%I.cnap_can_access(text, uuid)', '%I.cnap_can_access(uuid, uuid)'," \
-	"'%I.cnap_has_permission(text, uuid, cnap.permission)'," \
-	"'%I.cnap_has_permission(uuid, uuid, cnap.permission)'," \
-	"'%I.cnap_workspace_role(text, uuid)', '%I.cnap_accessible_workspaces(text)'," \
-	"'%I.cnap_explain_access(text, uuid)', '%I.cnap_forget_user(text, text)'," \
-	"'cnap.reachable(text, cnap.permission)', 'cnap.reachable(uuid, cnap.permission)'" \
-	"]) function)"
+/* What trust consists of is listed by cnap.privileges() alone. */
+#define GRANT_TRUST \
+	"SELECT format('GRANT %s ON %s %s TO %s', privilege, kind, object, $1::regrole)" \
+	" FROM cnap.privileges() WHERE audience = 'trusted'"
 
-#define CHANGE_TRUST(verb, preposition) \
-	"SELECT format('" verb " %s " preposition " %s', privilege, $2::regrole)" \
-	" FROM (" TRUST ") trust (privilege, acl)"
+#define REVOKE_TRUST \
+	"SELECT format('REVOKE %s ON %s %s FROM %s', privilege, kind, object, $1::regrole)" \
+	" FROM cnap.privileges() WHERE audience = 'trusted'"
 
-/*
- * PostgreSQL 19 (dd1398f1378) made GRANT record any grantor that it is given,
- * also another superuser, whose grants a REVOKE in the name of the owner leaves
- * alone.
- */
+/* Likewise, where a REVOKE leaves alone what other grantors have granted. */
 #define REVOKE_TRUST_OF_GRANTORS \
-	"SELECT DISTINCT format('REVOKE %s FROM %s GRANTED BY %s', privilege, $2::regrole," \
-	" granted.grantor::regrole) FROM (" TRUST ") trust (privilege, acl)," \
-	" aclexplode(acl) granted WHERE granted.grantee = $2" \
-	" AND granted.privilege_type = split_part(privilege, ' ', 1)"
+	"SELECT DISTINCT format('REVOKE %s ON %s %s FROM %s GRANTED BY %s'," \
+	" p.privilege, p.kind, p.object, $1::regrole, granted.grantor::regrole)" \
+	" FROM cnap.privileges() p, LATERAL (" \
+	"SELECT paracl FROM pg_parameter_acl WHERE p.kind = 'PARAMETER' AND parname = p.object" \
+	" UNION ALL SELECT relacl FROM pg_class WHERE p.kind = 'TABLE' AND oid = p.objid" \
+	" UNION ALL SELECT proacl FROM pg_proc WHERE p.kind = 'FUNCTION' AND oid = p.objid) a (acl)," \
+	" aclexplode(a.acl) granted" \
+	" WHERE p.audience = 'trusted' AND granted.grantee = $1 AND granted.privilege_type = p.privilege"
 
 /*
  * While the role was trusted, it could give itself an identity at login by
@@ -74,23 +59,22 @@ PG_FUNCTION_INFO_V1(cnap_distrust);
  */
 #define RESET_LOGIN_IDENTITY \
 	"SELECT format('ALTER ROLE %s%s RESET cnap.user_id'," \
-	" $2::regrole, ' IN DATABASE ' || quote_ident(d.datname))" \
+	" $1::regrole, ' IN DATABASE ' || quote_ident(d.datname))" \
 	" FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase" \
-	" WHERE s.setrole = $2"
+	" WHERE s.setrole = $1"
 
 /*
- * Execute the statements that a query returns for a role.
+ * Execute the statements that a query returns for a role, and make their effect
+ * visible.
  */
 static void
-execute_each(FunctionCallInfo fcinfo, const char *query, Oid role)
+execute_each(const char *query, Oid role)
 {
-	Oid			types[] = {TEXTOID, OIDOID};
-	Datum		values[2];
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(role)};
 	SPITupleTable *found;
 
-	values[0] = CStringGetTextDatum(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-	values[1] = ObjectIdGetDatum(role);
-	if (SPI_execute_with_args(query, 2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(query, 1, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not execute: %s", query);
 	found = SPI_tuptable;
 	for (uint64 i = 0; i < found->numvals; i++)
@@ -100,6 +84,7 @@ execute_each(FunctionCallInfo fcinfo, const char *query, Oid role)
 		if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
 			elog(ERROR, "could not execute: %s", statement);
 	}
+	CommandCounterIncrement();
 }
 
 /* The checks and the audit entry that granting and revoking have in common. */
@@ -117,15 +102,23 @@ change_trust(FunctionCallInfo fcinfo, bool grant)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to change whom the database trusts")));
 
+	/* No policy would apply to the role, whatever user it acts for. */
+	if (grant && has_bypassrls_privilege(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("role \"%s\" bypasses row-level security", role_name),
+				 superuser_arg(role) ?
+				 errdetail("It is a superuser, so no policy would apply to its users.") :
+				 errdetail("It has BYPASSRLS, so no policy would apply to its users."),
+				 errhint("Let the application connect with a role of its own that has neither.")));
+
 	SPI_connect();
 	if (grant)
-		execute_each(fcinfo, CHANGE_TRUST("GRANT", "TO"), role);
+		execute_each(GRANT_TRUST, role);
 	else
 	{
-		execute_each(fcinfo,
-					 PG_VERSION_NUM >= 190000 ? REVOKE_TRUST_OF_GRANTORS : CHANGE_TRUST("REVOKE", "FROM"),
-					 role);
-		execute_each(fcinfo, RESET_LOGIN_IDENTITY, role);
+		execute_each(CnapGrantsHaveGrantors ? REVOKE_TRUST_OF_GRANTORS : REVOKE_TRUST, role);
+		execute_each(RESET_LOGIN_IDENTITY, role);
 	}
 	SPI_finish();
 
@@ -135,10 +128,9 @@ change_trust(FunctionCallInfo fcinfo, bool grant)
 	CnapActByPrivilege(&act);
 	CnapRecord(&act, grant ? "role.trust" : "role.distrust", NULL, detail.data);
 
-	if (!grant &&
-		pg_parameter_aclcheck("cnap.user_id", role, ACL_SET) == ACLCHECK_OK)
+	if (!grant && CnapIsTrusted(role))
 		ereport(WARNING,
-				(errmsg("role \"%s\" can still set \"%s\"", role_name, "cnap.user_id"),
+				(errmsg("role \"%s\" can still set \"%s\"", role_name, CNAP_USER_ID_SETTING),
 				 errdetail("It is a superuser, a member of a trusted role, or has the privilege from a role that may grant it.")));
 }
 

@@ -54,7 +54,7 @@ advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 	for (int i = 0; i < ncolumns; i++)
 	{
 		/* Virtual columns, which PostgreSQL 18 has, cannot have an index. */
-		if (CnapHasIndex(relid, columns[i]) || get_attgenerated(relid, columns[i]) == 'v')
+		if (CnapHasIndex(relid, columns[i]) || get_attgenerated(relid, columns[i]) == ATTRIBUTE_GENERATED_VIRTUAL)
 			return;
 	}
 

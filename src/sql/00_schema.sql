@@ -50,7 +50,6 @@ $$;
 
 CREATE SCHEMA cnap;
 COMMENT ON SCHEMA cnap IS 'tables, types and internal functions of the extension cnap_org';
-GRANT USAGE ON SCHEMA cnap TO PUBLIC;
 
 CREATE TYPE cnap.role AS ENUM ('member', 'admin', 'owner');
 COMMENT ON TYPE cnap.role IS 'role of a person in an organization or a workspace, lowest first';
@@ -69,42 +68,36 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_user_id';
 COMMENT ON FUNCTION cnap.is_user_id(text) IS
 'whether value can be a user id: 1 to 255 bytes, no blank at either end';
-REVOKE ALL ON FUNCTION cnap.is_user_id(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.is_name(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_name';
 COMMENT ON FUNCTION cnap.is_name(text) IS
 'whether value can be a name: not blank, at most 255 characters';
-REVOKE ALL ON FUNCTION cnap.is_name(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.is_slug(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_slug';
 COMMENT ON FUNCTION cnap.is_slug(text) IS
 'whether value can be a slug: lower-case ASCII letters, digits and inner hyphens, 1 to 63 of them';
-REVOKE ALL ON FUNCTION cnap.is_slug(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.is_https_url(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_https_url';
 COMMENT ON FUNCTION cnap.is_https_url(text) IS
 'whether value is an https URL of at most 2048 bytes, with a host and without blanks, quotes or angle brackets';
-REVOKE ALL ON FUNCTION cnap.is_https_url(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.is_email(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_email';
 COMMENT ON FUNCTION cnap.is_email(text) IS
 'whether value looks like an e-mail address: one @ between two parts without blanks, at most 254 bytes';
-REVOKE ALL ON FUNCTION cnap.is_email(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.is_duration(value interval) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_duration';
 COMMENT ON FUNCTION cnap.is_duration(interval) IS
 'whether value leads from any moment to a later one: no part of it is negative, not all are zero, and none is more than 1000 years';
-REVOKE ALL ON FUNCTION cnap.is_duration(interval) FROM PUBLIC;
 
 CREATE DOMAIN cnap.user_id AS text COLLATE "C"
 	CONSTRAINT user_id_format CHECK (cnap.is_user_id(VALUE));

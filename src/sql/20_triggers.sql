@@ -14,21 +14,18 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_membership_before_write';
 COMMENT ON FUNCTION cnap.membership_before_write() IS
 'prevents changes of the organization or workspace, and the user, of a membership; maintains updated_at';
-REVOKE ALL ON FUNCTION cnap.membership_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.organization_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_organization_before_write';
 COMMENT ON FUNCTION cnap.organization_before_write() IS
 'prevents changes of the id of an organization; maintains updated_at';
-REVOKE ALL ON FUNCTION cnap.organization_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.workspace_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_workspace_before_write';
 COMMENT ON FUNCTION cnap.workspace_before_write() IS
 'prevents changes of the id of a workspace; keeps the columns of its management consistent; refuses to replace a manager; maintains updated_at';
-REVOKE ALL ON FUNCTION cnap.workspace_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.last_owner() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -36,28 +33,24 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_last_owner';
 COMMENT ON FUNCTION cnap.last_owner() IS
 'refuses to remove the last owner of an organization that continues to exist';
-REVOKE ALL ON FUNCTION cnap.last_owner() FROM PUBLIC;
 
 CREATE FUNCTION cnap.record_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_record_change';
 COMMENT ON FUNCTION cnap.record_change() IS
 'writes the audit entries of a changed row, or of TRUNCATE, and queues their notifications';
-REVOKE ALL ON FUNCTION cnap.record_change() FROM PUBLIC;
 
 CREATE FUNCTION cnap.audit_log_before_insert() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_audit_log_before_insert';
 COMMENT ON FUNCTION cnap.audit_log_before_insert() IS
 'makes an audit entry one of the transaction that inserts it, whatever it says';
-REVOKE ALL ON FUNCTION cnap.audit_log_before_insert() FROM PUBLIC;
 
 CREATE FUNCTION cnap.audit_log_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_audit_log_before_write';
 COMMENT ON FUNCTION cnap.audit_log_before_write() IS
 'refuses to change or remove audit entries, except for the owner of the extension';
-REVOKE ALL ON FUNCTION cnap.audit_log_before_write() FROM PUBLIC;
 
 CREATE FUNCTION cnap.access_token_after_delete() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -65,7 +58,6 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_access_token_after_delete';
 COMMENT ON FUNCTION cnap.access_token_after_delete() IS
 'forgets when a deleted access token was used last';
-REVOKE ALL ON FUNCTION cnap.access_token_after_delete() FROM PUBLIC;
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.organization
 	FOR EACH ROW EXECUTE FUNCTION cnap.organization_before_write();
@@ -164,21 +156,18 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_change';
 COMMENT ON FUNCTION cnap.signal_change() IS
 'tells every session that anything may have changed';
-REVOKE ALL ON FUNCTION cnap.signal_change() FROM PUBLIC;
 
 CREATE FUNCTION cnap.signal_user() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_user';
 COMMENT ON FUNCTION cnap.signal_user() IS
 'tells every session that a membership or an access token of the row''s user changed';
-REVOKE ALL ON FUNCTION cnap.signal_user() FROM PUBLIC;
 
 CREATE FUNCTION cnap.signal_workspace() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_workspace';
 COMMENT ON FUNCTION cnap.signal_workspace() IS
 'tells every session that a workspace was created';
-REVOKE ALL ON FUNCTION cnap.signal_workspace() FROM PUBLIC;
 
 CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();

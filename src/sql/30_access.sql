@@ -16,7 +16,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cnap_check_support';
 COMMENT ON FUNCTION cnap.check_support(internal) IS
 'planner support for the checks: index condition, selectivity and cost';
-REVOKE ALL ON FUNCTION cnap.check_support(internal) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_can_access(workspace uuid) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
@@ -29,14 +28,12 @@ LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_can_access_user';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(text, uuid) IS
 'whether the user has access to the workspace, by any way in; false for null, for an invalid user id and for an unknown workspace';
-REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(text, uuid) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_can_access(user_id uuid, workspace uuid) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_can_access_uuid';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) IS
 'whether the user, whose id is the text form of a uuid, has access to the workspace; false for null and for an unknown workspace';
-REVOKE ALL ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_has_permission(workspace uuid, permission cnap.permission) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
@@ -49,14 +46,12 @@ LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_user';
 COMMENT ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) IS
 'whether any of the user''s ways into the workspace gives the permission; false for null, for an invalid user id and for an unknown workspace';
-REVOKE ALL ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_has_permission(user_id uuid, workspace uuid, permission cnap.permission) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_uuid';
 COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, cnap.permission) IS
 'whether any of the ways into the workspace of the user, whose id is the text form of a uuid, gives the permission; false for null and for an unknown workspace';
-REVOKE ALL ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, cnap.permission) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_workspace_role(workspace uuid) RETURNS cnap.role
 LANGUAGE C STABLE PARALLEL SAFE COST 5
@@ -69,7 +64,6 @@ LANGUAGE C STABLE PARALLEL SAFE COST 5
 AS 'MODULE_PATHNAME', 'cnap_workspace_role_user';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) IS
 'the user''s highest role in the workspace, by any way in; null if there is none';
-REVOKE ALL ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) FROM PUBLIC;
 
 /*
  * Only the leader of parallel workers executes these: in a parallel index scan
@@ -87,7 +81,6 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 AS 'MODULE_PATHNAME', 'cnap_accessible_workspaces_user';
 COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces(text) IS
 'the ids of all workspaces that the user has access to, sorted; empty for null and for an invalid user id';
-REVOKE ALL ON FUNCTION @extschema@.cnap_accessible_workspaces(text) FROM PUBLIC;
 
 /*
  * Planner support puts this into an index condition in place of a check.  It
@@ -106,14 +99,12 @@ LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'cnap_reachable_user';
 COMMENT ON FUNCTION cnap.reachable(text, cnap.permission) IS
 'the ids of all workspaces on which the user has the permission, sorted';
-REVOKE ALL ON FUNCTION cnap.reachable(text, cnap.permission) FROM PUBLIC;
 
 CREATE FUNCTION cnap.reachable(user_id uuid, permission cnap.permission) RETURNS uuid[]
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'cnap_reachable_uuid';
 COMMENT ON FUNCTION cnap.reachable(uuid, cnap.permission) IS
 'the ids of all workspaces on which the user, whose id is the text form of a uuid, has the permission, sorted';
-REVOKE ALL ON FUNCTION cnap.reachable(uuid, cnap.permission) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_explain_access(user_id text, workspace uuid)
 RETURNS TABLE (path text, role cnap.role, granted boolean, until timestamptz, reason text)
@@ -121,7 +112,6 @@ LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 3
 AS 'MODULE_PATHNAME', 'cnap_explain_access';
 COMMENT ON FUNCTION @extschema@.cnap_explain_access(text, uuid) IS
 'each way into the workspace (owner, member, organization), whether the user has it, with which role and until when, and why or why not; one row with path "none" for an unknown workspace. Errors: 22023 for an invalid user id and for null';
-REVOKE ALL ON FUNCTION @extschema@.cnap_explain_access(text, uuid) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_cache_stats()
 RETURNS TABLE (hits bigint, misses bigint, loads bigint, flushes bigint, entries bigint,
@@ -136,8 +126,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_trust';
 COMMENT ON FUNCTION @extschema@.cnap_trust(regrole) IS
-'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys. For superusers';
-REVOKE ALL ON FUNCTION @extschema@.cnap_trust(regrole) FROM PUBLIC;
+'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys. For superusers. Errors: 22023 for a role that bypasses row-level security';
 
 CREATE FUNCTION @extschema@.cnap_distrust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -145,4 +134,3 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_distrust';
 COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
 'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. A warning tells if the role can still set cnap.user_id. For superusers';
-REVOKE ALL ON FUNCTION @extschema@.cnap_distrust(regrole) FROM PUBLIC;

@@ -1,6 +1,12 @@
 /*
- * Access tokens, one of the sources of the current user.
+ * The identity: trust, and access tokens.
  */
+CREATE FUNCTION cnap.is_trusted(role oid) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_is_trusted';
+COMMENT ON FUNCTION cnap.is_trusted(oid) IS
+'whether the role may set cnap.user_id, by its own or another role''s privilege, and so act as any user';
+
 CREATE FUNCTION @extschema@.cnap_authenticate(token text, is_local boolean DEFAULT true)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE

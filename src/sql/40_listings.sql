@@ -35,7 +35,6 @@ AS $$
 	WHERE o.id = organization
 $$;
 COMMENT ON FUNCTION cnap.show_organization(uuid) IS 'rows of cnap_organization()';
-REVOKE ALL ON FUNCTION cnap.show_organization(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_organizations(person text)
 RETURNS TABLE (id uuid, name text, slug text, logo text, role cnap.role,
@@ -49,7 +48,6 @@ AS $$
 	ORDER BY o.name, o.id
 $$;
 COMMENT ON FUNCTION cnap.list_organizations(text) IS 'rows of cnap_organizations()';
-REVOKE ALL ON FUNCTION cnap.list_organizations(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_organization_members(organization uuid)
 RETURNS TABLE (user_id text, role cnap.role, added_by text, created_at timestamptz)
@@ -61,7 +59,6 @@ AS $$
 	ORDER BY m.role DESC, m.user_id
 $$;
 COMMENT ON FUNCTION cnap.list_organization_members(uuid) IS 'rows of cnap_organization_members()';
-REVOKE ALL ON FUNCTION cnap.list_organization_members(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_organization_workspaces(organization uuid)
 RETURNS TABLE (id uuid, name text, owner_id text, managed_role cnap.role,
@@ -75,7 +72,6 @@ AS $$
 	ORDER BY w.name, w.id
 $$;
 COMMENT ON FUNCTION cnap.list_organization_workspaces(uuid) IS 'rows of cnap_organization_workspaces()';
-REVOKE ALL ON FUNCTION cnap.list_organization_workspaces(uuid) FROM PUBLIC;
 
 /*
  * A page of the audit log must come from the index that leads with the id of
@@ -98,7 +94,6 @@ AS $$
 	LIMIT max_rows
 $$;
 COMMENT ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) IS 'rows of cnap_organization_audit()';
-REVOKE ALL ON FUNCTION cnap.list_organization_audit(uuid, bigint, integer) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_sole_property(person text)
 RETURNS TABLE (kind text, id uuid, name text)
@@ -118,7 +113,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.list_sole_property(text) IS
 'what a user is the sole owner of: their workspaces, and the organizations without another owner';
-REVOKE ALL ON FUNCTION cnap.list_sole_property(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_workspaces(person text)
 RETURNS TABLE (id uuid, name text, section text, role cnap.role, via text,
@@ -138,7 +132,6 @@ AS $$
 	ORDER BY 3, w.name, w.id
 $$;
 COMMENT ON FUNCTION cnap.list_workspaces(text) IS 'rows of cnap_workspaces()';
-REVOKE ALL ON FUNCTION cnap.list_workspaces(text) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_workspace_members(workspace uuid)
 RETURNS TABLE (user_id text, role cnap.role, via text, organization uuid,
@@ -151,7 +144,6 @@ AS $$
 	ORDER BY i.role DESC, i.user_id, i.via
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_members(uuid) IS 'rows of cnap_workspace_members()';
-REVOKE ALL ON FUNCTION cnap.list_workspace_members(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_workspace_audit(workspace uuid, before bigint, max_rows integer)
 RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,
@@ -166,7 +158,6 @@ AS $$
 	LIMIT max_rows
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) IS 'rows of cnap_workspace_audit()';
-REVOKE ALL ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_revocation(workspace uuid)
 RETURNS TABLE (user_id text, organization uuid, role cnap.role, loses_access boolean,
@@ -185,7 +176,6 @@ AS $$
 	ORDER BY i.user_id
 $$;
 COMMENT ON FUNCTION cnap.list_revocation(uuid) IS 'rows of cnap_preview_revocation()';
-REVOKE ALL ON FUNCTION cnap.list_revocation(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.show_install_link(link_id uuid)
 RETURNS TABLE (organization uuid, name text, slug text, logo text, role cnap.role,
@@ -198,7 +188,6 @@ AS $$
 	WHERE l.id = link_id
 $$;
 COMMENT ON FUNCTION cnap.show_install_link(uuid) IS 'rows of cnap_install_link()';
-REVOKE ALL ON FUNCTION cnap.show_install_link(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_install_links(organization uuid)
 RETURNS TABLE (id uuid, label text, role cnap.role, duration interval, max_uses integer,
@@ -213,7 +202,6 @@ AS $$
 	ORDER BY l.created_at DESC, l.id
 $$;
 COMMENT ON FUNCTION cnap.list_install_links(uuid) IS 'rows of cnap_install_links()';
-REVOKE ALL ON FUNCTION cnap.list_install_links(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.show_invitation(invitation_id uuid)
 RETURNS TABLE (kind text, id uuid, name text, role cnap.role, inviter text, email text,
@@ -228,7 +216,6 @@ AS $$
 	WHERE i.id = invitation_id
 $$;
 COMMENT ON FUNCTION cnap.show_invitation(uuid) IS 'rows of cnap_invitation()';
-REVOKE ALL ON FUNCTION cnap.show_invitation(uuid) FROM PUBLIC;
 
 CREATE VIEW cnap.invitation_state AS
 	SELECT i.id, i.organization_id, i.workspace_id, i.email, i.role,
@@ -254,7 +241,6 @@ AS $$
 	ORDER BY i.created_at DESC, i.id
 $$;
 COMMENT ON FUNCTION cnap.list_organization_invitations(uuid) IS 'rows of cnap_invitations()';
-REVOKE ALL ON FUNCTION cnap.list_organization_invitations(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_workspace_invitations(workspace uuid)
 RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,
@@ -268,7 +254,6 @@ AS $$
 	ORDER BY i.created_at DESC, i.id
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_invitations(uuid) IS 'rows of cnap_workspace_invitations()';
-REVOKE ALL ON FUNCTION cnap.list_workspace_invitations(uuid) FROM PUBLIC;
 
 CREATE FUNCTION cnap.list_access_tokens(person text)
 RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
@@ -282,4 +267,3 @@ AS $$
 	ORDER BY t.created_at DESC, t.id
 $$;
 COMMENT ON FUNCTION cnap.list_access_tokens(text) IS 'rows of cnap_access_tokens()';
-REVOKE ALL ON FUNCTION cnap.list_access_tokens(text) FROM PUBLIC;

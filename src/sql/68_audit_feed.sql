@@ -27,7 +27,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.feed_position(pg_snapshot, pg_snapshot, xid8) IS
 'the position in the audit log after what the last transaction of a batch has written';
-REVOKE ALL ON FUNCTION cnap.feed_position(pg_snapshot, pg_snapshot, xid8) FROM PUBLIC;
 
 CREATE FUNCTION cnap.feed_end() RETURNS pg_snapshot
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -37,7 +36,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.feed_end() IS
 'the position in the audit log after all that is committed';
-REVOKE ALL ON FUNCTION cnap.feed_end() FROM PUBLIC;
 
 /*
  * A batch consists of whole transactions, in the order of their numbers, until
@@ -75,7 +73,6 @@ AS $$
 	ORDER BY a.id
 $$;
 COMMENT ON FUNCTION cnap.list_audit_feed(text, pg_snapshot, integer) IS 'rows of cnap_audit_feed()';
-REVOKE ALL ON FUNCTION cnap.list_audit_feed(text, pg_snapshot, integer) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_audit_feed(after text DEFAULT NULL, max_rows integer DEFAULT 1000)
 RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,
@@ -86,7 +83,6 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_audit_feed';
 COMMENT ON FUNCTION @extschema@.cnap_audit_feed(text, integer) IS
 'the audit entries of all organizations and workspaces that a consumer has not read yet, oldest first. after: the cursor of the last batch, null from the beginning. max_rows: how many, plus the rest of the last transaction. For roles with EXECUTE. Errors: 22023, 55000 for a cursor of another database, or on a standby';
-REVOKE ALL ON FUNCTION @extschema@.cnap_audit_feed(text, integer) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cnap_audit_cursor() RETURNS text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -94,4 +90,3 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_audit_cursor';
 COMMENT ON FUNCTION @extschema@.cnap_audit_cursor() IS
 'the cursor with which cnap_audit_feed() returns what is committed from now on. For roles with EXECUTE. Errors: 55000 on a standby';
-REVOKE ALL ON FUNCTION @extschema@.cnap_audit_cursor() FROM PUBLIC;

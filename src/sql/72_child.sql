@@ -6,7 +6,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cnap_visible_support';
 COMMENT ON FUNCTION cnap.visible_support(internal) IS
 'planner support for cnap.parent_visible(): index condition and selectivity';
-REVOKE ALL ON FUNCTION cnap.visible_support(internal) FROM PUBLIC;
 
 CREATE FUNCTION cnap.never() RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE

@@ -136,7 +136,7 @@ WITH RECURSIVE source (relation) AS (
 ), definer AS MATERIALIZED (
 	SELECT p.oid AS function, o.rolname, p.prosqlbody IS NOT NULL AS parsed, p.prosrc, p.proconfig,
 		o.rolsuper OR o.rolbypassrls AS bypasses,
-		has_parameter_privilege(o.oid, 'cnap.user_id', 'SET') AS sets_identity
+		cnap.is_trusted(o.oid) AS sets_identity
 	FROM pg_proc p
 		JOIN pg_roles o ON o.oid = p.proowner
 		JOIN pg_language l ON l.oid = p.prolang

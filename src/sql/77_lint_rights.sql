@@ -38,7 +38,9 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
 AS $$
-WITH guarded AS MATERIALIZED (
+WITH wanted AS MATERIALIZED (
+	SELECT * FROM cnap.privileges()
+), guarded AS MATERIALIZED (
 	SELECT c.oid, c.relname, c.relnamespace, c.relowner, c.relacl, own.oid IS NOT NULL AS own
 	FROM pg_class c LEFT JOIN cnap.lint_members('pg_class') own (oid) ON own.oid = c.oid
 	WHERE own.oid IS NOT NULL OR c.oid IN (SELECT unnest(under_protection))
@@ -55,7 +57,9 @@ WITH guarded AS MATERIALIZED (
 ), unsafe AS (
 	SELECT *, cnap.lint_granted_by(grantor, relowner) AS granted_by FROM acl
 	WHERE CASE WHEN NOT own THEN privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')
-		ELSE NOT (privilege_type = 'REFERENCES' AND relname IN ('organization', 'workspace')) END
+		ELSE NOT EXISTS (SELECT FROM wanted w
+			WHERE w.classid = 'pg_class'::regclass AND w.objid = acl.oid AND w.privilege = privilege_type
+				AND w.audience = 'trusted' AND cnap.is_trusted(grantee)) END
 ), revocation AS (
 	SELECT oid, granted_by, format('REVOKE %s ON %s FROM %s%s CASCADE;', string_agg(DISTINCT privilege_type, ', '),
 		oid::regclass, string_agg(DISTINCT cnap.lint_role(grantee), ', '), granted_by) AS statement
@@ -64,7 +68,7 @@ WITH guarded AS MATERIALIZED (
 	GROUP BY oid, granted_by
 )
 
-SELECT CASE WHEN own OR bool_or(privilege_type IN ('TRUNCATE', 'TRIGGER') AND matters) THEN 'error' ELSE 'warning' END,
+SELECT CASE WHEN bool_or((privilege_type <> 'REFERENCES' OR own AND grantee = 0) AND matters) THEN 'error' ELSE 'warning' END,
 	CASE WHEN own THEN 'extension_grant' ELSE 'table_grant' END, oid::regclass::text,
 	format(CASE WHEN own THEN 'privileges that bypass the functions of the extension are granted to %s: %s'
 			ELSE 'privileges that are not subject to row-level security are granted to %s: %s' END,
@@ -98,14 +102,17 @@ GROUP BY r.rolname, d.defaclnamespace
 
 UNION ALL
 SELECT CASE g.grantee WHEN 0 THEN 'error' ELSE 'warning' END, 'extension_grant', p.oid::regprocedure::text,
-	format('EXECUTE is granted to %s, but not by cnap_trust()', cnap.lint_role(g.grantee)),
+	format(CASE w.audience WHEN 'trusted' THEN 'EXECUTE is granted to %s, but not by cnap_trust()'
+			ELSE 'EXECUTE is granted to %s, but only the owner of the extension should have it' END,
+		cnap.lint_role(g.grantee)),
 	g.revocation, 1
 FROM pg_proc p
 	JOIN cnap.lint_members('pg_proc') own (oid) ON own.oid = p.oid
-	JOIN pg_init_privs i ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
+	LEFT JOIN wanted w ON w.classid = 'pg_proc'::regclass AND w.objid = p.oid
 	CROSS JOIN cnap.lint_revocations(p.proacl, p.proowner, 'FUNCTION ' || p.oid::regprocedure::text) g
-WHERE NOT EXISTS (SELECT FROM aclexplode(i.initprivs) WHERE grantee IN (0, g.grantee))
-	AND (g.grantee = 0 OR NOT has_parameter_privilege(g.grantee, 'cnap.user_id', 'SET'))
+WHERE w.audience IS DISTINCT FROM 'everybody'
+	AND CASE w.audience WHEN 'trusted' THEN NOT cnap.is_trusted(g.grantee)
+		WHEN 'chosen' THEN g.grantee = 0 ELSE true END
 
 UNION ALL
 SELECT CASE WHEN bool_or(g.grantee = 0) THEN 'error' WHEN bool_and(owner.oid IS NOT NULL) THEN 'notice' ELSE 'warning' END,
@@ -185,6 +192,20 @@ WHERE r.rolcanlogin AND (r.rolsuper OR r.rolbypassrls)
 	AND cardinality(under_protection) > 0
 
 UNION ALL
+-- cnap_trust() refuses such a role, but it can become one afterwards; to a
+-- superuser, the privilege itself gives nothing
+SELECT 'error', 'trusted_bypasses', quote_ident(r.rolname),
+	format('is trusted to act for users, but bypasses row-level security as a %s',
+		CASE WHEN r.rolsuper THEN 'superuser' ELSE 'role with BYPASSRLS' END),
+	CASE WHEN r.rolsuper THEN format('SELECT %s.cnap_distrust(%L::regrole);', '@extschema@', r.oid::regrole)
+		ELSE format('ALTER ROLE %I NOBYPASSRLS;', r.rolname) END, 1
+FROM pg_roles r
+WHERE r.oid <> 10 AND cardinality(under_protection) > 0
+	AND CASE WHEN r.rolsuper THEN r.oid IN (SELECT acl.grantee FROM pg_parameter_acl p, aclexplode(p.paracl) acl
+			WHERE p.parname = 'cnap.user_id' AND acl.privilege_type = 'SET')
+		ELSE r.rolbypassrls AND cnap.is_trusted(r.oid) END
+
+UNION ALL
 SELECT CASE WHEN bypasses THEN 'warning' ELSE 'notice' END, CASE WHEN bypasses THEN 'role_may_bypass' ELSE 'role_owns' END,
 	member::regrole::text,
 	format(CASE WHEN bypasses AND bool_or(may_set) THEN 'can SET ROLE to %I, which bypasses row-level security'
@@ -204,8 +225,7 @@ SELECT 'warning', 'role_may_be_trusted', m.member::regrole::text,
 	format('can grant itself %I, which is trusted, and so act as any user', r.rolname),
 	string_agg(m.revocation, ' ') FILTER (WHERE m.may_grant), 1
 FROM member m JOIN pg_roles r ON r.oid = m.roleid
-WHERE NOT r.rolsuper AND has_parameter_privilege(m.roleid, 'cnap.user_id', 'SET')
-	AND NOT has_parameter_privilege(m.member, 'cnap.user_id', 'SET')
+WHERE NOT r.rolsuper AND cnap.is_trusted(m.roleid) AND NOT cnap.is_trusted(m.member)
 	AND m.member IN (SELECT oid FROM can_login)
 GROUP BY m.member, r.rolname
 HAVING bool_or(m.may_grant) AND NOT bool_or(m.is_usable)

@@ -10,7 +10,6 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_guard';
 COMMENT ON FUNCTION cnap.guard() IS
 'event trigger: refuses to drop the extension while policies use its functions, and loads the library, which refuses foreign keys to its tables with columns of other types';
-REVOKE ALL ON FUNCTION cnap.guard() FROM PUBLIC;
 
 CREATE EVENT TRIGGER cnap_guard ON ddl_command_start
 	EXECUTE FUNCTION cnap.guard();

@@ -3,7 +3,7 @@
 #
 # populate() creates the extension, an organization, workspaces, and an application with a
 # protected table. act_as(), refused_as() and seen_by() are what a user does; answers() and
-# table_rows() are for comparing databases.
+# table_rows() are for comparing databases, and so is the query $PRIVILEGES.
 #
 package CnapModel;
 
@@ -11,12 +11,37 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-our @EXPORT = qw(populate act_as refused_as seen_by answers table_rows $ACME $W1 $W2 $W3);
+our @EXPORT = qw(populate act_as refused_as seen_by answers table_rows grant_by_default $PRIVILEGES $ACME $W1 $W2 $W3);
 
 our $ACME = '00000000-0000-4000-8000-0000000000a1';
 our $W1 = '00000000-0000-4000-8000-000000000001';
 our $W2 = '00000000-0000-4000-8000-000000000002';
 our $W3 = '00000000-0000-4000-8000-000000000003';
+
+# All privileges on the extension's objects of others than their owner
+our $PRIVILEGES = q{SELECT pg_describe_object(d.classid, d.objid, 0),
+		CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, a.privilege_type, a.is_grantable
+	FROM pg_extension e
+		JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+		JOIN (SELECT 'pg_namespace'::regclass, oid, nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
+			UNION ALL SELECT 'pg_type'::regclass, oid, typowner, coalesce(typacl, acldefault('T', typowner)) FROM pg_type
+			UNION ALL SELECT 'pg_proc'::regclass, oid, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
+			UNION ALL SELECT 'pg_class'::regclass, oid, relowner, relacl FROM pg_class) o (classid, objid, owner, acl)
+		USING (classid, objid)
+		CROSS JOIN aclexplode(o.acl) a
+	WHERE e.extname = 'cnap_org' AND a.grantee <> o.owner
+	ORDER BY pg_describe_object(d.classid, d.objid, 0) COLLATE "C", a.grantee::regrole::text COLLATE "C", a.privilege_type};
+
+# Grants a role all privileges on all objects that will be created in a database, and none to PUBLIC
+sub grant_by_default
+{
+	my ($node, $db, $role) = @_;
+	$node->safe_psql($db, join '; ', map {
+		("ALTER DEFAULT PRIVILEGES GRANT ALL ON $_ TO $role WITH GRANT OPTION",
+			"ALTER DEFAULT PRIVILEGES REVOKE ALL ON $_ FROM PUBLIC")
+	} qw(TABLES SEQUENCES FUNCTIONS TYPES SCHEMAS));
+	return;
+}
 
 # Creates the extension in a database, and the role cnap_app, which an application server uses.
 sub add_extension

@@ -138,6 +138,8 @@ sub compare
 }
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
+my $privileges = $node->safe_psql('source', $PRIVILEGES);
+like($privileges, qr/^function cnap_forget_user\(text,text\)\|cnap_app\|EXECUTE\|f$/m, 'there are privileges');
 
 $node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'source' ], 'pg_dump');
 compare('plain', sub {
@@ -159,6 +161,15 @@ $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'source' ], 'pg_dump 
 compare('custom', sub {
 	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dir/custom" ], 'restore by pg_restore');
 });
+
+# default privileges of the database give nobody any on the extension's objects
+$node->safe_psql('postgres', 'CREATE ROLE web; CREATE DATABASE defaults TEMPLATE template0');
+grant_by_default($node, 'defaults', 'web');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'defaults', "$dir/custom" ],
+	'restore with default privileges');
+same($node->safe_psql('defaults', $PRIVILEGES), $privileges, 'defaults: same privileges');
+is($node->safe_psql('defaults', q{SELECT rule, count(*) FROM cnap_lint() WHERE object ~ 'cnap' GROUP BY rule}), '',
+	'defaults: no findings about them');
 compare('jobs', sub { restore_in_parallel($node, $_[0], "$dir/custom") });
 
 # the dump of a restored database is the same

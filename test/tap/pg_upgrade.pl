@@ -1,5 +1,6 @@
 # A cluster that pg_upgrade has moved gives the same answers, and protects the same rows: the object
-# ids of types and functions, the privileges on the parameter and all settings come along.
+# ids of types and functions, the privileges on the parameter and all settings come along, and default
+# privileges give nobody any on the objects of the extension.
 #
 # The old cluster is one of the same version, or of an older one whose installation, with this
 # extension in it, is in the directory $oldinstall.
@@ -18,7 +19,8 @@ my $old = PostgreSQL::Test::Cluster->new('old', $ENV{oldinstall} ? (install_path
 $old->init(extra => ['--data-checksums']);    # versions differ in the default
 $old->start;
 my $db = 'source';
-$old->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0");
+$old->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0; CREATE ROLE web");
+grant_by_default($old, $db, 'web');
 populate($old, $db);
 $old->safe_psql($db, qq{
 	CREATE TABLE app.task (id int PRIMARY KEY, deployment_id int NOT NULL REFERENCES app.deployment ON DELETE CASCADE);
@@ -44,7 +46,8 @@ my @catalogs = (
 	q{SELECT p.oid::regprocedure::text, has_function_privilege('cnap_app', p.oid, 'EXECUTE')
 		FROM pg_proc p WHERE proname LIKE 'cnap\_%' ORDER BY 1},
 	q{SELECT has_parameter_privilege('cnap_app', 'cnap.user_id', 'SET'),
-		has_table_privilege('cnap_app', 'cnap.workspace', 'REFERENCES')});
+		has_table_privilege('cnap_app', 'cnap.workspace', 'REFERENCES')},
+	$PRIVILEGES);
 
 # all that a cluster tells, by a name
 sub told
@@ -62,6 +65,8 @@ my %before = told($old);
 like($before{answers}, qr/ann\|$W1\|t\|admin/, 'the answers are about something');
 is($before{'what ann sees'}, '2|2|2', 'and so are the protected rows');
 is($before{'what nobody sees'}, '0|0|0', 'which not everybody sees');
+like($before{$PRIVILEGES}, qr/^function cnap_current_user\(\)\|PUBLIC\|EXECUTE\|f$/m, 'and so are the privileges');
+unlike($before{$PRIVILEGES}, qr/web/, 'of which default privileges grant none');
 my $cursor = $old->safe_psql($db, 'SELECT cnap_audit_cursor()');
 act_as($old, $db, 'carol', qq{SELECT FROM cnap_add_workspace_member('$W1', 'not read before')});
 %before = told($old);

@@ -1,0 +1,185 @@
+/*
+ * Who has which privileges on the extension's objects.
+ *
+ * This is the only list of them.  The installation sets exactly these, cnap_trust()
+ * grants those of trusted roles, and the linter reports any others.  What is not
+ * listed is for the owner alone.
+ */
+CREATE FUNCTION cnap.privileges()
+RETURNS TABLE (kind text, object text, classid oid, objid oid, privilege text, audience text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- an overload that somebody has created beside our functions is none of them
+	WITH own AS MATERIALIZED (
+		SELECT p.oid, f.name, format('%s(%s)', f.name, oidvectortypes(p.proargtypes)) AS signature
+		FROM cnap.lint_members('pg_proc') member (oid)
+			JOIN pg_proc p USING (oid)
+			JOIN pg_namespace n ON n.oid = p.pronamespace,
+			LATERAL (SELECT format('%I.%I', n.nspname, p.proname)) f (name)
+	), listed (kind, object, privilege, audience) AS (VALUES
+		('SCHEMA', 'cnap', 'USAGE', 'everybody'),
+		('TYPE', 'cnap.finding', 'USAGE', 'everybody'),
+		('TYPE', 'cnap.permission', 'USAGE', 'everybody'),
+		('TYPE', 'cnap.role', 'USAGE', 'everybody'),
+		('TYPE', 'cnap.user_id', 'USAGE', 'everybody'),
+
+		-- about the current user, or for the owner of a table
+		('FUNCTION', '@extschema@.cnap_accept_invitation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_access_tokens', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_accessible_workspaces()', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_add_organization_member', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_add_workspace_member', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_authenticate', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_cache_stats', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_can_access(uuid)', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_create_access_token', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_create_install_link', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_create_organization', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_create_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_current_user', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_decline_invitation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_delete_organization', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_delete_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_grant_management', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_has_permission(uuid, cnap.permission)', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_install_link', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_install_links', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_invitation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_invitations', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_invite_to_organization', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_invite_to_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_leave_organization', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_leave_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_lint', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_organization', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_organization_audit', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_organization_members', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_organization_workspaces', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_organizations', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_preview_revocation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_protect', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_protect_child', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_protect_schema', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_protected_tables', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_redeem_install_link', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_remove_organization_member', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_remove_workspace_member', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_resend_invitation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_revoke_access_token', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_revoke_install_link', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_revoke_invitation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_revoke_management', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_set_organization_role', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_set_workspace_billing', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_set_workspace_role', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_transfer_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_unprotect', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_unprotect_schema', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_update_organization', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_update_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_workspace_audit', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_workspace_invitations', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_workspace_members', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_workspace_role(uuid)', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_workspaces', 'EXECUTE', 'everybody'),
+
+		-- called by policies, index conditions, triggers of protected tables, and
+		-- the linter
+		('FUNCTION', 'cnap.fill_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.is_trusted', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.never', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.parent_visible(boolean)', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.parent_visible(boolean, "any")', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.policies', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.privileges', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.reachable(cnap.permission)', 'EXECUTE', 'everybody'),
+
+		-- for roles that the administrator chooses
+		('FUNCTION', '@extschema@.cnap_audit_cursor', 'EXECUTE', 'chosen'),
+		('FUNCTION', '@extschema@.cnap_audit_feed', 'EXECUTE', 'chosen'),
+
+		-- about any user; those of the schema cnap are used in index conditions
+		('PARAMETER', 'cnap.user_id', 'SET', 'trusted'),
+		('TABLE', 'cnap.organization', 'REFERENCES', 'trusted'),
+		('TABLE', 'cnap.workspace', 'REFERENCES', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_accessible_workspaces(text)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_can_access(text, uuid)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_can_access(uuid, uuid)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_explain_access', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_forget_user', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_has_permission(text, uuid, cnap.permission)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_has_permission(uuid, uuid, cnap.permission)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_workspace_role(text, uuid)', 'EXECUTE', 'trusted'),
+		('FUNCTION', 'cnap.reachable(text, cnap.permission)', 'EXECUTE', 'trusted'),
+		('FUNCTION', 'cnap.reachable(uuid, cnap.permission)', 'EXECUTE', 'trusted')
+	)
+	SELECT l.kind, coalesce(own.signature, l.object),
+		CASE l.kind WHEN 'FUNCTION' THEN 'pg_proc'::regclass WHEN 'SCHEMA' THEN 'pg_namespace'
+			WHEN 'TABLE' THEN 'pg_class' WHEN 'TYPE' THEN 'pg_type' END::oid,
+		CASE l.kind WHEN 'FUNCTION' THEN own.oid WHEN 'SCHEMA' THEN to_regnamespace(l.object)
+			WHEN 'TABLE' THEN to_regclass(l.object) WHEN 'TYPE' THEN to_regtype(l.object) END::oid,
+		l.privilege, l.audience
+	FROM listed l LEFT JOIN own ON l.kind = 'FUNCTION' AND l.object IN (own.name, own.signature)
+	UNION ALL
+	-- cnap_lint() calls these as its caller; they only read the catalogs
+	SELECT 'FUNCTION', signature, 'pg_proc'::regclass, oid, 'EXECUTE', 'everybody'
+	FROM own WHERE name LIKE 'cnap.lint\_%'
+$$;
+COMMENT ON FUNCTION cnap.privileges() IS
+'the privileges on the extension''s objects of roles other than their owner: of everybody, of trusted roles, or of roles that the administrator chooses. An object without an entry is for its owner alone';
+
+/*
+ * Whatever ALTER DEFAULT PRIVILEGES had in mind for new objects, here or where
+ * a dump is restored, is undone.
+ */
+DO $$
+DECLARE
+	wrong text;
+	statement text;
+BEGIN
+	SELECT string_agg(object, ', ') INTO wrong
+	FROM (SELECT object FROM cnap.privileges() WHERE objid IS NULL AND kind <> 'PARAMETER'
+		UNION ALL
+		SELECT object FROM cnap.privileges() GROUP BY object, privilege HAVING count(*) > 1) w;
+	IF wrong IS NOT NULL THEN
+		RAISE EXCEPTION 'cnap.privileges() lists what does not exist, or twice: %', wrong;
+	END IF;
+
+	FOR statement IN
+		WITH object (classid, objid, name, owner, acl) AS (
+			SELECT 'pg_namespace'::regclass, oid, format('SCHEMA %I', nspname), nspowner,
+				coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
+			UNION ALL
+			SELECT 'pg_class'::regclass, oid,
+				format('%s %s', CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass), relowner,
+				coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner)) FROM pg_class
+			UNION ALL
+			SELECT 'pg_type'::regclass, oid, format('TYPE %s', oid::regtype), typowner,
+				coalesce(typacl, acldefault('T', typowner)) FROM pg_type
+			UNION ALL
+			SELECT 'pg_proc'::regclass, oid, format('ROUTINE %s', oid::regprocedure), proowner,
+				coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
+		), own AS (
+			SELECT object.*
+			FROM object
+				JOIN pg_depend d USING (classid, objid)
+				JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+			WHERE e.extname = 'cnap_org' AND d.deptype = 'e'
+		)
+		SELECT s.statement
+		FROM (SELECT DISTINCT 1, format('REVOKE ALL ON %s FROM %s CASCADE', own.name,
+					CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
+				FROM own, aclexplode(own.acl)
+			UNION ALL
+			SELECT 2, format('GRANT ALL ON %s TO %s', name, owner::regrole) FROM own
+			UNION ALL
+			SELECT 3, format('GRANT %s ON %s TO PUBLIC', p.privilege, own.name)
+			FROM own JOIN cnap.privileges() p USING (classid, objid) WHERE p.audience = 'everybody'
+			) s (step, statement)
+		ORDER BY s.step
+	LOOP
+		EXECUTE statement;
+	END LOOP;
+END
+$$;
