@@ -376,10 +376,9 @@ uses_of(const Change *change, HeapTuple link)
 }
 
 /*
- * Record that an install link was created, redeemed, revoked, changed, or
- * deleted.  Its row does not contain the workspace that it is redeemed for, so
- * that comes from the current act.  The entry about a redemption can be read by
- * the workspace's side as well, so it contains nothing of the link but its id.
+ * Record that an install link was created, revoked, changed, or deleted.  A use
+ * that a public function counts is no change: the entry about the redemption
+ * covers it.
  */
 static void
 record_install_link(const Change *change)
@@ -387,7 +386,7 @@ record_install_link(const Change *change)
 	const pg_uuid_t *organization =
 		DatumGetUUIDP(get_current(change, Anum_install_link_organization_id));
 	HeapTuple	row = current_row(change);
-	bool		redeemed = is_update(change) &&
+	bool		redeemed = is_update(change) && CnapActWorkspace() != NULL &&
 		uses_of(change, change->before) < uses_of(change, change->after);
 	bool		revoked = was_set(change, Anum_install_link_revoked_at);
 	AttrNumber	terms[] = {
@@ -403,19 +402,12 @@ record_install_link(const Change *change)
 	if (change->after == NULL && !CnapOrganizationExists(organization))
 		return;
 
-	CnapBeginEntry(&entry, "install_link.redeem");
+	CnapBeginEntry(&entry, change->after == NULL ? "install_link.delete" :
+				   change->before == NULL ? "install_link.create" :
+				   "install_link.revoke");
 	entry.organization = organization;
 	CnapAppendPair(&entry.detail, "id",
 				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_install_link_id))));
-	if (redeemed)
-	{
-		entry.workspace = CnapActWorkspace();
-		CnapRecordEntry(&entry);
-		entry.workspace = NULL;
-	}
-
-	entry.action = change->after == NULL ? "install_link.delete" :
-		change->before == NULL ? "install_link.create" : "install_link.revoke";
 	CnapAppendPair(&entry.detail, "label",
 				   get_text(change, row, Anum_install_link_label));
 	CnapAppendPair(&entry.detail, "role",
@@ -423,6 +415,28 @@ record_install_link(const Change *change)
 	if (revoked || !is_update(change))
 		CnapRecordEntry(&entry);
 	record_terms(change, &entry, "install_link.update", terms, lengthof(terms));
+}
+
+/*
+ * Record that an install link was redeemed.  The entry can be read by the
+ * workspace's side as well, so it contains nothing of the link but its id.
+ */
+static void
+record_redemption(const Change *change)
+{
+	const pg_uuid_t *link_id =
+		DatumGetUUIDP(get_current(change, Anum_redemption_link_id));
+	CnapInstallLink link;
+	CnapEntry	entry;
+
+	if (!CnapFindInstallLink(CnapById(link_id), &link))
+		return;					/* deleted by the same statement */
+	CnapBeginEntry(&entry, "install_link.redeem");
+	entry.organization = &link.organization;
+	entry.workspace =
+		DatumGetUUIDP(get_current(change, Anum_redemption_workspace_id));
+	CnapAppendPair(&entry.detail, "id", CnapUuidString(link_id));
+	CnapRecordEntry(&entry);
 }
 
 /*
@@ -541,6 +555,9 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_INSTALL_LINK:
 			record_install_link(&change);
+			break;
+		case CNAP_REDEMPTION:
+			record_redemption(&change);
 			break;
 		case CNAP_INVITATION:
 			record_invitation(&change);

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -55,24 +54,42 @@ CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname)
 	return value;
 }
 
+/* The detail of an error about a text that is shown to others. */
+static int
+name_detail(const text *value)
+{
+	uint32		invisible = CnapInvisible(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+
+	if (invisible != 0)
+		return errdetail("It must not contain control characters and others that cannot be seen, such as U+%04X.",
+						 invisible);
+	return errdetail("It must not be blank or longer than %d characters.",
+					 CNAP_MAX_NAME);
+}
+
 /* A text argument that must be a name. */
 text *
 CnapRequiredName(FunctionCallInfo fcinfo, int argno)
 {
 	text	   *value = CnapOptionalText(fcinfo, argno);
+	const char *str = value != NULL ? VARDATA_ANY(value) : "";
+	int			len = value != NULL ? VARSIZE_ANY_EXHDR(value) : 0;
 
-	if (value == NULL || !CnapIsName(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
-	{
-		bool		too_long = value != NULL &&
-			pg_mbstrlen_with_len(VARDATA_ANY(value),
-								 VARSIZE_ANY_EXHDR(value)) > CNAP_MAX_NAME;
-
+	if (CnapIsLongName(str, len))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 too_long ? errmsg("name is too long") : errmsg("name is required"),
-				 errdetail("A name must not be blank or longer than %d characters.",
-						   CNAP_MAX_NAME)));
-	}
+				 errmsg("name is too long"),
+				 errdetail("It must not be longer than %d characters.", CNAP_MAX_NAME)));
+	if (CnapIsBlank(str, len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("name is required"),
+				 errdetail("It must not be blank.")));
+	if (!CnapIsName(str, len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid name"),
+				 name_detail(value)));
 	return value;
 }
 
@@ -96,14 +113,13 @@ CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno, const char *prefix)
 }
 
 void
-CnapCheckLabel(const text *label)
+CnapCheckText(const text *value, const char *argname)
 {
-	if (!CnapIsName(VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label)))
+	if (!CnapIsName(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid label"),
-				 errdetail("A label must not be blank or longer than %d characters.",
-						   CNAP_MAX_NAME)));
+				 errmsg("invalid %s", argname),
+				 name_detail(value)));
 }
 
 void
@@ -124,7 +140,8 @@ CnapCheckUrl(const text *url, const char *argname)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid %s", argname),
-				 errdetail("It must be an https URL of at most %d bytes.", CNAP_MAX_URL)));
+				 errdetail("It must be an https URL of at most %d bytes, with a host and without a user.",
+						   CNAP_MAX_URL)));
 }
 
 void
@@ -137,15 +154,16 @@ CnapCheckEmail(const text *email, const char *argname)
 				 errdetail("It must be an e-mail address of at most %d bytes.", CNAP_MAX_EMAIL)));
 }
 
-/* A jsonb argument that must be an object, or null. */
+/* A jsonb argument that must be an object of limited size, or null. */
 void
 CnapCheckMetadata(FunctionCallInfo fcinfo, int argno)
 {
-	if (!PG_ARGISNULL(argno) && !JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(argno)))
+	if (!PG_ARGISNULL(argno) && !CnapIsMetadata(PG_GETARG_JSONB_P(argno)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid metadata"),
-				 errdetail("Metadata must be a JSON object.")));
+				 errdetail("Metadata must be a JSON object of at most %d bytes.",
+						   CNAP_MAX_METADATA)));
 }
 
 /* A uuid argument that must not be null. */

@@ -63,6 +63,7 @@ static const char *const table_names[CNAP_USER_EPOCH + 1] = {
 	[CNAP_ACCESS_TOKEN] = "access_token",
 	[CNAP_ACCESS_TOKEN_USE] = "access_token_use",
 	[CNAP_INSTALL_LINK] = "install_link",
+	[CNAP_REDEMPTION] = "redemption",
 	[CNAP_INVITATION] = "invitation",
 	[CNAP_ACCESS_EPOCH] = "access_epoch",
 	[CNAP_WORKSPACE_EPOCH] = "workspace_epoch",

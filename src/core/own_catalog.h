@@ -25,6 +25,7 @@ typedef enum CnapTable
 	CNAP_ACCESS_TOKEN,
 	CNAP_ACCESS_TOKEN_USE,
 	CNAP_INSTALL_LINK,
+	CNAP_REDEMPTION,
 	CNAP_INVITATION,
 	CNAP_ACCESS_EPOCH,
 	CNAP_WORKSPACE_EPOCH,
@@ -96,6 +97,9 @@ typedef enum CnapTable
 #define Anum_install_link_expires_at 9
 #define Anum_install_link_revoked_at 10
 #define Anum_install_link_created_by 11
+
+#define Anum_redemption_link_id 1
+#define Anum_redemption_workspace_id 2
 
 #define Anum_invitation_id 1
 #define Anum_invitation_organization_id 2

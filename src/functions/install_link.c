@@ -15,6 +15,12 @@
  * at the last use succeeds, and the terms granted are those of the row version
  * in which the use was counted.
  *
+ * Each workspace is counted once (cnap.redemption): otherwise its owner could
+ * use up a link for all others by redeeming and revoking.  The workspace is
+ * locked, so nobody else redeems anything for it meanwhile.  To redeem a link
+ * again takes one that is still valid, but no lock on it: of a revocation at
+ * that moment, it comes before or after.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -91,7 +97,7 @@ cnap_create_install_link(PG_FUNCTION_ARGS)
 							  CNAP_ORGANIZATION_MANAGE_LINKS, CNAP_CHANGE, &act);
 	label = CnapOptionalText(fcinfo, 1);
 	if (label != NULL && VARSIZE_ANY_EXHDR(label) > 0)
-		CnapCheckLabel(label);
+		CnapCheckText(label, "label");
 	CnapCheckFuture(fcinfo, 3, "expires_at");
 	role = CnapRequiredRole(fcinfo, 4, CNAP_ROLE_ADMIN);
 	check_terms(fcinfo, 2, 5);
@@ -128,13 +134,19 @@ cnap_install_link(PG_FUNCTION_ARGS)
 }
 
 /*
- * Count a use of a link.  If the UPDATE finds no row, another transaction has
- * ended the link since it was looked up, or else, if the link is still valid,
- * the transaction's snapshot is too old to see it.
+ * Count a use of a link, unless the workspace has used it before.  If the
+ * UPDATE finds no row, another transaction has ended the link since it was
+ * looked up, or else, if the link is still valid, the transaction's snapshot is
+ * too old to see it.
  */
 static void
-use_link(const CnapAct *act, CnapInstallLink *link)
+use_link(const CnapAct *act, const pg_uuid_t *workspace, CnapInstallLink *link)
 {
+	static CnapStatement repeat = {
+		"UPDATE cnap.redemption SET redeemed_at = now()"
+		" WHERE link_id = $1 AND workspace_id = $2",
+		2, {UUIDOID, UUIDOID}
+	};
 	static CnapStatement use = {
 		"UPDATE cnap.install_link SET uses = uses + 1"
 		" WHERE id = $1 AND revoked_at IS NULL"
@@ -142,15 +154,22 @@ use_link(const CnapAct *act, CnapInstallLink *link)
 		" AND (expires_at IS NULL OR expires_at > clock_timestamp())",
 		1, {UUIDOID}
 	};
+	static CnapStatement record = {
+		"INSERT INTO cnap.redemption (link_id, workspace_id) VALUES ($1, $2)",
+		2, {UUIDOID, UUIDOID}
+	};
 	pg_uuid_t	id = link->id;
-	Datum		value = UUIDPGetDatum(&id);
-	bool		used = CnapExecuteAct(act, &use, &value, NULL) > 0;
+	Datum		values[2] = {UUIDPGetDatum(&id), UUIDPGetDatum(workspace)};
+	bool		repeated = CnapExecuteAct(act, &repeat, values, NULL) > 0;
+	bool		used = repeated || CnapExecuteAct(act, &use, values, NULL) > 0;
 	bool		exists = CnapFindInstallLink(CnapById(&id), link);
 
 	if (!used && exists && link->valid && IsolationUsesXactSnapshot())
 		CnapSerializationFailure();
-	if (!used || !exists)
+	if (!used || !exists || (repeated && !link->valid))
 		CnapInvalidInvitation();
+	if (!repeated)
+		CnapExecuteAct(act, &record, values, NULL);
 }
 
 /* cnap_redeem_install_link(token, workspace) -> void */
@@ -166,7 +185,7 @@ cnap_redeem_install_link(PG_FUNCTION_ARGS)
 	link = required_link(fcinfo, 0);
 	if (!CnapAuthorizeGrant(workspace, &link.organization, &act))
 		CnapInvalidInvitation();
-	use_link(&act, &link);
+	use_link(&act, workspace, &link);
 
 	if (link.duration != NULL)
 		until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,

@@ -91,6 +91,7 @@ cnap_set_workspace_billing(PG_FUNCTION_ARGS)
 	};
 	CnapAct		act;
 	text	   *email;
+	text	   *customer_id;
 	Datum		values[3];
 	char		nulls[3];
 
@@ -99,6 +100,9 @@ cnap_set_workspace_billing(PG_FUNCTION_ARGS)
 	email = CnapOptionalText(fcinfo, 1);
 	if (email != NULL && VARSIZE_ANY_EXHDR(email) > 0)
 		CnapCheckEmail(email, "billing_email");
+	customer_id = CnapOptionalText(fcinfo, 2);
+	if (customer_id != NULL && VARSIZE_ANY_EXHDR(customer_id) > 0)
+		CnapCheckText(customer_id, "customer_id");
 
 	CnapArguments(fcinfo, 3, values, nulls);
 	CnapExecuteActOnRow(&act, &update, values, nulls);

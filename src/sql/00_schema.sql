@@ -67,13 +67,13 @@ CREATE FUNCTION cnap.is_user_id(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_user_id';
 COMMENT ON FUNCTION cnap.is_user_id(text) IS
-'whether value can be a user id: 1 to 255 bytes, no blank at either end';
+'whether value can be a user id: 1 to 255 bytes, at either end something other than a blank or a character that cannot be seen';
 
 CREATE FUNCTION cnap.is_name(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_name';
 COMMENT ON FUNCTION cnap.is_name(text) IS
-'whether value can be a name: not blank, at most 255 characters';
+'whether value can be a name: not blank, at most 255 characters, no control, direction or invisible characters';
 
 CREATE FUNCTION cnap.is_slug(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
@@ -85,13 +85,19 @@ CREATE FUNCTION cnap.is_https_url(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_https_url';
 COMMENT ON FUNCTION cnap.is_https_url(text) IS
-'whether value is an https URL of at most 2048 bytes, with a host and without blanks, quotes or angle brackets';
+'whether value is an https URL of at most 2048 bytes, in ASCII, with a host, without a user, blanks, quotes or angle brackets';
 
 CREATE FUNCTION cnap.is_email(value text) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'cnap_is_email';
 COMMENT ON FUNCTION cnap.is_email(text) IS
-'whether value looks like an e-mail address: one @ between two parts without blanks, at most 254 bytes';
+'whether value looks like an e-mail address: one @ between two parts without blanks or invisible characters, at most 254 bytes';
+
+CREATE FUNCTION cnap.is_metadata(value jsonb) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_is_metadata';
+COMMENT ON FUNCTION cnap.is_metadata(jsonb) IS
+'whether value is a JSON object whose text has at most 65536 bytes';
 
 CREATE FUNCTION cnap.is_duration(value interval) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF

@@ -16,9 +16,10 @@ CREATE TABLE cnap.organization (
 		CONSTRAINT organization_logo_format CHECK (cnap.is_https_url(logo)),
 	management_email text
 		CONSTRAINT organization_management_email_format CHECK (cnap.is_email(management_email)),
-	customer_id text,
+	customer_id text
+		CONSTRAINT organization_customer_id_format CHECK (cnap.is_name(customer_id)),
 	metadata jsonb NOT NULL DEFAULT '{}'
-		CONSTRAINT organization_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+		CONSTRAINT organization_metadata_format CHECK (cnap.is_metadata(metadata)),
 	created_by cnap.user_id,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now()
@@ -53,9 +54,10 @@ CREATE TABLE cnap.workspace (
 	managed_since timestamptz,
 	billing_email text
 		CONSTRAINT workspace_billing_email_format CHECK (cnap.is_email(billing_email)),
-	customer_id text,
+	customer_id text
+		CONSTRAINT workspace_customer_id_format CHECK (cnap.is_name(customer_id)),
 	metadata jsonb NOT NULL DEFAULT '{}'
-		CONSTRAINT workspace_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+		CONSTRAINT workspace_metadata_format CHECK (cnap.is_metadata(metadata)),
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
 	CONSTRAINT workspace_management_whole CHECK (
@@ -137,6 +139,24 @@ COMMENT ON TABLE cnap.install_link IS
 COMMENT ON COLUMN cnap.install_link.duration IS 'how long after the redemption the management ends; null: never';
 CREATE INDEX install_link_organization_id_idx ON cnap.install_link (organization_id);
 
+/*
+ * A workspace uses up no more than one of the uses of a link, however often its
+ * management is ended and granted again.
+ */
+CREATE TABLE cnap.redemption (
+	link_id uuid NOT NULL
+		CONSTRAINT redemption_link_id_fkey
+		REFERENCES cnap.install_link (id) ON DELETE CASCADE,
+	workspace_id uuid NOT NULL
+		CONSTRAINT redemption_workspace_id_fkey
+		REFERENCES cnap.workspace (id) ON DELETE CASCADE,
+	redeemed_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT redemption_pkey PRIMARY KEY (link_id, workspace_id)
+);
+COMMENT ON TABLE cnap.redemption IS
+'for which workspaces an install link was redeemed, and when it was last';
+CREATE INDEX redemption_workspace_id_idx ON cnap.redemption (workspace_id);
+
 CREATE TABLE cnap.invitation (
 	id uuid CONSTRAINT invitation_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
 	organization_id uuid
@@ -181,13 +201,17 @@ CREATE TABLE cnap.audit_log (
 		CONSTRAINT audit_log_pkey PRIMARY KEY,
 	occurred_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	actor cnap.user_id,
-	database_role text NOT NULL,
-	action text NOT NULL,
+	database_role text NOT NULL
+		CONSTRAINT audit_log_database_role_short CHECK (octet_length(database_role) < 64),
+	action text NOT NULL
+		CONSTRAINT audit_log_action_short CHECK (octet_length(action) < 64),
 	organization_id uuid,
 	workspace_id uuid,
 	subject cnap.user_id,
-	path text NOT NULL,
-	detail jsonb NOT NULL DEFAULT '{}',
+	path text NOT NULL
+		CONSTRAINT audit_log_path_short CHECK (octet_length(path) < 256),
+	detail jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT audit_log_detail_short CHECK (octet_length(detail::text) < 65536),
 	xid xid8 NOT NULL
 );
 COMMENT ON TABLE cnap.audit_log IS
@@ -249,6 +273,7 @@ SELECT pg_extension_config_dump('cnap.workspace_member', '');
 SELECT pg_extension_config_dump('cnap.access_token', '');
 SELECT pg_extension_config_dump('cnap.access_token_use', '');
 SELECT pg_extension_config_dump('cnap.install_link', '');
+SELECT pg_extension_config_dump('cnap.redemption', '');
 SELECT pg_extension_config_dump('cnap.invitation', '');
 SELECT pg_extension_config_dump('cnap.audit_log', '');
 SELECT pg_extension_config_dump('cnap.audit_log_id_seq', '');

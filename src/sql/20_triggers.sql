@@ -125,6 +125,12 @@ CREATE TRIGGER record_insert AFTER INSERT ON cnap.install_link
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.install_link
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
+CREATE TRIGGER record_change AFTER INSERT OR UPDATE ON cnap.redemption
+	FOR EACH ROW WHEN (NEW.redeemed_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.redemption
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
+
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.invitation
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.invitation

@@ -27,7 +27,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_redeem_install_link';
 COMMENT ON FUNCTION @extschema@.cnap_redeem_install_link(text, uuid) IS
-'lets the organization of an install link manage a workspace, on the link''s terms, as cnap_grant_management() does, and counts a use of the link. Requires the permission manage_delegation. Errors: 22023 for null and for a token that is unknown, expired, used up, revoked or malformed, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'lets the organization of an install link manage a workspace, on the link''s terms, as cnap_grant_management() does, and counts a use of the link, but only once for a workspace. Requires the permission manage_delegation. Errors: 22023 for null and for a token that is unknown, expired, used up, revoked or malformed, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_install_links(organization uuid)
 RETURNS TABLE (id uuid, label text, role cnap.role, duration interval, max_uses integer,

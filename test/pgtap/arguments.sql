@@ -55,12 +55,17 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('blank at the start', ''' nina'''),
 			('blank at the end', '''nina '''), ('line feed at the end', 'E''nina\n'''),
+			('no-break space at the end', 'E''nina\u00a0'''), ('zero-width space at the start', 'E''\u200bnina'''),
 			('256 bytes', 'repeat(''x'', 256)'), ('256 bytes of 128 characters', 'repeat(''ä'', 128)')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', message
 	FROM unnest(ARRAY['name', 'new name']) kind,
 		(VALUES ('empty', '''''', 'name is required'), ('blank', ''' ''', 'name is required'),
 			('white space', 'E'' \t\n''', 'name is required'),
+			('white space of Unicode', 'E''\u00a0\u2003\u3000''', 'name is required'),
+			('line feed', 'E''Acme\nInc''', 'invalid name'), ('escape', 'E''Acme\x1b[2J''', 'invalid name'),
+			('zero-width space', 'E''Ac\u200bme''', 'invalid name'), ('direction', 'E''Acme\u202e''', 'invalid name'),
+			('a megabyte', 'repeat(''x'', 1000000)', 'name is too long'),
 			('256 bytes', 'repeat(''x'', 256)', 'name is too long'),
 			('256 characters', 'repeat(''ä'', 256)', 'name is too long')) bad (what, literal, message);
 INSERT INTO test.probe (kind, what, literal, state, message)
@@ -71,17 +76,21 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('slug', 'another letter', '''ä'''), ('slug', 'underscore', '''a_b'''),
 		('logo', 'blank', ''' '''), ('logo', 'http', '''http://new.example/'''), ('logo', 'no host', '''https://'''),
 		('logo', 'script', '''javascript:alert(1)'''), ('logo', 'quote', '''https://new.example/"'''),
+		('logo', 'a user', '''https://acme.example@new.example/'''), ('logo', 'another script', '''https://аcme.example/'''),
+		('logo', 'zero-width space', 'E''https://new.example/\u200b'''),
 		('logo', '2049 bytes', '''https://'' || repeat(''x'', 2041)'),
 		('email', 'blank', ''' '''), ('email', 'no @', '''new.example'''), ('email', 'two @', '''a@b@new.example'''),
 		('email', 'nobody', '''@new.example'''), ('email', 'nowhere', '''a@'''), ('email', 'blank inside', '''a b@new.example'''),
 		('email', '256 bytes', 'repeat(''x'', 244) || ''@new.example'''),
-		('label', 'blank', ''' '''), ('label', '256 bytes', 'repeat(''x'', 256)'),
+		('email', 'zero-width space', 'E''a@new.example\u200b'''),
+		('text', 'blank', ''' '''), ('text', '256 bytes', 'repeat(''x'', 256)'), ('text', 'line feed', 'E''a\nb'''),
+		('label', 'direction', 'E''\u202ea'''), ('label', 'blank', ''' '''), ('label', '256 bytes', 'repeat(''x'', 256)'),
 		('duration', 'zero', '''0'''), ('duration', 'negative', '''-1 day'''),
 		('duration', 'partly negative', '''1 month -29 days'''), ('duration', 'too long', '''1001 years'''),
 		('age', 'negative', '''-1 day'''), ('age', 'partly negative', '''1 month -29 days'''),
 		('age', 'too long', '''1001 years'''),
 		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
-		('metadata', 'number', '''1''')) bad (kind, what, literal);
+		('metadata', 'number', '''1'''), ('metadata', '65537 bytes', 'jsonb_build_object(''a'', repeat(''x'', 65528))')) bad (kind, what, literal);
 -- null, where it is not allowed
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
@@ -112,8 +121,8 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('logo', '256 bytes', 'rpad(''https://new.example/'', 256, ''x'')'),
 		('logo', '2048 bytes', 'rpad(''https://new.example/'', 2048, ''x'')'),
 		('email', '254 bytes', 'repeat(''x'', 242) || ''@new.example'''),
-		('text', 'blank', ''' '''), ('text', '256 bytes', 'repeat(''x'', 256)'),
-		('metadata', 'empty object', '''{}'''),
+		('text', '255 bytes', 'repeat(''x'', 255)'),
+		('metadata', 'empty object', '''{}'''), ('metadata', '65536 bytes', 'jsonb_build_object(''a'', repeat(''x'', 65527))'),
 		('before', 'zero', '''0'''), ('before', 'negative', '''-1'''),
 		('max rows', 'zero', '''0'''),
 		('until', 'infinity', '''infinity''')) good (kind, what, literal);

@@ -184,10 +184,10 @@ FROM (VALUES
 	('install_link', 'link', ARRAY['id = gen_random_uuid(), organization_id = {rival}'], 'install_link.update ["id", "organization_id"]'),
 	('install_link', 'link', ARRAY['label = ''New'', token_hash = sha256(''new''), role = ''member'', duration = ''1 d'', expires_at = now()'],
 		'install_link.update ["label", "token_hash", "role", "duration", "expires_at"]'),
-	('install_link', 'link', ARRAY['uses = 1', 'uses = 0'], 'install_link.redeem, install_link.update ["uses"]'),
+	('install_link', 'link', ARRAY['uses = 1', 'uses = 0'], 'install_link.update ["uses"], install_link.update ["uses"]'),
 	('install_link', 'link', ARRAY['revoked_at = now()', 'revoked_at = NULL'], 'install_link.revoke, install_link.update ["revoked_at"]'),
 	('install_link', 'link', ARRAY['uses = 1, revoked_at = now(), max_uses = 1'],
-		'install_link.redeem, install_link.revoke, install_link.update ["max_uses"]'),
+		'install_link.revoke, install_link.update ["max_uses", "uses"]'),
 	('install_link', 'link', ARRAY['created_by = ''nina'', created_at = ''2020-01-01'''], 'nothing'),
 	('invitation', 'invitation', ARRAY['id = gen_random_uuid(), organization_id = {rival}, expires_at = now() + ''1 d'''],
 		'invitation.update ["id", "organization_id", "expires_at"]'),
@@ -208,7 +208,7 @@ SELECT test.leaves('none', 'olga', 'TRUNCATE cnap.workspace_member',
 	'workspace_member.truncate | olga | superuser | - | - | - | by a direct statement | {}');
 SELECT set_eq($$SELECT * FROM test.trail('none', NULL, 'TRUNCATE cnap.organization, cnap.access_token CASCADE')$$,
 	$$SELECT name || '.truncate | - | superuser | - | - | - | by a direct statement | {}'
-	FROM unnest(ARRAY['organization', 'organization_member', 'workspace', 'workspace_member', 'access_token', 'install_link', 'invitation']) name$$,
+	FROM unnest(ARRAY['organization', 'organization_member', 'workspace', 'workspace_member', 'access_token', 'install_link', 'redemption', 'invitation']) name$$,
 	'TRUNCATE with CASCADE: an entry for each table');
 SELECT test.leaves('none', NULL, 'TRUNCATE cnap.audit_log, cnap.workspace_member',
 	'audit_log.truncate | - | superuser | - | - | - | by a direct statement | {}',

@@ -23,28 +23,40 @@ RETURN test.line('23514', format('new row for relation "%s" violates check const
 CREATE TABLE test.format_case ("table" text, "column" text, "constraint" text, good text[], bad text[]);
 INSERT INTO test.format_case VALUES
 	('organization', 'name', 'organization_name_format',
-		ARRAY['''x''', 'repeat(''ä'', 255)', ''' x '''],
-		ARRAY['''''', ''' ''', 'E''\t\n''', 'repeat(''x'', 256)']),
+		ARRAY['''x''', 'repeat(''ä'', 255)', ''' x ''', '''عَرَبِيّ 日本 🚀'''],
+		ARRAY['''''', ''' ''', 'E''\t\n''', 'repeat(''x'', 256)', 'E''\u00a0\u3000\u2800''', 'E''Acme\nInc''', 'E''Acme\x1b[2J''',
+			'E''Acme\u0085''', 'E''Ac\u200bme''', 'E''Ac\u00adme''', 'E''Acme \u202egpj.exe''', 'E''\u2066Acme''', 'E''Acme\ufeff''', 'E''Acme\U000e0041''']),
 	('workspace', 'name', 'workspace_name_format',
-		ARRAY['''x''', 'repeat(''ä'', 255)', ''' x '''],
-		ARRAY['''''', ''' ''', 'E''\t\n''', 'repeat(''x'', 256)']),
+		ARRAY['''x''', 'repeat(''ä'', 255)', ''' x ''', '''عَرَبِيّ 日本 🚀'''],
+		ARRAY['''''', ''' ''', 'E''\t\n''', 'repeat(''x'', 256)', 'E''\u00a0\u3000\u2800''', 'E''Acme\nInc''', 'E''Acme\x1b[2J''',
+			'E''Acme\u0085''', 'E''Ac\u200bme''', 'E''Ac\u00adme''', 'E''Acme \u202egpj.exe''', 'E''\u2066Acme''', 'E''Acme\ufeff''', 'E''Acme\U000e0041''']),
 	('organization', 'slug', 'organization_slug_format',
 		ARRAY['null', '''x''', '''0''', '''a-b--c''', 'repeat(''x'', 63)'],
 		ARRAY['''''', ''' ''', '''-a''', '''a-''', '''-''', '''A''', '''a.b''', '''ä''', '''a b''', 'E''a\n''', 'repeat(''x'', 64)']),
 	('organization', 'logo', 'organization_logo_format',
-		ARRAY['null', '''https://x''', '''https://x/a?b=c#d''', 'rpad(''https://x/'', 2048, ''x'')'],
+		ARRAY['null', '''https://x''', '''https://x/a?b=c#d''', '''https://a-b.c_d.example:8443?@''', '''https://[2001:db8::1]:443/''', '''https://x/@y:z''', 'rpad(''https://x/'', 2048, ''x'')'],
 		ARRAY['''''', '''https://''', '''http://x/''', '''HTTPS://x/''', '''//x/''', '''https:///x''', '''https://x/ y''',
-			'''https://x/"''', '''https://x/<''', 'E''https://x/\n''', 'rpad(''https://x/'', 2049, ''x'')']),
+			'''https://x/"''', '''https://x/<''', 'E''https://x/\n''', 'rpad(''https://x/'', 2049, ''x'')',
+			'''https://acme.example@evil.example/''', '''https://acme.example:x@evil.example/''', '''https://a%40b/''', '''https://x;y/''',
+			'''https://.x/''', '''https://[::1/''', '''https://[x]/''', '''https://x:a/''', '''https://аcme.example/''', '''https://x/ä''', 'E''https://x\u200b/''', 'E''https://x/\u202e''', 'E''https://x/\x1b''']),
 	('organization', 'management_email', 'organization_management_email_format',
 		ARRAY['null', '''a@b''', '''a.b+c@d.example''', 'repeat(''x'', 252) || ''@x'''],
-		ARRAY['''''', '''a''', '''@b''', '''a@''', '''a@b@c''', '''a b@c''', '''a@b,c@d''', '''<a@b>''', 'E''a@b\r\nBcc: c@d''', 'repeat(''x'', 253) || ''@x''']),
+		ARRAY['''''', '''a''', '''@b''', '''a@''', '''a@b@c''', '''a b@c''', '''a@b,c@d''', '''<a@b>''', 'E''a@b\r\nBcc: c@d''', 'E''a@b\u200b''', 'E''\u202ea@b''', 'repeat(''x'', 253) || ''@x''']),
 	('workspace', 'billing_email', 'workspace_billing_email_format',
 		ARRAY['null', '''a@b''', 'repeat(''x'', 252) || ''@x'''],
 		ARRAY['''''', '''a''', '''@b''', '''a@b@c''', 'E''a@b\n''', 'repeat(''x'', 253) || ''@x''']),
-	('organization', 'metadata', 'organization_metadata_object',
-		ARRAY['''{}''', '''{"a": [1]}'''], ARRAY['''[]''', '''null''', '''"a"''', '''1''', '''true''']),
-	('workspace', 'metadata', 'workspace_metadata_object',
-		ARRAY['''{}''', '''{"a": [1]}'''], ARRAY['''[]''', '''null''', '''"a"''', '''1''', '''true''']);
+	('organization', 'customer_id', 'organization_customer_id_format',
+		ARRAY['null', '''cus_1''', 'repeat(''x'', 255)'], ARRAY['''''', ''' ''', 'E''cus_1\n''', 'repeat(''x'', 256)']),
+	('workspace', 'customer_id', 'workspace_customer_id_format',
+		ARRAY['null', '''cus_1''', 'repeat(''x'', 255)'], ARRAY['''''', ''' ''', 'E''cus_1\n''', 'repeat(''x'', 256)']),
+	('organization', 'metadata', 'organization_metadata_format',
+		ARRAY['''{}''', '''{"a": [1]}''', 'jsonb_build_object(''a'', repeat(''x'', 65527))', 'jsonb_build_object(''a'', array_fill(1, ARRAY[21843]))'],
+		ARRAY['''[]''', '''null''', '''"a"''', '''1''', '''true''', 'jsonb_build_object(''a'', repeat(''x'', 65528))',
+			'jsonb_build_object(''a'', array_fill(1, ARRAY[21844]))', 'jsonb_build_object(''a'', repeat(''x'', 2000000))', '''{"a": 1e100000}''']),
+	('workspace', 'metadata', 'workspace_metadata_format',
+		ARRAY['''{}''', '''{"a": [1]}''', 'jsonb_build_object(''a'', repeat(''x'', 65527))', 'jsonb_build_object(''a'', array_fill(1, ARRAY[21843]))'],
+		ARRAY['''[]''', '''null''', '''"a"''', '''1''', '''true''', 'jsonb_build_object(''a'', repeat(''x'', 65528))',
+			'jsonb_build_object(''a'', array_fill(1, ARRAY[21844]))', 'jsonb_build_object(''a'', repeat(''x'', 2000000))', '''{"a": 1e100000}''']);
 
 /* An INSERT and an UPDATE that bring a value into a column. */
 CREATE FUNCTION test.writes("table" text, "column" text, value text) RETURNS SETOF text STABLE
@@ -78,10 +90,21 @@ SELECT is(test.direct(format(statement, value)),
 	test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false),
 	format(statement, value))
 FROM test.user_column,
-	unnest(ARRAY['''''', ''' ''', ''' x''', '''x ''', 'E''x\n''', 'repeat(''x'', 256)', 'repeat(''ä'', 128)']) value;
+	unnest(ARRAY['''''', ''' ''', ''' x''', '''x ''', 'E''x\n''', 'repeat(''x'', 256)', 'repeat(''ä'', 128)', 'E''gina\u00a0''', 'E''\u3000gina''',
+		'E''gina\u200b''', 'E''\ufeffgina''', 'E''gina\u2028''', 'E''\u2800''']) value;
 SELECT is(test.direct(format('UPDATE cnap.workspace SET owner_id = %s WHERE id = {free}', value)),
 	test.line('00000', NULL, true), 'owner_id = ' || value)
-FROM unnest(ARRAY['''x''', 'repeat(''x'', 255)', '''auth0|a b''', '''WANDA''', 'repeat(''ä'', 127) || ''x''']) value;
+FROM unnest(ARRAY['''x''', 'repeat(''x'', 255)', '''auth0|a b''', '''WANDA''', 'repeat(''ä'', 127) || ''x''', 'E''gina\u00a0x''', '''日本''']) value;
+
+-- the size of every column that holds text
+
+SELECT is_empty($$
+	SELECT c.relname, a.attname
+	FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+	WHERE a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype, 'json'::regtype, 'bytea'::regtype)
+		AND a.attnum > 0 AND c.relnamespace = 'cnap'::regnamespace AND c.relkind = 'r'
+		AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND a.attnum = ANY (k.conkey))
+	$$, 'each has a constraint');
 
 -- keys, roles, and the columns of the management
 
@@ -206,7 +229,7 @@ FROM (VALUES
 	('organization (name, slug)', 'New,vendor',
 		test.line('23505', 'duplicate key value violates unique constraint "organization_slug_key"', false)),
 	('organization (name, logo)', 'New,http://x/', test.violates('organization', 'organization_logo_format')),
-	('organization (name, metadata)', 'New,[]', test.violates('organization', 'organization_metadata_object')),
+	('organization (name, metadata)', 'New,[]', test.violates('organization', 'organization_metadata_format')),
 	('workspace (name, owner_id)', 'New,nina', test.line('00000', NULL, true)),
 	('workspace (name, owner_id)', 'New,',
 		test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false)),
@@ -250,7 +273,7 @@ FROM (VALUES
 	('TRUNCATE cnap.organization_member',
 		test.line('23001', 'organizations would lose their last owners', false)),
 	('TRUNCATE cnap.organization CASCADE', test.line('00000', NULL, true)),
-	('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.invitation',
+	('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.redemption, cnap.invitation',
 		test.line('00000', NULL, true)),
 	-- triggers that fire in between do not defeat it
 	('SET CONSTRAINTS ALL DEFERRED; DELETE FROM cnap.organization_member WHERE user_id = ''rita''', test.last_owner('rival'))

@@ -96,7 +96,11 @@ FROM (VALUES
 		(ARRAY['olga: SELECT cnap_revoke_install_link([plain id])'], '[limited]', false),
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})'], '[limited]', false),
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})', 'fred: SELECT cnap_redeem_install_link([limited], {foreign})'], '[limited]', true),
-		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free}), cnap_revoke_management({free})', 'wanda: SELECT cnap_redeem_install_link([limited], {free})'], '[limited]', true),
+		-- a workspace counts once
+		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free}), cnap_revoke_management({free})', 'wanda: SELECT cnap_redeem_install_link([limited], {free})'], '[limited]', false),
+		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free}), cnap_revoke_management({free}) FROM generate_series(1, 5)'], '[limited]', false),
+		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free}), cnap_revoke_management({free}) FROM generate_series(1, 5)',
+			'fred: SELECT cnap_redeem_install_link([limited], {foreign})'], '[limited]', true),
 		-- neither revocations by customers nor the departure of its creator
 		-- does
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([plain], {free})', 'fred: SELECT cnap_redeem_install_link([plain], {foreign})'],
@@ -163,6 +167,11 @@ FROM (VALUES
 			test.line('23001', 'workspace is already managed', false)),
 		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {ws})',
 			test.line('23001', 'workspace is already managed', false)),
+		-- having used a link before gives no right to one that has ended
+		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})', 'fred: SELECT cnap_redeem_install_link([limited], {foreign})',
+			'wanda: SELECT cnap_revoke_management({free})'], 'wanda', 'SELECT cnap_redeem_install_link([limited], {free})', test.invalid()),
+		(ARRAY['wanda: SELECT cnap_redeem_install_link([plain], {free}), cnap_revoke_management({free})', 'olga: SELECT cnap_revoke_install_link([plain id])'],
+			'wanda', 'SELECT cnap_redeem_install_link([plain], {free})', test.invalid()),
 		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {unknown})',
 			test.line('42704', format('workspace "%s" does not exist', test.id('unknown')), false)),
 		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {foreign})',
@@ -243,7 +252,16 @@ FROM (VALUES
 			'install_link.delete | - | {vendor} | - | - | by a direct statement | {"id": "limited", "role": "member", "label": "Limited"}']),
 		('wanda: SELECT cnap_redeem_install_link([limited], {free})', ARRAY[
 			'install_link.redeem | wanda | {vendor} | {free} | - | as owner of the workspace | {"id": "limited"}',
-			'management.grant | wanda | {vendor} | {free} | - | as owner of the workspace | {"role": "member", "until": "in 90 days"}'])) t (step, lines);
+			'management.grant | wanda | {vendor} | {free} | - | as owner of the workspace | {"role": "member", "until": "in 90 days"}']),
+		-- each redemption is recorded, although only the first one counts
+		('wanda: SELECT cnap_redeem_install_link([plain], {free}), cnap_revoke_management({free}), cnap_redeem_install_link([plain], {free})', ARRAY[
+			'install_link.redeem | wanda | {vendor} | {free} | - | as owner of the workspace | {"id": "plain"}',
+			'management.grant | wanda | {vendor} | {free} | - | as owner of the workspace | {"role": "admin"}',
+			'management.revoke | wanda | {vendor} | {free} | - | as owner of the workspace | {"role": "admin"}',
+			'install_link.redeem | wanda | {vendor} | {free} | - | as owner of the workspace | {"id": "plain"}',
+			'management.grant | wanda | {vendor} | {free} | - | as owner of the workspace | {"role": "admin"}']),
+		('system: UPDATE cnap.install_link SET uses = 1 WHERE id = [plain id]', ARRAY[
+			'install_link.update | - | {vendor} | - | - | by a direct statement | {"id": "plain", "role": "admin", "label": "Plain", "changed": ["uses"]}'])) t (step, lines);
 SELECT is_empty(format('SELECT test.trail(%L)', step), step)
 FROM unnest(ARRAY['system: UPDATE cnap.install_link SET created_by = ''nina'' WHERE id = [limited id]',
 	'wanda: SELECT count(*) FROM cnap_install_link([plain])']) step;

@@ -18,7 +18,7 @@ AS $$ SELECT '20000000-0000-4000-8000-000000000001'::uuid $$;
 CREATE PROCEDURE test.reset() LANGUAGE plpgsql
 AS $$
 BEGIN
-	TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.invitation;
+	TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.redemption, cnap.invitation;
 	INSERT INTO cnap.organization (id, name) VALUES (test.o(), 'vendor');
 	INSERT INTO cnap.organization_member (organization_id, user_id, role)
 	VALUES (test.o(), 'boss', 'owner'), (test.o(), 'ann', 'member'), (test.o(), 'lou', 'member');

@@ -19,7 +19,7 @@ my $subscriber = new_node('subscriber', "wal_retrieve_retry_interval = 100ms\n",
 my ($origin, $target) = map { connect_to($_, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE app LOGIN',
 	"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql") } $publisher, $subscriber;
 
-$target->query('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.invitation');
+$target->query('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.redemption, cnap.invitation');
 $origin->query('CREATE PUBLICATION access FOR TABLE cnap.organization, cnap.organization_member,'
 	. ' cnap.workspace, cnap.workspace_member');
 

@@ -182,7 +182,7 @@ sub statement
 		1 => 'DELETE FROM cnap.workspace WHERE ' . some_of('id'),
 		2 => 'DELETE FROM cnap.organization WHERE id = ' . organization(),
 		4 => 'TRUNCATE cnap.workspace_member',
-		1 => 'TRUNCATE cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.organization, cnap.install_link, cnap.invitation',
+		1 => 'TRUNCATE cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.organization, cnap.install_link, cnap.redemption, cnap.invitation',
 		1 => 'TRUNCATE cnap.workspace CASCADE');
 }
 

@@ -1,5 +1,6 @@
 # encoding.pl: text that is invalid in the database's encoding, from a client with the encoding
-# SQL_ASCII, is refused by every public function that takes text, and changes nothing
+# SQL_ASCII, is refused by every public function that takes text, and changes nothing; characters
+# that cannot be seen are refused in every encoding
 
 use strict;
 use warnings;
@@ -139,6 +140,105 @@ foreach my $claims ('{"sub": "\\u20ac"}', '{"sub": "olga", "name": "\\u20ac"}')
 			SET cnap.claims_setting = 'request.jwt.claims';
 			SET request.jwt.claims = '$claims';
 			SELECT coalesce(cnap_current_user(), 'nobody')}), 'nobody', "the claims $claims");
+}
+
+# ---- characters that cannot be seen ----
+
+# The code points of a database that a condition refuses, as ranges; ? is the text
+sub refused
+{
+	my ($database, $condition, $highest) = @_;
+
+	(my $call = $condition) =~ s/\?/chr(c)/g;
+	return $node->safe_psql($database, qq{
+		SELECT string_agg(to_hex(first) || '-' || to_hex(last), ' ' ORDER BY first) FROM (
+			SELECT min(c) AS first, max(c) AS last FROM (
+				SELECT c, c - row_number() OVER (ORDER BY c) AS range
+				FROM generate_series(1, $highest) c
+				WHERE c NOT BETWEEN x'd800'::int AND x'dfff'::int AND NOT $call) refused
+			GROUP BY range) ranges});
+}
+
+# The same according to Perl's tables
+sub expected
+{
+	my ($is_refused, $highest) = @_;
+	my (@ranges, $open);
+
+	no warnings 'nonchar';
+	foreach my $c (1 .. $highest)
+	{
+		next if $c >= 0xd800 && $c <= 0xdfff;
+		my $refused = $is_refused->(chr $c);
+		$ranges[-1][1] = $c if $refused && $open;
+		push @ranges, [ $c, $c ] if $refused && !$open;
+		$open = $refused;
+	}
+	return join(' ', map { sprintf('%x-%x', @$_) } @ranges);
+}
+
+# Unicode 15 has more hieroglyph format controls than Perl may know.
+my $invisible = sub {
+	return $_[0] =~ /[\p{Cc}\p{Zl}\p{Zp}\p{DI}\x{13439}-\x{1343f}]|(?!\p{PCM})\p{Cf}/ ? 1 : 0;
+};
+my $blank = sub { return $invisible->($_[0]) || $_[0] =~ /[\p{White_Space}\x{2800}]/ ? 1 : 0 };
+
+foreach my $case ([ "cnap.is_name('x' || ? || 'x')", $invisible, 'inside a name' ],
+	[ 'cnap.is_name(?)', $blank, 'as a name' ],
+	[ "cnap.is_user_id('x' || ?)", $blank, 'at the end of a user id' ],
+	[ "cnap.is_user_id(? || 'x')", $blank, 'at the start of a user id' ])
+{
+	my ($condition, $is_refused, $where) = @$case;
+
+	is(refused('postgres', $condition, 0x10ffff), expected($is_refused, 0x10ffff),
+		"what Unicode says is refused $where");
+	is(refused('latin1', $condition, 0xff), expected($is_refused, 0xff),
+		"of Latin 1 the same is refused $where");
+}
+is(refused('postgres', q{cnap.is_user_id('x' || ? || 'x')}, 0x10ffff), '',
+	'the middle of a user id is opaque');
+is(refused('postgres', q{cnap.is_email('x' || ? || '@x')}, 0x10ffff),
+	expected(sub { return $blank->($_[0]) || $_[0] =~ /["'<>\\,;@]/ ? 1 : 0 }, 0x10ffff),
+	'an address has no blanks');
+is(refused('postgres', q{cnap.is_https_url('https://x/' || ?)}, 0x10ffff),
+	'1-20 22-22 27-27 3c-3c 3e-3e 5c-5c 60-60 7f-d7ff e000-10ffff', 'a URL has only ASCII');
+
+# Encodings that PostgreSQL converts by tables, or that have more than one byte a character; and
+# SQL_ASCII, where what is UTF-8 counts as that, and other bytes are letters.
+foreach my $case (
+	[ 'WIN1252', '\xad' => 'f', '\xe4' => 't', '\x81' => 't', '\xa0' => 't' ],
+	[ 'WIN1256', '\x9d' => 'f', '\xfe' => 'f', '\xc7' => 't' ],
+	[ 'KOI8R', '\x9a' => 't', '\xc1' => 't' ],
+	[ 'EUC_JP', '\xa1a1' => 't', '\xa4a2' => 't' ],
+	[ 'SQL_ASCII', '\xe2808b' => 'f', '\xc2a0' => 't', '\xff' => 't', '\xc3a4' => 't', '\x1b' => 'f', '\xe2808bff' => 't' ])
+{
+	my ($encoding, %seen) = @$case;
+
+	$node->safe_psql('postgres',
+		"CREATE DATABASE other ENCODING '$encoding' LOCALE 'C' TEMPLATE template0");
+	$node->safe_psql('other', 'CREATE EXTENSION cnap_org');
+	foreach my $bytes (sort keys %seen)
+	{
+		my $text = "convert_from('$bytes', getdatabaseencoding())";
+
+		is($node->safe_psql('other', "SELECT cnap.is_name('x' || $text || 'x')"), $seen{$bytes},
+			"$encoding: $bytes inside a name");
+	}
+	$node->safe_psql('postgres', 'DROP DATABASE other');
+}
+foreach my $case ([ 'WIN1252', '\xa0' ], [ 'KOI8R', '\x9a' ], [ 'EUC_JP', '\xa1a1' ],
+	[ 'SQL_ASCII', '\xc2a0' ])
+{
+	my ($encoding, $bytes) = @$case;
+
+	$node->safe_psql('postgres',
+		"CREATE DATABASE other ENCODING '$encoding' LOCALE 'C' TEMPLATE template0");
+	$node->safe_psql('other', 'CREATE EXTENSION cnap_org');
+	is($node->safe_psql('other', qq{
+			SELECT cnap.is_name(t), cnap.is_user_id('gina' || t), cnap.is_user_id('gina' || t || 'x')
+			FROM convert_from('$bytes', getdatabaseencoding()) t}),
+		'f|f|t', "$encoding: a blank that is not ASCII");
+	$node->safe_psql('postgres', 'DROP DATABASE other');
 }
 
 done_testing();
