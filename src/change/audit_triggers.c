@@ -157,7 +157,7 @@ record_organization(const Change *change)
 	static const AttrNumber settings[] = {
 		Anum_organization_name, Anum_organization_slug, Anum_organization_logo,
 		Anum_organization_management_email, Anum_organization_customer_id,
-		Anum_organization_metadata
+		Anum_organization_metadata, Anum_organization_accepts
 	};
 	CnapEntry	entry;
 
@@ -443,7 +443,8 @@ record_redemption(const Change *change)
  * Record that an invitation was created, sent again, accepted, declined,
  * revoked, changed, or deleted.  The log is kept after a user has been
  * forgotten, so it does not contain the e-mail address.  For the same reason,
- * the inviter of an invitation that has ended is not one of its terms.
+ * the inviter of an invitation that has ended, and the user whom it was for, are
+ * not among its terms.
  */
 static void
 record_invitation(const Change *change)
@@ -459,6 +460,7 @@ record_invitation(const Change *change)
 		resent ? InvalidAttrNumber : Anum_invitation_token_hash,
 		resent ? InvalidAttrNumber : Anum_invitation_expires_at,
 		resent || outcome != NULL ? InvalidAttrNumber : Anum_invitation_inviter,
+		outcome != NULL ? InvalidAttrNumber : Anum_invitation_user_id,
 		ended ? InvalidAttrNumber : Anum_invitation_outcome
 	};
 	bool		isnull;
@@ -468,6 +470,9 @@ record_invitation(const Change *change)
 	CnapBeginEntry(&entry, "invitation.create");
 	entry.organization = get_uuid(change, row, Anum_invitation_organization_id);
 	entry.workspace = get_uuid(change, row, Anum_invitation_workspace_id);
+	person = get(change, row, Anum_invitation_user_id, &isnull);
+	if (!isnull)
+		entry.subject = DatumGetTextPP(person);
 	CnapAppendPair(&entry.detail, "id",
 				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_invitation_id))));
 	CnapAppendPair(&entry.detail, "role", get_role(change, row, Anum_invitation_role));

@@ -154,6 +154,19 @@ CnapCheckEmail(const text *email, const char *argname)
 				 errdetail("It must be an e-mail address of at most %d bytes.", CNAP_MAX_EMAIL)));
 }
 
+void
+CnapCheckAccepts(const text *value)
+{
+	char	   *accepts = text_to_cstring(value);
+
+	if (strcmp(accepts, CNAP_ACCEPTS_ANYONE) != 0 && strcmp(accepts, CNAP_ACCEPTS_LINKS) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid accepts"),
+				 errdetail("It must be \"%s\" or \"%s\".",
+						   CNAP_ACCEPTS_ANYONE, CNAP_ACCEPTS_LINKS)));
+}
+
 /* A jsonb argument that must be an object of limited size, or null. */
 void
 CnapCheckMetadata(FunctionCallInfo fcinfo, int argno)

@@ -36,6 +36,7 @@ extern Datum CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno,
 pg_noreturn extern void CnapInvalidInvitation(void);
 
 /* Each of these raises 22023 if the value does not have the format. */
+extern void CnapCheckAccepts(const text *value);
 extern void CnapCheckText(const text *value, const char *argname);
 extern void CnapCheckSlug(const text *slug);
 extern void CnapCheckUrl(const text *url, const char *argname);

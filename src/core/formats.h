@@ -17,6 +17,8 @@
 #define CNAP_MAX_URL 2048		/* bytes */
 #define CNAP_MAX_EMAIL 254		/* bytes; RFC 5321, section 4.5.3.1.3 */
 #define CNAP_MAX_METADATA 65536 /* bytes, as text */
+#define CNAP_ACCEPTS_ANYONE "anyone"
+#define CNAP_ACCEPTS_LINKS "links"
 #define CNAP_MAX_DURATION 1000	/* years */
 
 /* Do the len bytes at str have the format? */

@@ -41,9 +41,10 @@ typedef enum CnapTable
 #define Anum_organization_logo 4
 #define Anum_organization_management_email 5
 #define Anum_organization_customer_id 6
-#define Anum_organization_metadata 7
-#define Anum_organization_created_by 8
-#define Anum_organization_updated_at 10
+#define Anum_organization_accepts 7
+#define Anum_organization_metadata 8
+#define Anum_organization_created_by 9
+#define Anum_organization_updated_at 11
 
 #define Anum_organization_member_organization_id 1
 #define Anum_organization_member_user_id 2
@@ -110,6 +111,7 @@ typedef enum CnapTable
 #define Anum_invitation_expires_at 7
 #define Anum_invitation_outcome 8
 #define Anum_invitation_outcome_by 10
+#define Anum_invitation_user_id 12
 
 /*
  * The tables of members have the same layout, and access_token the same

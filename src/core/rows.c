@@ -17,6 +17,7 @@
 
 #include "core/compat.h"
 #include "core/own_catalog.h"
+#include "core/formats.h"
 #include "core/rows.h"
 #include "core/table_scan.h"
 
@@ -70,6 +71,29 @@ CnapOrganizationExists(const pg_uuid_t *organization)
 	found = HeapTupleIsValid(CnapScanRow(&scan, CNAP_ORGANIZATION, &key));
 	CnapEndScan(&scan);
 	return found;
+}
+
+/* Can anyone make the organization a manager, without one of its links? */
+bool
+CnapAcceptsAnyone(const pg_uuid_t *organization)
+{
+	ScanKeyData key;
+	CnapScan	scan;
+	HeapTuple	tuple;
+	bool		result = false;
+
+	CnapKeyUuid(&key, Anum_organization_id, organization);
+	tuple = CnapScanRow(&scan, CNAP_ORGANIZATION, &key);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		text	   *accepts = DatumGetTextPP(CnapField(&scan, tuple, Anum_organization_accepts,
+													   &isnull));
+
+		result = CnapTextEqual(accepts, cstring_to_text(CNAP_ACCEPTS_ANYONE));
+	}
+	CnapEndScan(&scan);
+	return result;
 }
 
 /* Is there any organization? */
@@ -196,6 +220,7 @@ CnapIsNamed(text *user)
 		{CNAP_ACCESS_TOKEN, Anum_access_token_user_id},
 		{CNAP_INVITATION, Anum_invitation_inviter},
 		{CNAP_INVITATION, Anum_invitation_outcome_by},
+		{CNAP_INVITATION, Anum_invitation_user_id},
 		{CNAP_INSTALL_LINK, Anum_install_link_created_by},
 		{CNAP_ORGANIZATION, Anum_organization_created_by},
 		{CNAP_ORGANIZATION_MEMBER, Anum_organization_member_added_by},
@@ -360,6 +385,8 @@ CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation)
 		invitation->role = CnapRoleFromOid(DatumGetObjectId(value));
 		value = CnapField(&scan, tuple, Anum_invitation_inviter, &isnull);
 		invitation->inviter = isnull ? NULL : DatumGetTextPCopy(value);
+		value = CnapField(&scan, tuple, Anum_invitation_user_id, &isnull);
+		invitation->user = isnull ? NULL : DatumGetTextPCopy(value);
 		CnapField(&scan, tuple, Anum_invitation_outcome, &isnull);
 		invitation->ended = !isnull;
 		invitation->valid = isnull &&

@@ -61,6 +61,7 @@ typedef struct CnapInvitation
 	pg_uuid_t	object;			/* the organization or workspace */
 	CnapRole	role;
 	text	   *inviter;		/* NULL if the system */
+	text	   *user;			/* who alone can accept it; NULL if anybody */
 	bool		ended;			/* accepted, declined or revoked */
 	bool		valid;			/* neither ended nor expired */
 } CnapInvitation;
@@ -89,6 +90,7 @@ CnapByHash(Datum hash)
 
 extern bool CnapOrganizationExists(const pg_uuid_t *organization);
 extern bool CnapAnyOrganization(void);
+extern bool CnapAcceptsAnyone(const pg_uuid_t *organization);
 extern text *CnapFindOwner(const pg_uuid_t *organization);
 extern CnapRole CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table,
 								   const pg_uuid_t *id, text *user);

@@ -88,14 +88,14 @@ lock_for_forgetting(Datum *values, char *nulls)
 	FORGET("SELECT array_agg(id) FROM (SELECT id FROM cnap.organization WHERE id IN ("
 		   " SELECT id FROM cnap.organization WHERE created_by = $1"
 		   " UNION ALL SELECT organization_id FROM cnap.organization_member WHERE $1 IN (user_id, added_by)"
-		   " UNION ALL SELECT organization_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by)"
+		   " UNION ALL SELECT organization_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id)"
 		   " UNION ALL SELECT organization_id FROM cnap.install_link WHERE created_by = $1)"
 		   " ORDER BY id FOR NO KEY UPDATE) locked");
 	static CnapStatement workspaces =
 	FORGET("SELECT array_agg(id) FROM (SELECT id FROM cnap.workspace WHERE id IN ("
 		   " SELECT id FROM cnap.workspace WHERE owner_id = $1"
 		   " UNION ALL SELECT workspace_id FROM cnap.workspace_member WHERE $1 IN (user_id, added_by)"
-		   " UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by))"
+		   " UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id))"
 		   " ORDER BY id FOR NO KEY UPDATE) locked");
 
 	LockDatabaseObject(RelationRelationId, CnapTableOid(CNAP_ACCESS_EPOCH), 0,
@@ -151,9 +151,12 @@ static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.access_token WHERE user_id = $1"),
 
 	/*
-	 * Invitations by them end; in those to them, the address is removed as
-	 * well.
+	 * Invitations by them end, and those for nobody else; in those to them, the
+	 * address is removed as well.
 	 */
+	FORGET("UPDATE cnap.invitation SET user_id = NULL, email = NULL,"
+		   " outcome = coalesce(outcome, 'revoked'), outcome_at = coalesce(outcome_at, now())"
+		   " WHERE user_id = $1 AND (organization_id = ANY ($2) OR workspace_id = ANY ($3))"),
 	FORGET("UPDATE cnap.invitation SET inviter = NULL, outcome = coalesce(outcome, 'revoked'),"
 		   " outcome_at = coalesce(outcome_at, now()) WHERE inviter = $1"
 		   " AND (organization_id = ANY ($2) OR workspace_id = ANY ($3))"),

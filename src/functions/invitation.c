@@ -4,7 +4,7 @@
  *	  Invitations to organizations and to workspaces.
  *
  * Any user with the token of an invitation can become a member with the role
- * that it specifies.  There is no table of users, so the e-mail address is
+ * that it specifies, or the one user whom it names, if it does.  There is no table of users, so the e-mail address is
  * only stored for the application, which delivers the token, and is not
  * checked.
  *
@@ -53,23 +53,23 @@ membership_of(const CnapInvitation *invitation)
 
 /* ---- inviting ---- */
 
-/* (object, role, email, expires_at) -> text */
+/* (object, role, email, expires_at, user_id) -> text */
 static Datum
 invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 {
 	static CnapStatement insert = {
 		"INSERT INTO cnap.invitation"
-		" (organization_id, workspace_id, role, email, expires_at, token_hash, inviter)"
-		" VALUES (CASE WHEN $7 THEN $1 END, CASE WHEN NOT $7 THEN $1 END, $2::cnap.role,"
-		" nullif($3, ''), coalesce($4, now() + interval '7 days'), $5, $6)",
-		7, {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, BYTEAOID, TEXTOID, BOOLOID}
+		" (organization_id, workspace_id, role, email, expires_at, user_id, token_hash, inviter)"
+		" VALUES (CASE WHEN $8 THEN $1 END, CASE WHEN NOT $8 THEN $1 END, $2::cnap.role,"
+		" nullif($3, ''), coalesce($4, now() + interval '7 days'), $5, $6, $7)",
+		8, {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BYTEAOID, TEXTOID, BOOLOID}
 	};
 	CnapAct		act;
 	CnapRole	role;
 	text	   *email;
 	text	   *token;
-	Datum		values[7];
-	char		nulls[7];
+	Datum		values[8];
+	char		nulls[8];
 
 	kind->authorize(CnapRequiredUuid(fcinfo, 0, kind->name), &act);
 	role = CnapRequiredRole(fcinfo, 1, kind->highest);
@@ -78,15 +78,17 @@ invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 	if (email != NULL && VARSIZE_ANY_EXHDR(email) > 0)
 		CnapCheckEmail(email, "email");
 	CnapCheckFuture(fcinfo, 3, "expires_at");
+	if (!PG_ARGISNULL(4))
+		CnapRequiredUserId(fcinfo, 4, "user_id");
 
-	CnapArguments(fcinfo, 4, values, nulls);
+	CnapArguments(fcinfo, 5, values, nulls);
 	values[1] = CStringGetTextDatum(CnapRoleName(role));
-	token = CnapNewToken(CNAP_INVITATION_PREFIX, &values[4]);
-	nulls[4] = ' ';
-	values[5] = PointerGetDatum(act.actor.user);
-	nulls[5] = act.actor.user != NULL ? ' ' : 'n';
-	values[6] = BoolGetDatum(kind == &CnapOrganizationMembership);
-	nulls[6] = ' ';
+	token = CnapNewToken(CNAP_INVITATION_PREFIX, &values[5]);
+	nulls[5] = ' ';
+	values[6] = PointerGetDatum(act.actor.user);
+	nulls[6] = act.actor.user != NULL ? ' ' : 'n';
+	values[7] = BoolGetDatum(kind == &CnapOrganizationMembership);
+	nulls[7] = ' ';
 	CnapExecuteAct(&act, &insert, values, nulls);
 	PG_RETURN_TEXT_P(token);
 }
@@ -218,14 +220,16 @@ cnap_resend_invitation(PG_FUNCTION_ARGS)
 
 /*
  * Find the invitation of a token, and raise an error unless it can be accepted
- * at this moment.
+ * at this moment, by that user if it is for one; NULL is the system, which sees
+ * all.
  */
 static CnapInvitation
-valid_invitation(Datum hash)
+valid_invitation(Datum hash, const text *user)
 {
 	CnapInvitation invitation;
 
 	if (!CnapFindInvitation(CnapByHash(hash), &invitation) || !invitation.valid ||
+		(invitation.user != NULL && user != NULL && !CnapTextEqual(invitation.user, user)) ||
 		(invitation.inviter != NULL &&
 		 !membership_of(&invitation)->allows_on_role(&invitation.object,
 													 invitation.inviter,
@@ -248,9 +252,9 @@ held_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 	CnapGetUser(&act->actor);
 	act->path = BY_INVITATION;
 	hash = CnapRequiredInvitation(fcinfo, 0, CNAP_INVITATION_PREFIX);
-	invitation = valid_invitation(hash);
+	invitation = valid_invitation(hash, act->actor.user);
 	membership_of(&invitation)->hold(&invitation.object);
-	return valid_invitation(hash);
+	return valid_invitation(hash, act->actor.user);
 }
 
 /* cnap_invitation(token) -> who is inviting, and to what */
@@ -265,7 +269,8 @@ cnap_invitation(PG_FUNCTION_ARGS)
 	Datum		value;
 
 	CnapGetActor(&actor);
-	invitation = valid_invitation(CnapRequiredInvitation(fcinfo, 0, CNAP_INVITATION_PREFIX));
+	invitation = valid_invitation(CnapRequiredInvitation(fcinfo, 0, CNAP_INVITATION_PREFIX),
+								  actor.user);
 	value = UUIDPGetDatum(&invitation.id);
 	return CnapReturnRows(fcinfo, &query, &value, NULL);
 }

@@ -71,6 +71,29 @@ CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 	CnapExecuteActOnRow(act, &grant, values, nulls);
 }
 
+/*
+ * An organization that accepts links alone decides by these who its customers
+ * are: nobody fills its list with workspaces that it did not ask for.  The
+ * terms of a management that it has can be changed, and the system decides for
+ * itself, as do direct statements, which are its own.
+ */
+static void
+require_acceptance(const CnapAct *act, const pg_uuid_t *workspace,
+				   const pg_uuid_t *organization)
+{
+	CnapWorkspace row;
+
+	if (act->actor.user == NULL || CnapAcceptsAnyone(organization) ||
+		(CnapFindWorkspace(workspace, &row) && CnapManagedNow(&row) &&
+		 memcmp(&row.managed_by, organization, sizeof(pg_uuid_t)) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("organization \"%s\" accepts workspaces only by its install links",
+					CnapUuidString(organization)),
+			 errhint("Ask it for a link, and redeem that with cnap_redeem_install_link().")));
+}
+
 /* cnap_grant_management(workspace, organization, role, until) -> void */
 Datum
 cnap_grant_management(PG_FUNCTION_ARGS)
@@ -86,6 +109,7 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 	CnapCheckFuture(fcinfo, 3, "until");
 	if (!CnapAuthorizeGrant(workspace, organization, &act))
 		CnapNoOrganization(organization);
+	require_acceptance(&act, workspace, organization);
 	CnapGrantManagement(&act, workspace, organization, role,
 						PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3));
 	PG_RETURN_VOID();

@@ -82,7 +82,7 @@ cnap_create_organization(PG_FUNCTION_ARGS)
 
 /*
  * cnap_update_organization(organization, name, slug, logo, management_email,
- *							metadata) -> void
+ *							metadata, accepts) -> void
  *
  * Null means unchanged, '' clears.
  */
@@ -95,13 +95,14 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 		" slug = CASE WHEN $3 IS NULL THEN slug ELSE nullif($3, '') END,"
 		" logo = CASE WHEN $4 IS NULL THEN logo ELSE nullif($4, '') END,"
 		" management_email = CASE WHEN $5 IS NULL THEN management_email ELSE nullif($5, '') END,"
-		" metadata = coalesce($6, metadata)"
+		" metadata = coalesce($6, metadata),"
+		" accepts = coalesce($7, accepts)"
 		" WHERE id = $1",
-		6, {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID}
+		7, {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID}
 	};
 	CnapAct		act;
-	Datum		values[6];
-	char		nulls[6];
+	Datum		values[7];
+	char		nulls[7];
 
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
 							  CNAP_ORGANIZATION_UPDATE, CNAP_CHANGE, &act);
@@ -110,8 +111,10 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 	check_texts(CnapOptionalText(fcinfo, 2), CnapOptionalText(fcinfo, 3),
 				CnapOptionalText(fcinfo, 4));
 	CnapCheckMetadata(fcinfo, 5);
+	if (!PG_ARGISNULL(6))
+		CnapCheckAccepts(PG_GETARG_TEXT_PP(6));
 
-	CnapArguments(fcinfo, 6, values, nulls);
+	CnapArguments(fcinfo, 7, values, nulls);
 	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
 }

@@ -18,6 +18,8 @@ CREATE TABLE cnap.organization (
 		CONSTRAINT organization_management_email_format CHECK (cnap.is_email(management_email)),
 	customer_id text
 		CONSTRAINT organization_customer_id_format CHECK (cnap.is_name(customer_id)),
+	accepts text NOT NULL DEFAULT 'anyone'
+		CONSTRAINT organization_accepts_known CHECK (accepts IN ('anyone', 'links')),
 	metadata jsonb NOT NULL DEFAULT '{}'
 		CONSTRAINT organization_metadata_format CHECK (cnap.is_metadata(metadata)),
 	created_by cnap.user_id,
@@ -25,6 +27,8 @@ CREATE TABLE cnap.organization (
 	updated_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE cnap.organization IS 'a vendor''s organization, whose members manage workspaces of its customers';
+COMMENT ON COLUMN cnap.organization.accepts IS
+'who can make it the manager of a workspace: anyone, or only those who redeem one of its install links';
 
 CREATE TABLE cnap.organization_member (
 	organization_id uuid NOT NULL
@@ -177,6 +181,7 @@ CREATE TABLE cnap.invitation (
 	outcome_by cnap.user_id,
 	email text
 		CONSTRAINT invitation_email_format CHECK (cnap.is_email(email)),
+	user_id cnap.user_id,
 	sent_at timestamptz NOT NULL DEFAULT now(),
 	created_at timestamptz NOT NULL DEFAULT now(),
 	CONSTRAINT invitation_to_one_thing CHECK (num_nonnulls(organization_id, workspace_id) = 1),
@@ -192,6 +197,8 @@ COMMENT ON COLUMN cnap.invitation.inviter IS
 'the user whose right to add such a member the invitation depends on; null is the system, and for one that has ended also a user who was forgotten';
 COMMENT ON COLUMN cnap.invitation.email IS
 'where the application delivers the token; not checked';
+COMMENT ON COLUMN cnap.invitation.user_id IS
+'the only user who can see and accept it; null: whoever has the token';
 COMMENT ON COLUMN cnap.invitation.sent_at IS 'when the current token was created';
 CREATE INDEX invitation_organization_id_idx ON cnap.invitation (organization_id);
 CREATE INDEX invitation_workspace_id_idx ON cnap.invitation (workspace_id);

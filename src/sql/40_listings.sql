@@ -25,12 +25,12 @@ COMMENT ON VIEW cnap.way_in IS
 
 CREATE FUNCTION cnap.show_organization(organization uuid)
 RETURNS TABLE (id uuid, name text, slug text, logo text, management_email text,
-	customer_id text, metadata jsonb, created_by text, created_at timestamptz,
+	customer_id text, accepts text, metadata jsonb, created_by text, created_at timestamptz,
 	updated_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
 	SELECT o.id, o.name, o.slug, o.logo, o.management_email, o.customer_id,
-		o.metadata, o.created_by, o.created_at, o.updated_at
+		o.accepts, o.metadata, o.created_by, o.created_at, o.updated_at
 	FROM cnap.organization o
 	WHERE o.id = organization
 $$;
@@ -218,7 +218,7 @@ $$;
 COMMENT ON FUNCTION cnap.show_invitation(uuid) IS 'rows of cnap_invitation()';
 
 CREATE VIEW cnap.invitation_state AS
-	SELECT i.id, i.organization_id, i.workspace_id, i.email, i.role,
+	SELECT i.id, i.organization_id, i.workspace_id, i.email, i.user_id, i.role,
 		CASE
 			WHEN i.outcome IS NOT NULL THEN i.outcome
 			WHEN i.expires_at > clock_timestamp() THEN 'pending'
@@ -230,11 +230,11 @@ COMMENT ON VIEW cnap.invitation_state IS
 'the invitations as shown to those who invite, without anything that reveals their tokens';
 
 CREATE FUNCTION cnap.list_organization_invitations(organization uuid)
-RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,
+RETURNS TABLE (id uuid, email text, user_id text, role cnap.role, state text, inviter text,
 	created_at timestamptz, expires_at timestamptz, ended_at timestamptz, ended_by text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
-	SELECT i.id, i.email, i.role, i.state, i.inviter, i.created_at, i.expires_at,
+	SELECT i.id, i.email, i.user_id, i.role, i.state, i.inviter, i.created_at, i.expires_at,
 		i.outcome_at, i.outcome_by
 	FROM cnap.invitation_state i
 	WHERE i.organization_id = organization
@@ -243,11 +243,11 @@ $$;
 COMMENT ON FUNCTION cnap.list_organization_invitations(uuid) IS 'rows of cnap_invitations()';
 
 CREATE FUNCTION cnap.list_workspace_invitations(workspace uuid)
-RETURNS TABLE (id uuid, email text, role cnap.role, state text, inviter text,
+RETURNS TABLE (id uuid, email text, user_id text, role cnap.role, state text, inviter text,
 	created_at timestamptz, expires_at timestamptz, ended_at timestamptz, ended_by text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
-	SELECT i.id, i.email, i.role, i.state, i.inviter, i.created_at, i.expires_at,
+	SELECT i.id, i.email, i.user_id, i.role, i.state, i.inviter, i.created_at, i.expires_at,
 		i.outcome_at, i.outcome_by
 	FROM cnap.invitation_state i
 	WHERE i.workspace_id = workspace

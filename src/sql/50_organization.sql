@@ -15,12 +15,13 @@ COMMENT ON FUNCTION @extschema@.cnap_create_organization(text, text, text, text,
 
 CREATE FUNCTION @extschema@.cnap_update_organization(
 	organization uuid, name text DEFAULT NULL, slug text DEFAULT NULL,
-	logo text DEFAULT NULL, management_email text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS void
+	logo text DEFAULT NULL, management_email text DEFAULT NULL, metadata jsonb DEFAULT NULL,
+	accepts text DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_update_organization';
-COMMENT ON FUNCTION @extschema@.cnap_update_organization(uuid, text, text, text, text, jsonb) IS
-'changes an organization; null leaves a value as it is, and an empty string clears it. For its admins. Errors: 22023 for an invalid argument, 23505 for a slug that is taken, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+COMMENT ON FUNCTION @extschema@.cnap_update_organization(uuid, text, text, text, text, jsonb, text) IS
+'changes an organization; null leaves a value as it is, and an empty string clears it. accepts: who can make it a manager, anyone or links, which is only those who redeem one of its install links. For its admins. Errors: 22023 for an invalid argument, 23505 for a slug that is taken, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_delete_organization(organization uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -40,7 +41,7 @@ COMMENT ON FUNCTION @extschema@.cnap_organizations() IS
 
 CREATE FUNCTION @extschema@.cnap_organization(organization uuid)
 RETURNS TABLE (id uuid, name text, slug text, logo text, management_email text,
-	customer_id text, metadata jsonb, created_by text, created_at timestamptz,
+	customer_id text, accepts text, metadata jsonb, created_by text, created_at timestamptz,
 	updated_at timestamptz)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
 SET search_path = pg_catalog, pg_temp

@@ -104,7 +104,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_grant_management';
 COMMENT ON FUNCTION @extschema@.cnap_grant_management(uuid, uuid, cnap.role, timestamptz) IS
-'lets an organization manage a workspace: every member of it has access, as admin or capped to member, until a time or the revocation. If the organization manages the workspace already, this changes these terms. Requires the permission manage_delegation. Errors: 22023, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
+'lets an organization manage a workspace: every member of it has access, as admin or capped to member, until a time or the revocation. If the organization manages the workspace already, this changes these terms. Requires the permission manage_delegation. Errors: 22023, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, also for an organization that accepts links alone, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_revoke_management(workspace uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -52,7 +52,7 @@ CREATE TABLE test.probe (
 -- values that are refused for every user id, and for every name
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', 'invalid {argument}'
-	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor']) kind,
+	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor', 'invited user']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('blank at the start', ''' nina'''),
 			('blank at the end', '''nina '''), ('line feed at the end', 'E''nina\n'''),
 			('no-break space at the end', 'E''nina\u00a0'''), ('zero-width space at the start', 'E''\u200bnina'''),
@@ -85,6 +85,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('email', 'zero-width space', 'E''a@new.example\u200b'''),
 		('text', 'blank', ''' '''), ('text', '256 bytes', 'repeat(''x'', 256)'), ('text', 'line feed', 'E''a\nb'''),
 		('label', 'direction', 'E''\u202ea'''), ('label', 'blank', ''' '''), ('label', '256 bytes', 'repeat(''x'', 256)'),
+		('accepts', 'empty', ''''''), ('accepts', 'blank', ''' '''), ('accepts', '256 bytes', 'repeat(''x'', 256)'), ('accepts', 'another case', '''Links'''),
 		('duration', 'zero', '''0'''), ('duration', 'negative', '''-1 day'''),
 		('duration', 'partly negative', '''1 month -29 days'''), ('duration', 'too long', '''1001 years'''),
 		('age', 'negative', '''-1 day'''), ('age', 'partly negative', '''1 month -29 days'''),
@@ -103,7 +104,7 @@ INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'
 	FROM (VALUES
 		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
-		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
+		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('accepts', 'null', 'null'), ('invited user', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
 		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
 		('max uses', 'null', 'null'), ('duration', 'null', 'null'), ('successor', 'null', 'null'),
 		('age', 'zero', '''0'''), ('age', '1000 years', '''1000 years'''),
@@ -121,7 +122,7 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('logo', '256 bytes', 'rpad(''https://new.example/'', 256, ''x'')'),
 		('logo', '2048 bytes', 'rpad(''https://new.example/'', 2048, ''x'')'),
 		('email', '254 bytes', 'repeat(''x'', 242) || ''@new.example'''),
-		('text', '255 bytes', 'repeat(''x'', 255)'),
+		('text', '255 bytes', 'repeat(''x'', 255)'), ('invited user', '255 bytes', 'repeat(''x'', 255)'),
 		('metadata', 'empty object', '''{}'''), ('metadata', '65536 bytes', 'jsonb_build_object(''a'', repeat(''x'', 65527))'),
 		('before', 'zero', '''0'''), ('before', 'negative', '''-1'''),
 		('max rows', 'zero', '''0'''),
@@ -278,7 +279,7 @@ BEGIN
 	BEGIN
 		PERFORM set_config('cnap.user_id', who, true);
 		EXECUTE test.expand(statement);
-		SELECT string_agg(concat_ws(' ', name, slug, logo, management_email, metadata, customer_id), '; ')
+		SELECT string_agg(concat_ws(' ', name, slug, logo, management_email, metadata, customer_id, accepts), '; ')
 			INTO settings
 		FROM cnap.organization WHERE id = test.id('vendor');
 		SELECT concat_ws('; ', settings, concat_ws(' ', name, billing_email, customer_id, metadata))
@@ -295,17 +296,22 @@ $$;
 SELECT is(test.settings_after(who, statement), expected, statement)
 FROM (VALUES
 	('olga', 'SELECT cnap_update_organization({vendor})',
-		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed pay@customer.example {}'),
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} anyone; Managed pay@customer.example {}'),
 	('olga', 'SELECT cnap_update_organization({vendor}, ''New'', ''new'', ''https://new.example/'', ''a@new.example'', ''{"a": 1}'')',
-		'New new https://new.example/ a@new.example {"a": 1}; Managed pay@customer.example {}'),
+		'New new https://new.example/ a@new.example {"a": 1} anyone; Managed pay@customer.example {}'),
 	('olga', 'SELECT cnap_update_organization({vendor}, slug => '''', logo => '''', management_email => '''', metadata => ''{}'')',
-		'Vendor {}; Managed pay@customer.example {}'),
+		'Vendor {} anyone; Managed pay@customer.example {}'),
+	('olga', 'SELECT cnap_update_organization({vendor}, accepts => ''links'')',
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} links; Managed pay@customer.example {}'),
+	('olga', 'SELECT cnap_update_organization({vendor}, accepts => ''links''), cnap_update_organization({vendor}, ''New''),
+			cnap_update_organization({vendor}, accepts => ''anyone'')',
+		'New vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} anyone; Managed pay@customer.example {}'),
 	('wanda', 'SELECT cnap_update_workspace({ws}, metadata => ''{"a": 1}'')',
-		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed pay@customer.example {"a": 1}'),
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} anyone; Managed pay@customer.example {"a": 1}'),
 	('wanda', 'SELECT cnap_set_workspace_billing({ws}, customer_id => ''c-1'')',
-		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed pay@customer.example c-1 {}'),
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} anyone; Managed pay@customer.example c-1 {}'),
 	('wanda', 'SELECT cnap_set_workspace_billing({ws}, billing_email => '''', customer_id => '''')',
-		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"}; Managed {}')
+		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} anyone; Managed {}')
 ) t (who, statement, expected);
 
 SELECT is(test.line(o.state, NULL, o.changed), test.line('23505', NULL, false), 'a slug that is taken: ' || statement)

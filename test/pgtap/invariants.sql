@@ -49,6 +49,8 @@ INSERT INTO test.format_case VALUES
 		ARRAY['null', '''cus_1''', 'repeat(''x'', 255)'], ARRAY['''''', ''' ''', 'E''cus_1\n''', 'repeat(''x'', 256)']),
 	('workspace', 'customer_id', 'workspace_customer_id_format',
 		ARRAY['null', '''cus_1''', 'repeat(''x'', 255)'], ARRAY['''''', ''' ''', 'E''cus_1\n''', 'repeat(''x'', 256)']),
+	('organization', 'accepts', 'organization_accepts_known',
+		ARRAY['''anyone''', '''links'''], ARRAY['''''', '''Links''', '''nobody''', 'repeat(''x'', 1000000)']),
 	('organization', 'metadata', 'organization_metadata_format',
 		ARRAY['''{}''', '''{"a": [1]}''', 'jsonb_build_object(''a'', repeat(''x'', 65527))', 'jsonb_build_object(''a'', array_fill(1, ARRAY[21843]))'],
 		ARRAY['''[]''', '''null''', '''"a"''', '''1''', '''true''', 'jsonb_build_object(''a'', repeat(''x'', 65528))',
@@ -84,7 +86,7 @@ SELECT set_eq('SELECT relname::text, attname::text FROM test.user_column', $$ VA
 	('organization', 'created_by'), ('organization_member', 'user_id'), ('organization_member', 'added_by'),
 	('workspace', 'owner_id'), ('workspace_member', 'user_id'), ('workspace_member', 'added_by'),
 	('access_token', 'user_id'), ('install_link', 'created_by'),
-	('invitation', 'inviter'), ('invitation', 'outcome_by'), ('audit_log', 'actor'), ('audit_log', 'subject')
+	('invitation', 'inviter'), ('invitation', 'outcome_by'), ('invitation', 'user_id'), ('audit_log', 'actor'), ('audit_log', 'subject')
 	$$, 'the columns that hold user ids have the domain');
 SELECT is(test.direct(format(statement, value)),
 	test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false),

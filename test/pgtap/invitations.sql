@@ -53,7 +53,7 @@ RESET cnap.user_id;
 
 -- every function, by every user
 
-GRANT SELECT ON test.secret TO cnap_test_app;
+GRANT SELECT, UPDATE ON test.secret TO cnap_test_app;
 INSERT INTO test.call VALUES
 	('admin', 'SELECT cnap_invite_to_organization({vendor}) LIKE ''cnap\_%''', true, 'organization "{vendor}"'),
 	('admin', 'SELECT cnap_invite_to_organization({vendor}, ''member'', ''new@vendor.example'', now() + interval ''1 d'') LIKE ''cnap\_%''',
@@ -166,6 +166,54 @@ FROM (VALUES
 		SELECT concat_ws('|', kind, id, name, role, coalesce(inviter, ''), coalesce(email, ''), extract(day FROM expires_at - now()))
 		FROM cnap_invitation(%s)$$, token)) o
 ORDER BY token;
+
+-- an invitation for a given user is one for nobody else, whoever has the token
+
+SELECT test.keep(name, 'cnap_test_app', who, statement)
+FROM (VALUES
+	('colleague nina', 'adam', 'SELECT cnap_invite_to_organization({vendor}, user_id => ''nina'')'),
+	('guest nina', 'dora', 'SELECT cnap_invite_to_workspace({ws}, user_id => ''nina'')')) t (name, who, statement) \g /dev/null
+SELECT is(test.line(o.state, o.message, NULL),
+	CASE WHEN who = 'nina' THEN test.line('00000', NULL, NULL) ELSE test.line('22023', 'invalid or expired invitation', NULL) END,
+	format('for nina: %s by %s', format(t.statement, token), who))
+FROM test.taker t, unnest(ARRAY['[colleague nina]', '[guest nina]']) token,
+	unnest(ARRAY['nina', 'Nina', 'nemo', 'olga', 'adam', 'wanda', 'dora', 'mia']) who,
+	LATERAL test.try('cnap_test_app', who, format(t.statement, token)) o
+ORDER BY t.statement, token, who;
+SELECT is(test.told(o), expected, format('for nina: %s, %s by %s', array_to_string(steps, ', '), statement, coalesce(who, 'the system')))
+FROM (VALUES
+		(NULL::text[], NULL, 'none', 'SELECT count(*) FROM cnap_invitation([guest nina])', '00000 1'),
+		(NULL, 'nemo', 'none', 'SELECT count(*) FROM cnap_invitation([guest nina])', '22023 invalid or expired invitation'),
+		(NULL, NULL, 'cnap_test_app', 'SELECT count(*) FROM cnap_invitation([guest nina])', '28000 no current user'),
+		(ARRAY['nina: SELECT cnap_accept_invitation([colleague nina])'], 'nina', 'cnap_test_app',
+			'SELECT role FROM cnap_organizations() WHERE id = {vendor}', '00000 member'),
+		-- it is shown to those who invite
+		(NULL, 'adam', 'cnap_test_app', 'SELECT string_agg(user_id, '' '') FROM cnap_invitations({vendor})', '00000 nina'),
+		(NULL, 'dora', 'cnap_test_app', 'SELECT string_agg(user_id, '' '') FROM cnap_workspace_invitations({ws})', '00000 nina'),
+		-- sending it again does not open it
+		(ARRAY['adam: UPDATE test.secret SET token = cnap_resend_invitation([colleague nina id]) WHERE name = ''colleague nina'''], 'nemo', 'cnap_test_app',
+			'SELECT count(*) FROM cnap_invitation((SELECT token FROM test.secret WHERE name = ''colleague nina''))', '22023 invalid or expired invitation'),
+		(ARRAY['adam: UPDATE test.secret SET token = cnap_resend_invitation([colleague nina id]) WHERE name = ''colleague nina'''], 'nina', 'cnap_test_app',
+			'SELECT count(*) FROM cnap_invitation((SELECT token FROM test.secret WHERE name = ''colleague nina''))', '00000 1'),
+		-- nor does forgetting the user
+		(ARRAY['system: SELECT cnap_forget_user(''nina'')'], 'nemo', 'cnap_test_app',
+			'SELECT count(*) FROM cnap_invitation([guest nina])', '22023 invalid or expired invitation'),
+		(ARRAY['system: SELECT cnap_forget_user(''nina'')'], 'nina', 'cnap_test_app',
+			'SELECT count(*) FROM cnap_invitation([guest nina])', '22023 invalid or expired invitation'),
+		(ARRAY['system: SELECT cnap_forget_user(''nina'')'], NULL, 'none',
+			'SELECT concat_ws('' '', user_id, email, outcome) FROM cnap.invitation WHERE id = [guest nina id]', '00000 revoked')
+	) t (steps, who, db_role, statement, expected),
+	LATERAL test.try_after(steps, db_role, who, statement) o;
+SELECT results_eq(format('SELECT test.trail(%L)', step), ARRAY[line], step)
+FROM (VALUES
+		('adam: SELECT cnap_revoke_invitation([colleague nina id])',
+			'invitation.revoke | adam | {vendor} | - | nina | as admin of the organization | {"id": "colleague nina", "role": "member"}'),
+		('nina: SELECT cnap_decline_invitation([guest nina])',
+			'invitation.decline | nina | - | {ws} | nina | by an invitation | {"id": "guest nina", "role": "member"}'),
+		('system: UPDATE cnap.invitation SET user_id = NULL WHERE id = [guest nina id]',
+			'invitation.update | - | - | {ws} | - | by a direct statement | {"id": "guest nina", "role": "member", "changed": ["user_id"]}')) t (step, line);
+DELETE FROM cnap.invitation WHERE user_id = 'nina';
+DELETE FROM test.secret WHERE name LIKE '% nina';
 
 -- accepting gives exactly the role, once
 

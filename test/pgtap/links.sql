@@ -194,6 +194,40 @@ FROM (VALUES
 	) t (steps, who, statement, expected),
 	LATERAL test.try_after(steps, 'cnap_test_app', who, statement) o;
 
+-- an organization that accepts links alone is nobody's manager but by these; what it manages already
+-- stays, and its terms can be changed
+
+SELECT is(test.line(o.state, o.message, o.changed), expected, format('accepts links: %s %s by %s', coalesce(array_to_string(steps, ', '), ''), statement, coalesce(who, 'the system')))
+FROM (SELECT test.line('42501', format('organization "%s" accepts workspaces only by its install links', test.id('vendor')), false) AS refused,
+		test.line('00000', NULL, true) AS accepted) line,
+	LATERAL (VALUES
+		(NULL::text[], 'wanda', 'SELECT cnap_grant_management({free}, {vendor})', refused),
+		(NULL, 'fred', 'SELECT cnap_grant_management({foreign}, {vendor}, ''member'', ''2999-01-01'')', refused),
+		(NULL, 'nina', 'SELECT cnap_grant_management(cnap_create_workspace(''New''), {vendor})', refused),
+		(NULL, 'adam', 'SELECT cnap_grant_management(cnap_create_workspace(''New''), {vendor})', refused),
+		(NULL, 'wanda', 'SELECT cnap_grant_management({ended}, {vendor})', refused),
+		(NULL, 'wanda', 'SELECT cnap_grant_management({ws}, {vendor}, ''member'')', accepted),
+		(NULL, 'wanda', 'SELECT cnap_grant_management({ws}, {vendor}, until => ''2999-01-01'')', accepted),
+		(ARRAY['wanda: SELECT cnap_revoke_management({ws})'], 'wanda', 'SELECT cnap_grant_management({ws}, {vendor})', refused),
+		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {free})', accepted),
+		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {ended})', accepted),
+		(ARRAY['wanda: SELECT cnap_redeem_install_link([plain], {free}), cnap_revoke_management({free})'],
+			'wanda', 'SELECT cnap_grant_management({free}, {vendor})', refused),
+		(NULL, 'wanda', 'SELECT cnap_grant_management({free}, {rival})', accepted),
+		(ARRAY['adam: SELECT cnap_update_organization({vendor}, accepts => ''anyone'')'], 'wanda', 'SELECT cnap_grant_management({free}, {vendor})', accepted),
+		-- who may not grant anything is told nothing about the organization
+		(NULL, 'nina', 'SELECT cnap_grant_management({free}, {vendor})', test.line('42704', format('workspace "%s" does not exist', test.id('free')), false)),
+		(NULL, 'dora', 'SELECT cnap_grant_management({ws}, {vendor})', test.line('42501', 'owner role required', false))
+	) t (steps, who, statement, expected),
+	LATERAL test.try_after(ARRAY['olga: SELECT cnap_update_organization({vendor}, accepts => ''links'')'] || steps, 'cnap_test_app', who, statement) o;
+SELECT is(test.line(o.state, o.message, o.changed), test.line('00000', NULL, true), 'the system is not held to it: ' || statement)
+FROM unnest(ARRAY['SELECT cnap_grant_management({free}, {vendor})', 'UPDATE cnap.workspace SET managed_by = {vendor} WHERE id = {free}']) statement,
+	LATERAL test.try_after(ARRAY['olga: SELECT cnap_update_organization({vendor}, accepts => ''links'')'], 'none', NULL, statement) o;
+SELECT is(test.told(o), '00000 ' || accepts, 'cnap_organization() shows ' || accepts)
+FROM unnest(ARRAY['anyone', 'links']) accepts,
+	LATERAL test.try_after(ARRAY[format('olga: SELECT cnap_update_organization({vendor}, accepts => %L)', accepts)], 'cnap_test_app', 'mia',
+		'SELECT accepts FROM cnap_organization({vendor})') o;
+
 -- a vendor's member who owns a workspace can redeem their own link; a token
 -- alone gives no right
 

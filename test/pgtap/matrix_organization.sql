@@ -63,6 +63,7 @@ INSERT INTO test.call (act, statement, writes) VALUES
 	('update', 'SELECT cnap_update_organization({vendor}, management_email => '''')', true),
 	('update', 'SELECT cnap_update_organization({vendor}, metadata => ''{"plan": "free"}'')', true),
 	('update', 'SELECT cnap_update_organization({vendor}, metadata => ''{}'')', true),
+	('update', 'SELECT cnap_update_organization({vendor}, accepts => ''links'')', true),
 	('update', 'SELECT cnap_update_organization({vendor})', false),
 	('manage members', 'SELECT cnap_add_organization_member({vendor}, ''nina'')', true),
 	('manage members', 'SELECT cnap_add_organization_member({vendor}, ''nina'', ''member'')', true),
