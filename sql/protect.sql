@@ -339,7 +339,7 @@ FROM unnest(ARRAY[
 	$$cnap_protect('information_schema.sql_features')$$,
 	$$cnap_protect('pg_toast.pg_toast_2619')$$,
 	$$cnap_protect('cnap.workspace', 'id')$$,
-	$$cnap_protect('cnap.access_epoch')$$,
+	$$cnap_protect('cnap.invitation')$$,
 	$$cnap_unprotect('cnap.workspace')$$]) AS call;
 -- who need not own the table
 SELECT cnap_protect('app.others');

@@ -23,7 +23,6 @@
 #include "change/notifications.h"
 #include "core/epoch.h"
 #include "core/own_catalog.h"
-#include "core/signals.h"
 #include "identity/claims.h"
 #include "identity/identity.h"
 #include "identity/session_token.h"
@@ -43,7 +42,6 @@ _PG_init(void)
 	CnapClaimsInit();
 	CnapRelationsInit();
 	CnapEpochInit();
-	CnapSignalsInit();
 	CnapCacheInit();
 	CnapNotifyInit();
 	CnapReferenceInit();

@@ -48,7 +48,7 @@ BEGIN
 		END LOOP;
 	END LOOP;
 	FOREACH t IN ARRAY ARRAY['organization', 'organization_member', 'workspace', 'workspace_member',
-		'audit_log', 'access_epoch', 'way_in', 'pg_class', 'pg_proc']
+		'audit_log', 'way_in', 'pg_class', 'pg_proc']
 	LOOP
 		EXECUTE format('CREATE TABLE evil.%I (a int)', t);
 	END LOOP;

@@ -10,13 +10,11 @@
  * known to be unreachable for the user, without a lookup.  If the set is too
  * large for that, the user's memberships are kept instead, if they are few.
  *
- * Everything kept is stamped with the number of events (signals.h) just before
+ * Everything kept is stamped with the number of events (epoch.h) just before
  * its snapshot was taken.  An event with a higher number, which may have
- * arrived while it was being read, invalidates it if the event is a general
- * change or concerns the user.  The creation of a workspace makes sets
- * incomplete, and does nothing else, since the nonexistence of a workspace is
- * never cached.  Stale entries are overwritten when the same check is made
- * again, or freed together with the table.
+ * arrived while it was being read, invalidates it if it is about something that
+ * it depends on (known_user.c).  Stale entries are overwritten when the same
+ * check is made again, or freed together with the table.
  *
  * Every check first processes pending invalidation messages.  We cannot rely
  * on that having happened when locks were taken, because re-executing a
@@ -44,6 +42,7 @@
 
 #include "access/cache.h"
 #include "access/decisions.h"
+#include "access/known_user.h"
 #include "core/compat.h"
 #include "core/epoch.h"
 #include "core/formats.h"
@@ -51,40 +50,6 @@
 #include "identity/identity.h"
 
 PG_FUNCTION_INFO_V1(cnap_cache_stats);
-
-/*
- * A user's set is loaded once FIRST_LOAD lookups have been needed, reading at
- * most LOAD_ROWS rows for each lookup so far.  If that is not enough, the next
- * attempt is made after twice as many lookups.  So the cost of loading is
- * limited to a constant factor of the cost of the lookups, however large the
- * set is.  Once the user's memberships are known, lookups are cheaper, and
- * count as LOAD_ROWS_OF_CHEAP rows.  An attempt that would read less than twice
- * what is known to be too little is put off.
- */
-#define FIRST_LOAD 8
-#define LOAD_ROWS 8
-#define LOAD_ROWS_OF_CHEAP 2
-
-/* Special value of at_least: the set does not fit into the cache. */
-#define TOO_LARGE PG_INT32_MAX
-
-struct CnapUser
-{
-	uint32		number;			/* in decisions; the low bits are the channel */
-	uint64		serial;			/* never reused */
-	int			id_len;
-	uint32		stamp;			/* of the fields below */
-	uint32		lookups;		/* needed since the last change */
-	uint32		load_at;		/* number of lookups at which to load the set */
-	bool		loaded;			/* the set is complete */
-	bool		has_memberships;
-	int			set_size;
-	int			set_allocated;
-	int			at_least;		/* the set is known to have more rows than this */
-	pg_uuid_t  *set;			/* sorted */
-	CnapMemberships *memberships;	/* valid if has_memberships */
-	char		id[FLEXIBLE_ARRAY_MEMBER];
-};
 
 typedef struct UserKey
 {
@@ -254,12 +219,14 @@ get_user(const char *id, int len)
 			empty_cache();
 	}
 	user = MemoryContextAllocZero(user_context, offsetof(CnapUser, id) + len);
-	user->number = next_user++ * CNAP_USER_CHANNELS + CnapUserChannel(id, len);
+	user->number = next_user++;
+	user->channel = CnapUserChannel(id, len);
 	user->serial = ++last_serial;
 	user->id_len = len;
 	memcpy(user->id, id, len);
 	user->stamp = CnapCurrentEpoch.events;
-	user->load_at = FIRST_LOAD;
+	user->load_at = CNAP_FIRST_LOAD;
+	CnapJudgeUser(user);
 
 	/*
 	 * If there is not enough memory for the table to grow, simplehash of
@@ -323,34 +290,13 @@ CnapUserSerial(const CnapUser *user)
 
 /* ---- decisions ---- */
 
-/*
- * The last event that invalidated what was known about the user with that
- * number.
- */
-static inline uint32
-last_change(uint32 number)
-{
-	return Max(CnapCurrentEpoch.change,
-			   CnapCurrentEpoch.user[number % CNAP_USER_CHANNELS]);
-}
-
-/* Is the user's set complete, so that absence from it means no access? */
-static inline bool
-is_complete(const CnapUser *user)
-{
-	return user->loaded && user->stamp >= last_change(user->number) &&
-		user->stamp >= CnapCurrentEpoch.workspace;
-}
-
 /* Find a decision that is still valid, or return NULL. */
 static inline CnapDecision *
 find_decision(const CnapUser *user, const pg_uuid_t *workspace)
 {
 	CnapDecision *decision = CnapDecisionsFind(decisions, workspace, user->number);
 
-	if (decision != NULL && decision->stamp >= last_change(user->number))
-		return decision;
-	return NULL;
+	return decision != NULL && likely(CnapDecisionIsValid(user, decision)) ? decision : NULL;
 }
 
 /*
@@ -376,6 +322,18 @@ user_text(const CnapUser *user)
 	return cstring_to_text_with_len(user->id, user->id_len);
 }
 
+/* What is known about the user's set, which there is room for. */
+static CnapKnownSet *
+known_set(CnapUser *user)
+{
+	if (user->known == NULL)
+	{
+		user->known = MemoryContextAllocZero(user_context, sizeof(CnapKnownSet));
+		user->known->norganizations = -1;
+	}
+	return user->known;
+}
+
 /*
  * Keep the memberships of a user whose set is too large, if there is room.  If
  * something changed while they were being read, the user's stamp is too old.
@@ -384,79 +342,55 @@ static void
 keep_memberships(CnapUser *user, const CnapMemberships *memberships)
 {
 	Size		size = CnapMembershipsSize(memberships);
+	CnapKnownSet *known = user->known;
 
-	user->has_memberships = false;
+	known->has_memberships = false;
 	if (!has_room(0, size))
 		return;
-	CnapEpochNoteLoad();
-	user->memberships = user->memberships == NULL ?
+	known->memberships = known->memberships == NULL ?
 		MemoryContextAllocHuge(user_context, size) :
-		repalloc_huge(user->memberships, size);
-	memcpy(user->memberships, memberships, size);
-	user->has_memberships = true;
+		repalloc_huge(known->memberships, size);
+	memcpy(known->memberships, memberships, size);
+	known->has_memberships = true;
 }
 
 /* The user's memberships, if they are known and still valid, or NULL. */
 static const CnapMemberships *
 known_memberships(const CnapUser *user)
 {
-	return user->has_memberships && user->stamp >= last_change(user->number) ?
-		user->memberships : NULL;
-}
-
-/*
- * Bring the user's own count of lookups up to date.  After a change it starts
- * from zero.  A set that a new workspace has made incomplete is reloaded as
- * soon as that costs no more than the lookups that were made in its place.
- */
-static void
-refresh_user(CnapUser *user)
-{
-	if (user->stamp < last_change(user->number))
-	{
-		user->loaded = false;
-		user->has_memberships = false;
-		user->at_least = 0;
-		user->lookups = 0;
-		user->load_at = FIRST_LOAD;
-		user->stamp = CnapCurrentEpoch.events;
-	}
-	else if (user->loaded && !is_complete(user))
-	{
-		user->loaded = false;
-		user->lookups = 0;
-		user->load_at = 1 + user->set_size / LOAD_ROWS;
-		user->stamp = CnapCurrentEpoch.events;
-	}
+	return user->known != NULL && user->known->has_memberships &&
+		user->stamp >= CnapLastChange(user) ? user->known->memberships : NULL;
 }
 
 /* Keep a set that was read as of the stamp, for which there is room. */
 static void
 keep_set(CnapUser *user, const CnapReach *items, int count, uint32 stamp)
 {
-	CnapEpochNoteLoad();
-	user->has_memberships = false;
-	if (user->set_allocated < count)
+	CnapKnownSet *known = user->known;
+
+	known->loaded = false;
+	known->has_memberships = false;
+	if (known->allocated < count)
 	{
-		if (user->set != NULL)
-			pfree(user->set);
-		user->set = NULL;
-		user->set_allocated = 0;
-		user->set = MemoryContextAllocHuge(user_context, count * sizeof(pg_uuid_t));
-		user->set_allocated = count;
+		if (known->workspaces != NULL)
+			pfree(known->workspaces);
+		known->workspaces = NULL;
+		known->allocated = 0;
+		known->workspaces = MemoryContextAllocHuge(user_context, count * sizeof(pg_uuid_t));
+		known->allocated = count;
 	}
-	user->set_size = count;
+	known->size = count;
 	CnapDecisionsReserve(decisions, count);
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		user->set[i] = items[i].workspace;
+		known->workspaces[i] = items[i].workspace;
 		keep_decision(user, &items[i].workspace, items[i].ways,
 					  items[i].managed_until, stamp);
 	}
 	user->stamp = stamp;
-	user->loaded = true;
-	user->at_least = 0;
+	known->loaded = true;
+	known->at_least = 0;
 }
 
 /*
@@ -473,31 +407,55 @@ load_set(CnapUser *user, uint64 max_rows)
 	int			count = 0;
 	CnapMemberships *memberships;
 	CnapReach  *items = CnapFindReach(id, Min(max_rows, fitting), &count, &memberships);
-	bool		fits = items != NULL && has_room(count, count * sizeof(pg_uuid_t));
+	Size		set_space = count * sizeof(pg_uuid_t);
+	Size		other_space = sizeof(CnapKnownSet) + CNAP_MAX_ORGANIZATIONS * sizeof(uint16);
 
 	stats.loads++;
-	if (fits)
-		keep_set(user, items, count, stamp);
-	else
+	if (CnapEpochMayKeep())
 	{
-		if (items == NULL)
-			user->at_least = max_rows < fitting ?
-				Max(user->at_least, (int) max_rows) : TOO_LARGE;
-		else if (CnapDecisionsSpace(count) + count * sizeof(pg_uuid_t) <
-				 (Size) cache_size * 1024 / 2 && decisions->members > 0)
+		CnapKnownSet *known = NULL;
+
+		if (has_room(0, other_space))
+		{
+			known = known_set(user);
+			CnapKeepOrganizations(user, memberships, user_context);
+		}
+		if (known == NULL)
 			run_out_of_room();
+		else if (items != NULL && has_room(count, set_space))
+			keep_set(user, items, count, stamp);
 		else
-			user->at_least = TOO_LARGE;
-		if (memberships != NULL)
-			keep_memberships(user, memberships);
+		{
+			if (items == NULL)
+				known->at_least = max_rows < fitting ?
+					Max(known->at_least, (int) max_rows) : CNAP_TOO_LARGE;
+			else if (CnapDecisionsSpace(count) + set_space < (Size) cache_size * 1024 / 2 &&
+					 decisions->members > 0)
+				run_out_of_room();
+			else
+				known->at_least = CNAP_TOO_LARGE;
+			if (memberships != NULL)
+				keep_memberships(user, memberships);
+		}
 	}
+	CnapJudgeUser(user);
 
 	pfree(id);
 	if (items != NULL)
 		pfree(items);
 	if (memberships != NULL)
 		pfree(memberships);
-	return fits && is_complete(user);
+	return user->complete;
+}
+
+/* Is an attempt due to load the user's set, reading that many rows? */
+static bool
+is_load_due(const CnapUser *user, uint64 max_rows)
+{
+	return user->lookups >= user->load_at &&
+		(user->known == NULL ||
+		 (user->known->at_least < CNAP_TOO_LARGE &&
+		  2 * (uint64) user->known->at_least <= max_rows));
 }
 
 /*
@@ -513,12 +471,11 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	text	   *id;
 
 	stats.misses++;
-	refresh_user(user);
+	CnapRefreshUser(user);
 	user->lookups++;
 	max_rows = (uint64) user->lookups *
-		(user->has_memberships ? LOAD_ROWS_OF_CHEAP : LOAD_ROWS);
-	if (user->lookups >= user->load_at &&
-		user->at_least < TOO_LARGE && 2 * (uint64) user->at_least <= max_rows)
+		(known_memberships(user) != NULL ? CNAP_LOAD_ROWS_OF_CHEAP : CNAP_LOAD_ROWS);
+	if (is_load_due(user, max_rows))
 	{
 		if (load_set(user, max_rows))
 		{
@@ -534,9 +491,8 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	id = user_text(user);
 	access = CnapFindAccess(id, workspace, known_memberships(user));
 	pfree(id);
-	if (access.exists)
+	if (access.exists && CnapEpochMayKeep())
 	{
-		CnapEpochNoteLoad();
 		if (has_room(1, 0))
 			keep_decision(user, workspace, access.ways, access.managed_until, stamp);
 		else
@@ -548,14 +504,17 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 static inline CnapWays
 all_ways(CnapUser *user, const pg_uuid_t *workspace)
 {
-	CnapDecision *decision = find_decision(user, workspace);
+	CnapDecision *decision;
 
+	if (unlikely(user->judged_at != CnapCurrentEpoch.events))
+		CnapJudgeUser(user);
+	decision = find_decision(user, workspace);
 	if (likely(decision != NULL))
 	{
 		stats.hits++;
 		return CnapWaysNow(decision->ways, decision->managed_until);
 	}
-	if (is_complete(user))
+	if (user->complete)
 	{
 		stats.hits++;
 		return 0;
@@ -597,18 +556,21 @@ CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission)
 int
 CnapReachSize(CnapUser *user, int max_rows)
 {
-	if (user->stamp >= last_change(user->number))
+	/* For an estimate, the set may well have changed since, or while it is read. */
+	if (user->known == NULL || !user->known->loaded || user->stamp < CnapLastChange(user))
 	{
-		if (user->loaded)
-			return user->set_size;
-		if (user->at_least >= max_rows)
+		CnapRefreshUser(user);
+		if (user->known != NULL && user->known->at_least >= max_rows)
 			return -1;
+		load_set(user, max_rows);
 	}
-	refresh_user(user);
+	return user->known != NULL && user->known->loaded ? user->known->size : -1;
+}
 
-	/* For an estimate, the set may well have changed while it was read. */
-	load_set(user, max_rows);
-	return user->loaded ? user->set_size : -1;
+uint32
+CnapUserVersion(const CnapUser *user)
+{
+	return CnapLastChangeOfSet(user);
 }
 
 pg_uuid_t *
@@ -618,18 +580,21 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 	pg_uuid_t  *result;
 	int			found = 0;
 
-	refresh_user(user);
-	if (is_complete(user) ||
-		(user->at_least < TOO_LARGE && load_set(user, PG_INT64_MAX)))
+	CnapRefreshUser(user);
+	if (user->complete ||
+		((user->known == NULL || user->known->at_least < CNAP_TOO_LARGE) &&
+		 load_set(user, PG_INT64_MAX)))
 	{
+		const CnapKnownSet *known = user->known;
+
 		result = MemoryContextAllocHuge(CurrentMemoryContext,
-										Max(user->set_size, 1) * sizeof(pg_uuid_t));
-		for (int i = 0; i < user->set_size; i++)
+										Max(known->size, 1) * sizeof(pg_uuid_t));
+		for (int i = 0; i < known->size; i++)
 		{
-			CnapDecision *decision = find_decision(user, &user->set[i]);
+			CnapDecision *decision = find_decision(user, &known->workspaces[i]);
 
 			if (CnapWaysNow(decision->ways, decision->managed_until) & allowed)
-				result[found++] = user->set[i];
+				result[found++] = known->workspaces[i];
 		}
 	}
 	else
@@ -680,14 +645,26 @@ cnap_cache_stats(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		entries = 0;
 	uint64		place = 0;
+	CnapUser  **by_number;
+	users_iterator iterator;
+	UserEntry  *entry;
 	CnapDecision *decision;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
 	InitMaterializedSRF(fcinfo, 0);
 	begin_question();
+	by_number = MemoryContextAllocHuge(CurrentMemoryContext,
+									   Max(next_user, 1) * sizeof(CnapUser *));
+	users_start_iterate(users, &iterator);
+	while ((entry = users_iterate(users, &iterator)) != NULL)
+	{
+		CnapJudgeUser(entry->user);
+		by_number[entry->user->number] = entry->user;
+	}
 	while ((decision = CnapDecisionsNext(decisions, &place)) != NULL)
-		entries += decision->stamp >= last_change(decision->user);
+		entries += CnapDecisionIsValid(by_number[decision->user], decision);
+	pfree(by_number);
 
 	values[0] = Int64GetDatum(stats.hits);
 	values[1] = Int64GetDatum(stats.misses);

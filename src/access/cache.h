@@ -27,6 +27,12 @@ extern CnapUser *CnapGetCurrentCachedUser(void);
 /* A number that is unique among all users that this session ever knew. */
 extern uint64 CnapUserSerial(const CnapUser *user);
 
+/*
+ * A number that changes whenever the user's ways may have changed, as long as
+ * the serial number stays the same.
+ */
+extern uint32 CnapUserVersion(const CnapUser *user);
+
 /* Does the user have the permission in the workspace? */
 extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace,
 					   CnapPermission permission);

@@ -64,7 +64,6 @@
 #include "access/cache.h"
 #include "access/planner.h"
 #include "core/compat.h"
-#include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "identity/trusted.h"
 
@@ -294,7 +293,8 @@ typedef struct EstimateKey
 	Oid			relid;
 	AttrNumber	attno;
 	uint64		user;
-	uint64		events;
+	uint32		version;
+	int			set_size;
 	CnapPermission permission;
 } EstimateKey;
 
@@ -321,7 +321,8 @@ weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
 	key.relid = form->starelid;
 	key.attno = form->staattnum;
 	key.user = CnapUserSerial(known->user);
-	key.events = CnapCurrentEpoch.total;
+	key.version = CnapUserVersion(known->user);
+	key.set_size = known->set_size;
 	key.permission = known->permission;
 	if (memcmp(&kept[i].key, &key, sizeof(key)) != 0)
 	{

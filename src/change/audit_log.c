@@ -31,6 +31,7 @@
 
 #include "change/audit_log.h"
 #include "change/notifications.h"
+#include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
 

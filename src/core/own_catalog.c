@@ -42,6 +42,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 
@@ -54,7 +55,7 @@
 /* The enums' values are numbered: those of CnapRole, then those of CnapPermission. */
 #define FIRST_PERMISSION (CNAP_ROLE_OWNER + 1)
 
-static const char *const table_names[CNAP_USER_EPOCH + 1] = {
+static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_ORGANIZATION] = "organization",
 	[CNAP_ORGANIZATION_MEMBER] = "organization_member",
 	[CNAP_WORKSPACE] = "workspace",
@@ -65,9 +66,6 @@ static const char *const table_names[CNAP_USER_EPOCH + 1] = {
 	[CNAP_INSTALL_LINK] = "install_link",
 	[CNAP_REDEMPTION] = "redemption",
 	[CNAP_INVITATION] = "invitation",
-	[CNAP_ACCESS_EPOCH] = "access_epoch",
-	[CNAP_WORKSPACE_EPOCH] = "workspace_epoch",
-	[CNAP_USER_EPOCH] = "user_epoch_%d",
 };
 
 /*
@@ -85,7 +83,7 @@ static struct
 {
 	KnownOid	schema;
 	KnownOid	table[CNAP_TABLES];
-	KnownOid	index[CNAP_ACCESS_EPOCH][MAX_LEADING + 1];	/* by leading column */
+	KnownOid	index[CNAP_TABLES][MAX_LEADING + 1];	/* by leading column */
 	KnownOid	permission_type;
 	KnownOid	value[FIRST_PERMISSION + CNAP_PERMISSIONS];
 }			own;
@@ -99,11 +97,7 @@ is_valid(const KnownOid *known)
 	return likely(known->as_of == own_invalidations);
 }
 
-/*
- * Relation cache callback: InvalidOid stands for all relations.  The epochs
- * are left out, because they are invalidated with every change of access data,
- * and are dropped only together with the other tables.
- */
+/* Relation cache callback: InvalidOid stands for all relations. */
 static void
 forget_oids(Datum arg, Oid relid)
 {
@@ -111,9 +105,9 @@ forget_oids(Datum arg, Oid relid)
 	{
 		int			i = 0;
 
-		while (i < CNAP_ACCESS_EPOCH && own.table[i].oid != relid)
+		while (i < CNAP_TABLES && own.table[i].oid != relid)
 			i++;
-		if (i == CNAP_ACCESS_EPOCH)
+		if (i == CNAP_TABLES)
 			return;
 	}
 	own_invalidations++;
@@ -135,25 +129,11 @@ not_installed(void)
 					EXTENSION_NAME)));
 }
 
-/* The name of a table. */
-static void
-table_name(CnapTable table, char *name)
-{
-	if (table < CNAP_USER_EPOCH)
-		strlcpy(name, table_names[table], NAMEDATALEN);
-	else
-		snprintf(name, NAMEDATALEN, table_names[CNAP_USER_EPOCH],
-				 (int) table - CNAP_USER_EPOCH);
-}
-
 static Oid
 lookup_table(Oid schema, CnapTable table)
 {
-	char		name[NAMEDATALEN];
-	Oid			oid;
+	Oid			oid = get_relname_relid(table_names[table], schema);
 
-	table_name(table, name);
-	oid = get_relname_relid(name, schema);
 	if (!OidIsValid(oid))
 		not_installed();
 	return oid;
@@ -269,12 +249,6 @@ lookup_function(const char *name, int nargs, const Oid *types)
 	return function;
 }
 
-Oid
-CnapKnownTableOid(CnapTable table)
-{
-	return own.table[table].oid;
-}
-
 /*
  * The variant of cnap.reachable() that takes a user of that type, or the one
  * for the current user if the type is InvalidOid.
@@ -352,7 +326,7 @@ CnapTableOf(Relation relation)
 {
 	if (RelationGetNamespace(relation) == own_schema())
 	{
-		for (int i = 0; i < CNAP_USER_EPOCH; i++)
+		for (int i = 0; i < CNAP_TABLES; i++)
 		{
 			if (strcmp(RelationGetRelationName(relation), table_names[i]) == 0)
 				return i;

@@ -12,7 +12,6 @@
 #include "access/tupdesc.h"
 #include "utils/relcache.h"
 
-#include "core/epoch.h"
 #include "core/permission.h"
 
 typedef enum CnapTable
@@ -26,13 +25,10 @@ typedef enum CnapTable
 	CNAP_ACCESS_TOKEN_USE,
 	CNAP_INSTALL_LINK,
 	CNAP_REDEMPTION,
-	CNAP_INVITATION,
-	CNAP_ACCESS_EPOCH,
-	CNAP_WORKSPACE_EPOCH,
-	CNAP_USER_EPOCH				/* the first of CNAP_USER_CHANNELS */
+	CNAP_INVITATION
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_USER_EPOCH + CNAP_USER_CHANNELS)
+#define CNAP_TABLES (CNAP_INVITATION + 1)
 
 /* The columns that C code uses, numbered as in CREATE TABLE. */
 #define Anum_organization_id 1
@@ -122,9 +118,6 @@ typedef enum CnapTable
 #define Anum_workspace_member_role Anum_organization_member_role
 
 extern void CnapRelationsInit(void);
-
-/* The OID of a table as of its last lookup; InvalidOid if there was none. */
-extern Oid	CnapKnownTableOid(CnapTable table);
 
 /*
  * All of these raise 55000 (object_not_in_prerequisite_state) if the extension

@@ -98,7 +98,7 @@ lock_for_forgetting(Datum *values, char *nulls)
 		   " UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id))"
 		   " ORDER BY id FOR NO KEY UPDATE) locked");
 
-	LockDatabaseObject(RelationRelationId, CnapTableOid(CNAP_ACCESS_EPOCH), 0,
+	LockDatabaseObject(RelationRelationId, CnapTableOid(CNAP_AUDIT_LOG), 0,
 					   ExclusiveLock);
 	values[ORGANIZATIONS] = lock_rows(&organizations, values, nulls);
 	nulls[ORGANIZATIONS] = ' ';

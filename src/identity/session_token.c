@@ -104,9 +104,9 @@ look_up(void)
 		text_to_cstring_buffer(token.user, session.user, sizeof(session.user));
 		pfree(token.user);
 	}
-	strlcpy(session.id, session_token, sizeof(session.id));
 	pfree(DatumGetUUIDP(id));
-	CnapEpochNoteLoad();
+	if (CnapEpochMayKeep())
+		strlcpy(session.id, session_token, sizeof(session.id));
 }
 
 const char *

@@ -242,37 +242,6 @@ COMMENT ON TABLE cnap.audit_history IS
 'one row: to which sequence of transactions the numbers in cnap.audit_log.xid belong';
 INSERT INTO cnap.audit_history VALUES (gen_random_uuid());
 
-/*
- * The epochs are empty: their relation cache invalidations notify all sessions
- * that access data changed, and of what kind (src/core/signals.c).
- */
-CREATE TABLE cnap.access_epoch (
-	nothing integer CONSTRAINT access_epoch_empty CHECK (false)
-);
-COMMENT ON TABLE cnap.access_epoch IS
-'empty: the channel on which caches are told that anything may have changed';
-
-CREATE TABLE cnap.user_epoch (
-	nothing integer CONSTRAINT user_epoch_empty CHECK (false)
-) PARTITION BY LIST (nothing);
-COMMENT ON TABLE cnap.user_epoch IS
-'empty: its partitions are the channels on which caches are told that memberships of some users changed';
-
-DO $$
-BEGIN
-	FOR channel IN 0 .. 15 LOOP
-		EXECUTE format('CREATE TABLE cnap.user_epoch_%s PARTITION OF cnap.user_epoch FOR VALUES IN (%s)',
-			channel, channel);
-	END LOOP;
-END
-$$;
-
-CREATE TABLE cnap.workspace_epoch (
-	nothing integer CONSTRAINT workspace_epoch_empty CHECK (false)
-);
-COMMENT ON TABLE cnap.workspace_epoch IS
-'empty: the channel on which caches are told that a workspace was created';
-
 SELECT pg_extension_config_dump('cnap.organization', '');
 SELECT pg_extension_config_dump('cnap.organization_member', '');
 SELECT pg_extension_config_dump('cnap.workspace', '');

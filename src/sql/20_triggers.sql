@@ -152,10 +152,9 @@ CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.audit_log
 
 /*
  * Triggers that invalidate the sessions' caches.  An UPDATE does so if it
- * changes something that access depends on.  Members have row triggers, which
- * know the user concerned.  Workspaces have statement triggers, which send one
- * message for all rows; since logical replication's apply workers fire only
- * row triggers, there are row triggers as well, enabled for replicas only.
+ * changes something that access depends on.  They are row triggers, which
+ * know whom the change is about, and which logical replication's apply workers
+ * fire as well.
  */
 CREATE FUNCTION cnap.signal_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -173,7 +172,7 @@ CREATE FUNCTION cnap.signal_workspace() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_workspace';
 COMMENT ON FUNCTION cnap.signal_workspace() IS
-'tells every session that a workspace was created';
+'tells every session that a workspace was created or deleted, or that its owner or management changed';
 
 CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
@@ -200,24 +199,18 @@ ALTER TABLE cnap.workspace_member
 	ENABLE ALWAYS TRIGGER signal_truncate,
 	ENABLE ALWAYS TRIGGER signal_update;
 
-CREATE TRIGGER signal_insert AFTER INSERT ON cnap.workspace
-	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_workspace();
-CREATE TRIGGER signal_applied_insert AFTER INSERT ON cnap.workspace
+CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.workspace
 	FOR EACH ROW EXECUTE FUNCTION cnap.signal_workspace();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.workspace
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.workspace
 	FOR EACH ROW WHEN ((OLD.id, OLD.owner_id, OLD.managed_by, OLD.managed_role, OLD.managed_until)
 		IS DISTINCT FROM (NEW.id, NEW.owner_id, NEW.managed_by, NEW.managed_role, NEW.managed_until))
-	EXECUTE FUNCTION cnap.signal_change();
-CREATE TRIGGER signal_delete AFTER DELETE OR TRUNCATE ON cnap.workspace
-	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
-CREATE TRIGGER signal_applied_delete AFTER DELETE ON cnap.workspace
-	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+	EXECUTE FUNCTION cnap.signal_workspace();
 ALTER TABLE cnap.workspace
-	ENABLE ALWAYS TRIGGER signal_insert,
-	ENABLE REPLICA TRIGGER signal_applied_insert,
-	ENABLE ALWAYS TRIGGER signal_update,
-	ENABLE ALWAYS TRIGGER signal_delete,
-	ENABLE REPLICA TRIGGER signal_applied_delete;
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate,
+	ENABLE ALWAYS TRIGGER signal_update;
 
 -- After these, a session that is signed in by a token looks it up again.
 CREATE TRIGGER signal_delete AFTER DELETE ON cnap.access_token

@@ -318,9 +318,9 @@ SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclas
 	CASE t.tgenabled WHEN 'D' THEN 'the trigger is disabled'
 		ELSE 'the trigger is enabled in the wrong mode' END,
 	format('ALTER TABLE %s ENABLE %sTRIGGER %I;', t.tgrelid::regclass,
-		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' WHEN 'R' THEN 'REPLICA ' END, t.tgname), 1
-FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE WHEN t.tgname LIKE 'signal\_applied\_%' THEN 'R'
-			WHEN t.tgname LIKE 'signal\_%' OR t.tgname = 'before_insert' THEN 'A' ELSE 'O' END AS wanted
+		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' END, t.tgname), 1
+FROM (SELECT t.tgname, t.tgrelid, t.tgenabled,
+			CASE WHEN t.tgname LIKE 'signal\_%' OR t.tgname = 'before_insert' THEN 'A' ELSE 'O' END AS wanted
 		FROM pg_trigger t
 		WHERE t.tgrelid IN (SELECT cnap.lint_members('pg_class'))
 		UNION ALL

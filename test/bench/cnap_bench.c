@@ -1,6 +1,6 @@
 /*
  * cnap_bench.c
- *		The minimal C function in place of a check.
+ *		The minimal C function in place of a check, and a clock.
  *
  * It fetches the same arguments, reads one byte of the workspace's id and
  * returns a boolean. The ids of the benchmark are evenly distributed, so the
@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <sys/resource.h>
+
 #include "fmgr.h"
 #include "utils/uuid.h"
 
@@ -16,6 +18,7 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(bench_trivial_row);
 PG_FUNCTION_INFO_V1(bench_trivial_check);
+PG_FUNCTION_INFO_V1(bench_processor_time);
 
 /* (workspace uuid): true for a tenth, as a policy is for the user "big" */
 Datum
@@ -34,4 +37,15 @@ bench_trivial_check(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	(void) PG_GETARG_TEXT_PP(0);
 	PG_RETURN_BOOL(PG_GETARG_UUID_P(1)->data[0] < 128);
+}
+
+/* (): the seconds for which this process has been executed */
+Datum
+bench_processor_time(PG_FUNCTION_ARGS)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	PG_RETURN_FLOAT8(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+					 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 }

@@ -10,6 +10,7 @@ wire_measures=(row_{prepared,simple}_{few,big})
 child_measures=(child_count_{few,big,half} child_page_{few,big} child_rows_{few,big})
 check_measures=(check_warm check_cold check_wire_{1,2} check_changes check_changes_inside
 	first_check memory remove_member)
+neighbour_measures=(neighbour_{check,scan,list}_{few,big})
 scale_measures=(scale_{warm,cold,page_few,row_big})
 
 page='SELECT sum(id) FROM
@@ -19,7 +20,8 @@ page='SELECT sum(id) FROM
 measures_of() {
 	echo "${query_measures[@]}" "${wire_measures[@]}"
 	[ "$1" != XL ] || echo row_{prepared,simple}_huge
-	echo "${child_measures[@]}" "${check_measures[@]}"
+	echo "${child_measures[@]}" "${check_measures[@]}" "${neighbour_measures[@]}"
+	[ "$1" != XL ] || echo neighbour_{check,scan,list}_huge
 }
 
 # Prints the variants that are measured in a round. Slow variants that are only for information are
@@ -41,6 +43,7 @@ variants_of() {
 			echo true trivial cnap "$first"
 			;;
 		check_changes*) echo quiet changing elsewhere ;;
+		neighbour_*) echo quiet renaming managing ;;
 		remove_member) echo plain cnap direct ;;
 		scale_*) echo S XL ;;
 	esac
@@ -73,6 +76,19 @@ sample() {
 		check_wire_*) time_wire "$scale" "$variant" "${measure#check_wire_}" ;;
 		check_changes) while_changing "$scale" "$variant" time_wire "$scale" cnap 1 ;;
 		check_changes_inside) while_changing "$scale" "$variant" time_warm "$scale" cnap ;;
+		neighbour_check_*)
+			PGOPTIONS='-c bench.clock=processor' while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
+				'SELECT count(*) FROM bench.warm WHERE cnap_can_access(workspace_id)'
+			;;
+		neighbour_scan_*)
+			PGOPTIONS='-c bench.clock=processor -c enable_indexscan=off -c enable_indexonlyscan=off -c enable_bitmapscan=off' \
+				while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
+				'SELECT count(*) FROM app.item'
+			;;
+		neighbour_list_*)
+			PGOPTIONS='-c bench.clock=processor' while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
+				'SELECT cardinality(cnap_accessible_workspaces())'
+			;;
 		remove_member) time_removal "$scale" "$variant" ;;
 		scale_warm) time_warm "$variant" cnap ;;
 		scale_cold) time_cold "$variant" cnap "$round" | sed 's/|.*/|/' ;;
@@ -228,9 +244,10 @@ time_wire() {
 }
 
 # while_changing SCALE VARIANT COMMAND...: the command, while another session changes memberships
-# a hundred times a second, or a table that no access depends on
+# a hundred times a second, or a table that no access depends on; or while the owner of a workspace
+# gives it to an organization and takes it back without pause, or as often renames it
 while_changing() {
-	local scale=$1 variant=$2 add remove status=0
+	local scale=$1 variant=$2 add remove status=0 pace=(-R 50) options=
 	shift 2
 	case $variant in
 		quiet)
@@ -248,10 +265,26 @@ while_changing() {
 			remove="DELETE FROM alt.organization_member
 				WHERE organization_id = bench.organization(:n) AND user_id = 'passer-by'"
 			;;
+		managing)
+			add='SELECT cnap_grant_management(bench.workspace(12142), bench.organization(30))'
+			remove='SELECT cnap_revoke_management(bench.workspace(12142))'
+			;;
+		renaming)
+			add="SELECT cnap_update_workspace(bench.workspace(12142), 'a')"
+			remove="SELECT cnap_update_workspace(bench.workspace(12142), 'b')"
+			;;
+	esac
+	case $variant in
+		managing | renaming)
+			pace=()
+			options="-c cnap.user_id=$(sql "$(database "$scale")" -c "
+				SELECT owner_id FROM alt.workspace WHERE id = bench.workspace(12142)")"
+			;;
 	esac
 	printf '\\set n random(30, 900)\n%s;\n%s;\n' "$add" "${remove//$'\n'/ }" >"$scratch/change.sql"
 	# PGAPPNAME names it in the server's statistics
-	PGAPPNAME=writer "$BINDIR/pgbench" -n -U postgres -M prepared -R 50 -T 60 -f "$scratch/change.sql" \
+	PGOPTIONS=$options PGAPPNAME=writer "$BINDIR/pgbench" -n -U postgres -M prepared "${pace[@]}" -T 60 \
+		-f "$scratch/change.sql" \
 		"$(database "$scale")" >/dev/null 2>"$scratch/writer.error" &
 	child=$!
 	sleep 0.5
@@ -262,6 +295,7 @@ while_changing() {
 	sql "$(database "$scale")" <<-'END'
 		DELETE FROM alt.organization_member WHERE user_id = 'passer-by';
 		DELETE FROM cnap.organization_member WHERE user_id = 'passer-by';
+		UPDATE cnap.workspace SET managed_by = NULL WHERE id = bench.workspace(12142);
 	END
 	return "$status"
 }
