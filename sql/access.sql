@@ -18,7 +18,7 @@ FROM unnest(ARRAY['ann', 'adam', 'mia', 'bea', 'carol', 'dave', 'erin', 'frank',
 ORDER BY rank, workspace;
 
 SELECT person, workspace, cnap_can_access(person, id) AS can_access, cnap_workspace_role(person, id) AS role,
-	array(SELECT p FROM unnest(enum_range(NULL::cnap.permission)) p
+	array(SELECT p FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) p
 		WHERE cnap_has_permission(person, id, p)) AS permissions
 FROM everybody
 WHERE cnap_can_access(person, id) OR cnap_workspace_role(person, id) IS NOT NULL

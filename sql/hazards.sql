@@ -184,7 +184,7 @@ CREATE POLICY of_its_deployment ON app.project
 SELECT FROM cnap_protect('app.project');
 GRANT SELECT ON app.project TO regress_cnap_app;
 CREATE POLICY with_a_project ON app.deployment AS RESTRICTIVE FOR SELECT
-	USING (workspace_id = ANY (cnap_accessible_workspaces()) AND cnap_workspace_role(workspace_id) >= 'admin');
+	USING (workspace_id = ANY (cnap_accessible_workspaces()) AND cnap_workspace_role(workspace_id) IN ('admin', 'owner'));
 RESET ROLE;
 ALTER TABLE cnap.workspace ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE cnap.workspace_member ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;

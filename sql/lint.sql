@@ -122,7 +122,7 @@ ALTER TABLE app.project ADD other uuid;
 ALTER POLICY cnap_select_restrictive ON app.project USING (cnap_can_access(other));
 SELECT * FROM findings();
 SELECT * FROM close_all();
-ALTER POLICY cnap_select_restrictive ON app.project USING (cnap_has_permission(workspace_id, 'delete'::cnap.permission));
+ALTER POLICY cnap_select_restrictive ON app.project USING (cnap_has_permission(workspace_id, 'delete'::text));
 SELECT severity, rule, object FROM findings();
 SELECT * FROM close_all();
 SELECT write_permission, enforced FROM cnap_protected_tables() WHERE relation = 'app.project'::regclass;

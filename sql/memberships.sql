@@ -25,7 +25,8 @@ CREATE FUNCTION test.disagreements(first integer, last integer, OUT checked bigi
 LANGUAGE sql
 BEGIN ATOMIC
 	SELECT count(*), count(*) FILTER (WHERE cnap_workspace_role(p.user_id, test.place(n)) IS DISTINCT FROM
-		(SELECT max(role) FROM cnap_explain_access(p.user_id, test.place(n)) e WHERE granted))
+		(SELECT role FROM cnap_explain_access(p.user_id, test.place(n)) e WHERE granted
+			ORDER BY array_position('{owner,admin,member}', role) LIMIT 1))
 	FROM test.person p, generate_series(first, last) n;
 END;
 

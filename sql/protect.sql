@@ -107,7 +107,7 @@ DROP TABLE app.renamed, app."Odd ""table""";
 -- ---- weakened by hand ----
 
 CREATE TABLE app.t (workspace_id uuid PRIMARY KEY, other uuid);
-CREATE FUNCTION pg_temp.state(OUT workspace_column name, OUT write_permission cnap.permission, OUT enforced boolean)
+CREATE FUNCTION pg_temp.state(OUT workspace_column name, OUT write_permission text, OUT enforced boolean)
 LANGUAGE sql AS 'SELECT workspace_column, write_permission, enforced FROM cnap_protected_tables() WHERE relation = ''app.t''::regclass';
 SELECT cnap_protect('app.t');
 SELECT * FROM pg_temp.state();
@@ -273,7 +273,7 @@ ROLLBACK;
 -- ---- overloads of the checks, of somebody else ----
 
 BEGIN;
-CREATE FUNCTION public.cnap_has_permission(uuid, text) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION public.cnap_has_permission(uuid, varchar) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
 CREATE FUNCTION public.cnap_can_access(anyelement) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
 SET LOCAL ROLE regress_cnap_dev;
 SET LOCAL client_min_messages = warning;

@@ -5,7 +5,7 @@
 
 SET client_min_messages = warning;
 CREATE SCHEMA app;
-CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL, other uuid, name text, required cnap.permission);
+CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL, other uuid, name text, required text);
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project, name text);
 CREATE TABLE app.open (id int PRIMARY KEY);
 CREATE TABLE app.event (id int, workspace_id uuid NOT NULL) PARTITION BY LIST (id);

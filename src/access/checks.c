@@ -28,6 +28,7 @@
 #include "access/cache.h"
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/permission.h"
 #include "core/rows.h"
@@ -91,14 +92,21 @@ can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno), CNAP_ACCESS));
 }
 
-/* Likewise for the permission in the argument that follows the workspace. */
+/*
+ * Likewise for the permission in the argument that follows the workspace.  A
+ * permission that is not defined is an error whoever is asking.
+ */
 static Datum
 has_permission(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
-	if (user == NULL || PG_ARGISNULL(argno) || PG_ARGISNULL(argno + 1))
+	CnapPermission permission;
+
+	if (PG_ARGISNULL(argno + 1))
 		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno),
-							  CnapPermissionFromOid(PG_GETARG_OID(argno + 1))));
+	permission = CnapNamedPermission(PG_GETARG_TEXT_PP(argno + 1));
+	if (user == NULL || PG_ARGISNULL(argno))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno), permission));
 }
 
 static Datum
@@ -111,7 +119,7 @@ workspace_role(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 	role = CnapWaysRole(CnapAllWays(user, PG_GETARG_UUID_P(argno)));
 	if (role == CNAP_ROLE_NONE)
 		PG_RETURN_NULL();
-	PG_RETURN_OID(CnapRoleToOid(role));
+	PG_RETURN_DATUM(CnapRoleToDatum(role));
 }
 
 /*
@@ -138,7 +146,7 @@ reachable(CnapUser *user, CnapPermission permission)
 static Datum
 reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 {
-	return reachable(user, CnapPermissionFromOid(PG_GETARG_OID(argno)));
+	return reachable(user, CnapNamedPermission(PG_GETARG_TEXT_PP(argno)));
 }
 
 /*
@@ -190,14 +198,14 @@ cnap_has_permission_uuid(PG_FUNCTION_ARGS)
 	return has_permission(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
-/* cnap_workspace_role(workspace) -> cnap.role or null, for the current user */
+/* cnap_workspace_role(workspace) -> text or null, for the current user */
 Datum
 cnap_workspace_role(PG_FUNCTION_ARGS)
 {
 	return workspace_role(fcinfo, CnapGetCurrentCachedUser(), 0);
 }
 
-/* cnap_workspace_role(user_id text, workspace) -> cnap.role or null */
+/* cnap_workspace_role(user_id text, workspace) -> text or null */
 Datum
 cnap_workspace_role_user(PG_FUNCTION_ARGS)
 {
@@ -254,7 +262,7 @@ explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
 	values[0] = CStringGetTextDatum(path);
 	nulls[1] = role == CNAP_ROLE_NONE;
 	if (!nulls[1])
-		values[1] = ObjectIdGetDatum(CnapRoleToOid(role));
+		values[1] = CnapRoleToDatum(role);
 	values[2] = BoolGetDatum(granted);
 	nulls[3] = until == DT_NOEND;
 	values[3] = TimestampTzGetDatum(until);

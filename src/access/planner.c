@@ -45,6 +45,7 @@
 #include "access/stratnum.h"
 #include "access/sysattr.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -64,6 +65,7 @@
 #include "access/cache.h"
 #include "access/planner.h"
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "identity/trusted.h"
 
@@ -130,7 +132,7 @@ parse_check(Oid function, List *args, Check *check)
 
 	memset(check, 0, sizeof(*check));
 	check->function = function;
-	if (nargs > 1 && exprType(llast(args)) == CnapPermissionType())
+	if (nargs > 1 && exprType(llast(args)) == TEXTOID)
 		check->permission = list_nth(args, --nargs);
 	if (nargs < 1 || nargs > 2)
 		return false;
@@ -193,7 +195,8 @@ know_check(PlannerInfo *root, const Check *check, Known *known)
 
 		if (!IsA(constant, Const) || constant->constisnull)
 			return;
-		known->permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
+		if (!CnapFindPermission(DatumGetTextPP(constant->constvalue), &known->permission))
+			return;
 	}
 	known->is_known = know_user(root, check->user, &known->user);
 	if (known->user != NULL)
@@ -546,10 +549,9 @@ make_index_condition(SupportRequestIndexCondition *req)
 
 	permission = check.permission;
 	if (permission == NULL)
-		permission = (Node *) makeConst(CnapPermissionType(), -1, InvalidOid,
-										sizeof(Oid),
-										ObjectIdGetDatum(CnapPermissionToOid(CNAP_ACCESS)),
-										false, true);
+		permission = (Node *) makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+										CnapPermissionToDatum(CNAP_ACCESS),
+										false, false);
 	array = makeFuncExpr(function, UUIDARRAYOID,
 						 check.user != NULL ? list_make2(check.user, permission) :
 						 list_make1(permission),

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "access/ways.h"
+#include "core/definitions.h"
 #include "core/table_scan.h"
 
 /* ---- one workspace ---- */
@@ -185,7 +186,7 @@ append_memberships(ReachList *list, StringInfo memberships, CnapTable table, tex
 		value = CnapField(&scan, tuple, Anum_organization_member_organization_id, &isnull);
 		held.object = *DatumGetUUIDP(value);
 		value = CnapField(&scan, tuple, Anum_organization_member_role, &isnull);
-		held.role = CnapRoleFromOid(DatumGetObjectId(value));
+		held.role = CnapRoleFromDatum(value);
 		appendBinaryStringInfo(memberships, (char *) &held, sizeof(held));
 		count++;
 	}
@@ -253,7 +254,7 @@ collect_managed(ReachList *list, const pg_uuid_t *organization)
 		Datum		until = CnapField(&scan, tuple, Anum_workspace_managed_until, &isnull);
 
 		append_reach(list, DatumGetUUIDP(id),
-					 CnapWayOfManager(CnapRoleFromOid(DatumGetObjectId(role))),
+					 CnapWayOfManager(CnapRoleFromDatum(role)),
 					 isnull ? DT_NOEND : DatumGetTimestampTz(until));
 	}
 	CnapEndScan(&scan);

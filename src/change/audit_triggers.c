@@ -69,15 +69,6 @@ get_text(const Change *change, HeapTuple tuple, AttrNumber attno)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
-static const char *
-get_role(const Change *change, HeapTuple tuple, AttrNumber attno)
-{
-	bool		isnull;
-	Datum		value = get(change, tuple, attno, &isnull);
-
-	return isnull ? NULL : CnapRoleName(CnapRoleFromOid(DatumGetObjectId(value)));
-}
-
 static const pg_uuid_t *
 get_uuid(const Change *change, HeapTuple tuple, AttrNumber attno)
 {
@@ -203,7 +194,7 @@ record_member(const Change *change, CnapTable table)
 		CnapBeginEntry(&entry, of_organization ?
 					   "organization_member.role" : "workspace_member.role");
 		CnapAppendPair(&entry.detail, "was",
-					   get_role(change, change->before, Anum_organization_member_role));
+					   get_text(change, change->before, Anum_organization_member_role));
 	}
 	else
 		return;
@@ -212,7 +203,7 @@ record_member(const Change *change, CnapTable table)
 	entry.workspace = workspace;
 	entry.subject = DatumGetTextPP(get_current(change, Anum_organization_member_user_id));
 	CnapAppendPair(&entry.detail, "role",
-				   get_role(change, current_row(change), Anum_organization_member_role));
+				   get_text(change, current_row(change), Anum_organization_member_role));
 	CnapRecordEntry(&entry);
 }
 
@@ -268,7 +259,7 @@ record_management(const Change *change)
 	}
 	entry.workspace = DatumGetUUIDP(get_current(change, Anum_workspace_id));
 	CnapAppendPair(&entry.detail, "role",
-				   get_role(change, terms, Anum_workspace_managed_role));
+				   get_text(change, terms, Anum_workspace_managed_role));
 	until = get(change, terms, Anum_workspace_managed_until, &isnull);
 	if (!isnull)
 		CnapAppendPair(&entry.detail, "until",
@@ -411,7 +402,7 @@ record_install_link(const Change *change)
 	CnapAppendPair(&entry.detail, "label",
 				   get_text(change, row, Anum_install_link_label));
 	CnapAppendPair(&entry.detail, "role",
-				   get_role(change, row, Anum_install_link_role));
+				   get_text(change, row, Anum_install_link_role));
 	if (revoked || !is_update(change))
 		CnapRecordEntry(&entry);
 	record_terms(change, &entry, "install_link.update", terms, lengthof(terms));
@@ -475,7 +466,7 @@ record_invitation(const Change *change)
 		entry.subject = DatumGetTextPP(person);
 	CnapAppendPair(&entry.detail, "id",
 				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_invitation_id))));
-	CnapAppendPair(&entry.detail, "role", get_role(change, row, Anum_invitation_role));
+	CnapAppendPair(&entry.detail, "role", get_text(change, row, Anum_invitation_role));
 
 	if (change->after == NULL)
 	{

@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "change/authorize.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
 
@@ -193,7 +194,7 @@ cnap_workspace_before_write(PG_FUNCTION_ARGS)
 		if (heap_attisnull(tuple, Anum_workspace_managed_role, desc))
 		{
 			columns[count] = Anum_workspace_managed_role;
-			values[count++] = ObjectIdGetDatum(CnapRoleToOid(CNAP_ROLE_ADMIN));
+			values[count++] = CnapRoleToDatum(CNAP_ROLE_ADMIN);
 		}
 		if (renewed &&
 			(is_update ? !changes(trigdata, Anum_workspace_managed_since) :

@@ -17,7 +17,6 @@
 #include "core/arguments.h"
 #include "core/compat.h"
 #include "core/formats.h"
-#include "core/own_catalog.h"
 #include "core/token.h"
 
 /* An argument that must not be null. */
@@ -186,19 +185,18 @@ CnapRequiredUuid(FunctionCallInfo fcinfo, int argno, const char *argname)
 	return DatumGetUUIDP(CnapRequiredArg(fcinfo, argno, argname));
 }
 
-/* An argument of type cnap.role, which must not be above the highest. */
+/* An argument that must be the name of a role of that kind. */
 CnapRole
-CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest)
+CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRoleKind kind)
 {
-	CnapRole	role;
+	return CnapNamedRole(DatumGetTextPP(CnapRequiredArg(fcinfo, argno, "role")), kind);
+}
 
-	role = CnapRoleFromOid(DatumGetObjectId(CnapRequiredArg(fcinfo, argno, "role")));
-	if (role > highest)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid role"),
-				 errdetail("The highest role allowed here is \"%s\".", CnapRoleName(highest))));
-	return role;
+/* An argument that must be the name of a permission. */
+CnapPermission
+CnapRequiredPermission(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	return CnapNamedPermission(DatumGetTextPP(CnapRequiredArg(fcinfo, argno, argname)));
 }
 
 /* A timestamptz argument, the time at which something is to end, or null. */

@@ -12,7 +12,7 @@
 #include "utils/uuid.h"
 
 #include "core/compat.h"
-#include "core/permission.h"
+#include "core/definitions.h"
 
 /*
  * Each of these returns the checked argument, or raises 22023
@@ -24,7 +24,9 @@ extern const pg_uuid_t *CnapRequiredUuid(FunctionCallInfo fcinfo, int argno,
 										 const char *argname);
 extern text *CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern text *CnapRequiredName(FunctionCallInfo fcinfo, int argno);
-extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRole highest);
+extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRoleKind kind);
+extern CnapPermission CnapRequiredPermission(FunctionCallInfo fcinfo, int argno,
+											 const char *argname);
 extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
 
 /*

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * own_catalog.c
- *	  The extension's own tables and types, by OID.
+ *	  The extension's own tables and functions, by OID.
  *
  * Names are looked up in the schema that belongs to the extension, never by
  * the search path.  The OIDs that are needed often are cached until a relation
@@ -28,7 +28,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -51,9 +50,6 @@
 
 /* The highest number of a column that the index of a lookup leads with. */
 #define MAX_LEADING Anum_workspace_managed_by
-
-/* The enums' values are numbered: those of CnapRole, then those of CnapPermission. */
-#define FIRST_PERMISSION (CNAP_ROLE_OWNER + 1)
 
 static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_ORGANIZATION] = "organization",
@@ -84,8 +80,6 @@ static struct
 	KnownOid	schema;
 	KnownOid	table[CNAP_TABLES];
 	KnownOid	index[CNAP_TABLES][MAX_LEADING + 1];	/* by leading column */
-	KnownOid	permission_type;
-	KnownOid	value[FIRST_PERMISSION + CNAP_PERMISSIONS];
 }			own;
 
 /* Counts invalidations; an OID that was never looked up is as of 0. */
@@ -223,18 +217,6 @@ lookup_index(Oid table, AttrNumber leading)
 	return index;
 }
 
-static Oid
-lookup_type(const char *name)
-{
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-									   CStringGetDatum(name),
-									   ObjectIdGetDatum(own_schema()));
-
-	if (!OidIsValid(type))
-		not_installed();
-	return type;
-}
-
 /* One of our internal functions. */
 static Oid
 lookup_function(const char *name, int nargs, const Oid *types)
@@ -256,7 +238,7 @@ lookup_function(const char *name, int nargs, const Oid *types)
 Oid
 CnapReachableFunction(Oid user_type)
 {
-	Oid			types[] = {user_type, CnapPermissionType()};
+	Oid			types[] = {user_type, TEXTOID};
 
 	if (OidIsValid(user_type))
 		return lookup_function("reachable", 2, types);
@@ -370,112 +352,4 @@ CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after, AttrNumber 
 	if (before_null || after_null)
 		return before_null != after_null;
 	return !datum_image_eq(before_value, after_value, att->attbyval, att->attlen);
-}
-
-/* The label of a value of one of the two enums. */
-static const char *
-value_label(int i)
-{
-	return i < FIRST_PERMISSION ? CnapRoleName(i) : CnapPermissionName(i - FIRST_PERMISSION);
-}
-
-/* Find a value by its OID in a range of the numbers; -1 if it is none of those. */
-static int
-find_value(Oid value, int first, int last)
-{
-	uint64		before = own_invalidations;
-	int			found = -1;
-	HeapTuple	tuple;
-
-	for (int i = first; i <= last; i++)
-	{
-		if (own.value[i].oid == value && is_valid(&own.value[i]))
-			return i;
-	}
-
-	own_schema();
-	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
-	if (HeapTupleIsValid(tuple))
-	{
-		const char *label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
-
-		for (int i = first; i <= last && found < 0; i++)
-		{
-			if (strcmp(label, value_label(i)) == 0)
-				found = i;
-		}
-		ReleaseSysCache(tuple);
-	}
-	if (found >= 0)
-		own.value[found] = (KnownOid) {value, before};
-	return found;
-}
-
-/* The OID of a value of one of the two enums. */
-static Oid
-value_oid(int i)
-{
-	KnownOid   *known = &own.value[i];
-	uint64		before = own_invalidations;
-
-	if (!is_valid(known))
-	{
-		Oid			type = i < FIRST_PERMISSION ? lookup_type("role") : CnapPermissionType();
-		Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-										  ObjectIdGetDatum(type),
-										  CStringGetDatum(value_label(i)));
-
-		if (!OidIsValid(oid))
-			elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), value_label(i));
-		*known = (KnownOid) {oid, before};
-	}
-	return known->oid;
-}
-
-CnapRole
-CnapRoleFromOid(Oid value)
-{
-	int			i = find_value(value, CNAP_ROLE_MEMBER, CNAP_ROLE_OWNER);
-
-	if (i < 0)
-		elog(ERROR, "%u is not a role", value);
-	return i;
-}
-
-Oid
-CnapRoleToOid(CnapRole role)
-{
-	Assert(role != CNAP_ROLE_NONE);
-	return value_oid(role);
-}
-
-CnapPermission
-CnapPermissionFromOid(Oid value)
-{
-	int			i = find_value(value, FIRST_PERMISSION, lengthof(own.value) - 1);
-
-	if (i < 0)
-		elog(ERROR, "%u is not a permission", value);
-	return i - FIRST_PERMISSION;
-}
-
-Oid
-CnapPermissionType(void)
-{
-	KnownOid   *known = &own.permission_type;
-	uint64		before = own_invalidations;
-
-	if (!is_valid(known))
-	{
-		Oid			oid = lookup_type("permission");
-
-		*known = (KnownOid) {oid, before};
-	}
-	return known->oid;
-}
-
-Oid
-CnapPermissionToOid(CnapPermission permission)
-{
-	return value_oid(FIRST_PERMISSION + permission);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * own_catalog.h
- *	  The extension's own tables and types, by OID.
+ *	  The extension's own tables and functions, by OID.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,6 @@
 #include "access/tupdesc.h"
 #include "utils/relcache.h"
 
-#include "core/permission.h"
 
 typedef enum CnapTable
 {
@@ -136,12 +135,5 @@ extern Oid	CnapOwner(void);
 /* Does a column differ between two versions of a row? */
 extern bool CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after,
 							  AttrNumber attno);
-
-/* Values of the type cnap.role, and of cnap.permission. */
-extern CnapRole CnapRoleFromOid(Oid value);
-extern Oid	CnapRoleToOid(CnapRole role);
-extern CnapPermission CnapPermissionFromOid(Oid value);
-extern Oid	CnapPermissionType(void);
-extern Oid	CnapPermissionToOid(CnapPermission permission);
 
 #endif							/* CNAP_OWN_CATALOG_H */

@@ -13,7 +13,7 @@
 
 #include "core/permission.h"
 
-/* The names of the SQL types' values, in the order of the C enums. */
+/* The names of the roles. */
 static const char *const role_names[] = {
 	[CNAP_ROLE_MEMBER] = "member",
 	[CNAP_ROLE_ADMIN] = "admin",
@@ -53,10 +53,10 @@ static const struct
  */
 static const struct
 {
-	const char *name;			/* value of cnap.permission */
+	const char *name;
 	CnapWays	ways;
 }			workspace_matrix[CNAP_PERMISSIONS] = {
-	/* permission					  value of the type			 owner admin member manager capped */
+	/* permission					  name						 owner admin member manager capped */
 	[CNAP_ACCESS] =				{"access",				WAYS(yes, yes, yes, yes, yes)},
 	[CNAP_ADMINISTER] =			{"administer",			WAYS(yes, yes, no, yes, no)},
 	[CNAP_MANAGE_MEMBERS] =		{"manage_members",		WAYS(yes, yes, no, no, no)},

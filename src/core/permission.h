@@ -8,7 +8,7 @@
 #ifndef CNAP_PERMISSION_H
 #define CNAP_PERMISSION_H
 
-/* cnap.role, lowest first. */
+/* The roles, lowest first. */
 typedef enum CnapRole
 {
 	CNAP_ROLE_NONE,
@@ -17,7 +17,7 @@ typedef enum CnapRole
 	CNAP_ROLE_OWNER
 } CnapRole;
 
-/* cnap.permission: what a person may do with a workspace. */
+/* What a person may do with a workspace. */
 typedef enum CnapPermission
 {
 	CNAP_ACCESS,

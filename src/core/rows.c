@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/formats.h"
 #include "core/rows.h"
@@ -53,7 +54,7 @@ CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table, const pg_uuid_t *id, text
 		Datum		value = CnapField(&scan, tuple, Anum_organization_member_role,
 								   &isnull);
 
-		role = CnapRoleFromOid(DatumGetObjectId(value));
+		role = CnapRoleFromDatum(value);
 	}
 	CnapEndScan(&scan);
 	return role;
@@ -126,7 +127,7 @@ CnapFindOwner(const pg_uuid_t *organization)
 		Datum		role = CnapField(&scan, tuple, Anum_organization_member_role,
 								  &isnull);
 
-		if (CnapRoleFromOid(DatumGetObjectId(role)) == CNAP_ROLE_OWNER)
+		if (CnapRoleFromDatum(role) == CNAP_ROLE_OWNER)
 			owner = DatumGetTextPCopy(CnapField(&scan, tuple,
 												Anum_organization_member_user_id,
 												&isnull));
@@ -179,7 +180,7 @@ CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *wor
 		{
 			workspace->managed_by = *DatumGetUUIDP(value);
 			value = CnapField(&scan, tuple, Anum_workspace_managed_role, &isnull);
-			workspace->managed_role = CnapRoleFromOid(DatumGetObjectId(value));
+			workspace->managed_role = CnapRoleFromDatum(value);
 			workspace->managed_until = end_column(&scan, tuple,
 												  Anum_workspace_managed_until);
 		}
@@ -338,7 +339,7 @@ CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link)
 		value = CnapField(&scan, tuple, Anum_install_link_organization_id, &isnull);
 		link->organization = *DatumGetUUIDP(value);
 		value = CnapField(&scan, tuple, Anum_install_link_role, &isnull);
-		link->role = CnapRoleFromOid(DatumGetObjectId(value));
+		link->role = CnapRoleFromDatum(value);
 		link->duration = NULL;
 		value = CnapField(&scan, tuple, Anum_install_link_duration, &isnull);
 		if (!isnull)
@@ -382,7 +383,7 @@ CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation)
 			value = CnapField(&scan, tuple, Anum_invitation_workspace_id, &isnull);
 		invitation->object = *DatumGetUUIDP(value);
 		value = CnapField(&scan, tuple, Anum_invitation_role, &isnull);
-		invitation->role = CnapRoleFromOid(DatumGetObjectId(value));
+		invitation->role = CnapRoleFromDatum(value);
 		value = CnapField(&scan, tuple, Anum_invitation_inviter, &isnull);
 		invitation->inviter = isnull ? NULL : DatumGetTextPCopy(value);
 		value = CnapField(&scan, tuple, Anum_invitation_user_id, &isnull);

@@ -16,8 +16,7 @@
 /*
  * A statement, its parameter types, and its plan once it has been prepared.
  * All types are built-in ones, so that the plan survives DROP EXTENSION and
- * re-creation: values of our enums are passed as text, and cast in the
- * statement.
+ * re-creation.
  */
 typedef struct CnapStatement
 {

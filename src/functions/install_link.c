@@ -34,6 +34,7 @@
 
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/formats.h"
 #include "core/rows.h"
 #include "core/token.h"
@@ -83,7 +84,7 @@ cnap_create_install_link(PG_FUNCTION_ARGS)
 	static CnapStatement insert = {
 		"INSERT INTO cnap.install_link"
 		" (organization_id, label, max_uses, expires_at, role, duration, token_hash, created_by)"
-		" VALUES ($1, nullif($2, ''), $3, $4, $5::cnap.role, $6, $7, $8)",
+		" VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8)",
 		8, {UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TEXTOID, INTERVALOID, BYTEAOID, TEXTOID}
 	};
 	CnapAct		act;
@@ -99,11 +100,11 @@ cnap_create_install_link(PG_FUNCTION_ARGS)
 	if (label != NULL && VARSIZE_ANY_EXHDR(label) > 0)
 		CnapCheckText(label, "label");
 	CnapCheckFuture(fcinfo, 3, "expires_at");
-	role = CnapRequiredRole(fcinfo, 4, CNAP_ROLE_ADMIN);
+	role = CnapRequiredRole(fcinfo, 4, CNAP_WORKSPACE_ROLES);
 	check_terms(fcinfo, 2, 5);
 
 	CnapArguments(fcinfo, 6, values, nulls);
-	values[4] = CStringGetTextDatum(CnapRoleName(role));
+	values[4] = CnapRoleToDatum(role);
 	token = CnapNewToken(CNAP_INSTALL_LINK_PREFIX, &values[6]);
 	nulls[6] = ' ';
 	values[7] = PointerGetDatum(act.actor.user);

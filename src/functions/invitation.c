@@ -27,6 +27,7 @@
 
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/rows.h"
 #include "core/token.h"
 #include "functions/membership.h"
@@ -60,7 +61,7 @@ invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 	static CnapStatement insert = {
 		"INSERT INTO cnap.invitation"
 		" (organization_id, workspace_id, role, email, expires_at, user_id, token_hash, inviter)"
-		" VALUES (CASE WHEN $8 THEN $1 END, CASE WHEN NOT $8 THEN $1 END, $2::cnap.role,"
+		" VALUES (CASE WHEN $8 THEN $1 END, CASE WHEN NOT $8 THEN $1 END, $2,"
 		" nullif($3, ''), coalesce($4, now() + interval '7 days'), $5, $6, $7)",
 		8, {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BYTEAOID, TEXTOID, BOOLOID}
 	};
@@ -72,7 +73,7 @@ invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 	char		nulls[8];
 
 	kind->authorize(CnapRequiredUuid(fcinfo, 0, kind->name), &act);
-	role = CnapRequiredRole(fcinfo, 1, kind->highest);
+	role = CnapRequiredRole(fcinfo, 1, kind->roles);
 	kind->require_on_role(&act, role);
 	email = CnapOptionalText(fcinfo, 2);
 	if (email != NULL && VARSIZE_ANY_EXHDR(email) > 0)
@@ -82,7 +83,7 @@ invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 		CnapRequiredUserId(fcinfo, 4, "user_id");
 
 	CnapArguments(fcinfo, 5, values, nulls);
-	values[1] = CStringGetTextDatum(CnapRoleName(role));
+	values[1] = CnapRoleToDatum(role);
 	token = CnapNewToken(CNAP_INVITATION_PREFIX, &values[5]);
 	nulls[5] = ' ';
 	values[6] = PointerGetDatum(act.actor.user);

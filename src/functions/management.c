@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "core/arguments.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
 #include "functions/management.h"
@@ -48,7 +49,7 @@ CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 {
 	static CnapStatement grant = {
 		"UPDATE cnap.workspace SET managed_by = $2,"
-		" managed_role = $3::cnap.role, managed_until = $4 WHERE id = $1",
+		" managed_role = $3, managed_until = $4 WHERE id = $1",
 		4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
 	};
 	CnapWorkspace row;
@@ -65,7 +66,7 @@ CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 
 	values[0] = UUIDPGetDatum(workspace);
 	values[1] = UUIDPGetDatum(organization);
-	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	values[2] = CnapRoleToDatum(role);
 	values[3] = TimestampTzGetDatum(until);
 	nulls[3] = until == DT_NOEND ? 'n' : ' ';
 	CnapExecuteActOnRow(act, &grant, values, nulls);
@@ -105,7 +106,7 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 
 	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
 	organization = CnapRequiredUuid(fcinfo, 1, "organization");
-	role = CnapRequiredRole(fcinfo, 2, CNAP_ROLE_ADMIN);
+	role = CnapRequiredRole(fcinfo, 2, CNAP_WORKSPACE_ROLES);
 	CnapCheckFuture(fcinfo, 3, "until");
 	if (!CnapAuthorizeGrant(workspace, organization, &act))
 		CnapNoOrganization(organization);

@@ -17,6 +17,7 @@
 
 #include "access/ways.h"
 #include "core/arguments.h"
+#include "core/definitions.h"
 #include "core/rows.h"
 #include "functions/membership.h"
 
@@ -52,7 +53,7 @@ allows_on_organization_role(const pg_uuid_t *id, text *user, CnapRole role)
 
 CnapMembership CnapOrganizationMembership = {
 	"organization",
-	CNAP_ROLE_OWNER,
+	CNAP_ORGANIZATION_ROLES,
 	CnapOrganizationRole,
 	CnapSeesOrganization,
 	authorize_organization,
@@ -61,11 +62,11 @@ CnapMembership CnapOrganizationMembership = {
 	CnapHoldOrganization,
 	{
 		"INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by)"
-		" VALUES ($1, $2, $3::cnap.role, $4)",
+		" VALUES ($1, $2, $3, $4)",
 		4, {UUIDOID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	{
-		"UPDATE cnap.organization_member SET role = $3::cnap.role"
+		"UPDATE cnap.organization_member SET role = $3"
 		" WHERE organization_id = $1 AND user_id = $2",
 		3, {UUIDOID, TEXTOID, TEXTOID}
 	},
@@ -109,7 +110,7 @@ workspace_role_of(const pg_uuid_t *id, text *user)
 
 CnapMembership CnapWorkspaceMembership = {
 	"workspace",
-	CNAP_ROLE_ADMIN,
+	CNAP_WORKSPACE_ROLES,
 	workspace_role_of,
 	CnapSeesWorkspace,
 	authorize_workspace,
@@ -118,11 +119,11 @@ CnapMembership CnapWorkspaceMembership = {
 	CnapHoldWorkspace,
 	{
 		"INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by)"
-		" VALUES ($1, $2, $3::cnap.role, $4)",
+		" VALUES ($1, $2, $3, $4)",
 		4, {UUIDOID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	{
-		"UPDATE cnap.workspace_member SET role = $3::cnap.role"
+		"UPDATE cnap.workspace_member SET role = $3"
 		" WHERE workspace_id = $1 AND user_id = $2",
 		3, {UUIDOID, TEXTOID, TEXTOID}
 	},
@@ -143,6 +144,13 @@ not_a_member(const CnapMembership *kind, text *user)
 					text_to_cstring(user), kind->name)));
 }
 
+/* Is this the role of a workspace's owner, which is transferred, not given? */
+static bool
+is_transferred(const CnapMembership *kind, CnapRole role)
+{
+	return kind->roles == CNAP_WORKSPACE_ROLES && role == CNAP_ROLE_OWNER;
+}
+
 /*
  * Check the role of a user whose membership is to be changed or ended.  The
  * owner of a workspace has no row in workspace_member, so it is an error to
@@ -153,7 +161,7 @@ check_target(const CnapMembership *kind, text *user, CnapRole role)
 {
 	if (role == CNAP_ROLE_NONE)
 		not_a_member(kind, user);
-	if (role > kind->highest)
+	if (is_transferred(kind, role))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
 				 errmsg("user \"%s\" is the owner of the %s",
@@ -176,7 +184,7 @@ CnapAddMember(const CnapAct *act, CnapMembership *kind, const pg_uuid_t *id,
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
-	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	values[2] = CnapRoleToDatum(role);
 	values[3] = PointerGetDatum(added_by);
 	nulls[3] = added_by != NULL ? ' ' : 'n';
 	CnapExecuteAct(act, &kind->add, values, nulls);
@@ -193,7 +201,7 @@ add_member(FunctionCallInfo fcinfo, CnapMembership *kind)
 
 	kind->authorize(id, &act);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
-	role = CnapRequiredRole(fcinfo, 2, kind->highest);
+	role = CnapRequiredRole(fcinfo, 2, kind->roles);
 	kind->require_on_role(&act, role);
 	CnapAddMember(&act, kind, id, user, role, act.actor.user);
 	PG_RETURN_VOID();
@@ -213,10 +221,10 @@ set_role(FunctionCallInfo fcinfo, CnapMembership *kind)
 	/* Changing any role requires the right to add an owner. */
 	kind->require_on_role(&act, CNAP_ROLE_OWNER);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
-	role = CnapRequiredRole(fcinfo, 2, kind->highest);
+	role = CnapRequiredRole(fcinfo, 2, kind->roles);
 	values[0] = UUIDPGetDatum(id);
 	values[1] = PointerGetDatum(user);
-	values[2] = CStringGetTextDatum(CnapRoleName(role));
+	values[2] = CnapRoleToDatum(role);
 	check_target(kind, user, kind->role_of(id, user));
 	CnapExecuteActOnRow(&act, &kind->set_role, values, NULL);
 	PG_RETURN_VOID();
@@ -235,7 +243,7 @@ remove_member(FunctionCallInfo fcinfo, CnapMembership *kind)
 	kind->authorize(id, &act);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
 	role = kind->role_of(id, user);
-	if (role == CNAP_ROLE_NONE || role > kind->highest)
+	if (role == CNAP_ROLE_NONE || is_transferred(kind, role))
 		kind->require_on_role(&act, CNAP_ROLE_MEMBER);
 	else
 		kind->require_on_role(&act, role);

@@ -9,11 +9,12 @@
 #define CNAP_MEMBERSHIP_H
 
 #include "change/authorize.h"
+#include "core/definitions.h"
 
 typedef struct CnapMembership
 {
 	const char *name;			/* also names the functions' first argument */
-	CnapRole	highest;		/* highest role that a member can have */
+	CnapRoleKind roles;			/* that a member can have */
 	CnapRole	(*role_of) (const pg_uuid_t *id, text *user);
 
 	/* Is the actor allowed to see the object? */

@@ -41,7 +41,7 @@ column_check(const CnapChecks *checks, const char *column, CnapPermission permis
 {
 	if (permission == CNAP_ACCESS)
 		return psprintf("%s.cnap_can_access(%s)", checks->schema, column);
-	return psprintf("%s.cnap_has_permission(%s, '%s'::cnap.permission)",
+	return psprintf("%s.cnap_has_permission(%s, '%s'::text)",
 					checks->schema, column, CnapPermissionName(permission));
 }
 

@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "core/definitions.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
 #include "fmgr.h"
@@ -67,7 +68,7 @@ return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
 	}
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[2] = !CnapIsComplete(protection, &write);
-	values[2] = ObjectIdGetDatum(CnapPermissionToOid(write));
+	values[2] = CnapPermissionToDatum(write);
 	values[3] = BoolGetDatum(CnapIsEnforced(relid, checks));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
@@ -172,7 +173,7 @@ cnap_policies(PG_FUNCTION_ARGS)
 		nulls[7] = !in_shape || policy.test.column != 0;
 		if (in_shape)
 		{
-			values[5] = ObjectIdGetDatum(CnapPermissionToOid(policy.test.permission));
+			values[5] = CnapPermissionToDatum(policy.test.permission);
 			values[6] = Int16GetDatum(policy.test.column != 0 ?
 									  policy.test.column : policy.test.link.child_keys[0]);
 			values[7] = ObjectIdGetDatum(policy.test.link.parent);

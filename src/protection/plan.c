@@ -77,7 +77,7 @@ plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column, Cn
 {
 	const char *const args[] = {table->name, get_attname(table->relid, column, false),
 	CnapPermissionName(write)};
-	const char *const types[] = {"regclass", "name", "cnap.permission"};
+	const char *const types[] = {"regclass", "name", "text"};
 
 	table->level = 0;
 	table->test.column = column;

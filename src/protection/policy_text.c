@@ -27,6 +27,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "core/definitions.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
@@ -80,7 +81,7 @@ find_function(const char *schema, const char *name, int nargs, const Oid *types)
 void
 CnapFindChecksIn(const char *schema, CnapChecks *checks)
 {
-	Oid			uuid[] = {UUIDOID, CnapPermissionType()};
+	Oid			uuid[] = {UUIDOID, TEXTOID};
 	Oid			boolean[] = {BOOLOID, ANYOID};
 
 	memset(checks, 0, sizeof(*checks));
@@ -254,8 +255,7 @@ recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
 
 		if (!IsA(constant, Const) || constant->constisnull)
 			return false;
-		test->permission = CnapPermissionFromOid(DatumGetObjectId(constant->constvalue));
-		return true;
+		return CnapFindPermission(DatumGetTextPP(constant->constvalue), &test->permission);
 	}
 	return call->funcid == checks->can_access;
 }

@@ -290,7 +290,6 @@ cnap_protect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
 	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "workspace_column")));
-	Datum		write = CnapRequiredArg(fcinfo, 2, "write_permission");
 	CnapChecks	checks;
 	CnapTest	test = {0};
 	List	   *tables;
@@ -301,7 +300,7 @@ cnap_protect(PG_FUNCTION_ARGS)
 	foreach(lc, tables)
 		CnapCheckColumn(lfirst_oid(lc), column);
 	test.column = get_attnum(relid, column);
-	test.permission = CnapPermissionFromOid(DatumGetObjectId(write));
+	test.permission = CnapRequiredPermission(fcinfo, 2, "write_permission");
 
 	SPI_connect();
 	CnapProtectTables(tables, &checks, &test);

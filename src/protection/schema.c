@@ -103,8 +103,7 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 
 	read_request(fcinfo, &request);
 	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
-	request.write = CnapPermissionFromOid(DatumGetObjectId(CnapRequiredArg(fcinfo, 3,
-																		   "write_permission")));
+	request.write = CnapRequiredPermission(fcinfo, 3, "write_permission");
 	if (!PG_ARGISNULL(4))
 		request.child_column = NameStr(*PG_GETARG_NAME(4));
 	InitMaterializedSRF(fcinfo, 0);

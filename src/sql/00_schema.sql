@@ -1,7 +1,7 @@
 \echo Use "CREATE EXTENSION cnap_org" to load this file. \quit
 
 /*
- * Schema, types and validators.
+ * Schema, domain and validators.
  *
  * Every name in the install script is qualified, and the search path is
  * pinned, so that an object that somebody created beforehand in the target
@@ -50,14 +50,6 @@ $$;
 
 CREATE SCHEMA cnap;
 COMMENT ON SCHEMA cnap IS 'tables, types and internal functions of the extension cnap_org';
-
-CREATE TYPE cnap.role AS ENUM ('member', 'admin', 'owner');
-COMMENT ON TYPE cnap.role IS 'role of a person in an organization or a workspace, lowest first';
-
-CREATE TYPE cnap.permission AS ENUM (
-	'access', 'administer', 'manage_members', 'manage_roles',
-	'manage_delegation', 'billing', 'transfer', 'delete');
-COMMENT ON TYPE cnap.permission IS 'what a person may do with a workspace';
 
 /*
  * The formats are defined in one place, src/core/formats.c, which the public

@@ -35,7 +35,8 @@ CREATE TABLE cnap.organization_member (
 		CONSTRAINT organization_member_organization_id_fkey
 		REFERENCES cnap.organization (id) ON DELETE CASCADE,
 	user_id cnap.user_id NOT NULL,
-	role cnap.role NOT NULL DEFAULT 'member',
+	role text COLLATE "C" NOT NULL DEFAULT 'member'
+		CONSTRAINT organization_member_role_known CHECK (role IN ('member', 'admin', 'owner')),
 	added_by cnap.user_id,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
@@ -52,7 +53,7 @@ CREATE TABLE cnap.workspace (
 	managed_by uuid
 		CONSTRAINT workspace_managed_by_fkey
 		REFERENCES cnap.organization (id) ON DELETE SET NULL,
-	managed_role cnap.role
+	managed_role text COLLATE "C"
 		CONSTRAINT workspace_managed_role_cap CHECK (managed_role IN ('admin', 'member')),
 	managed_until timestamptz,
 	managed_since timestamptz,
@@ -78,7 +79,7 @@ CREATE TABLE cnap.workspace_member (
 		CONSTRAINT workspace_member_workspace_id_fkey
 		REFERENCES cnap.workspace (id) ON DELETE CASCADE,
 	user_id cnap.user_id NOT NULL,
-	role cnap.role NOT NULL DEFAULT 'member'
+	role text COLLATE "C" NOT NULL DEFAULT 'member'
 		CONSTRAINT workspace_member_role_not_owner CHECK (role IN ('member', 'admin')),
 	added_by cnap.user_id,
 	created_at timestamptz NOT NULL DEFAULT now(),
@@ -124,7 +125,7 @@ CREATE TABLE cnap.install_link (
 	token_hash bytea NOT NULL
 		CONSTRAINT install_link_token_hash_key UNIQUE
 		CONSTRAINT install_link_token_hash_format CHECK (octet_length(token_hash) = 32),
-	role cnap.role NOT NULL DEFAULT 'admin'
+	role text COLLATE "C" NOT NULL DEFAULT 'admin'
 		CONSTRAINT install_link_role_cap CHECK (role IN ('admin', 'member')),
 	duration interval
 		CONSTRAINT install_link_duration_format CHECK (cnap.is_duration(duration)),
@@ -172,7 +173,8 @@ CREATE TABLE cnap.invitation (
 	token_hash bytea NOT NULL
 		CONSTRAINT invitation_token_hash_key UNIQUE
 		CONSTRAINT invitation_token_hash_format CHECK (octet_length(token_hash) = 32),
-	role cnap.role NOT NULL DEFAULT 'member',
+	role text COLLATE "C" NOT NULL DEFAULT 'member'
+		CONSTRAINT invitation_role_known CHECK (role IN ('member', 'admin', 'owner')),
 	inviter cnap.user_id,
 	expires_at timestamptz NOT NULL,
 	outcome text

@@ -35,31 +35,31 @@ AS 'MODULE_PATHNAME', 'cnap_can_access_uuid';
 COMMENT ON FUNCTION @extschema@.cnap_can_access(uuid, uuid) IS
 'whether the user, whose id is the text form of a uuid, has access to the workspace; false for null and for an unknown workspace';
 
-CREATE FUNCTION @extschema@.cnap_has_permission(workspace uuid, permission cnap.permission) RETURNS boolean
+CREATE FUNCTION @extschema@.cnap_has_permission(workspace uuid, permission text) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission';
-COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, cnap.permission) IS
-'whether any of the current user''s ways into the workspace gives the permission; false without a current user, for null and for an unknown workspace';
+COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, text) IS
+'whether any of the current user''s ways into the workspace gives the permission; false without a current user, for null and for an unknown workspace. Errors: 22023 for a permission that does not exist';
 
-CREATE FUNCTION @extschema@.cnap_has_permission(user_id text, workspace uuid, permission cnap.permission) RETURNS boolean
+CREATE FUNCTION @extschema@.cnap_has_permission(user_id text, workspace uuid, permission text) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_user';
-COMMENT ON FUNCTION @extschema@.cnap_has_permission(text, uuid, cnap.permission) IS
-'whether any of the user''s ways into the workspace gives the permission; false for null, for an invalid user id and for an unknown workspace';
+COMMENT ON FUNCTION @extschema@.cnap_has_permission(text, uuid, text) IS
+'whether any of the user''s ways into the workspace gives the permission; false for null, for an invalid user id and for an unknown workspace. Errors: 22023 for a permission that does not exist';
 
-CREATE FUNCTION @extschema@.cnap_has_permission(user_id uuid, workspace uuid, permission cnap.permission) RETURNS boolean
+CREATE FUNCTION @extschema@.cnap_has_permission(user_id uuid, workspace uuid, permission text) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE COST 2 SUPPORT cnap.check_support
 AS 'MODULE_PATHNAME', 'cnap_has_permission_uuid';
-COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, cnap.permission) IS
-'whether any of the ways into the workspace of the user, whose id is the text form of a uuid, gives the permission; false for null and for an unknown workspace';
+COMMENT ON FUNCTION @extschema@.cnap_has_permission(uuid, uuid, text) IS
+'whether any of the ways into the workspace of the user, whose id is the text form of a uuid, gives the permission; false for null and for an unknown workspace. Errors: 22023 for a permission that does not exist';
 
-CREATE FUNCTION @extschema@.cnap_workspace_role(workspace uuid) RETURNS cnap.role
+CREATE FUNCTION @extschema@.cnap_workspace_role(workspace uuid) RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE COST 5
 AS 'MODULE_PATHNAME', 'cnap_workspace_role';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_role(uuid) IS
 'the current user''s highest role in the workspace, by any way in; null if there is none';
 
-CREATE FUNCTION @extschema@.cnap_workspace_role(user_id text, workspace uuid) RETURNS cnap.role
+CREATE FUNCTION @extschema@.cnap_workspace_role(user_id text, workspace uuid) RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE COST 5
 AS 'MODULE_PATHNAME', 'cnap_workspace_role_user';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_role(text, uuid) IS
@@ -88,26 +88,26 @@ COMMENT ON FUNCTION @extschema@.cnap_accessible_workspaces(text) IS
  * since that would cost each element for each index.  It is executed once per
  * scan.
  */
-CREATE FUNCTION cnap.reachable(permission cnap.permission) RETURNS uuid[]
+CREATE FUNCTION cnap.reachable(permission text) RETURNS uuid[]
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'cnap_reachable';
-COMMENT ON FUNCTION cnap.reachable(cnap.permission) IS
+COMMENT ON FUNCTION cnap.reachable(text) IS
 'the ids of all workspaces on which the current user has the permission, sorted; empty without a current user';
 
-CREATE FUNCTION cnap.reachable(user_id text, permission cnap.permission) RETURNS uuid[]
+CREATE FUNCTION cnap.reachable(user_id text, permission text) RETURNS uuid[]
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'cnap_reachable_user';
-COMMENT ON FUNCTION cnap.reachable(text, cnap.permission) IS
+COMMENT ON FUNCTION cnap.reachable(text, text) IS
 'the ids of all workspaces on which the user has the permission, sorted';
 
-CREATE FUNCTION cnap.reachable(user_id uuid, permission cnap.permission) RETURNS uuid[]
+CREATE FUNCTION cnap.reachable(user_id uuid, permission text) RETURNS uuid[]
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'cnap_reachable_uuid';
-COMMENT ON FUNCTION cnap.reachable(uuid, cnap.permission) IS
+COMMENT ON FUNCTION cnap.reachable(uuid, text) IS
 'the ids of all workspaces on which the user, whose id is the text form of a uuid, has the permission, sorted';
 
 CREATE FUNCTION @extschema@.cnap_explain_access(user_id text, workspace uuid)
-RETURNS TABLE (path text, role cnap.role, granted boolean, until timestamptz, reason text)
+RETURNS TABLE (path text, role text, granted boolean, until timestamptz, reason text)
 LANGUAGE C STABLE PARALLEL SAFE COST 100 ROWS 3
 AS 'MODULE_PATHNAME', 'cnap_explain_access';
 COMMENT ON FUNCTION @extschema@.cnap_explain_access(text, uuid) IS

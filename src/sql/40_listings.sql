@@ -6,9 +6,15 @@
  *
  * The view below says for listings what ways.c says for a single decision.
  */
+CREATE FUNCTION cnap.role_rank(role text) RETURNS integer
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_role_rank';
+COMMENT ON FUNCTION cnap.role_rank(text) IS
+'the order of roles in listings: a higher number for a higher role';
+
 CREATE VIEW cnap.way_in AS
 	SELECT id AS workspace_id, owner_id AS user_id, 'owner' AS via,
-		'owner'::cnap.role AS role, NULL::uuid AS organization_id,
+		'owner'::text AS role, NULL::uuid AS organization_id,
 		NULL::timestamptz AS until, created_at AS since
 	FROM cnap.workspace
 	UNION ALL
@@ -37,7 +43,7 @@ $$;
 COMMENT ON FUNCTION cnap.show_organization(uuid) IS 'rows of cnap_organization()';
 
 CREATE FUNCTION cnap.list_organizations(person text)
-RETURNS TABLE (id uuid, name text, slug text, logo text, role cnap.role,
+RETURNS TABLE (id uuid, name text, slug text, logo text, role text,
 	created_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
@@ -50,18 +56,18 @@ $$;
 COMMENT ON FUNCTION cnap.list_organizations(text) IS 'rows of cnap_organizations()';
 
 CREATE FUNCTION cnap.list_organization_members(organization uuid)
-RETURNS TABLE (user_id text, role cnap.role, added_by text, created_at timestamptz)
+RETURNS TABLE (user_id text, role text, added_by text, created_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
 	SELECT m.user_id, m.role, m.added_by, m.created_at
 	FROM cnap.organization_member m
 	WHERE m.organization_id = organization
-	ORDER BY m.role DESC, m.user_id
+	ORDER BY cnap.role_rank(m.role) DESC, m.user_id
 $$;
 COMMENT ON FUNCTION cnap.list_organization_members(uuid) IS 'rows of cnap_organization_members()';
 
 CREATE FUNCTION cnap.list_organization_workspaces(organization uuid)
-RETURNS TABLE (id uuid, name text, owner_id text, managed_role cnap.role,
+RETURNS TABLE (id uuid, name text, owner_id text, managed_role text,
 	managed_since timestamptz, managed_until timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
@@ -115,7 +121,7 @@ COMMENT ON FUNCTION cnap.list_sole_property(text) IS
 'what a user is the sole owner of: their workspaces, and the organizations without another owner';
 
 CREATE FUNCTION cnap.list_workspaces(person text)
-RETURNS TABLE (id uuid, name text, section text, role cnap.role, via text,
+RETURNS TABLE (id uuid, name text, section text, role text, via text,
 	organization uuid)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
@@ -126,7 +132,7 @@ AS $$
 		SELECT DISTINCT ON (i.workspace_id) i.workspace_id, i.role, i.via, i.organization_id
 		FROM cnap.way_in i
 		WHERE i.user_id = person
-		ORDER BY i.workspace_id, i.role DESC, i.via
+		ORDER BY i.workspace_id, cnap.role_rank(i.role) DESC, i.via
 	) best
 		JOIN cnap.workspace w ON w.id = best.workspace_id
 	ORDER BY 3, w.name, w.id
@@ -134,14 +140,14 @@ $$;
 COMMENT ON FUNCTION cnap.list_workspaces(text) IS 'rows of cnap_workspaces()';
 
 CREATE FUNCTION cnap.list_workspace_members(workspace uuid)
-RETURNS TABLE (user_id text, role cnap.role, via text, organization uuid,
+RETURNS TABLE (user_id text, role text, via text, organization uuid,
 	since timestamptz, until timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
 	SELECT i.user_id, i.role, i.via, i.organization_id, i.since, i.until
 	FROM cnap.way_in i
 	WHERE i.workspace_id = workspace
-	ORDER BY i.role DESC, i.user_id, i.via
+	ORDER BY cnap.role_rank(i.role) DESC, i.user_id, i.via
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_members(uuid) IS 'rows of cnap_workspace_members()';
 
@@ -160,17 +166,19 @@ $$;
 COMMENT ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) IS 'rows of cnap_workspace_audit()';
 
 CREATE FUNCTION cnap.list_revocation(workspace uuid)
-RETURNS TABLE (user_id text, organization uuid, role cnap.role, loses_access boolean,
-	remaining_role cnap.role)
+RETURNS TABLE (user_id text, organization uuid, role text, loses_access boolean,
+	remaining_role text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
 	SELECT i.user_id, i.organization_id, i.role, other.role IS NULL, other.role
 	FROM cnap.way_in i
 		LEFT JOIN LATERAL (
-			SELECT max(o.role) AS role
+			SELECT o.role
 			FROM cnap.way_in o
 			WHERE o.workspace_id = workspace AND o.user_id = i.user_id
 				AND o.via <> 'organization'
+			ORDER BY cnap.role_rank(o.role) DESC
+			LIMIT 1
 		) other ON true
 	WHERE i.workspace_id = workspace AND i.via = 'organization'
 	ORDER BY i.user_id
@@ -178,7 +186,7 @@ $$;
 COMMENT ON FUNCTION cnap.list_revocation(uuid) IS 'rows of cnap_preview_revocation()';
 
 CREATE FUNCTION cnap.show_install_link(link_id uuid)
-RETURNS TABLE (organization uuid, name text, slug text, logo text, role cnap.role,
+RETURNS TABLE (organization uuid, name text, slug text, logo text, role text,
 	until timestamptz, expires_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
@@ -190,7 +198,7 @@ $$;
 COMMENT ON FUNCTION cnap.show_install_link(uuid) IS 'rows of cnap_install_link()';
 
 CREATE FUNCTION cnap.list_install_links(organization uuid)
-RETURNS TABLE (id uuid, label text, role cnap.role, duration interval, max_uses integer,
+RETURNS TABLE (id uuid, label text, role text, duration interval, max_uses integer,
 	uses integer, expires_at timestamptz, created_by text, created_at timestamptz,
 	revoked_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
@@ -204,7 +212,7 @@ $$;
 COMMENT ON FUNCTION cnap.list_install_links(uuid) IS 'rows of cnap_install_links()';
 
 CREATE FUNCTION cnap.show_invitation(invitation_id uuid)
-RETURNS TABLE (kind text, id uuid, name text, role cnap.role, inviter text, email text,
+RETURNS TABLE (kind text, id uuid, name text, role text, inviter text, email text,
 	expires_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
@@ -230,7 +238,7 @@ COMMENT ON VIEW cnap.invitation_state IS
 'the invitations as shown to those who invite, without anything that reveals their tokens';
 
 CREATE FUNCTION cnap.list_organization_invitations(organization uuid)
-RETURNS TABLE (id uuid, email text, user_id text, role cnap.role, state text, inviter text,
+RETURNS TABLE (id uuid, email text, user_id text, role text, state text, inviter text,
 	created_at timestamptz, expires_at timestamptz, ended_at timestamptz, ended_by text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
@@ -243,7 +251,7 @@ $$;
 COMMENT ON FUNCTION cnap.list_organization_invitations(uuid) IS 'rows of cnap_invitations()';
 
 CREATE FUNCTION cnap.list_workspace_invitations(workspace uuid)
-RETURNS TABLE (id uuid, email text, user_id text, role cnap.role, state text, inviter text,
+RETURNS TABLE (id uuid, email text, user_id text, role text, state text, inviter text,
 	created_at timestamptz, expires_at timestamptz, ended_at timestamptz, ended_by text)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$

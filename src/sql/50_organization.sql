@@ -31,7 +31,7 @@ COMMENT ON FUNCTION @extschema@.cnap_delete_organization(uuid) IS
 'deletes an organization with its memberships; the workspaces that it managed stay with their owners. For its owners. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_organizations()
-RETURNS TABLE (id uuid, name text, slug text, logo text, role cnap.role,
+RETURNS TABLE (id uuid, name text, slug text, logo text, role text,
 	created_at timestamptz)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
@@ -50,7 +50,7 @@ COMMENT ON FUNCTION @extschema@.cnap_organization(uuid) IS
 'an organization. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_organization_workspaces(organization uuid)
-RETURNS TABLE (id uuid, name text, owner_id text, managed_role cnap.role,
+RETURNS TABLE (id uuid, name text, owner_id text, managed_role text,
 	managed_since timestamptz, managed_until timestamptz)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -59,7 +59,7 @@ COMMENT ON FUNCTION @extschema@.cnap_organization_workspaces(uuid) IS
 'the workspaces that an organization manages now, by name. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_organization_members(organization uuid)
-RETURNS TABLE (user_id text, role cnap.role, added_by text, created_at timestamptz)
+RETURNS TABLE (user_id text, role text, added_by text, created_at timestamptz)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_organization_members';
@@ -67,19 +67,19 @@ COMMENT ON FUNCTION @extschema@.cnap_organization_members(uuid) IS
 'the members of an organization, the highest role first. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_add_organization_member(
-	organization uuid, user_id text, role cnap.role DEFAULT 'member') RETURNS void
+	organization uuid, user_id text, role text DEFAULT 'member') RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_add_organization_member';
-COMMENT ON FUNCTION @extschema@.cnap_add_organization_member(uuid, text, cnap.role) IS
+COMMENT ON FUNCTION @extschema@.cnap_add_organization_member(uuid, text, text) IS
 'adds a member to an organization. For its admins; a role other than member for its owners. Errors: 22023, 23505 for somebody who is a member, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_set_organization_role(
-	organization uuid, user_id text, role cnap.role) RETURNS void
+	organization uuid, user_id text, role text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_set_organization_role';
-COMMENT ON FUNCTION @extschema@.cnap_set_organization_role(uuid, text, cnap.role) IS
+COMMENT ON FUNCTION @extschema@.cnap_set_organization_role(uuid, text, text) IS
 'changes the role of a member of an organization. For its owners. Errors: 22023, 23001 for the last owner, 28000, 42501, 42704 for somebody who is not a member, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_remove_organization_member(organization uuid, user_id text)

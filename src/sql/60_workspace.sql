@@ -39,7 +39,7 @@ COMMENT ON FUNCTION @extschema@.cnap_delete_workspace(uuid) IS
 'deletes a workspace with its memberships; rows that reference it follow their foreign keys. Requires the permission delete. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_workspaces()
-RETURNS TABLE (id uuid, name text, section text, role cnap.role, via text,
+RETURNS TABLE (id uuid, name text, section text, role text, via text,
 	organization uuid)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
@@ -48,7 +48,7 @@ COMMENT ON FUNCTION @extschema@.cnap_workspaces() IS
 'the workspaces that the current user has access to, each once: section own (the user is the owner) or shared, the highest role, the way that gives it (owner, member, organization), and the organization. Errors: 28000 without a current user';
 
 CREATE FUNCTION @extschema@.cnap_workspace_members(workspace uuid)
-RETURNS TABLE (user_id text, role cnap.role, via text, organization uuid,
+RETURNS TABLE (user_id text, role text, via text, organization uuid,
 	since timestamptz, until timestamptz)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -57,19 +57,19 @@ COMMENT ON FUNCTION @extschema@.cnap_workspace_members(uuid) IS
 'everyone with access to a workspace, a row for each way in (owner, member, organization), the highest role first. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_add_workspace_member(
-	workspace uuid, user_id text, role cnap.role DEFAULT 'member') RETURNS void
+	workspace uuid, user_id text, role text DEFAULT 'member') RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_add_workspace_member';
-COMMENT ON FUNCTION @extschema@.cnap_add_workspace_member(uuid, text, cnap.role) IS
+COMMENT ON FUNCTION @extschema@.cnap_add_workspace_member(uuid, text, text) IS
 'adds a direct member to a workspace, as member or admin. Requires the permission manage_members; an admin requires manage_roles. Errors: 22023, 23505 for somebody who is a direct member or the owner, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_set_workspace_role(
-	workspace uuid, user_id text, role cnap.role) RETURNS void
+	workspace uuid, user_id text, role text) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_set_workspace_role';
-COMMENT ON FUNCTION @extschema@.cnap_set_workspace_role(uuid, text, cnap.role) IS
+COMMENT ON FUNCTION @extschema@.cnap_set_workspace_role(uuid, text, text) IS
 'changes the role of a direct member of a workspace to member or admin. Requires the permission manage_roles. Errors: 22023, 23001 for the owner, 28000, 42501, 42704 for somebody who is not a direct member, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_remove_workspace_member(workspace uuid, user_id text)
@@ -98,12 +98,12 @@ COMMENT ON FUNCTION @extschema@.cnap_workspace_audit(uuid, bigint, integer) IS
 'the audit entries of a workspace, newest first: what the customer''s users and the managers did, and by which path; before: only those with a lower id, for the next page; max_rows: at most that many. actor: null if there was no current user, as for the system; database_role: who called then. Requires the permission manage_members. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_grant_management(
-	workspace uuid, organization uuid, role cnap.role DEFAULT 'admin',
+	workspace uuid, organization uuid, role text DEFAULT 'admin',
 	until timestamptz DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_grant_management';
-COMMENT ON FUNCTION @extschema@.cnap_grant_management(uuid, uuid, cnap.role, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.cnap_grant_management(uuid, uuid, text, timestamptz) IS
 'lets an organization manage a workspace: every member of it has access, as admin or capped to member, until a time or the revocation. If the organization manages the workspace already, this changes these terms. Requires the permission manage_delegation. Errors: 22023, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, also for an organization that accepts links alone, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_revoke_management(workspace uuid) RETURNS void
@@ -114,8 +114,8 @@ COMMENT ON FUNCTION @extschema@.cnap_revoke_management(uuid) IS
 'ends the management of a workspace. Requires the permission manage_delegation, or the role admin in the managing organization, which releases the workspace. Errors: 22023, 28000, 42501, 55000 for a workspace that is not managed, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_preview_revocation(workspace uuid)
-RETURNS TABLE (user_id text, organization uuid, role cnap.role, loses_access boolean,
-	remaining_role cnap.role)
+RETURNS TABLE (user_id text, organization uuid, role text, loses_access boolean,
+	remaining_role text)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_preview_revocation';

@@ -25,7 +25,7 @@ COMMENT ON TYPE cnap.finding IS 'a row of cnap_lint()';
 
 CREATE FUNCTION cnap.policies(checks regnamespace)
 RETURNS TABLE (relation oid, policy name, command "char", permissive boolean, own boolean,
-	permission cnap.permission, column_number smallint, parent oid)
+	permission text, column_number smallint, parent oid)
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1000
 AS 'MODULE_PATHNAME', 'cnap_policies';
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
@@ -89,7 +89,7 @@ COMMENT ON FUNCTION cnap.lint_granted_by(oid, oid) IS
 'the clause with which REVOKE takes what a grantor has granted on an object of that owner; null for a grantor whose grants fall with the grant option';
 
 CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name name,
-	permission cnap.permission) RETURNS text
+	permission text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -98,7 +98,7 @@ AS $$
 	SELECT CASE WHEN parent IS NOT NULL
 			THEN format('SELECT %s.cnap_protect_child(%L::regclass, %L::name, NULL::name);',
 				'@extschema@', relation::regclass, column_name)
-		ELSE format('SELECT %s.cnap_protect(%L::regclass, %L::name, %L::cnap.permission);',
+		ELSE format('SELECT %s.cnap_protect(%L::regclass, %L::name, %L::text);',
 			'@extschema@', relation::regclass, column_name, coalesce(permission, 'access'))
 		END
 	WHERE column_name IS NOT NULL
@@ -119,5 +119,5 @@ AS $$
 					WHERE f.contype = 'f' AND f.convalidated AND f.conrelid = c.oid
 						AND f.confrelid = parent AND a.attname = column_name))
 $$;
-COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, cnap.permission) IS
+COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, text) IS
 'the statement that protects a table: through its parent, if it has one, otherwise by the workspace column; null without a column, if a partition or inheritance child is a foreign table, and if an inheritance child lacks the foreign key';

@@ -20,8 +20,6 @@ AS $$
 	), listed (kind, object, privilege, audience) AS (VALUES
 		('SCHEMA', 'cnap', 'USAGE', 'everybody'),
 		('TYPE', 'cnap.finding', 'USAGE', 'everybody'),
-		('TYPE', 'cnap.permission', 'USAGE', 'everybody'),
-		('TYPE', 'cnap.role', 'USAGE', 'everybody'),
 		('TYPE', 'cnap.user_id', 'USAGE', 'everybody'),
 
 		-- about the current user, or for the owner of a table
@@ -42,7 +40,7 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_delete_organization', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_delete_workspace', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_grant_management', 'EXECUTE', 'everybody'),
-		('FUNCTION', '@extschema@.cnap_has_permission(uuid, cnap.permission)', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_has_permission(uuid, text)', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_install_link', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_install_links', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_invitation', 'EXECUTE', 'everybody'),
@@ -93,7 +91,7 @@ AS $$
 		('FUNCTION', 'cnap.parent_visible(boolean, "any")', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.policies', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.privileges', 'EXECUTE', 'everybody'),
-		('FUNCTION', 'cnap.reachable(cnap.permission)', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.reachable(text)', 'EXECUTE', 'everybody'),
 
 		-- for roles that the administrator chooses
 		('FUNCTION', '@extschema@.cnap_audit_cursor', 'EXECUTE', 'chosen'),
@@ -108,11 +106,11 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_can_access(uuid, uuid)', 'EXECUTE', 'trusted'),
 		('FUNCTION', '@extschema@.cnap_explain_access', 'EXECUTE', 'trusted'),
 		('FUNCTION', '@extschema@.cnap_forget_user', 'EXECUTE', 'trusted'),
-		('FUNCTION', '@extschema@.cnap_has_permission(text, uuid, cnap.permission)', 'EXECUTE', 'trusted'),
-		('FUNCTION', '@extschema@.cnap_has_permission(uuid, uuid, cnap.permission)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_has_permission(text, uuid, text)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_has_permission(uuid, uuid, text)', 'EXECUTE', 'trusted'),
 		('FUNCTION', '@extschema@.cnap_workspace_role(text, uuid)', 'EXECUTE', 'trusted'),
-		('FUNCTION', 'cnap.reachable(text, cnap.permission)', 'EXECUTE', 'trusted'),
-		('FUNCTION', 'cnap.reachable(uuid, cnap.permission)', 'EXECUTE', 'trusted')
+		('FUNCTION', 'cnap.reachable(text, text)', 'EXECUTE', 'trusted'),
+		('FUNCTION', 'cnap.reachable(uuid, text)', 'EXECUTE', 'trusted')
 	)
 	SELECT l.kind, coalesce(own.signature, l.object),
 		CASE l.kind WHEN 'FUNCTION' THEN 'pg_proc'::regclass WHEN 'SCHEMA' THEN 'pg_namespace'

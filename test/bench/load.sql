@@ -20,12 +20,12 @@ INSERT INTO cnap.organization (id, name, created_at)
 SELECT id, 'Organization', '2024-01-01' FROM alt.organization;
 INSERT INTO cnap.organization_member (organization_id, user_id, role, created_at)
 SELECT organization_id, user_id,
-	CASE user_id WHEN 'owner' THEN cnap.role 'owner' ELSE 'member' END, '2024-01-01'
+	CASE user_id WHEN 'owner' THEN 'owner' ELSE 'member' END, '2024-01-01'
 FROM alt.organization_member;
 INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_since,
 	managed_until, created_at)
 SELECT id, 'Workspace', owner_id, managed_by,
-	CASE WHEN managed_by IS NOT NULL THEN cnap.role 'admin' END,
+	CASE WHEN managed_by IS NOT NULL THEN 'admin' END,
 	CASE WHEN managed_by IS NOT NULL THEN timestamptz '2024-01-01' END,
 	managed_until, '2024-01-01'
 FROM alt.workspace;

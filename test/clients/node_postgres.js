@@ -3,7 +3,7 @@
  *
  * - the function of doc/identity.md for a pool of connections, shared by changing users
  * - parameters, also of overloaded functions, and named prepared statements
- * - the types of results: uuid, arrays, enums, timestamps, JSON
+ * - the types of results: uuid, arrays, roles, timestamps, JSON
  * - the SQLSTATEs of the README's table of errors, as err.code
  * - access tokens, used by a script that connects directly
  * - LISTEN on the channel cnap
@@ -116,8 +116,14 @@ async function types(pool) {
 		ok(UUID.test(organization) && UUID.test(workspace), 'uuid: a string');
 
 		is(await value(client, 'SELECT cnap_accessible_workspaces()'), [workspace], 'uuid[]: an array of strings');
-		is(await value(client, 'SELECT cnap_workspace_role($1)', [workspace]), 'owner', 'an enum: a string');
+		is(await value(client, 'SELECT cnap_workspace_role($1)', [workspace]), 'owner', 'a role: a string');
 		is(await value(client, 'SELECT cnap_workspace_role($1)', [UNKNOWN]), null, 'or null');
+		for (const type of ['', '::text', '::varchar']) {
+			is(await value(client, `SELECT cnap_has_permission($1, $2${type})`, [workspace, 'billing']), true,
+				`a permission${type}: a string`);
+			is(await value(client, `SELECT cnap_add_workspace_member($1, $2, $3${type})`, [workspace, `typist${type}`, 'admin']), '',
+				`a role${type}: a string`);
+		}
 		is(await value(client, 'SELECT cnap_can_access($1)', [workspace]), true, 'boolean');
 		is(await value(client, 'SELECT cnap_update_organization($1, metadata => $2)', [organization, { tier: ['gold'] }]), '',
 			'void: an empty string; and an object as jsonb');

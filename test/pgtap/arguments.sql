@@ -92,6 +92,16 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('age', 'too long', '''1001 years'''),
 		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
 		('metadata', 'number', '''1'''), ('metadata', '65537 bytes', 'jsonb_build_object(''a'', repeat(''x'', 65528))')) bad (kind, what, literal);
+CREATE FUNCTION test.value(literal text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	value text;
+BEGIN
+	EXECUTE 'SELECT ' || test.expand(literal) INTO value;
+	RETURN value;
+END
+$$;
+
 -- null, where it is not allowed
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
@@ -141,6 +151,10 @@ INSERT INTO test.probe VALUES
 	('until', 'the past', '''2000-01-01''', '22023', '{argument} must be in the future'),
 	('until', '-infinity', '''-infinity''', '22023', '{argument} must be in the future'),
 	('workspace role', 'owner', '''owner''', '22023', 'invalid role'),
+	('workspace role', 'another case', '''Admin''', '22023', 'role "Admin" does not exist'),
+	('organization role', 'another case', '''Owner''', '22023', 'role "Owner" does not exist'),
+	('permission', 'another case', '''ACCESS''', '22023', 'permission "ACCESS" does not exist'),
+	('asked permission', 'another case', '''ACCESS''', '22023', 'permission "ACCESS" does not exist'),
 	('owner', 'somebody else', '''nina''', '42501', 'only the system can name another owner'),
 	('owner', '255 bytes of somebody else', 'repeat(''x'', 255)', '42501', 'only the system can name another owner');
 -- ids that do not exist, or belong to somebody else
@@ -161,6 +175,12 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('workspace member', 'unknown id', '''nina''', '42704', 'user "{id}" is not a member of the workspace'),
 	('workspace member', 'a manager', '''olga''', '42704', 'user "{id}" is not a member of the workspace'),
 	('workspace member', '255 bytes', 'repeat(''x'', 255)', '42704', 'user "{id}" is not a member of the workspace');
+-- names that are not defined; a message shows no more than 63 bytes of them
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT kind, what, literal, '22023', format('%s "%s" does not exist',
+		CASE WHEN kind LIKE '%role' THEN 'role' ELSE 'permission' END, left(test.value(literal), 63))
+	FROM unnest(ARRAY['organization role', 'workspace role', 'permission', 'asked permission']) kind,
+		(VALUES ('empty', ''''''), ('blank', ''' '''), ('256 bytes', 'repeat(''x'', 256)')) bad (what, literal);
 -- tokens
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT 'access token', what, literal, '28000', 'invalid API key'
@@ -223,14 +243,14 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, bad.what, bad.literal, t.state
 	FROM test.argument a
-		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
+		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
 			('regrole', '42602'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
 		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
 	FROM test.argument a
-		JOIN (VALUES ('uuid', '22P02'), ('cnap.role', '22P02'), ('cnap.permission', '22P02'), ('jsonb', '22P02'),
+		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
 			('regrole', '42704'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
 
@@ -239,16 +259,6 @@ SELECT is_empty($$
 	FROM test.argument a, unnest(ARRAY['null', 'empty', 'blank', '256 bytes']) what
 	WHERE NOT EXISTS (SELECT FROM test.probe p WHERE p.kind = a.kind AND p.what = what)
 	$$, 'every kind of argument is probed with null, empty, blank and 256 bytes');
-
-CREATE FUNCTION test.value(literal text) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-	value text;
-BEGIN
-	EXECUTE 'SELECT ' || test.expand(literal) INTO value;
-	RETURN value;
-END
-$$;
 
 -- "Denied", in the words of the function
 CREATE FUNCTION test.denied(signature text) RETURNS text IMMUTABLE

@@ -26,7 +26,7 @@ INSERT INTO test.company (n, side, name) VALUES (0, 'v', 'Vvendor'), (1, 'w', 'W
 GRANT SELECT ON ALL TABLES IN SCHEMA test TO cnap_test_app;
 INSERT INTO cnap.organization (id, name) SELECT id, name FROM test.company;
 INSERT INTO cnap.organization_member (organization_id, user_id, role)
-	SELECT c.id, c.side || r.n, r.role::cnap.role FROM test.company c, (VALUES (1, 'owner'), (2, 'admin')) r (n, role);
+	SELECT c.id, c.side || r.n, r.role::text FROM test.company c, (VALUES (1, 'owner'), (2, 'admin')) r (n, role);
 INSERT INTO cnap.workspace (id, name, owner_id) SELECT id, name, side || '1' FROM test.place;
 INSERT INTO cnap.workspace_member (workspace_id, user_id, role) SELECT id, side || '2', 'admin' FROM test.place;
 DELETE FROM cnap.audit_log;
@@ -78,7 +78,7 @@ BEGIN
 
 	PERFORM test.become('cnap_test_app', acted_as);
 	CASE deed
-		WHEN 0, 1 THEN PERFORM cnap_grant_management(place.id, company.id, (ARRAY['admin', 'member'])[1 + test.random(step, 'role', 2)]::cnap.role);
+		WHEN 0, 1 THEN PERFORM cnap_grant_management(place.id, company.id, (ARRAY['admin', 'member'])[1 + test.random(step, 'role', 2)]::text);
 		WHEN 2 THEN PERFORM cnap_redeem_install_link(token, place.id);
 		WHEN 3 THEN
 			IF test.random(step, 'end', 3) = 0 THEN

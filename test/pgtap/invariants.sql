@@ -256,9 +256,9 @@ FROM (VALUES
 	('DELETE FROM cnap.organization_member WHERE user_id = ''olga''', test.line('00000', NULL, true)),
 	('UPDATE cnap.organization_member SET role = ''owner'' WHERE user_id = ''rita''', test.line('00000', NULL, false)),
 	-- ownership handed over in one statement, whichever row comes first
-	('UPDATE cnap.organization_member SET role = CASE user_id WHEN ''mia'' THEN ''owner'' ELSE ''member'' END::cnap.role
+	('UPDATE cnap.organization_member SET role = CASE user_id WHEN ''mia'' THEN ''owner'' ELSE ''member'' END::text
 		WHERE organization_id = {vendor}', test.line('00000', NULL, true)),
-	('UPDATE cnap.organization_member SET role = CASE user_id WHEN ''adam'' THEN ''owner'' ELSE ''member'' END::cnap.role
+	('UPDATE cnap.organization_member SET role = CASE user_id WHEN ''adam'' THEN ''owner'' ELSE ''member'' END::text
 		WHERE organization_id = {vendor}', test.line('00000', NULL, true)),
 	('WITH gone AS (DELETE FROM cnap.organization_member WHERE user_id = ''rita'')
 		INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES ({rival}, ''robin'', ''owner'')',

@@ -95,7 +95,7 @@ DECLARE
 BEGIN
 	BEGIN
 		UPDATE cnap.workspace
-		SET managed_by = test.id(was.manager), managed_role = was.role::cnap.role,
+		SET managed_by = test.id(was.manager), managed_role = was.role::text,
 			managed_until = was.until, managed_since = was.since
 		WHERE id = test.id('free');
 		IF step IS NOT NULL THEN
@@ -119,9 +119,9 @@ INSERT INTO test.question VALUES
 		SELECT concat_ws(' ', cnap_can_access({free}), cnap_can_access('mia', {free}), cnap_workspace_role({free}),
 			cnap_workspace_role('mia', {free}), {free} = ANY (cnap_accessible_workspaces()),
 			{free} = ANY (cnap_accessible_workspaces('mia')), {free} = ANY (cnap.reachable('administer')),
-			(SELECT string_agg(p::text, ' ' ORDER BY p) FROM unnest(enum_range(NULL::cnap.permission)) p
+			(SELECT string_agg(p::text, ' ' ORDER BY p) FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) p
 				WHERE cnap_has_permission({free}, p)),
-			(SELECT string_agg(p::text, ' ' ORDER BY p) FROM unnest(enum_range(NULL::cnap.permission)) p
+			(SELECT string_agg(p::text, ' ' ORDER BY p) FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) p
 				WHERE cnap_has_permission('mia', {free}, p)))$$),
 	('rows', 'mia', 'SELECT count(*) FROM test.document'),
 	('explanation', 'mia',

@@ -90,7 +90,7 @@ sub answers
 	my ($node, $db) = @_;
 	return $node->safe_psql($db, q{
 		SELECT p.user_id, w.id, cnap_can_access(p.user_id, w.id), cnap_workspace_role(p.user_id, w.id),
-			array(SELECT permission FROM unnest(enum_range(NULL::cnap.permission)) permission
+			array(SELECT permission FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) permission
 				WHERE cnap_has_permission(p.user_id, w.id, permission)),
 			cnap_accessible_workspaces(p.user_id),
 			array(SELECT e::text FROM cnap_explain_access(p.user_id, w.id) e)

@@ -129,14 +129,14 @@ my @trusted_alone = map { [ split /\|/ ] } split /\n/, $admin->query(q{
 cmp_ok(scalar(@internal), '>', 20, '(there are internal functions)');
 # Open to everybody are functions that policies, index conditions and triggers of the application's
 # tables call, and functions in SQL that read the catalogs with the caller's privileges.
-my $open = qr/^cnap\.(reachable\(cnap\.permission|never\(|parent_visible\(|fill_workspace\(|policies\(|privileges\(|is_trusted\(|lint_)/;
+my $open = qr/^cnap\.(reachable\(text\)|never\(|parent_visible\(|fill_workspace\(|policies\(|privileges\(|is_trusted\(|lint_)/;
 my $open_to_trusted = qr/^cnap(\.reachable\(|_)(?!.*trust)/;
 is($admin->query(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 	WHERE pronamespace = 'cnap'::regnamespace AND (prosecdef OR (proname LIKE 'lint%' AND lanname NOT IN ('sql', 'plpgsql') AND proname <> 'lint_open_alternative'))}),
 	'', 'no internal function is a SECURITY DEFINER, and those of cnap_lint() have no rights but the caller\'s');
 
 my %sample = (text => q{'x'}, uuid => "'$W1'", bigint => '1', integer => '1', boolean => 'true', interval => q{'1 day'},
-	'cnap.permission' => q{'access'}, 'timestamp with time zone' => 'now()', oid => '1', regclass => q{'pg_class'}, name => q{'x'}, jsonb => q{'{}'});
+	'timestamp with time zone' => 'now()', oid => '1', regclass => q{'pg_class'}, name => q{'x'}, jsonb => q{'{}'});
 foreach my $role (@roles)
 {
 	my $session = connect_to($node, $role, 'CREATE TEMP TABLE t (id uuid, user_id text)');

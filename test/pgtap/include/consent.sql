@@ -172,7 +172,8 @@ BEGIN
 	ELSE
 		RETURN CASE
 			WHEN person.org_role IS NULL THEN hidden
-			WHEN person.org_role::cnap.role >= call."right"::cnap.role THEN fine
+			WHEN array_position('{member,admin,owner}', person.org_role)
+				>= array_position('{member,admin,owner}', call."right") THEN fine
 			ELSE test.line('42501', call."right" || ' role required', false)
 		END;
 	END IF;

@@ -58,7 +58,7 @@ INSERT INTO cnap.workspace
 	(test.id('free'), 'Free', 'wanda', NULL, NULL, NULL, NULL, NULL),
 	(test.id('foreign'), 'Foreign', 'fred', NULL, NULL, NULL, NULL, NULL);
 INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
-	SELECT test.id(w), person, role::cnap.role
+	SELECT test.id(w), person, role::text
 	FROM unnest(ARRAY['ws', 'capped', 'ended', 'free']) w,
 		(VALUES ('dora', 'admin'), ('dirk', 'admin'),
 			('dave', 'member'), ('dina', 'member')) member (person, role);
