@@ -27,6 +27,7 @@
 #include "identity/identity.h"
 #include "identity/session_token.h"
 #include "identity/trusted.h"
+#include "protection/ddl_guard.h"
 #include "protection/fkey_guard.h"
 
 PG_MODULE_MAGIC;
@@ -45,5 +46,6 @@ _PG_init(void)
 	CnapCacheInit();
 	CnapNotifyInit();
 	CnapReferenceInit();
+	CnapGuardInit();
 	MarkGUCPrefixReserved("cnap");
 }

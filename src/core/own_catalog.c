@@ -28,6 +28,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -331,6 +332,38 @@ CnapIsOwnTable(Oid relid)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Find the extension that a function of ours belongs to: its OID, name, schema
+ * and owner.  InvalidOid while it is being dropped.
+ */
+Oid
+CnapFindExtension(Oid function, char **name, Oid *schema, Oid *owner)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
+
+		*name = pstrdup(NameStr(form->extname));
+		*schema = form->extnamespace;
+		*owner = form->extowner;
+	}
+	else
+		extension = InvalidOid;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return extension;
 }
 
 /* The role that owns the tables, and that alone can read and write them. */

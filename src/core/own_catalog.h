@@ -131,6 +131,7 @@ extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
 extern Relation CnapOpenTable(CnapTable table);
 extern CnapTable CnapTableOf(Relation relation);
 extern Oid	CnapOwner(void);
+extern Oid	CnapFindExtension(Oid function, char **name, Oid *schema, Oid *owner);
 
 /* Does a column differ between two versions of a row? */
 extern bool CnapColumnDiffers(TupleDesc desc, HeapTuple before, HeapTuple after,

@@ -188,7 +188,7 @@ CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 
 /* The tables that a table directly inherits from. */
 static List *
-inherited_from(Oid relid)
+inherited_from(Oid relid, Snapshot snapshot)
 {
 	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
 	List	   *parents = NIL;
@@ -198,7 +198,7 @@ inherited_from(Oid relid)
 
 	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
 	systable_endscan(scan);
@@ -206,17 +206,27 @@ inherited_from(Oid relid)
 	return parents;
 }
 
-/* All tables that a table inherits from, directly or through others. */
+/*
+ * All tables that a table inherits from, directly or through others.  A null
+ * snapshot means now.
+ */
 List *
-CnapAncestors(Oid relid)
+CnapAncestorsAsOf(Oid relid, Snapshot snapshot)
 {
-	List	   *ancestors = inherited_from(relid);
+	List	   *ancestors = inherited_from(relid, snapshot);
 
 	/* The list grows while we walk along it. */
 	for (int i = 0; i < list_length(ancestors); i++)
 		ancestors = list_concat_unique_oid(ancestors,
-										   inherited_from(list_nth_oid(ancestors, i)));
+										   inherited_from(list_nth_oid(ancestors, i), snapshot));
 	return ancestors;
+}
+
+/* Likewise, as of now. */
+List *
+CnapAncestors(Oid relid)
+{
+	return CnapAncestorsAsOf(relid, NULL);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "access/attnum.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
+#include "utils/snapshot.h"
 
 extern char *CnapQualifiedName(Oid relid);
 extern Oid	CnapRelationOwner(Oid relid);
@@ -22,6 +23,7 @@ extern Oid	CnapIndexMethod(Oid index);
 extern bool CnapHasIndex(Oid relid, AttrNumber column);
 extern bool CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly);
 
+extern List *CnapAncestorsAsOf(Oid relid, Snapshot snapshot);
 extern List *CnapAncestors(Oid relid);
 extern List *CnapDependents(Oid relid, Oid class);
 

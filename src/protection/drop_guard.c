@@ -25,7 +25,6 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_depend.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -40,6 +39,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/policy_text.h"
 
@@ -55,38 +55,6 @@ typedef struct Dropped
 	List	   *schemas;		/* names */
 	List	   *owners;			/* OIDs */
 } Dropped;
-
-/*
- * Find the extension that a trigger function belongs to: its OID, name, schema
- * and owner.
- */
-static Oid
-find_extension(Oid function, char **name, Oid *schema, Oid *owner)
-{
-	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
-	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(extension));
-	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
-
-		*name = pstrdup(NameStr(form->extname));
-		*schema = form->extnamespace;
-		*owner = form->extowner;
-	}
-	else
-		extension = InvalidOid;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return extension;
-}
 
 /* Does a list of names contain one? */
 static bool
@@ -231,7 +199,7 @@ cnap_guard(PG_FUNCTION_ARGS)
 				 errmsg("cnap.guard() can only be called as an event trigger")));
 	if (!IsA(trigdata->parsetree, DropStmt) && !IsA(trigdata->parsetree, DropOwnedStmt))
 		PG_RETURN_NULL();
-	extension = find_extension(fcinfo->flinfo->fn_oid, &name, &schema, &owner);
+	extension = CnapFindExtension(fcinfo->flinfo->fn_oid, &name, &schema, &owner);
 	if (!OidIsValid(extension))
 		PG_RETURN_NULL();
 

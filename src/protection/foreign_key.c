@@ -120,10 +120,10 @@ CnapHasKey(const CnapLink *link, AttrNumber column)
 
 /*
  * The foreign keys of a table that refer to rows by equality of all columns, as
- * a list of CnapLink, in the order of their names.
+ * a list of CnapLink, in the order of their names.  A null snapshot means now.
  */
 List *
-CnapAllForeignKeys(Oid relid)
+CnapForeignKeysAsOf(Oid relid, Snapshot snapshot)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
 	List	   *links = NIL;
@@ -133,7 +133,7 @@ CnapAllForeignKeys(Oid relid)
 
 	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
@@ -150,6 +150,13 @@ CnapAllForeignKeys(Oid relid)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return links;
+}
+
+/* Likewise, as of now. */
+List *
+CnapAllForeignKeys(Oid relid)
+{
+	return CnapForeignKeysAsOf(relid, NULL);
 }
 
 /* Do two links lead to the same parent by the same key? */

@@ -11,6 +11,7 @@
 #include "access/attnum.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "utils/snapshot.h"
 
 /* The way from a row to its parent, as in a foreign key. */
 typedef struct CnapLink
@@ -30,6 +31,7 @@ extern void CnapAppendKeys(StringInfo sql, const CnapLink *link, Oid child,
 						   const char *child_alias, const char *alias);
 extern bool CnapIsDerivedKey(Oid constraint);
 extern bool CnapHasKey(const CnapLink *link, AttrNumber column);
+extern List *CnapForeignKeysAsOf(Oid relid, Snapshot snapshot);
 extern List *CnapAllForeignKeys(Oid relid);
 extern bool CnapIsSameLink(const CnapLink *a, const CnapLink *b);
 extern bool CnapIsNullableLink(Oid relid, const CnapLink *link);

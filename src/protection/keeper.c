@@ -54,10 +54,10 @@ CnapIsOwnConstraint(Oid constraint)
  * Find what maintains a table's workspace column: the trigger, and the foreign
  * key, whose last column it is.  If the foreign key is missing, link.parent
  * stays InvalidOid; if the application has more keys of these columns, ours is
- * found.
+ * found.  A null snapshot means now.
  */
 bool
-CnapFindKeeper(Oid relid, CnapKeeper *keeper)
+CnapFindKeeperAsOf(Oid relid, Snapshot snapshot, CnapKeeper *keeper)
 {
 	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
 	Oid			function = CnapFillFunction();
@@ -69,7 +69,7 @@ CnapFindKeeper(Oid relid, CnapKeeper *keeper)
 	memset(keeper, 0, sizeof(*keeper));
 	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, snapshot, 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
@@ -81,7 +81,8 @@ CnapFindKeeper(Oid relid, CnapKeeper *keeper)
 		found = true;
 		keeper->trigger = pstrdup(NameStr(form->tgname));
 		keeper->is_clone = OidIsValid(form->tgparentid);
-		links = CnapAllForeignKeys(relid);
+		keeper->enabled = form->tgenabled;
+		links = CnapForeignKeysAsOf(relid, snapshot);
 		foreach(lc, links)
 		{
 			CnapLink   *link = lfirst(lc);
@@ -105,6 +106,13 @@ CnapFindKeeper(Oid relid, CnapKeeper *keeper)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+/* Likewise, as of now. */
+bool
+CnapFindKeeper(Oid relid, CnapKeeper *keeper)
+{
+	return CnapFindKeeperAsOf(relid, NULL, keeper);
 }
 
 /*

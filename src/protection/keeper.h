@@ -22,6 +22,7 @@ typedef struct CnapKeeper
 {
 	char	   *trigger;		/* its name */
 	bool		is_clone;		/* cloned from a partitioned table */
+	char		enabled;		/* pg_trigger.tgenabled */
 	AttrNumber	column;			/* 0 if the foreign key is missing */
 	AttrNumber	parent_column;
 	CnapLink	link;			/* without these columns */
@@ -29,6 +30,7 @@ typedef struct CnapKeeper
 } CnapKeeper;
 
 extern bool CnapIsOwnConstraint(Oid constraint);
+extern bool CnapFindKeeperAsOf(Oid relid, Snapshot snapshot, CnapKeeper *keeper);
 extern bool CnapFindKeeper(Oid relid, CnapKeeper *keeper);
 extern List *CnapKeptChildren(Oid parent);
 extern List *CnapForeignKeys(Oid relid);

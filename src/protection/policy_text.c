@@ -381,11 +381,16 @@ add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple
 		protection->restricted[policy.command] = true;
 		protection->permission[policy.command] = policy.test.permission;
 	}
+	else
+		protection->permitted[policy.command] = true;
 }
 
-/* Read a table's protection from the catalog. */
-static void
-scan_policies(Oid relid, const CnapChecks *checks, CnapProtection *protection)
+/*
+ * Read a table's protection from the catalog, as of a snapshot; NULL means now.
+ */
+void
+CnapReadProtectionAsOf(Oid relid, const CnapChecks *checks, Snapshot snapshot,
+					   CnapProtection *protection)
 {
 	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -395,7 +400,7 @@ scan_policies(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 	memset(protection, 0, sizeof(*protection));
 	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		add_policy(protection, checks, tuple, RelationGetDescr(rel));
 	systable_endscan(scan);
@@ -425,13 +430,13 @@ CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protecti
 
 	if (checks->known == NULL)
 	{
-		scan_policies(relid, checks, protection);
+		CnapReadProtectionAsOf(relid, checks, NULL, protection);
 		return;
 	}
 	known = hash_search(checks->known, &relid, HASH_FIND, &found);
 	if (!found)
 	{
-		scan_policies(relid, checks, protection);
+		CnapReadProtectionAsOf(relid, checks, NULL, protection);
 		known = hash_search(checks->known, &relid, HASH_ENTER, NULL);
 		known->protection = *protection;
 	}

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 #include "core/permission.h"
 #include "protection/foreign_key.h"
@@ -71,6 +72,7 @@ typedef struct CnapProtection
 	CnapTest	test;			/* that column or parent */
 	bool		restricted[CNAP_COMMANDS];	/* has restrictive policy of ours */
 	CnapPermission permission[CNAP_COMMANDS];	/* required by that policy */
+	bool		permitted[CNAP_COMMANDS];	/* has permissive policy of ours */
 } CnapProtection;
 
 extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
@@ -80,6 +82,8 @@ extern bool CnapIsPolicyName(const char *name);
 extern bool CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 								CnapPolicy *policy);
 extern void CnapKeepProtections(CnapChecks *checks);
+extern void CnapReadProtectionAsOf(Oid relid, const CnapChecks *checks, Snapshot snapshot,
+								   CnapProtection *protection);
 extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 							   CnapProtection *protection);
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);

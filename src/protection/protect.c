@@ -245,6 +245,17 @@ translate_columns(Oid from, Oid to, AttrNumber *columns, int ncolumns)
 	}
 }
 
+/* Translate the test of a table to that of one that inherits from it. */
+static void
+translate_test(Oid from, Oid to, const CnapTest *test, CnapTest *translated)
+{
+	*translated = *test;
+	if (test->column != 0)
+		translate_columns(from, to, &translated->column, 1);
+	else
+		translate_columns(from, to, translated->link.child_keys, translated->link.nkeys);
+}
+
 /*
  * Protect a list of tables: the first one and all that inherit from it.  The
  * caller must have connected to SPI.
@@ -257,17 +268,12 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 	foreach(lc, tables)
 	{
 		Oid			relid = lfirst_oid(lc);
-		CnapTest	translated = *test;
+		CnapTest	translated;
 		CnapProtection former;
 		CnapPermission write;
 		bool		is_same;
 
-		if (test->column != 0)
-			translate_columns(linitial_oid(tables), relid, &translated.column, 1);
-		else
-			translate_columns(linitial_oid(tables), relid, translated.link.child_keys,
-							  translated.link.nkeys);
-
+		translate_test(linitial_oid(tables), relid, test, &translated);
 		CnapReadProtection(relid, checks, &former);
 		check_kept_children(relid, &translated);
 		is_same = CnapIsComplete(&former, &write) && write == test->permission &&
@@ -282,6 +288,27 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 						   test->permission);
 	}
 	advise_ancestors(linitial_oid(tables), checks);
+}
+
+/*
+ * Protect tables that inherit from another one, of which the first is new among
+ * its heirs, in the same way.  The caller must have connected to SPI.
+ */
+void
+CnapProtectHeirs(Oid ancestor, List *heirs, const CnapChecks *checks)
+{
+	CnapProtection protection;
+	ListCell   *lc;
+
+	CnapReadProtection(ancestor, checks, &protection);
+	protection.test.permission = CnapFormerPermission(&protection, CNAP_ACCESS);
+	foreach(lc, heirs)
+	{
+		CnapTest	translated;
+
+		translate_test(ancestor, lfirst_oid(lc), &protection.test, &translated);
+		protect_table(lfirst_oid(lc), checks, &translated);
+	}
 }
 
 /* cnap_protect(relation, workspace_column, write_permission) -> void */

@@ -17,6 +17,9 @@
 extern void CnapProtectTables(List *tables, const CnapChecks *checks,
 							  const CnapTest *test);
 
+/* Protect tables in the same way as one that they inherit from. */
+extern void CnapProtectHeirs(Oid ancestor, List *heirs, const CnapChecks *checks);
+
 /* Does a table have anything left that protecting it created? */
 extern bool CnapHasRemains(Oid relid, const CnapProtection *protection);
 

@@ -21,6 +21,35 @@
 #include "core/relation.h"
 #include "protection/statement.h"
 
+/* Is one of our own statements being executed? */
+static bool is_executing = false;
+
+bool
+CnapIsExecuting(void)
+{
+	return is_executing;
+}
+
+/* Execute a statement, and let the guard know that it is one of ours. */
+static int
+execute(const char *sql)
+{
+	volatile int result = 0;
+	bool		former = is_executing;
+
+	is_executing = true;
+	PG_TRY();
+	{
+		result = SPI_execute(sql, false, 0);
+	}
+	PG_FINALLY();
+	{
+		is_executing = former;
+	}
+	PG_END_TRY();
+	return result;
+}
+
 /*
  * Execute a DDL statement as the caller, which must be one that cannot execute
  * functions of the table's owner.  SPI must be connected.
@@ -28,7 +57,7 @@
 void
 CnapExecuteUtility(const char *sql)
 {
-	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+	if (execute(sql) != SPI_OK_UTILITY)
 		elog(ERROR, "could not execute: %s", sql);
 }
 
@@ -49,7 +78,7 @@ CnapExecuteAsOwner(Oid relid, const char *sql, int result)
 	SetUserIdAndSecContext(CnapRelationOwner(relid),
 						   sec_context | SECURITY_RESTRICTED_OPERATION |
 						   SECURITY_NOFORCE_RLS);
-	if (SPI_execute(sql, false, 0) != result)
+	if (execute(sql) != result)
 		elog(ERROR, "could not execute: %s", sql);
 	SetUserIdAndSecContext(userid, sec_context);
 	AtEOXact_GUC(false, nest_level);

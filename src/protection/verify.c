@@ -97,6 +97,20 @@ is_uniform(Oid relid, const CnapProtection *protection, const CnapChecks *checks
 }
 
 /*
+ * Is a table protected completely, and another one, which inherits from it or
+ * from which it inherits, in the same way?
+ */
+bool
+CnapIsProtectedAlike(Oid relid, Oid relative, const CnapChecks *checks)
+{
+	CnapProtection protection;
+	CnapPermission write;
+
+	CnapReadProtection(relid, checks, &protection);
+	return is_uniform(relid, &protection, checks, list_make1_oid(relative), &write);
+}
+
+/*
  * Are a table, its partitions and inheritance children, the tables that it
  * inherits from, and the parents through which it is protected all protected
  * completely, and in the same way?  "below" is the list of tables through which

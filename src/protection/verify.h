@@ -10,6 +10,7 @@
 
 #include "protection/policy_text.h"
 
+extern bool CnapIsProtectedAlike(Oid relid, Oid relative, const CnapChecks *checks);
 extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);
 extern bool CnapIsIntact(Oid relid, const CnapChecks *checks);
 

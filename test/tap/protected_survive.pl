@@ -115,7 +115,14 @@ $node->command_ok([ 'pg_dump', '-a', '-Fc', '-n', 'app', '-f', "$dir/rows", 'sou
 $node->safe_psql('postgres', 'CREATE DATABASE rows TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'rows', "$dir/custom" ], 'rows: restored');
 $node->safe_psql('rows', 'TRUNCATE app.deployment, app."Z root" CASCADE');
-$node->command_ok([ 'pg_restore', '-a', '--disable-triggers', '--exit-on-error', '-d', 'rows', "$dir/rows" ], 'rows: restored again');
+# it disables the triggers meanwhile, which the guard refuses
+my @restore = ('pg_restore', '-a', '--disable-triggers', '--exit-on-error', '-d', 'rows', "$dir/rows");
+$node->command_fails_like(\@restore, qr/would leave it less protected/, 'rows: refused');
+$node->safe_psql('rows', 'TRUNCATE app.deployment, app."Z root" CASCADE');
+{
+	local $ENV{PGOPTIONS} = '-c cnap.guard=off';
+	$node->command_ok(\@restore, 'rows: restored again');
+}
 compare('rows');
 
 # an update of the extension, and dropping it

@@ -1,0 +1,469 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl_guard.c
+ *	  Refuses DDL that would leave a protected table less protected.
+ *
+ * Tools that make a schema equal to a model drop what the model does not
+ * contain, such as our policies, and ask nobody.  So a command that takes
+ * anything away from the protection of a table that goes on existing is
+ * refused, unless it is one that our own functions execute, or the setting
+ * cnap.guard is off.
+ *
+ * Commands are not examined, since there are many by which the same comes
+ * about: each one is judged by what it has done.  Event triggers, enabled
+ * ALWAYS and for all commands, note the command counter when one starts.  From
+ * then on, a relation cache callback notes the relations that are touched:
+ * PostgreSQL sends such a message for each that has had its row, columns,
+ * policies, triggers, foreign keys or heirs changed.  At the end, the catalogs
+ * are read twice for each of these, as of now, and with a snapshot that does
+ * not contain what this transaction has done since the start.
+ *
+ * DDL can nest: a command executes functions or a script, which execute others.
+ * What the outer one has done so far is then judged when the inner one starts,
+ * and the rest from there on.  Commands that use several transactions, such as
+ * DETACH PARTITION CONCURRENTLY, end the first one's observation with its
+ * COMMIT; none of them takes anything away.
+ *
+ * A table that comes to inherit from a protected one, as a partition that is
+ * created or attached, is protected here in the same way.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_trigger.h"
+#include "commands/event_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "core/own_catalog.h"
+#include "core/relation.h"
+#include "protection/ddl_guard.h"
+#include "protection/keeper.h"
+#include "protection/policy_text.h"
+#include "protection/protect.h"
+#include "protection/statement.h"
+#include "protection/verify.h"
+
+PG_FUNCTION_INFO_V1(cnap_ddl_guard);
+
+/* If a command touches more relations, all that have policies are judged. */
+#define MAX_TOUCHED 256
+
+/* What has been observed since the start of a command. */
+static struct
+{
+	bool		active;
+	CommandId	start;			/* later commands have done it */
+	bool		all;			/* more relations than there is room for */
+	int			ntouched;
+	Oid			touched[MAX_TOUCHED];
+}			observed;
+
+/* What a table's protection consists of, before the command or after it. */
+typedef struct State
+{
+	bool		exists;
+	bool		enabled;		/* row-level security */
+	bool		forced;
+	CnapProtection protection;
+	List	   *foreign_keys;	/* of CnapLink */
+	bool		is_kept;
+	CnapKeeper	keeper;
+} State;
+
+static bool guard = true;
+
+/* ---- observing ---- */
+
+/* Relation cache callback: note the relation; InvalidOid stands for all. */
+static void
+note_relation(Datum arg, Oid relid)
+{
+	if (!observed.active || observed.all)
+		return;
+	for (int i = 0; i < observed.ntouched; i++)
+	{
+		if (observed.touched[i] == relid)
+			return;
+	}
+	if (!OidIsValid(relid) || observed.ntouched == MAX_TOUCHED)
+		observed.all = true;
+	else
+		observed.touched[observed.ntouched++] = relid;
+}
+
+/* The end of a transaction, or of a part of one that began after the command. */
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		observed.active = false;
+}
+
+/* Observe what follows. */
+static void
+start_observing(void)
+{
+	observed.active = true;
+	observed.start = GetCurrentCommandId(false);
+	observed.all = false;
+	observed.ntouched = 0;
+}
+
+/* The tables that have policies, as of a snapshot. */
+static List *
+tables_with_policies(Snapshot snapshot)
+{
+	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, snapshot,
+										  0, NULL);
+	List	   *tables = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
+
+		/* The index returns those of a table one after the other. */
+		if (tables == NIL || llast_oid(tables) != relid)
+			tables = lappend_oid(tables, relid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/* The relations that may have been changed. */
+static List *
+touched_relations(Snapshot before)
+{
+	List	   *relations = NIL;
+
+	if (observed.all)
+		return tables_with_policies(before);
+	for (int i = 0; i < observed.ntouched; i++)
+		relations = lappend_oid(relations, observed.touched[i]);
+	return relations;
+}
+
+/* ---- comparing ---- */
+
+/* Read a table's protection as of a snapshot; NULL means now. */
+static void
+read_state(Oid relid, const CnapChecks *checks, Snapshot snapshot, State *state)
+{
+	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	memset(state, 0, sizeof(*state));
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, ClassOidIndexId, true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		state->exists = true;
+		state->enabled = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+		state->forced = ((Form_pg_class) GETSTRUCT(tuple))->relforcerowsecurity;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	CnapReadProtectionAsOf(relid, checks, snapshot, &state->protection);
+	if (!state->protection.is_protected)
+		return;
+	state->foreign_keys = CnapForeignKeysAsOf(relid, snapshot);
+	state->is_kept = CnapFindKeeperAsOf(relid, snapshot, &state->keeper);
+}
+
+/* Does a trigger fire in an ordinary session? */
+static bool
+fires(char enabled)
+{
+	return enabled == TRIGGER_FIRES_ON_ORIGIN || enabled == TRIGGER_FIRES_ALWAYS;
+}
+
+/* Does a foreign key matter to the protection of its table? */
+static bool
+is_used(const CnapLink *link, const State *state)
+{
+	const CnapTest *test = &state->protection.test;
+
+	return link->is_valid &&
+		((test->column == 0 && CnapIsSameLink(link, &test->link)) ||
+		 (state->is_kept && link->constraint == state->keeper.constraint) ||
+		 (test->column != 0 && link->nkeys == 1 && link->child_keys[0] == test->column &&
+		  link->parent == CnapTableOid(CNAP_WORKSPACE)));
+}
+
+/* Is there a valid foreign key like the one given? */
+static bool
+has_same_key(const List *foreign_keys, const CnapLink *link)
+{
+	const ListCell *lc;
+
+	foreach(lc, foreign_keys)
+	{
+		const CnapLink *other = lfirst(lc);
+
+		if (other->is_valid && CnapIsSameLink(other, link))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does what keeps the workspace column still do so?  A partition that is
+ * detached loses its trigger, as a clone of that of the table, but not the
+ * foreign key, by which it cannot get a wrong workspace.
+ */
+static bool
+is_still_kept(Oid relid, const State *before, const State *after)
+{
+	if (!before->is_kept || before->keeper.column == 0 || !fires(before->keeper.enabled))
+		return true;
+	if (!after->is_kept)
+		return before->keeper.is_clone && !get_rel_relispartition(relid);
+	return fires(after->keeper.enabled) && after->keeper.column == before->keeper.column &&
+		after->keeper.parent_column == before->keeper.parent_column &&
+		CnapIsSameLink(&after->keeper.link, &before->keeper.link);
+}
+
+/* What a table's protection has lost, as a sentence; NULL if nothing. */
+static char *
+find_loss(Oid relid, const State *before, const State *after)
+{
+	const CnapProtection *former = &before->protection;
+	const CnapProtection *present = &after->protection;
+	ListCell   *lc;
+
+	if (before->enabled && !after->enabled)
+		return pstrdup("Row-level security would be disabled.");
+	if (before->forced && !after->forced)
+		return pstrdup("Row-level security would not be forced for the owner.");
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (former->restricted[i] &&
+			(!present->restricted[i] || present->permission[i] != former->permission[i] ||
+			 !CnapIsSameWay(&present->test, &former->test)))
+			return psprintf("Policy \"%s\" would be dropped or changed.", CnapPolicyName(i, false));
+		if (former->permitted[i] && !present->permitted[i])
+			return psprintf("Policy \"%s\" would be dropped or changed.", CnapPolicyName(i, true));
+	}
+	if (former->agrees && !present->agrees)
+		return pstrdup("Its policies would test different columns or parents.");
+	foreach(lc, before->foreign_keys)
+	{
+		const CnapLink *link = lfirst(lc);
+
+		if (is_used(link, before) && !has_same_key(after->foreign_keys, link))
+			return psprintf("The foreign key of column \"%s\" would be dropped or not be valid.",
+							get_attname(relid, link->child_keys[0], false));
+	}
+	if (!is_still_kept(relid, before, after))
+		return psprintf("Trigger \"%s\" would no longer keep the workspace column.",
+						before->keeper.trigger);
+	return NULL;
+}
+
+/* Refuse the command. */
+static void
+refuse(Oid relid, char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("\"%s\" is protected, and this command would leave it less protected",
+					get_rel_name(relid)),
+			 errdetail_internal("%s", detail),
+			 errhint("SELECT cnap_unprotect(%s) ends the protection, and cnap_protect() changes it. A superuser can turn this check off by the setting cnap.guard.",
+					 quote_literal_cstr(CnapQualifiedName(relid)))));
+}
+
+/* ---- inheritance ---- */
+
+/* Can a relation have policies? */
+static bool
+can_have_policies(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+/*
+ * Raise an error if a table that inherits from one whose protection rests on a
+ * foreign key does not have it, since that is inherited by partitions only.
+ */
+static void
+check_inherited_key(Oid ancestor, Oid relid, const CnapChecks *checks)
+{
+	CnapProtection protection;
+	CnapKeeper	keeper;
+
+	if (get_rel_relkind(ancestor) == RELKIND_PARTITIONED_TABLE)
+		return;
+	CnapReadProtection(ancestor, checks, &protection);
+	if (CnapFindKeeper(ancestor, &keeper) ||
+		(protection.test.column == 0 &&
+		 OidIsValid(CnapHeirWithoutKey(ancestor, &protection.test.link))))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" cannot inherit from \"%s\", which is protected by a foreign key",
+						get_rel_name(relid), get_rel_name(ancestor)),
+				 errdetail("Foreign keys are not inherited.")));
+}
+
+/* Protect a table and its heirs like the one from which it inherits now. */
+static void
+protect_heirs(Oid ancestor, Oid relid, const CnapChecks *checks)
+{
+	List	   *heirs = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	check_inherited_key(ancestor, relid, checks);
+	foreach(lc, heirs)
+	{
+		if (can_have_policies(lfirst_oid(lc)) &&
+			!CnapIsProtectedAlike(ancestor, lfirst_oid(lc), checks))
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	}
+	SPI_connect();
+	CnapProtectHeirs(ancestor, tables, checks);
+	SPI_finish();
+}
+
+/*
+ * Look at the tables from which a table inherits since the command.  If it was
+ * protected, these must be in the same way, since queries of them show its
+ * rows; if it was not, it becomes protected as they are.
+ */
+static void
+judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const State *before)
+{
+	List	   *ancestors = CnapAncestors(relid);
+	List	   *former;
+	ListCell   *lc;
+
+	if (ancestors == NIL || !can_have_policies(relid))
+		return;
+	former = before->exists ? CnapAncestorsAsOf(relid, snapshot) : NIL;
+	ancestors = list_difference_oid(ancestors, former);
+	foreach(lc, ancestors)
+	{
+		Oid			ancestor = lfirst_oid(lc);
+		CnapProtection protection;
+		CnapPermission write;
+
+		if (CnapIsProtectedAlike(ancestor, relid, checks))
+		{
+			check_inherited_key(ancestor, relid, checks);
+			continue;
+		}
+		if (before->protection.is_protected)
+			refuse(relid, psprintf("It would inherit from \"%s\", which is not protected in the same way, and shows its rows.",
+								   get_rel_name(ancestor)));
+		CnapReadProtection(ancestor, checks, &protection);
+		if (CnapIsComplete(&protection, &write))
+			protect_heirs(ancestor, relid, checks);
+	}
+}
+
+/* ---- the trigger ---- */
+
+/* Judge what has been done to the relations touched so far. */
+static void
+judge(FunctionCallInfo fcinfo)
+{
+	Snapshot	before = RegisterSnapshot(GetLatestSnapshot());
+	CnapChecks	checks;
+	char	   *name = NULL;
+	Oid			schema = InvalidOid;
+	Oid			owner = InvalidOid;
+	List	   *relations;
+	ListCell   *lc;
+
+	/* It sees what others have committed, but less of what we have done. */
+	before->curcid = observed.start;
+	relations = touched_relations(before);
+	if (relations != NIL &&
+		OidIsValid(CnapFindExtension(fcinfo->flinfo->fn_oid, &name, &schema, &owner)))
+	{
+		CnapFindChecksIn(get_namespace_name(schema), &checks);
+		foreach(lc, relations)
+		{
+			Oid			relid = lfirst_oid(lc);
+			State		state;
+			State		former;
+			char	   *loss;
+
+			if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+				continue;
+			read_state(relid, &checks, before, &former);
+			if (former.exists && former.protection.is_protected)
+			{
+				read_state(relid, &checks, NULL, &state);
+				loss = find_loss(relid, &former, &state);
+				if (loss != NULL)
+					refuse(relid, loss);
+			}
+			judge_ancestors(relid, &checks, before, &former);
+		}
+	}
+	UnregisterSnapshot(before);
+}
+
+/*
+ * cnap.ddl_guard() -> event_trigger
+ *
+ * Called when a command starts, and when it ends.
+ */
+Datum
+cnap_ddl_guard(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cnap.ddl_guard() can only be called as an event trigger")));
+
+	/* Whatever is no command of somebody else's is not judged. */
+	if (observed.active && guard && !IsBinaryUpgrade && !CnapIsExecuting())
+		judge(fcinfo);
+	start_observing();
+	PG_RETURN_NULL();
+}
+
+void
+CnapGuardInit(void)
+{
+	DefineCustomBoolVariable("cnap.guard",
+							 "Refuses commands that would leave a protected table less protected.",
+							 NULL,
+							 &guard,
+							 true,
+							 PGC_SUSET,
+							 GUC_ALLOW_IN_PARALLEL,
+							 NULL, NULL, NULL);
+	CacheRegisterRelcacheCallback(note_relation, (Datum) 0);
+	RegisterXactCallback(end_transaction, NULL);
+}
