@@ -21,6 +21,7 @@
 
 #include "access/cache.h"
 #include "change/notifications.h"
+#include "change/precedence.h"
 #include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "identity/claims.h"
@@ -45,6 +46,7 @@ _PG_init(void)
 	CnapEpochInit();
 	CnapCacheInit();
 	CnapNotifyInit();
+	CnapPrecedenceInit();
 	CnapReferenceInit();
 	CnapGuardInit();
 	MarkGUCPrefixReserved("cnap");

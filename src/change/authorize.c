@@ -8,7 +8,8 @@
  * after that: so the changes to one organization, and to one workspace, are
  * serialized, and none is decided on data that another one is changing.  The
  * actor is also checked before the lock is taken, so that a user who cannot
- * even see an object cannot hold a lock on it.
+ * even see an object cannot hold a lock on it, and to know by which rank the
+ * lock is taken (precedence.c).
  *
  * A nonexistent object and one that the actor is not allowed to see raise the
  * same error.
@@ -86,13 +87,15 @@ CnapLockOrganization(const pg_uuid_t *id)
 }
 
 bool
-CnapKeepOrganization(const pg_uuid_t *id)
+CnapKeepOrganization(const pg_uuid_t *id, const CnapAct *act)
 {
 	static CnapStatement lock = {
 		"SELECT FROM cnap.organization WHERE id = $1 FOR KEY SHARE",
 		1, {UUIDOID}
 	};
 
+	CnapEnter(CNAP_HELD_REFERENCE, id,
+			  act->actor.user == NULL ? CNAP_RANK_SYSTEM : CNAP_RANK_OUTSIDER);
 	if (lock_row(&lock, id))
 		return true;
 	if (IsolationUsesXactSnapshot() && CnapOrganizationExists(id))
@@ -100,22 +103,86 @@ CnapKeepOrganization(const pg_uuid_t *id)
 	return false;
 }
 
+/*
+ * The rank, about what belongs to others, of somebody who has a rank about
+ * something else.
+ */
+static CnapRank
+foreign_rank(CnapRank rank)
+{
+	return rank == CNAP_RANK_SYSTEM ? rank : CNAP_RANK_OUTSIDER;
+}
+
+/* Enter, and lock the row of an organization. */
+static void
+hold_organization(const pg_uuid_t *id, CnapLock lock, CnapRank rank)
+{
+	static CnapStatement removal = {
+		"SELECT FROM cnap.organization WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+
+	if (lock == CNAP_END)
+		CnapEnterFirst(CNAP_HELD_ORGANIZATION, id, rank);
+	else
+		CnapEnter(CNAP_HELD_ORGANIZATION, id, rank);
+	if (lock == CNAP_REMOVE)
+	{
+		CnapEndLower(CNAP_HELD_ORGANIZATION, id, rank);
+		CnapEndLower(CNAP_HELD_REFERENCE, id, rank);
+		CnapEnter(CNAP_HELD_DELETION, id, foreign_rank(rank));
+		hold_row(&removal, id);
+	}
+	else if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
+		CnapSerializationFailure();
+}
+
+/*
+ * The deletion of an organization locks all workspaces that it manages, but has a
+ * single lock that says so.
+ */
+void
+CnapEndChanges(const pg_uuid_t *workspace, CnapRank rank)
+{
+	CnapWorkspace row;
+
+	CnapEndLower(CNAP_HELD_WORKSPACE, workspace, rank);
+	if (CnapFindWorkspace(workspace, &row) && row.managed)
+		CnapEndLower(CNAP_HELD_DELETION, &row.managed_by, rank);
+}
+
+/* Enter, and lock the row of a workspace. */
+static void
+hold_workspace(const pg_uuid_t *id, CnapLock lock, CnapRank rank)
+{
+	static CnapStatement change = {
+		"SELECT FROM cnap.workspace WHERE id = $1 FOR NO KEY UPDATE",
+		1, {UUIDOID}
+	};
+	static CnapStatement removal = {
+		"SELECT FROM cnap.workspace WHERE id = $1 FOR UPDATE",
+		1, {UUIDOID}
+	};
+
+	if (lock == CNAP_END)
+		CnapEnterFirst(CNAP_HELD_WORKSPACE, id, rank);
+	else
+		CnapEnter(CNAP_HELD_WORKSPACE, id, rank);
+	if (lock != CNAP_CHANGE)
+		CnapEndChanges(id, rank);
+	hold_row(lock == CNAP_REMOVE ? &removal : &change, id);
+}
+
 void
 CnapHoldOrganization(const pg_uuid_t *id)
 {
-	if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
-		CnapSerializationFailure();
+	hold_organization(id, CNAP_CHANGE, CNAP_RANK_OUTSIDER);
 }
 
 void
 CnapHoldWorkspace(const pg_uuid_t *id)
 {
-	static CnapStatement lock = {
-		"SELECT FROM cnap.workspace WHERE id = $1 FOR NO KEY UPDATE",
-		1, {UUIDOID}
-	};
-
-	hold_row(&lock, id);
+	hold_workspace(id, CNAP_CHANGE, CNAP_RANK_OUTSIDER);
 }
 
 bool
@@ -151,24 +218,29 @@ check_organization(const pg_uuid_t *id, CnapOrganizationAct what, CnapAct *act)
 	act->path = psprintf("as %s of the organization", CnapRoleName(act->role));
 }
 
+/* The rank of somebody who can see an organization. */
+static CnapRank
+organization_rank(const CnapAct *act)
+{
+	if (act->actor.user == NULL)
+		return CNAP_RANK_SYSTEM;
+	if (CnapOrganizationAllows(act->role, CNAP_ORGANIZATION_DELETE))
+		return CNAP_RANK_OWNER;
+	if (CnapOrganizationAllows(act->role, CNAP_ORGANIZATION_MANAGE_MEMBERS))
+		return CNAP_RANK_ADMIN;
+	return CNAP_RANK_MEMBER;
+}
+
 void
 CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 						  CnapLock lock, CnapAct *act)
 {
-	static CnapStatement removal = {
-		"SELECT FROM cnap.organization WHERE id = $1 FOR UPDATE",
-		1, {UUIDOID}
-	};
-
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
 	check_organization(id, what, act);
 	if (lock == CNAP_READ)
 		return;
-	if (lock == CNAP_REMOVE)
-		hold_row(&removal, id);
-	else
-		CnapHoldOrganization(id);
+	hold_organization(id, lock, organization_rank(act));
 	check_organization(id, what, act);
 }
 
@@ -224,25 +296,33 @@ check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 		act_as_manager(&access, act);
 }
 
+/*
+ * The rank of somebody who can see a workspace.  Managers are outsiders, whatever
+ * their role in the managing organization.
+ */
+static CnapRank
+workspace_rank(const CnapAct *act)
+{
+	if (act->actor.user == NULL)
+		return CNAP_RANK_SYSTEM;
+	if (act->ways & CnapWaysThatAllow(CNAP_MANAGE_DELEGATION))
+		return CNAP_RANK_OWNER;
+	if (act->ways & CnapWaysThatAllow(CNAP_MANAGE_MEMBERS))
+		return CNAP_RANK_ADMIN;
+	return act->ways & ~CNAP_WAYS_MANAGED ? CNAP_RANK_MEMBER : CNAP_RANK_OUTSIDER;
+}
+
 void
 CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 					   CnapLock lock, CnapAct *act)
 {
-	static CnapStatement removal = {
-		"SELECT FROM cnap.workspace WHERE id = $1 FOR UPDATE",
-		1, {UUIDOID}
-	};
-
 	memset(act, 0, sizeof(*act));
 	CnapGetActor(&act->actor);
 	act->workspace = id;
 	check_workspace(id, permission, act);
 	if (lock == CNAP_READ)
 		return;
-	if (lock == CNAP_REMOVE)
-		hold_row(&removal, id);
-	else
-		CnapHoldWorkspace(id);
+	hold_workspace(id, lock, workspace_rank(act));
 	check_workspace(id, permission, act);
 }
 
@@ -272,7 +352,7 @@ CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
 	CnapGetActor(&act->actor);
 	act->workspace = workspace;
 	check_revocation(workspace, act);
-	CnapHoldWorkspace(workspace);
+	hold_workspace(workspace, CNAP_END, workspace_rank(act));
 	check_revocation(workspace, act);
 }
 

@@ -9,20 +9,23 @@
 #define CNAP_AUTHORIZE_H
 
 #include "change/audit_log.h"
+#include "change/precedence.h"
 
 /* The path of acts of the system. */
 #define CNAP_AS_SYSTEM "as the system"
 
 /*
- * Should the object's row be locked against other changes?  If it is going to
- * be deleted, it must be locked against references as well: somebody who has
- * inserted a reference and wants to change the object would otherwise wait for
- * us, and we for them.
+ * Should the object's row be locked against other changes?  Whoever ends access
+ * does not wait for the open transactions of lower ranks (precedence.h).  If the
+ * object is going to be deleted, it must be locked against references as well:
+ * somebody who has inserted a reference and wants to change the object would
+ * otherwise wait for us, and we for them.
  */
 typedef enum CnapLock
 {
 	CNAP_READ,
 	CNAP_CHANGE,
+	CNAP_END,					/* a change that ends somebody's access */
 	CNAP_REMOVE
 } CnapLock;
 
@@ -70,11 +73,15 @@ extern bool CnapSeesOrganization(const CnapActor *actor, const pg_uuid_t *id);
 extern bool CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id);
 
 /*
- * Lock the object's row against other changes, if it exists.  Raise 40001
- * (serialization_failure) if the transaction's snapshot does not see it.
+ * Lock the object's row against other changes, if it exists, on behalf of somebody
+ * who has no right but a token.  Raise 40001 (serialization_failure) if the
+ * transaction's snapshot does not see it.
  */
 extern void CnapHoldOrganization(const pg_uuid_t *id);
 extern void CnapHoldWorkspace(const pg_uuid_t *id);
+
+/* End the open transactions of lower ranks that have locked the workspace. */
+extern void CnapEndChanges(const pg_uuid_t *workspace, CnapRank rank);
 
 /* Lock an organization's row against other changes; false if there is none. */
 extern bool CnapLockOrganization(const pg_uuid_t *id);
@@ -83,7 +90,7 @@ extern bool CnapLockOrganization(const pg_uuid_t *id);
  * Keep an organization from being deleted; false if there is none.  Raises
  * 40001 (serialization_failure) if the transaction's snapshot does not see it.
  */
-extern bool CnapKeepOrganization(const pg_uuid_t *id);
+extern bool CnapKeepOrganization(const pg_uuid_t *id, const CnapAct *act);
 
 /* Raise 42704 (undefined_object). */
 extern void CnapNoOrganization(const pg_uuid_t *id);

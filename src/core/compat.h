@@ -100,6 +100,21 @@
 #endif
 
 /*
+ * PostgreSQL 17 renamed and regrouped what identifies the transaction of another
+ * session (024c5211173, ab355e3a88d), and gave LockHeldByMe() an argument, whether to
+ * look for stronger locks as well.
+ */
+#if PG_VERSION_NUM < 170000
+#define CnapProcOf(vxid) BackendIdGetProc((vxid).backendId)
+#define CnapProcTransaction(proc) ((proc)->lxid)
+#define CnapLockHeldByMe(tag, mode) LockHeldByMe(tag, mode)
+#else
+#define CnapProcOf(vxid) ProcNumberGetProc((vxid).procNumber)
+#define CnapProcTransaction(proc) ((proc)->vxid.lxid)
+#define CnapLockHeldByMe(tag, mode) LockHeldByMe(tag, mode, false)
+#endif
+
+/*
  * PostgreSQL 16 made the semantic actions of the JSON parser return a result
  * (c60c9badba9), and 17 made it possible for the caller to allocate its state
  * (1c99cde2f34).

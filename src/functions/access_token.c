@@ -172,6 +172,7 @@ cnap_revoke_access_token(PG_FUNCTION_ARGS)
 	const pg_uuid_t *id;
 	CnapAct		act = {0};
 	CnapAccessToken token;
+	pg_uuid_t	key;
 	Datum		value;
 
 	CnapGetActor(&act.actor);
@@ -182,6 +183,11 @@ cnap_revoke_access_token(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("access token \"%s\" does not exist", CnapUuidString(id))));
 	act.path = act.actor.user != NULL ? "as its owner" : CNAP_AS_SYSTEM;
+
+	/* A session that a token has signed in may be that of a thief. */
+	key = CnapUserKey(token.user);
+	CnapEnterFirst(CNAP_HELD_TOKENS, &key, act.actor.user == NULL ? CNAP_RANK_SYSTEM :
+				   CnapSignedInByToken() ? CNAP_RANK_MEMBER : CNAP_RANK_OWNER);
 
 	value = UUIDPGetDatum(id);
 	if (!token.revoked)

@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -64,16 +65,59 @@ enum
 	{TEXTOID, UUIDARRAYOID, UUIDARRAYOID, TEXTOID, TEXTOID}, CURSOR_OPT_CUSTOM_PLAN}
 
 /*
- * Lock the rows that a query finds by the user's id; returns an array of their
- * ids.
+ * The organizations, and the workspaces, that rows about the user belong to, as
+ * queries; and the statements that return their ids as an array, without or after
+ * locking their rows.
  */
-static Datum
-lock_rows(CnapStatement *query, Datum *values, const char *nulls)
-{
-	char	   *locked = CnapQueryText(query, values, nulls);
+#define USERS_ORGANIZATIONS \
+	" SELECT id FROM cnap.organization WHERE created_by = $1" \
+	" UNION ALL SELECT organization_id FROM cnap.organization_member WHERE $1 IN (user_id, added_by)" \
+	" UNION ALL SELECT organization_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id)" \
+	" UNION ALL SELECT organization_id FROM cnap.install_link WHERE created_by = $1"
+#define USERS_WORKSPACES \
+	" SELECT id FROM cnap.workspace WHERE owner_id = $1" \
+	" UNION ALL SELECT workspace_id FROM cnap.workspace_member WHERE $1 IN (user_id, added_by)" \
+	" UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id)"
+#define FIND(query) \
+	FORGET("SELECT array_agg(DISTINCT id) FROM (" query ") found WHERE id IS NOT NULL")
+#define LOCK(table, query) \
+	FORGET("SELECT array_agg(id) FROM (SELECT id FROM " table " WHERE id IN (" query ")" \
+		   " ORDER BY id FOR NO KEY UPDATE) locked")
 
-	return OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(locked != NULL ? locked : "{}"),
+/* Execute one of these statements. */
+static Datum
+find_ids(CnapStatement *statement, Datum *values, const char *nulls)
+{
+	char	   *ids = CnapQueryText(statement, values, nulls);
+
+	return OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(ids != NULL ? ids : "{}"),
 							ObjectIdGetDatum(UUIDOID), Int32GetDatum(-1));
+}
+
+/*
+ * End the open transactions of others that have locked what is about to be
+ * locked.  Somebody who locks it later is waited for.
+ */
+static void
+end_changes(Datum *values, const char *nulls)
+{
+	static CnapStatement organizations = FIND(USERS_ORGANIZATIONS);
+	static CnapStatement workspaces = FIND(USERS_WORKSPACES);
+	pg_uuid_t	tokens = CnapUserKey(DatumGetTextPP(values[USER]));
+	Datum	   *ids;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(find_ids(&organizations, values, nulls)),
+					  UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &ids, NULL, &count);
+	for (int i = 0; i < count; i++)
+		CnapEndLower(CNAP_HELD_ORGANIZATION, DatumGetUUIDP(ids[i]), CNAP_RANK_SYSTEM);
+
+	deconstruct_array(DatumGetArrayTypeP(find_ids(&workspaces, values, nulls)),
+					  UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &ids, NULL, &count);
+	for (int i = 0; i < count; i++)
+		CnapEndChanges(DatumGetUUIDP(ids[i]), CNAP_RANK_SYSTEM);
+
+	CnapEndLower(CNAP_HELD_TOKENS, &tokens, CNAP_RANK_SYSTEM);
 }
 
 /*
@@ -84,25 +128,15 @@ lock_rows(CnapStatement *query, Datum *values, const char *nulls)
 static void
 lock_for_forgetting(Datum *values, char *nulls)
 {
-	static CnapStatement organizations =
-	FORGET("SELECT array_agg(id) FROM (SELECT id FROM cnap.organization WHERE id IN ("
-		   " SELECT id FROM cnap.organization WHERE created_by = $1"
-		   " UNION ALL SELECT organization_id FROM cnap.organization_member WHERE $1 IN (user_id, added_by)"
-		   " UNION ALL SELECT organization_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id)"
-		   " UNION ALL SELECT organization_id FROM cnap.install_link WHERE created_by = $1)"
-		   " ORDER BY id FOR NO KEY UPDATE) locked");
-	static CnapStatement workspaces =
-	FORGET("SELECT array_agg(id) FROM (SELECT id FROM cnap.workspace WHERE id IN ("
-		   " SELECT id FROM cnap.workspace WHERE owner_id = $1"
-		   " UNION ALL SELECT workspace_id FROM cnap.workspace_member WHERE $1 IN (user_id, added_by)"
-		   " UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id))"
-		   " ORDER BY id FOR NO KEY UPDATE) locked");
+	static CnapStatement organizations = LOCK("cnap.organization", USERS_ORGANIZATIONS);
+	static CnapStatement workspaces = LOCK("cnap.workspace", USERS_WORKSPACES);
 
 	LockDatabaseObject(RelationRelationId, CnapTableOid(CNAP_AUDIT_LOG), 0,
 					   ExclusiveLock);
-	values[ORGANIZATIONS] = lock_rows(&organizations, values, nulls);
+	end_changes(values, nulls);
+	values[ORGANIZATIONS] = find_ids(&organizations, values, nulls);
 	nulls[ORGANIZATIONS] = ' ';
-	values[WORKSPACES] = lock_rows(&workspaces, values, nulls);
+	values[WORKSPACES] = find_ids(&workspaces, values, nulls);
 	nulls[WORKSPACES] = ' ';
 }
 

@@ -161,9 +161,15 @@ use_link(const CnapAct *act, const pg_uuid_t *workspace, CnapInstallLink *link)
 	};
 	pg_uuid_t	id = link->id;
 	Datum		values[2] = {UUIDPGetDatum(&id), UUIDPGetDatum(workspace)};
-	bool		repeated = CnapExecuteAct(act, &repeat, values, NULL) > 0;
-	bool		used = repeated || CnapExecuteAct(act, &use, values, NULL) > 0;
-	bool		exists = CnapFindInstallLink(CnapById(&id), link);
+	bool		repeated;
+	bool		used;
+	bool		exists;
+
+	CnapEnterAlone(CNAP_HELD_LINK, &id, act->actor.user == NULL ?
+				   CNAP_RANK_SYSTEM : CNAP_RANK_OUTSIDER);
+	repeated = CnapExecuteAct(act, &repeat, values, NULL) > 0;
+	used = repeated || CnapExecuteAct(act, &use, values, NULL) > 0;
+	exists = CnapFindInstallLink(CnapById(&id), link);
 
 	if (!used && exists && link->valid && IsolationUsesXactSnapshot())
 		CnapSerializationFailure();
@@ -230,7 +236,8 @@ cnap_revoke_install_link(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("install link \"%s\" does not exist", CnapUuidString(id))));
 	CnapAuthorizeOrganization(&link.organization, CNAP_ORGANIZATION_MANAGE_LINKS,
-							  CNAP_CHANGE, &act);
+							  CNAP_END, &act);
+	CnapEnterFirst(CNAP_HELD_LINK, id, CNAP_RANK_MEMBER);
 
 	value = UUIDPGetDatum(id);
 	if (CnapExecuteAct(&act, &revoke, &value, NULL) == 0)

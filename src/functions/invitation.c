@@ -72,7 +72,7 @@ invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 	Datum		values[8];
 	char		nulls[8];
 
-	kind->authorize(CnapRequiredUuid(fcinfo, 0, kind->name), &act);
+	kind->authorize(CnapRequiredUuid(fcinfo, 0, kind->name), CNAP_CHANGE, &act);
 	role = CnapRequiredRole(fcinfo, 1, kind->roles);
 	kind->require_on_role(&act, role);
 	email = CnapOptionalText(fcinfo, 2);
@@ -149,7 +149,7 @@ pending_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 				 errmsg("invitation \"%s\" does not exist", CnapUuidString(id))));
 
 	kind = membership_of(&invitation);
-	kind->authorize(&invitation.object, act);
+	kind->authorize(&invitation.object, CNAP_END, act);
 	kind->require_on_role(act, invitation.role);
 	if (!CnapFindInvitation(CnapById(id), &invitation) || invitation.ended)
 		CnapEndedAlready("invitation");

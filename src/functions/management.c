@@ -33,7 +33,7 @@ CnapAuthorizeGrant(const pg_uuid_t *workspace, const pg_uuid_t *organization,
 	bool		exists;
 
 	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, act);
-	exists = CnapKeepOrganization(organization);
+	exists = CnapKeepOrganization(organization, act);
 	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_CHANGE, act);
 	return exists;
 }

@@ -33,9 +33,9 @@ PG_FUNCTION_INFO_V1(cnap_leave_workspace);
 /* ---- organizations ---- */
 
 static void
-authorize_organization(const pg_uuid_t *id, CnapAct *act)
+authorize_organization(const pg_uuid_t *id, CnapLock lock, CnapAct *act)
 {
-	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_SEE, CNAP_CHANGE, act);
+	CnapAuthorizeOrganization(id, CNAP_ORGANIZATION_SEE, lock, act);
 }
 
 static void
@@ -79,9 +79,9 @@ CnapMembership CnapOrganizationMembership = {
 /* ---- workspaces ---- */
 
 static void
-authorize_workspace(const pg_uuid_t *id, CnapAct *act)
+authorize_workspace(const pg_uuid_t *id, CnapLock lock, CnapAct *act)
 {
-	CnapAuthorizeWorkspace(id, CNAP_ACCESS, CNAP_CHANGE, act);
+	CnapAuthorizeWorkspace(id, CNAP_ACCESS, lock, act);
 }
 
 static void
@@ -199,7 +199,7 @@ add_member(FunctionCallInfo fcinfo, CnapMembership *kind)
 	text	   *user;
 	CnapRole	role;
 
-	kind->authorize(id, &act);
+	kind->authorize(id, CNAP_CHANGE, &act);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
 	role = CnapRequiredRole(fcinfo, 2, kind->roles);
 	kind->require_on_role(&act, role);
@@ -217,7 +217,7 @@ set_role(FunctionCallInfo fcinfo, CnapMembership *kind)
 	CnapRole	role;
 	Datum		values[3];
 
-	kind->authorize(id, &act);
+	kind->authorize(id, CNAP_END, &act);
 	/* Changing any role requires the right to add an owner. */
 	kind->require_on_role(&act, CNAP_ROLE_OWNER);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
@@ -240,7 +240,7 @@ remove_member(FunctionCallInfo fcinfo, CnapMembership *kind)
 	CnapRole	role;
 	Datum		values[2];
 
-	kind->authorize(id, &act);
+	kind->authorize(id, CNAP_END, &act);
 	user = CnapRequiredUserId(fcinfo, 1, "user_id");
 	role = kind->role_of(id, user);
 	if (role == CNAP_ROLE_NONE || is_transferred(kind, role))
@@ -265,7 +265,7 @@ leave(FunctionCallInfo fcinfo, CnapMembership *kind)
 
 	CnapGetUser(&act.actor);
 	id = CnapRequiredUuid(fcinfo, 0, kind->name);
-	kind->authorize(id, &act);
+	kind->authorize(id, CNAP_END, &act);
 	check_target(kind, act.actor.user, kind->role_of(id, act.actor.user));
 
 	values[0] = UUIDPGetDatum(id);

@@ -21,7 +21,7 @@ typedef struct CnapMembership
 	bool		(*sees) (const CnapActor *actor, const pg_uuid_t *id);
 
 	/* Lock the object, or raise the errors of authorize.h. */
-	void		(*authorize) (const pg_uuid_t *id, CnapAct *act);
+	void		(*authorize) (const pg_uuid_t *id, CnapLock lock, CnapAct *act);
 
 	/* Check the right to add, invite or remove somebody with that role. */
 	void		(*require_on_role) (const CnapAct *act, CnapRole role);
@@ -29,7 +29,7 @@ typedef struct CnapMembership
 	/* Does a user have that right? */
 	bool		(*allows_on_role) (const pg_uuid_t *id, text *user, CnapRole role);
 
-	/* Lock the object, without checking any right. */
+	/* Lock the object for somebody who has no right but a token. */
 	void		(*hold) (const pg_uuid_t *id);
 
 	CnapStatement add;

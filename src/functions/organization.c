@@ -14,6 +14,7 @@
 #include "change/authorize.h"
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/table_scan.h"
 
 PG_FUNCTION_INFO_V1(cnap_create_organization);
 PG_FUNCTION_INFO_V1(cnap_update_organization);
@@ -120,6 +121,36 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 }
 
 /*
+ * End the open transactions of others that have locked workspaces which the
+ * organization manages, before its deletion locks them.  A customer's would let
+ * the organization's members keep access to all others.
+ */
+static void
+end_customers_changes(const pg_uuid_t *organization)
+{
+	ScanKeyData key;
+	CnapScan	scan;
+	HeapTuple	tuple;
+	List	   *workspaces = NIL;
+	ListCell   *lc;
+
+	CnapKeyUuid(&key, Anum_workspace_managed_by, organization);
+	CnapBeginScan(&scan, CNAP_WORKSPACE, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = CnapNextRow(&scan)))
+	{
+		pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
+		bool		isnull;
+
+		*id = *DatumGetUUIDP(CnapField(&scan, tuple, Anum_workspace_id, &isnull));
+		workspaces = lappend(workspaces, id);
+	}
+	CnapEndScan(&scan);
+
+	foreach(lc, workspaces)
+		CnapEndLower(CNAP_HELD_WORKSPACE, lfirst(lc), CNAP_RANK_SYSTEM);
+}
+
+/*
  * cnap_delete_organization(organization) -> void
  *
  * The workspaces that it managed stay with their owners; the foreign key's
@@ -143,6 +174,7 @@ cnap_delete_organization(PG_FUNCTION_ARGS)
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
 							  CNAP_ORGANIZATION_DELETE, CNAP_REMOVE, &act);
 	value = PG_GETARG_DATUM(0);
+	end_customers_changes(DatumGetUUIDP(value));
 	CnapExecute(&lock_workspaces, &value, NULL);
 	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();

@@ -139,7 +139,7 @@ cnap_transfer_workspace(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	char		nulls[3] = {' ', ' ', ' '};
 
-	CnapAuthorizeWorkspace(id, CNAP_TRANSFER, CNAP_CHANGE, &act);
+	CnapAuthorizeWorkspace(id, CNAP_TRANSFER, CNAP_END, &act);
 	new_owner = CnapRequiredUserId(fcinfo, 1, "new_owner");
 	if (CnapDirectRole(id, new_owner) == CNAP_ROLE_NONE)
 		ereport(ERROR,

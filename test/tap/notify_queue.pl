@@ -61,8 +61,7 @@ is(seen_by($node, 'postgres', 'ann'), 'two', 'is effective');
 like(table_rows($node, 'postgres', 'audit_log'), qr/management\.revoke/, 'and the audit log has it');
 
 # with room again, they are heard again
-$listener->query('COMMIT');
-$listener->query('UNLISTEN *');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = 'stranger'");
 $hearer->query('SELECT 1');
 is(change("SELECT cnap_grant_management('$W1', '$ACME')"), 'management.grant', 'heard again');
 
