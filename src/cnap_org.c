@@ -23,7 +23,9 @@
 #include "change/notifications.h"
 #include "change/precedence.h"
 #include "core/epoch.h"
+#include "core/freshness.h"
 #include "core/own_catalog.h"
+#include "fleet/beat_worker.h"
 #include "identity/claims.h"
 #include "identity/identity.h"
 #include "identity/session_token.h"
@@ -44,10 +46,12 @@ _PG_init(void)
 	CnapClaimsInit();
 	CnapRelationsInit();
 	CnapEpochInit();
+	CnapFreshnessInit();
 	CnapCacheInit();
 	CnapNotifyInit();
 	CnapPrecedenceInit();
 	CnapReferenceInit();
 	CnapGuardInit();
+	CnapBeatWorkerInit();
 	MarkGUCPrefixReserved("cnap");
 }

@@ -46,6 +46,7 @@
 #include "core/compat.h"
 #include "core/epoch.h"
 #include "core/formats.h"
+#include "core/freshness.h"
 #include "identity/generation.h"
 #include "identity/identity.h"
 
@@ -244,6 +245,8 @@ CnapUser *
 CnapGetCachedUser(const char *id, int len)
 {
 	begin_question();
+	if (!CnapDataIsFresh())
+		return NULL;
 	if (last_user == NULL || last_user->id_len != len ||
 		memcmp(last_user->id, id, len) != 0)
 		last_user = get_user(id, len);
@@ -259,6 +262,8 @@ static inline CnapUser *
 get_current_user(void)
 {
 	begin_question();
+	if (unlikely(!CnapDataIsFresh()))
+		return NULL;
 	if (unlikely(current_user_known != CnapIdentityGeneration))
 	{
 		bool		is_fixed;

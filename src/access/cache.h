@@ -17,7 +17,8 @@ extern void CnapCacheInit(void);
 
 /*
  * Get the user with that id, or the current user.  The result is NULL if the
- * id is not a valid user id, or there is no current user.  It is good until
+ * id is not a valid user id, there is no current user, or the access data is
+ * stale (freshness.h).  It is good until
  * either is called again.  This also processes pending invalidation messages,
  * so each decision must begin with it.
  */

@@ -29,6 +29,7 @@
 #include "core/arguments.h"
 #include "core/compat.h"
 #include "core/definitions.h"
+#include "core/freshness.h"
 #include "core/own_catalog.h"
 #include "core/permission.h"
 #include "core/rows.h"
@@ -325,6 +326,7 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 	CnapRequireTrust(fcinfo);
 	user = CnapRequiredUserId(fcinfo, 0, "user_id");
 	id = CnapRequiredUuid(fcinfo, 1, "workspace");
+	CnapRequireFreshData();
 	InitMaterializedSRF(fcinfo, 0);
 	snapshot = CnapFreshSnapshot();
 	if (CnapFindWorkspaceAsOf(snapshot, id, &workspace))

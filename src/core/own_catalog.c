@@ -63,6 +63,7 @@ static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_INSTALL_LINK] = "install_link",
 	[CNAP_REDEMPTION] = "redemption",
 	[CNAP_INVITATION] = "invitation",
+	[CNAP_BEAT] = "beat",
 };
 
 /*
@@ -258,6 +259,12 @@ Oid
 CnapFillFunction(void)
 {
 	return lookup_function("fill_workspace", 0, NULL);
+}
+
+Oid
+CnapKnownTableOid(CnapTable table)
+{
+	return own.table[table].oid;
 }
 
 /* The OID of a table. */

@@ -24,10 +24,11 @@ typedef enum CnapTable
 	CNAP_ACCESS_TOKEN_USE,
 	CNAP_INSTALL_LINK,
 	CNAP_REDEMPTION,
-	CNAP_INVITATION
+	CNAP_INVITATION,
+	CNAP_BEAT
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_INVITATION + 1)
+#define CNAP_TABLES (CNAP_BEAT + 1)
 
 /* The columns that C code uses, numbered as in CREATE TABLE. */
 #define Anum_organization_id 1
@@ -108,6 +109,11 @@ typedef enum CnapTable
 #define Anum_invitation_outcome_by 10
 #define Anum_invitation_user_id 12
 
+#define Anum_beat_origin 2
+#define Anum_beat_at 3
+#define Anum_beat_position 4
+#define Anum_beat_restored 5
+
 /*
  * The tables of members have the same layout, and access_token the same
  * user_id.
@@ -117,6 +123,9 @@ typedef enum CnapTable
 #define Anum_workspace_member_role Anum_organization_member_role
 
 extern void CnapRelationsInit(void);
+
+/* The OID of a table as of its last lookup; InvalidOid if there was none. */
+extern Oid	CnapKnownTableOid(CnapTable table);
 
 /*
  * All of these raise 55000 (object_not_in_prerequisite_state) if the extension

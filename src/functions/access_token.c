@@ -27,6 +27,7 @@
 #include "change/audit_log.h"
 #include "change/authorize.h"
 #include "core/arguments.h"
+#include "core/freshness.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
 #include "core/token.h"
@@ -97,6 +98,7 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 	Datum		hash;
 	CnapAccessToken token;
 
+	CnapRequireFreshData();
 	if (!CnapHashToken(CNAP_ACCESS_TOKEN_PREFIX, given, &hash) ||
 		!CnapFindAccessToken(CnapByHash(hash), &token) || !is_valid(&token))
 		CnapInvalidToken();

@@ -46,6 +46,7 @@
 
 #include "core/compat.h"
 #include "core/formats.h"
+#include "core/freshness.h"
 #include "identity/claims.h"
 #include "identity/generation.h"
 #include "identity/identity.h"
@@ -149,7 +150,10 @@ static void
 no_current_user(void)
 {
 	if (CnapSignedInByToken())
+	{
+		CnapRequireFreshData();
 		CnapInvalidToken();
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no current user"),
@@ -163,6 +167,8 @@ CnapGetActor(CnapActor *actor)
 
 	if (user == NULL && !is_system())
 		no_current_user();
+	if (user != NULL)
+		CnapRequireFreshData();
 	actor->user = user != NULL ? cstring_to_text(user) : NULL;
 	actor->role = GetUserId();
 }

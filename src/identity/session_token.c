@@ -27,6 +27,7 @@
 #include "core/compat.h"
 #include "core/epoch.h"
 #include "core/formats.h"
+#include "core/freshness.h"
 #include "core/rows.h"
 #include "identity/generation.h"
 #include "identity/session_token.h"
@@ -121,7 +122,7 @@ CnapTokenUser(void)
 		look_up();
 		CnapIdentityGeneration++;
 	}
-	if (!session.valid || !CnapHoldsUntil(session.expires_at))
+	if (!session.valid || !CnapHoldsUntil(session.expires_at) || !CnapDataIsFresh())
 		return NULL;
 	return session.user;
 }

@@ -55,6 +55,7 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_organization_members', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_organization_workspaces', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_organizations', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_position', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_preview_revocation', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_protect', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_protect_child', 'EXECUTE', 'everybody'),
@@ -76,6 +77,7 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_unprotect_schema', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_update_organization', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_update_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_wait', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_audit', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_invitations', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_members', 'EXECUTE', 'everybody'),
@@ -96,6 +98,8 @@ AS $$
 		-- for roles that the administrator chooses
 		('FUNCTION', '@extschema@.cnap_audit_cursor', 'EXECUTE', 'chosen'),
 		('FUNCTION', '@extschema@.cnap_audit_feed', 'EXECUTE', 'chosen'),
+		('FUNCTION', '@extschema@.cnap_beat', 'EXECUTE', 'chosen'),
+		('FUNCTION', '@extschema@.cnap_followers', 'EXECUTE', 'chosen'),
 
 		-- about any user; those of the schema cnap are used in index conditions
 		('PARAMETER', 'cnap.user_id', 'SET', 'trusted'),

@@ -17,9 +17,10 @@ my %below = (
 	access => [qw(core identity)],
 	change => [qw(core identity access)],
 	functions => [qw(core identity access change)],
+	fleet => [qw(core identity access change)],
 	protection => [qw(core identity access)],
 	lint => [qw(core identity access)],
-	'.' => [qw(core identity access change functions protection lint)]);
+	'.' => [qw(core identity access change functions fleet protection lint)]);
 
 # The text of all C files and headers, by their paths below a directory
 sub sources

@@ -1,0 +1,369 @@
+#
+# fleet.pl: an origin, two followers by logical replication of which one follows the other, and a standby
+#
+# A follower answers as the origin does, and as soon as it cannot prove to be fresh, it denies everything, in
+# sessions that are open, until it can again. How long that takes is up to cnap.max_staleness: the test
+# waits until it has happened.
+#
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CnapTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+# guide(PATTERN, REPLACEMENTS): a block of SQL in the guide that matches, with what depends on the servers
+# replaced. All of them are executed in the course of the test.
+my %blocks = map { $_ => 0 } slurp_file("$FindBin::RealBin/../../doc/scaling.md") =~ /^```sql\n(.*?)^```$/msg;
+sub guide
+{
+	my ($pattern, %replace) = @_;
+	my ($block, @more) = grep { /$pattern/ } keys %blocks;
+
+	die "the guide has no such block: $pattern" if !defined $block || @more;
+	$blocks{$block} = 1;
+	$block =~ s/\Q$_\E/$replace{$_}/ or die "$pattern: no $_" foreach keys %replace;
+	return $block;
+}
+
+my $logical = "wal_retrieve_retry_interval = 100ms\ncnap.max_staleness = 2s\n";
+my ($settings) = slurp_file("$FindBin::RealBin/../../doc/scaling.md") =~ /^```ini\n(.*?)^```$/ms;
+$settings =~ s/= 'app'/= 'postgres'/;
+my $origin = new_node('origin', "$logical${settings}cnap.beat_interval = 100ms\n", allows_streaming => 'logical');
+my $follower = new_node('follower', $logical, allows_streaming => 'logical');
+my $second = new_node('second', $logical, allows_streaming => 'logical');
+
+my $w = '00000000-0000-0000-0000-00000000000a';
+my $o = '00000000-0000-0000-0000-0000000000aa';
+
+foreach my $node ($origin, $follower, $second)
+{
+	$node->safe_psql('postgres', guide(qr/^CREATE EXTENSION/));
+	$node->safe_psql('postgres', q{
+		CREATE ROLE app LOGIN;
+		SELECT cnap_trust('app');
+		CREATE TABLE doc (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+		CREATE INDEX ON doc (workspace_id);
+		SELECT cnap_protect('doc');
+		GRANT ALL ON doc TO app;});
+	$node->safe_psql('postgres', "INSERT INTO doc SELECT n, CASE WHEN n = 1 THEN '$w' ELSE gen_random_uuid() END"
+		. ' FROM generate_series(1, 1000) n; ANALYZE doc');
+}
+$origin->safe_psql('postgres', qq{
+	INSERT INTO cnap.organization (id, name) VALUES ('$o', 'Acme');
+	INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$w', 'Globex', 'gina');
+	INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES ('$o', 'ann', 'owner'), ('$o', 'ben', 'member')});
+
+# as_user(NODE, USER, STATEMENT): the output, or the SQLSTATE of the error
+sub as_user
+{
+	my ($node, $user, $statement) = @_;
+	my $session = connect_to($node, 'app', "SET cnap.user_id = '$user'");
+	my $output = $session->attempt($statement);
+	my $state = $session->{sqlstate};
+
+	$session->quit;
+	return $state eq '00000' ? $output : $state;
+}
+
+# Everything that a session can ask about access, as one string
+my $ask = "SELECT cnap_can_access('$w'), cnap_has_permission('$w', 'access'), cnap_workspace_role('$w') IS NOT NULL,"
+  . " '$w' = ANY (cnap_accessible_workspaces()), (SELECT count(*) FROM doc), (SELECT count(*) FROM doc WHERE id = 1)";
+my ($open, $closed) = ('t|t|t|t|1|1', 'f|f|f|f|0|0');
+
+# sessions(NODE, USER): that stay open; with plans of all kinds, and in a transaction. Replay on a standby
+# would end one with an old snapshot.
+sub sessions
+{
+	my ($node, $user) = @_;
+
+	return map { connect_to($node, 'app', "SET cnap.user_id = '$user'", $_, "PREPARE ask AS $ask") }
+	  'SELECT 1', 'SET plan_cache_mode = force_generic_plan', 'SET enable_indexscan = off; SET enable_bitmapscan = off',
+	  $node->name eq 'standby' ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ';
+}
+
+sub answers
+{
+	my (@sessions) = @_;
+	my %distinct = map { $_->query('EXECUTE ask') => 1 } @sessions;
+
+	return join ' / ', sort keys %distinct;
+}
+
+# becomes(EXPECTED, NAME, CODE): until the code returns that, which need not be at once
+sub becomes
+{
+	my ($expected, $name, $code) = @_;
+	my $seen = '';
+
+	for (1 .. 5 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		$seen = $code->();
+		last if $seen eq $expected;
+		usleep(100_000);
+	}
+	is($seen, $expected, $name);
+	return;
+}
+
+# subscribe(NODE, PUBLISHER): to its access data
+sub subscribe
+{
+	my ($node, $publisher, $name) = @_;
+
+	$node->safe_psql('postgres', guide(qr/^CREATE SUBSCRIPTION/, 'CREATE SUBSCRIPTION access' => "CREATE SUBSCRIPTION $name",
+			'host=origin dbname=app user=replicator' => $publisher->connstr('postgres') =~ s/'/''/gr));
+	return;
+}
+
+sub position
+{
+	return $origin->safe_psql('postgres', guide(qr/^SELECT cnap_position/));
+}
+
+# ---- nobody follows yet ----
+
+my $worker = q{FROM pg_stat_activity WHERE backend_type = 'cnap_org beat' AND datname = 'postgres'};
+becomes('1', 'the background worker runs', sub { $origin->safe_psql('postgres', "SELECT count(*) $worker") });
+becomes('t', 'and stamps the beat', sub { $origin->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.beat') });
+my $at = $origin->safe_psql('postgres', 'SELECT at FROM cnap.beat');
+becomes('t', 'again and again', sub { $origin->safe_psql('postgres', "SELECT at > '$at' FROM cnap.beat") });
+is(as_user($origin, 'gina', $ask), $open, 'the origin does not depend on it');
+is(as_user($second, 'gina', $ask), $closed, 'nothing is known elsewhere');
+is($second->safe_psql('postgres', "SELECT cnap_create_workspace('own', owner => 'x') IS NOT NULL"), 't',
+	'and a database without a beat goes on by itself');
+$second->safe_psql('postgres', 'DELETE FROM cnap.workspace');
+
+# ---- following ----
+
+$origin->safe_psql('postgres', guide(qr/^SELECT cnap_publish/));
+is($origin->safe_psql('postgres', "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_publication_tables"),
+	'access_token beat organization organization_member workspace workspace_member', 'what is published');
+
+# A copy that is not complete: the lock holds up one table, while the beat is there.
+my $blocker = connect_to($follower, undef, 'BEGIN', 'LOCK cnap.organization_member IN SHARE MODE');
+subscribe($follower, $origin, 'access');
+becomes('t', 'the beat arrives', sub { $follower->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.beat') });
+becomes('t', 'and the workspaces', sub { $follower->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.workspace') });
+is(as_user($follower, 'gina', $ask), $closed, 'but as long as a table is being copied, nobody has access');
+is(as_user($follower, 'gina', 'SELECT * FROM cnap_workspaces()'), '55000', 'and functions say so');
+$blocker->query('COMMIT');
+$follower->wait_for_subscription_sync($origin, 'access');
+becomes($open, 'a complete follower answers', sub { as_user($follower, 'gina', $ask) });
+
+$follower->safe_psql('postgres', 'SELECT cnap_publish()');
+subscribe($second, $follower, 'access_2');
+$second->wait_for_subscription_sync($follower, 'access_2');
+becomes($open, 'so does a follower of the follower', sub { as_user($second, 'gina', $ask) });
+
+$origin->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($origin, 'backup', has_streaming => 1);
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nwal_receiver_status_interval = 1s");
+$standby->start;
+becomes($open, 'and a standby', sub { as_user($standby, 'gina', $ask) });
+
+my @followers = ($follower, $second, $standby);
+my %sessions = map { $_->name => [ sessions($_, 'ben') ] } @followers;
+
+# A change, and what follows from it everywhere, once cnap_wait() has returned
+sub change
+{
+	my ($statement, $expected) = @_;
+
+	$origin->safe_psql('postgres', $statement);
+	my $position = position();
+	foreach my $node (@followers)
+	{
+		$node->safe_psql('postgres', guide(qr/^SELECT cnap_wait/, '7412345678901234567/16384@0/1A2B3C8' => $position, '5s' => '1min'));
+		is(answers(@{ $sessions{ $node->name } }), $expected, $node->name . ": $statement");
+	}
+	return;
+}
+
+is(answers(map { @$_ } values %sessions), $closed, 'a user without access');
+change("SELECT cnap_grant_management('$w', '$o')", $open);
+change("DELETE FROM cnap.organization_member WHERE user_id = 'ben'", $closed);
+change("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES ('$o', 'ben')", $open);
+
+# ---- writes ----
+
+my $guarded = $follower->safe_psql('postgres', q{SELECT string_agg(c.relname, ' ' ORDER BY c.relname)
+	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgname = 'a_refuse_local_write'});
+is($guarded, 'access_token install_link invitation organization organization_member workspace workspace_member',
+	'tables that are kept elsewhere');
+foreach my $table (split ' ', $guarded)
+{
+	foreach my $statement ("INSERT INTO cnap.$table DEFAULT VALUES", "DELETE FROM cnap.$table WHERE false",
+		"UPDATE cnap.$table SET created_at = now() WHERE false", "TRUNCATE cnap.$table CASCADE")
+	{
+		my ($code, $out, $err) = $follower->psql('postgres', $statement, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+		like($err, qr/25006: access data is kept at \d+\/\d+/, $statement);
+	}
+}
+is(as_user($follower, 'gina', $_), '25006', $_)
+  foreach "SELECT cnap_create_workspace('x')", "SELECT cnap_create_organization('x')", "SELECT cnap_create_access_token('x')",
+	"SELECT cnap_update_workspace('$w', name => 'x')", "SELECT cnap_add_workspace_member('$w', 'x')",
+	"SELECT cnap_invite_to_workspace('$w')", "SELECT cnap_revoke_management('$w')", "SELECT cnap_delete_workspace('$w')";
+is(as_user($follower, 'ann', "SELECT cnap_create_install_link('$o')"), '25006', 'install links');
+my $statement = connect_to($follower, undef);
+$statement->attempt($_) or is($statement->{sqlstate}, '25006', $_) foreach 'SELECT cnap_beat()', 'SELECT cnap_beat(true)',
+  'DELETE FROM cnap.workspace', "SELECT cnap_forget_user('gina', 'x')";
+$statement->attempt($_) or is($statement->{sqlstate}, '42501', $_)
+  foreach 'DELETE FROM cnap.beat', 'UPDATE cnap.beat SET at = now()';
+my $truncate = connect_to($origin, undef);
+$truncate->attempt("TRUNCATE cnap.$_ CASCADE") or is($truncate->{sqlstate}, '55000', "TRUNCATE cnap.$_ at the origin")
+  foreach split ' ', $origin->safe_psql('postgres', q{SELECT array_to_string(cnap.published_tables(), ' ')});
+
+# ---- positions ----
+
+is(as_user($origin, 'gina', 'SELECT cnap_position() IS NOT NULL'), 't', 'anybody may ask for the position');
+is(as_user($origin, 'gina', "BEGIN; SELECT cnap_update_workspace('$w', name => 'x'); SELECT cnap_position()"), '25001',
+	'but not before the commit');
+is(as_user($_, 'gina', 'SELECT cnap_position()'), '55000', 'nor at ' . $_->name) foreach @followers;
+is(as_user($follower, 'gina', "SELECT cnap_wait('$_')"), '22023', "'$_' is no position")
+  foreach '', 'x', '1/2', '1/2@', '1/2@x', '@0/0x';
+is(as_user($follower, 'gina', "SELECT cnap_wait('1/2\@0/0')"), '55000', 'a position of another origin');
+my $far = position();
+$far =~ s/\@.*/\@FFFF\/0/;
+is(as_user($_, 'gina', "SELECT cnap_wait('$far', '100ms')"), '55000', $_->name . ' cannot reach it in time') foreach @followers;
+is(as_user($origin, 'gina', 'SELECT cnap_wait(cnap_position())'), '', 'the origin itself has reached it');
+is(as_user($origin, 'gina', 'SELECT cnap_followers()'), '42501', 'not everybody sees the followers');
+becomes('physical|t|t,logical|t|t', 'the followers', sub { $origin->safe_psql('postgres',
+	q{SELECT string_agg(concat_ws('|', kind, connected, open), ',' ORDER BY kind DESC) FROM cnap_followers()}) });
+
+# ---- closed ----
+
+# closes(NODE, NAME): its sessions, all that they ask, and what functions say
+sub closes
+{
+	my ($node, $name) = @_;
+	my @sessions = @{ $sessions{ $node->name } };
+
+	becomes($closed, "$name: closed", sub { answers(@sessions) });
+	is(as_user($node, 'gina', $ask), $closed, "$name: for everybody");
+	is(as_user($node, 'gina', 'SELECT * FROM cnap_workspaces()'), '55000', "$name: functions say so");
+	is(as_user($node, 'gina', "SELECT * FROM cnap_explain_access('gina', '$w')"), '55000', "$name: so do explanations");
+	is(as_user($node, 'gina', "SELECT cnap_can_access('gina', '$w'), cnap_accessible_workspaces('gina')"), 'f|{}',
+		"$name: questions about others");
+	is(as_user($node, 'gina', 'SELECT cnap_current_user()'), 'gina', "$name: who asks is still known");
+	return;
+}
+
+sub opens
+{
+	my ($node, $name) = @_;
+
+	becomes($open, "$name: open again", sub { answers(@{ $sessions{ $node->name } }) });
+	return;
+}
+
+my $token = $origin->safe_psql('postgres', "SET cnap.user_id = 'ben'; SELECT cnap_create_access_token('x')");
+$follower->safe_psql('postgres', "SELECT cnap_wait('" . position() . "', '1 minute')");
+my $signed_in = connect_to($follower, 'app', "SELECT cnap_authenticate('$token', false)", "PREPARE ask AS $ask");
+is($signed_in->query('EXECUTE ask'), $open, 'signed in by a token');
+
+$follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access DISABLE');
+closes($follower, 'subscription disabled');
+is($signed_in->query('EXECUTE ask'), $closed, 'subscription disabled: tokens');
+is($signed_in->query('SELECT cnap_current_user() IS NULL'), 't', 'which may have been revoked');
+is(as_user($follower, 'ben', "RESET cnap.user_id; SELECT cnap_authenticate('$token')"), '55000', 'nobody signs in');
+closes($second, 'and what follows it');
+is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT cnap_can_access('gina', '$w')"), 't',
+	'a superuser can turn it off');
+is(as_user($follower, 'gina', 'SELECT cnap_current_user(); SET cnap.max_staleness = -1'), '42501', 'and nobody else');
+like(as_user($follower, 'gina', "SET cnap.max_staleness = -1; $ask"), qr/^\Q$closed\E$/m, 'nor before the library is loaded');
+is($follower->safe_psql('postgres', "SET debug_parallel_query = on; SELECT cnap_can_access('gina', '$w')"), 'f', 'parallel workers')
+  if major_version($follower) >= 16;
+$follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access ENABLE');
+opens($_, $_->name . ' after the subscription was enabled') foreach $follower, $second;
+is($signed_in->query('EXECUTE ask'), $open, 'and for tokens');
+
+# A beat from the future proves nothing, even if it is the only one.
+$follower->safe_psql('postgres', "ALTER SUBSCRIPTION access DISABLE; SET session_replication_role = replica;"
+	. " UPDATE cnap.beat SET at = now() + interval '1 hour'");
+closes($follower, 'beat from the future');
+$follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access ENABLE');
+opens($follower, 'follower with the right beat');
+
+# A row of the follower's own stops apply.
+$follower->safe_psql('postgres', "SET session_replication_role = replica;"
+	. " INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
+$origin->safe_psql('postgres', "INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
+closes($follower, 'apply wedged');
+$follower->safe_psql('postgres', "SET session_replication_role = replica; DELETE FROM cnap.workspace_member WHERE user_id = 'conflict'");
+opens($follower, 'apply');
+
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+closes($standby, 'replay paused');
+becomes('f', 'the origin knows', sub { $origin->safe_psql('postgres', "SELECT open FROM cnap_followers() WHERE kind = 'physical'") });
+is($origin->safe_psql('postgres', guide(qr/WHERE NOT open/)), 'standby', 'and raises the alert');
+like($origin->safe_psql('postgres', guide(qr/^SELECT name, kind/)), qr/^standby\|physical\|t\|.*\|f$/m, 'as the list does');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+opens($standby, 'replay');
+
+$origin->kill9;
+closes($_, 'origin killed: ' . $_->name) foreach @followers;
+$origin->start;
+opens($_, 'origin restarted: ' . $_->name) foreach @followers;
+
+# ---- becoming the origin ----
+
+my $promoted = $sessions{standby};
+$standby->promote;
+becomes($open, 'a promoted standby is the origin at once', sub { answers(@$promoted) });
+is($standby->safe_psql('postgres', 'SELECT cnap_beat(); SELECT cnap_position() IS NOT NULL'), "\nt", 'with a beat of its own');
+
+$second->safe_psql('postgres', 'DROP SUBSCRIPTION access_2');
+closes($second, 'subscription dropped');
+is(as_user($second, 'gina', "SELECT cnap_update_workspace('$w', name => 'x')"), '55000', 'nobody writes there');
+$second->psql('postgres', 'SELECT cnap_beat()', stderr => \my $refused);
+like($refused, qr/access data is kept at/, 'and the beat is not renewed there');
+$second->safe_psql('postgres', guide(qr/take_over/));
+opens($second, 'a superuser lets it keep the data');
+is(as_user($second, 'gina', "SELECT cnap_update_workspace('$w', name => 'x')"), '', 'and change them');
+is($second->safe_psql('postgres', "SELECT count(*) FROM cnap.audit_log WHERE action = 'beat.take_over'"), '1', 'which is on record');
+
+# Back again, which begins with the data that it has kept itself
+$second->safe_psql('postgres', guide(qr/^DROP SUBSCRIPTION/));
+subscribe($second, $follower, 'access_2');
+$second->wait_for_subscription_sync($follower, 'access_2');
+opens($second, 'copied anew');
+is($second->safe_psql('postgres', 'SELECT name FROM cnap.workspace'), 'Globex', 'without its own changes');
+
+# ---- restoring ----
+
+my $dump = "$PostgreSQL::Test::Utils::tmp_check/fleet.dump";
+foreach my $node ($origin, $follower)
+{
+	my $name = $node->name;
+	$node->command_ok([ 'pg_dump', '--no-subscriptions', '--no-publications', '-Fc', '-f', $dump, 'postgres' ], "dump of $name");
+	$node->safe_psql('postgres', 'CREATE DATABASE restored');
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], "restore of $name");
+	is($node->safe_psql('restored', "SELECT cnap_can_access('gina', '$w'), restored FROM cnap.beat"), 'f|t', 'a copy is closed');
+	$node->safe_psql('restored', 'SELECT cnap_beat(take_over => true)');
+	is($node->safe_psql('restored', "SELECT cnap_can_access('gina', '$w')"), 't', 'until somebody decides that it is the origin');
+	$node->safe_psql('postgres', 'DROP DATABASE restored');
+}
+
+# ---- the worker ----
+
+$_->quit foreach map { @$_ } values %sessions;
+$follower->safe_psql('postgres', 'DROP SUBSCRIPTION access');
+$origin->safe_psql('postgres', 'DROP TABLE doc; DROP PUBLICATION cnap_access; DROP EXTENSION cnap_org');
+becomes('waiting for CREATE EXTENSION cnap_org', 'the worker survives DROP EXTENSION',
+	sub { $origin->safe_psql('postgres', "SELECT query $worker") });
+$origin->safe_psql('postgres', 'CREATE EXTENSION cnap_org');
+becomes('1', 'and goes on', sub { $origin->safe_psql('postgres', 'SELECT count(*) FROM cnap.beat') });
+$origin->stop;
+ok(!-e $origin->data_dir . '/postmaster.pid', 'it lets the server stop');
+unlike(slurp_file($origin->logfile), qr/PANIC|TRAP|terminated by signal [^9]/, 'cleanly');
+
+is_deeply([ grep { !$blocks{$_} } sort keys %blocks ], [], 'all of the guide has been executed');
+
+done_testing();
