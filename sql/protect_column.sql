@@ -234,18 +234,13 @@ SELECT cnap_protect('app.project', 'other');
 SELECT cnap_unprotect('app.project');
 SELECT cnap_unprotect('app.task');
 SELECT cnap_protect_child('app.task', 'project_id');
--- removed from the bottom up; the columns then belong to the application
+-- removed from the bottom up, with the columns
 SELECT cnap_protect_child('app.comment', 'task_id');
 SELECT cnap_unprotect('app.comment');
 SELECT cnap_unprotect('app.task');
 SELECT * FROM keepers;
 SELECT cnap_unprotect('app.project');
 RESET ROLE;
-INSERT INTO app.task (id, project_id) VALUES (99, 1) RETURNING workspace_id;
-DELETE FROM app.task WHERE id = 99;
--- and are corrected again
-UPDATE app.task SET workspace_id = :'w3' WHERE id = 11;
-UPDATE app.comment SET ws = :'w3' WHERE task_id IS NULL;
 SET ROLE regress_cnap_dev;
 SET client_min_messages = warning;
 SELECT cnap_protect('app.project');
@@ -569,6 +564,27 @@ RESET ROLE;
 
 DROP VIEW keepers;
 DROP FUNCTION untrue();
+-- ---- going back and protecting again ----
+
+RESET ROLE;
+SET client_min_messages = notice;
+CREATE SCHEMA back;
+CREATE TABLE back.parent (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE INDEX ON back.parent (workspace_id);
+CREATE TABLE back.child (id int PRIMARY KEY, parent_id int NOT NULL REFERENCES back.parent);
+CREATE TABLE back.own (id int PRIMARY KEY, parent_id int NOT NULL REFERENCES back.parent, workspace_id uuid);
+CREATE INDEX ON back.own (workspace_id);
+SELECT relation, protection FROM cnap_protect_schema('back', true, child_column => 'workspace_id');
+SELECT cnap_protect_child('back.own', 'parent_id', 'workspace_id');
+-- the column that was added goes; one that was there stays, and it says so
+SELECT relation FROM cnap_unprotect_schema('back', true);
+SELECT attrelid::regclass, attname FROM pg_attribute
+WHERE attrelid::regclass::text LIKE 'back.%' AND attname = 'workspace_id' AND attrelid::regclass::text NOT LIKE '%\_idx' ORDER BY 1;
+-- so nothing that is left counts as a workspace column
+SELECT relation, protection, columns FROM cnap_protect_schema('back') WHERE relation = 'back.child'::regclass;
+SET client_min_messages = warning;
+DROP SCHEMA back CASCADE;
+
 DROP SCHEMA app CASCADE;
 DROP OWNED BY regress_cnap_dev CASCADE;
 DROP ROLE regress_cnap_dev;

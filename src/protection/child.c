@@ -225,7 +225,6 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(2))
 	{
 		check_heirs(relid, &link);
-		CnapDropKeeper(relid);
 		test.link = link;
 	}
 	else
@@ -237,6 +236,8 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 									 NameStr(*PG_GETARG_NAME(2)));
 	}
 	CnapProtectTables(tables, &checks, &test);
+	if (PG_ARGISNULL(2))
+		CnapDropKeptColumn(relid);
 	SPI_finish();
 	advise_not_null(relid, &link);
 	PG_RETURN_VOID();

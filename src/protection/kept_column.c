@@ -38,6 +38,7 @@
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/comment.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -58,6 +59,9 @@
 #include "protection/target.h"
 
 #define TRIGGER_NAME "cnap_workspace"
+
+/* The comment that marks a column as one that we added, and therefore may drop. */
+#define COLUMN_COMMENT "workspace of the parent, added by cnap_protect_child()"
 
 /* Drop a constraint of a table. */
 static void
@@ -125,8 +129,8 @@ is_primary(Oid relid, AttrNumber column)
  * Drop a table's trigger and constraints.  The column stays, but without NOT
  * NULL, since nothing sets it any more.
  */
-void
-CnapDropKeeper(Oid relid)
+static void
+drop_keeper(Oid relid)
 {
 	CnapKeeper	keeper;
 
@@ -146,6 +150,42 @@ CnapDropKeeper(Oid relid)
 									quote_identifier(get_attname(relid, keeper.column, false))),
 						   SPI_OK_UTILITY);
 	CommandCounterIncrement();
+}
+
+/*
+ * Stop maintaining a table's workspace column, and drop the column if we added
+ * it: nothing sets it any more, so it would show rows to whom they no longer
+ * belong if it were taken for the table's own.  PostgreSQL refuses if other
+ * objects depend on it.
+ */
+void
+CnapDropKeptColumn(Oid relid)
+{
+	CnapKeeper	keeper;
+	char	   *comment;
+	char	   *column;
+
+	if (!CnapFindKeeper(relid, &keeper) || keeper.is_clone)
+		return;
+	drop_keeper(relid);
+	if (keeper.column == 0)
+		return;
+	column = get_attname(relid, keeper.column, false);
+	comment = GetComment(relid, RelationRelationId, keeper.column);
+	if (comment != NULL && strcmp(comment, COLUMN_COMMENT) == 0)
+	{
+		CnapExecuteAsOwner(relid,
+						   psprintf("ALTER TABLE %s DROP COLUMN %s", CnapQualifiedName(relid),
+									quote_identifier(column)),
+						   SPI_OK_UTILITY);
+		CommandCounterIncrement();
+	}
+	else
+		ereport(NOTICE,
+				(errmsg("column \"%s\" of \"%s\" no longer follows the parent's workspace",
+						column, get_rel_name(relid)),
+				 errdetail("It existed before, so it is kept. As a workspace column of its own, it would show the rows to the workspaces to which they belong now."),
+				 errhint("Drop the column, or protect the table by cnap_protect_child() again.")));
 }
 
 /*
@@ -312,6 +352,8 @@ add_column(Oid relid, const CnapLink *link, const char *column)
 						   psprintf("ALTER TABLE %s ADD COLUMN %s uuid",
 									CnapQualifiedName(relid), quote_identifier(column)),
 						   SPI_OK_UTILITY);
+		CnapExecuteUtility(psprintf("COMMENT ON COLUMN %s.%s IS %s", CnapQualifiedName(relid),
+									quote_identifier(column), quote_literal_cstr(COLUMN_COMMENT)));
 		CommandCounterIncrement();
 		return get_attnum(relid, column);
 	}
@@ -539,7 +581,7 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 		return keeper.column;
 
 	check_isolation();
-	CnapDropKeeper(relid);
+	drop_keeper(relid);
 	GetUserIdAndSecContext(&userid, &sec_context);
 	SetUserIdAndSecContext(userid, sec_context | SECURITY_NOFORCE_RLS);
 	fill_column(tables, &keeper);

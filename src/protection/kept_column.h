@@ -10,7 +10,7 @@
 
 #include "protection/foreign_key.h"
 
-extern void CnapDropKeeper(Oid relid);
+extern void CnapDropKeptColumn(Oid relid);
 
 /* The reason why a table cannot have such a column; NULL if there is none. */
 extern const char *CnapFindColumnObstacle(Oid relid, const CnapLink *link,

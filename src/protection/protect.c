@@ -403,11 +403,13 @@ cnap_unprotect(PG_FUNCTION_ARGS)
 		if (!CnapHasRemains(lfirst_oid(lc), &former))
 			continue;
 		drop_policies(lfirst_oid(lc), &former);
-		CnapDropKeeper(lfirst_oid(lc));
 		if (!former.others)
 			CnapExecuteUtility(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
 										CnapQualifiedName(lfirst_oid(lc))));
 	}
+	/* No policy tests the columns any more. */
+	foreach(lc, tables)
+		CnapDropKeptColumn(lfirst_oid(lc));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
