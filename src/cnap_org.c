@@ -20,6 +20,7 @@
 #include "utils/guc.h"
 
 #include "access/cache.h"
+#include "access/plan_kinds.h"
 #include "change/notifications.h"
 #include "change/precedence.h"
 #include "core/epoch.h"
@@ -48,6 +49,7 @@ _PG_init(void)
 	CnapEpochInit();
 	CnapFreshnessInit();
 	CnapCacheInit();
+	CnapPlanKindsInit();
 	CnapNotifyInit();
 	CnapPrecedenceInit();
 	CnapReferenceInit();

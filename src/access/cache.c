@@ -134,7 +134,11 @@ empty_cache(void)
 											  "cnap_org access decisions",
 											  ALLOCSET_SMALL_SIZES);
 	else
+	{
+		decisions = NULL;
+		users = NULL;
 		MemoryContextReset(cache_context);	/* deletes user_context */
+	}
 	user_context = GenerationContextCreate(cache_context, "cnap_org users",
 										   ALLOCSET_SMALL_MINSIZE,
 										   ALLOCSET_SMALL_INITSIZE,
@@ -200,10 +204,16 @@ begin_question(void)
 		empty_cache();
 }
 
+static UserKey
+user_key(const char *id, int len)
+{
+	return (UserKey) {id, len, hash_bytes((const unsigned char *) id, len)};
+}
+
 static CnapUser *
 get_user(const char *id, int len)
 {
-	UserKey		key = {id, len, hash_bytes((const unsigned char *) id, len)};
+	UserKey		key = user_key(id, len);
 	UserEntry  *entry = users_lookup(users, key);
 	CnapUser   *user;
 	bool		found;
@@ -285,6 +295,15 @@ CnapUser *
 CnapGetCurrentCachedUser(void)
 {
 	return get_current_user();
+}
+
+uint64
+CnapCachedUserSerial(const char *id)
+{
+	UserKey		key = user_key(id, strlen(id));
+	UserEntry  *entry = users != NULL && !empty_cache_next ? users_lookup(users, key) : NULL;
+
+	return entry != NULL ? entry->user->serial : 0;
 }
 
 uint64

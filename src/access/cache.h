@@ -25,6 +25,12 @@ extern void CnapCacheInit(void);
 extern CnapUser *CnapGetCachedUser(const char *id, int len);
 extern CnapUser *CnapGetCurrentCachedUser(void);
 
+/*
+ * The serial number of the user with that id, or 0 if the cache does not know
+ * the user.  This can be called at any time.
+ */
+extern uint64 CnapCachedUserSerial(const char *id);
+
 /* A number that is unique among all users that this session ever knew. */
 extern uint64 CnapUserSerial(const CnapUser *user);
 

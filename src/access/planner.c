@@ -63,6 +63,7 @@
 #include "utils/selfuncs.h"
 
 #include "access/cache.h"
+#include "access/plan_kinds.h"
 #include "access/planner.h"
 #include "core/compat.h"
 #include "core/definitions.h"
@@ -364,25 +365,21 @@ estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int
 
 /*
  * Return the operator for the condition if the index supports it, otherwise
- * InvalidOid.  It must be a btree or hash index on uuid, with our column
- * first: an array condition on a later column of a btree would break the order
- * that the planner expects of the index.
+ * InvalidOid.  It must be a btree on uuid, with our column first: an array
+ * condition on a later column would break the order that the planner expects of
+ * the index.  A hash index must not get the condition: it supports arrays in
+ * bitmap scans only, which the planner observes only for clauses that are array
+ * conditions as written, and a plain scan with ours would fail at execution.
  */
 static Oid
 find_operator(SupportRequestIndexCondition *req)
 {
 	Oid			operator;
 
-	if (req->indexcol != 0)
+	if (req->indexcol != 0 || req->index->relam != BTREE_AM_OID)
 		return InvalidOid;
-	if (req->index->relam == BTREE_AM_OID)
-		operator = get_opfamily_member(req->opfamily, UUIDOID, UUIDOID,
-									   BTEqualStrategyNumber);
-	else if (req->index->relam == HASH_AM_OID)
-		operator = get_opfamily_member(req->opfamily, UUIDOID, UUIDOID,
-									   HTEqualStrategyNumber);
-	else
-		return InvalidOid;
+	operator = get_opfamily_member(req->opfamily, UUIDOID, UUIDOID,
+								   BTEqualStrategyNumber);
 	return OidIsValid(operator) && get_opcode(operator) == F_UUID_EQ ?
 		operator : InvalidOid;
 }
@@ -395,11 +392,8 @@ static bool
 gives_values(const SupportRequestIndexCondition *req, Oid operator, Node *column,
 			 Node *values)
 {
-	int			equal = req->index->relam == HASH_AM_OID ?
-		HTEqualStrategyNumber : BTEqualStrategyNumber;
-
 	return OidIsValid(operator) &&
-		get_op_opfamily_strategy(operator, req->opfamily) == equal &&
+		get_op_opfamily_strategy(operator, req->opfamily) == BTEqualStrategyNumber &&
 		match_index_to_operand(column, req->indexcol, req->index) &&
 		is_pseudo_constant_for_index(req->root, values, req->index);
 }
@@ -565,24 +559,45 @@ make_index_condition(SupportRequestIndexCondition *req)
 	condition->location = -1;
 
 	/*
-	 * Hash indexes support arrays in bitmap scans only.  The planner knows
-	 * that, but recognizes an array condition by the original clause, so we
-	 * have to tell it this way.  The IndexOptInfo exists only while this query
-	 * is planned.
-	 */
-	if (req->index->relam == HASH_AM_OID)
-		req->index->amhasgettuple = false;
-
-	/*
 	 * In a parallel index scan, each process evaluates the array on its own,
 	 * and they then share a position in it.  But the user's set may change
 	 * before the last of them begins, and rows would be missing or returned
-	 * twice.
+	 * twice.  The IndexOptInfo exists only while this query is planned.
 	 */
 	req->index->amcanparallel = false;
 
 	req->lossy = false;
 	return list_make1(condition);
+}
+
+/*
+ * Let the plan last only as long as the current user is one for whom the same
+ * would be planned.  Members of a partitioned table have estimates of their own,
+ * but share its entry, with the number of workspaces alone.
+ */
+static void
+note_kind(PlannerInfo *root, const Check *check, const Known *known, double fraction)
+{
+	Oid			relid = InvalidOid;
+	AttrNumber	attno = 0;
+
+	if (check->user != NULL || !known->is_known)
+		return;
+	if (IsA(check->workspace, Var) && ((Var *) check->workspace)->varlevelsup == 0)
+	{
+		Index		varno = ((Var *) check->workspace)->varno;
+
+		attno = ((Var *) check->workspace)->varattno;
+		while (root->append_rel_array != NULL && root->append_rel_array[varno] != NULL)
+		{
+			varno = root->append_rel_array[varno]->parent_relid;
+			attno = 0;
+			fraction = -1;
+		}
+		relid = root->simple_rte_array[varno]->relid;
+	}
+	CnapNotePlanKind(root, relid, attno, known->permission, known->user,
+					 known->set_size, fraction);
 }
 
 /* Estimate the fraction of rows that a check accepts. */
@@ -596,6 +611,7 @@ estimate_selectivity(SupportRequestSelectivity *req)
 		return false;
 	know_check(req->root, &check, &known);
 	req->selectivity = estimate_fraction(req->root, &check, &known, req->varRelid);
+	note_kind(req->root, &check, &known, req->selectivity);
 	return true;
 }
 

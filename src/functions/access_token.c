@@ -104,7 +104,7 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 		CnapInvalidToken();
 
 	record_use(&token.id);
-	CnapSignIn(&token.id, is_local);
+	CnapSignIn(&token.id, text_to_cstring(token.user), is_local);
 	PG_RETURN_TEXT_P(token.user);
 }
 

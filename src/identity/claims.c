@@ -154,7 +154,13 @@ read_claims(const char *claims)
 	known_claims = NULL;
 	known_claims = MemoryContextStrdup(TopMemoryContext, claims);
 	strlcpy(known_user, user, sizeof(known_user));
-	CnapIdentityGeneration++;
+	CnapIdentityChanged(known_user);
+}
+
+bool
+CnapClaimsAreTurnedOn(void)
+{
+	return claims_setting != NULL && claims_setting[0] != '\0';
 }
 
 const char *
@@ -162,7 +168,7 @@ CnapClaimsUser(bool *turned_on)
 {
 	const char *claims;
 
-	*turned_on = claims_setting != NULL && claims_setting[0] != '\0';
+	*turned_on = CnapClaimsAreTurnedOn();
 	if (!*turned_on)
 		return NULL;
 	claims = GetConfigOption(claims_setting, true, false);
@@ -186,7 +192,7 @@ assign_claims(const char *newval, void *extra)
 	if (known_claims != NULL)
 		pfree(known_claims);
 	known_claims = NULL;
-	CnapIdentityGeneration++;
+	CnapIdentityChanged(NULL);
 }
 
 void

@@ -10,6 +10,9 @@
 
 extern void CnapClaimsInit(void);
 
+/* Can the current user change with a setting that is not ours? */
+extern bool CnapClaimsAreTurnedOn(void);
+
 /*
  * The user that the claims name, or NULL if they name none, are malformed, or
  * are not turned on; *turned_on says whether they are.  The string is valid

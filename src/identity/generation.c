@@ -14,3 +14,13 @@
 #include "identity/generation.h"
 
 uint64		CnapIdentityGeneration = 1;
+
+CnapIdentityHookType CnapIdentityHook = NULL;
+
+void
+CnapIdentityChanged(const char *user)
+{
+	CnapIdentityGeneration++;
+	if (CnapIdentityHook != NULL)
+		CnapIdentityHook(user);
+}

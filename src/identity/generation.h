@@ -16,4 +16,15 @@
  */
 extern uint64 CnapIdentityGeneration;
 
+/*
+ * Called at each such change, with the user who may be the current one now: NULL
+ * if that is not known yet, and empty if it is nobody.  It must neither access
+ * catalogs nor fail, because settings are assigned to at any time.
+ */
+typedef void (*CnapIdentityHookType) (const char *user);
+extern CnapIdentityHookType CnapIdentityHook;
+
+/* To be called by the sources. */
+extern void CnapIdentityChanged(const char *user);
+
 #endif							/* CNAP_GENERATION_H */

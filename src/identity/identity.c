@@ -90,7 +90,7 @@ check_user_id(char **newval, void **extra, GucSource source)
 static void
 assign_user_id(const char *newval, void *extra)
 {
-	CnapIdentityGeneration++;
+	CnapIdentityChanged(newval != NULL ? newval : "");
 }
 
 void

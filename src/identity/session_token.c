@@ -8,7 +8,7 @@
  * restores it on rollback to a savepoint, and copies it to parallel workers.
  *
  * The token is looked up when the current user is asked for.  The result stays
- * valid until an invalidation message of any kind arrives (signals.h; changing
+ * valid until an invalidation message of any kind arrives (epoch.h; changing
  * or deleting a token sends one), or until the clock passes the token's expiry.
  * So a session is signed out as of its first statement after the token's
  * revocation, even in the middle of a transaction, and on a standby as of
@@ -36,6 +36,7 @@ static char *session_token = NULL;	/* id of an access token */
 
 /* Is cnap_authenticate() setting cnap.session_token? */
 static bool signing_in = false;
+static const char *signing_in_as = NULL;	/* the token's user */
 
 /* The token of this session, as of its last lookup. */
 static struct
@@ -67,7 +68,13 @@ check_session_token(char **newval, void **extra, GucSource source)
 static void
 assign_session_token(const char *newval, void *extra)
 {
-	CnapIdentityGeneration++;
+	if (newval == NULL || newval[0] == '\0')
+		CnapIdentityChanged("");
+	else if (signing_in)
+		CnapIdentityChanged(signing_in_as);
+	else
+		CnapIdentityChanged(strcmp(newval, session.id) == 0 && session.valid ?
+							session.user : NULL);
 }
 
 void
@@ -120,7 +127,7 @@ CnapTokenUser(void)
 		strcmp(session.id, session_token) != 0)
 	{
 		look_up();
-		CnapIdentityGeneration++;
+		CnapIdentityChanged(session.valid ? session.user : "");
 	}
 	if (!session.valid || !CnapHoldsUntil(session.expires_at) || !CnapDataIsFresh())
 		return NULL;
@@ -128,11 +135,12 @@ CnapTokenUser(void)
 }
 
 void
-CnapSignIn(const pg_uuid_t *token_id, bool is_local)
+CnapSignIn(const pg_uuid_t *token_id, const char *user, bool is_local)
 {
 	PG_TRY();
 	{
 		signing_in = true;
+		signing_in_as = user;
 		set_config_option("cnap.session_token", CnapUuidString(token_id),
 						  PGC_SUSET, PGC_S_SESSION,
 						  is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,

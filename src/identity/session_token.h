@@ -28,7 +28,7 @@ extern bool CnapSignedInByToken(void);
 extern const char *CnapTokenUser(void);
 
 /* Sign in by an access token, until the end of the transaction or session. */
-extern void CnapSignIn(const pg_uuid_t *token_id, bool is_local);
+extern void CnapSignIn(const pg_uuid_t *token_id, const char *user, bool is_local);
 
 /*
  * Raise 28000 (invalid_authorization_specification) for a token, with a
