@@ -20,6 +20,7 @@
 #include "utils/guc.h"
 
 #include "access/cache.h"
+#include "access/large_sets.h"
 #include "access/plan_kinds.h"
 #include "change/notifications.h"
 #include "change/precedence.h"
@@ -50,6 +51,7 @@ _PG_init(void)
 	CnapFreshnessInit();
 	CnapCacheInit();
 	CnapPlanKindsInit();
+	CnapLargeSetsInit();
 	CnapNotifyInit();
 	CnapPrecedenceInit();
 	CnapReferenceInit();

@@ -591,6 +591,20 @@ CnapReachSize(CnapUser *user, int max_rows)
 	return user->known != NULL && user->known->loaded ? user->known->size : -1;
 }
 
+int
+CnapSampleReach(const CnapUser *user, int max_sample, pg_uuid_t *sample)
+{
+	const CnapKnownSet *known = user->known;
+	int			count;
+
+	if (known == NULL || !known->loaded)
+		return 0;
+	count = Min(known->size, max_sample);
+	for (int i = 0; i < count; i++)
+		sample[i] = known->workspaces[(int64) i * known->size / count];
+	return count;
+}
+
 uint32
 CnapUserVersion(const CnapUser *user)
 {

@@ -57,6 +57,12 @@ extern CnapWays CnapAllWays(CnapUser *user, const pg_uuid_t *workspace);
 extern pg_uuid_t *CnapReachable(CnapUser *user, CnapPermission permission, int *count);
 
 /*
+ * Some of the user's workspaces, if the set has been read: at most max_sample of
+ * them, evenly spread over their ids.  Returns their number.
+ */
+extern int	CnapSampleReach(const CnapUser *user, int max_sample, pg_uuid_t *sample);
+
+/*
  * The number of workspaces that the user has ways into, if that is known or
  * can be determined by reading max_rows rows; otherwise -1.  This is only as
  * precise as an estimate needs to be: ways that have ended are counted.

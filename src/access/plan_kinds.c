@@ -150,7 +150,7 @@ static Kind
 kind_of(const CnapUser *user, int set_size, double fraction)
 {
 	static const double sizes[] = {65537, 16385, 4097, 1025, 257, 65, 0};
-	static const double fractions[] = {0.25, 0.05, 0.01, 0.001, 0.00001, 0};
+	static const double fractions[] = {0.25, 0.05, 0.008, 0.0001, 0};
 
 	if (user == NULL)
 		return NOBODY;

@@ -18,8 +18,8 @@
  * index path, so that planning time would be proportional to the size of the
  * user's set.  For a volatile function it assumes that the array has ten
  * elements.  So the condition is offered only if the set is not much larger
- * than that, and the user does not reach a large part of the table.  For a
- * larger set it is offered only if the query asks for nothing but the whole
+ * than that, and the user does not reach a large part of the table; for larger
+ * sets, see large_sets.c.  For these it is offered here only if the query asks for nothing but the whole
  * set, and can be answered by an index-only scan, as with count(*): then there
  * is no better index that could lose against the wrong estimate, and it is
  * faster than a scan of the table.
@@ -28,14 +28,6 @@
  * as in workspace_id = $1.  The index would be searched for each combination of
  * those and the array's elements (before PostgreSQL 17), and would appear
  * ten times as expensive.
- *
- * The number of rows that the user sees is estimated from the column's
- * statistics.  For a small set, we add the frequencies of those most common
- * values that are in it, and the average frequency for the others.  For a
- * large set, the statistics serve as a sample of the rows: the most common
- * values count with their frequencies, and the bounds of the histogram with an
- * equal share of the rest each.  That takes at most MAX_SAMPLE checks for each
- * of the two, and does not require the size of the set.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,6 +55,7 @@
 #include "utils/selfuncs.h"
 
 #include "access/cache.h"
+#include "access/estimates.h"
 #include "access/plan_kinds.h"
 #include "access/planner.h"
 #include "core/compat.h"
@@ -72,12 +65,6 @@
 
 PG_FUNCTION_INFO_V1(cnap_check_support);
 
-/* The largest set for which the index condition is offered. */
-#define MAX_INDEXED 256
-
-/* The largest fraction of a table for which the index condition is offered. */
-#define MAX_INDEXED_FRACTION 0.2
-
 /* Likewise, for an index that can answer the whole query. */
 #define MAX_COVERED_FRACTION 0.6
 
@@ -85,283 +72,11 @@ PG_FUNCTION_INFO_V1(cnap_check_support);
 #define MIN_ROWS_PER_ELEMENT 16
 
 /*
- * For a query that would otherwise scan the whole table, planning may read one
- * row about the user's set per this many rows of the table.
- */
-#define MIN_ROWS_PER_READ 64
-
-/* The planner's assumption about an array of unknown size. */
-#define ASSUMED_SET 10
-
-/* Maximum number of values to check of each kind of statistics. */
-#define MAX_SAMPLE 1000
-
-/*
  * Cost of a check from the cache, and extra cost of lookups, in units of
  * cpu_operator_cost.
  */
 #define CACHED_COST 2
 #define UNCACHED_COST 20
-
-/* A call of one of the checks. */
-typedef struct Check
-{
-	Oid			function;
-	Node	   *user;			/* NULL means the current user */
-	Node	   *workspace;
-	int			workspace_arg;	/* its argument number */
-	Node	   *permission;		/* NULL means 'access' */
-} Check;
-
-/* What is known about a check at planning. */
-typedef struct Known
-{
-	bool		is_known;		/* are user and permission known? */
-	CnapUser   *user;			/* NULL if there is no user */
-	CnapPermission permission;
-	int			set_size;		/* -1 if unknown but above MAX_INDEXED */
-} Known;
-
-/*
- * Split the arguments.  The variants of the checks differ in their number and
- * types.
- */
-static bool
-parse_check(Oid function, List *args, Check *check)
-{
-	int			nargs = list_length(args);
-
-	memset(check, 0, sizeof(*check));
-	check->function = function;
-	if (nargs > 1 && exprType(llast(args)) == TEXTOID)
-		check->permission = list_nth(args, --nargs);
-	if (nargs < 1 || nargs > 2)
-		return false;
-	check->workspace_arg = nargs - 1;
-	check->workspace = list_nth(args, check->workspace_arg);
-	if (nargs == 2)
-		check->user = linitial(args);
-	return exprType(check->workspace) == UUIDOID;
-}
-
-/* Find the user that an argument stands for; false if that is not known. */
-static bool
-know_user(PlannerInfo *root, Node *argument, CnapUser **user)
-{
-	Const	   *constant;
-
-	if (argument == NULL)
-	{
-		*user = CnapGetCurrentCachedUser();
-		return true;
-	}
-
-	constant = (Const *) estimate_expression_value(root, argument);
-	if (!IsA(constant, Const))
-		return false;
-	*user = NULL;
-	if (constant->constisnull)
-		return true;
-	if (constant->consttype == UUIDOID)
-	{
-		char	   *id = CnapUuidString(DatumGetUUIDP(constant->constvalue));
-
-		*user = CnapGetCachedUser(id, strlen(id));
-	}
-	else
-	{
-		text	   *id = DatumGetTextPP(constant->constvalue);
-
-		*user = CnapGetCachedUser(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
-	}
-	return true;
-}
-
-/*
- * Find out what can be known about a check at low cost.  A role that is not
- * allowed to ask about other users would get an error from the executor only
- * after planning, and could infer the number of the user's workspaces from the
- * state of the cache.
- */
-static void
-know_check(PlannerInfo *root, const Check *check, Known *known)
-{
-	memset(known, 0, sizeof(*known));
-	if (check->user != NULL &&
-		!(CnapMayExecute(check->function, GetUserId()) && CnapIsTrusted(GetUserId())))
-		return;
-	if (check->permission != NULL)
-	{
-		Const	   *constant = (Const *) check->permission;
-
-		if (!IsA(constant, Const) || constant->constisnull)
-			return;
-		if (!CnapFindPermission(DatumGetTextPP(constant->constvalue), &known->permission))
-			return;
-	}
-	known->is_known = know_user(root, check->user, &known->user);
-	if (known->user != NULL)
-		known->set_size = CnapReachSize(known->user, MAX_INDEXED);
-}
-
-/*
- * Check a sample of the column's values in its statistics.  Returns the total
- * weight of the values that the check accepts, and in *total that of all
- * values.  Most common values are weighted by their frequencies, others count
- * as one each.
- */
-static double
-weigh_values(const Known *known, HeapTuple statistics, int kind,
-			 double *total, int *nvalues, int *nallowed)
-{
-	AttStatsSlot slot;
-	double		weight = 0;
-
-	*total = 0;
-	*nvalues = *nallowed = 0;
-	if (!get_attstatsslot(&slot, statistics, kind, InvalidOid,
-						  kind == STATISTIC_KIND_MCV ?
-						  ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS :
-						  ATTSTATSSLOT_VALUES))
-		return 0;
-	if (slot.valuetype == UUIDOID)
-	{
-		int			step = 1 + (slot.nvalues - 1) / MAX_SAMPLE;
-
-		for (int i = step / 2; i < slot.nvalues; i += step)
-		{
-			double		share = kind == STATISTIC_KIND_MCV ? slot.numbers[i] : 1;
-
-			(*nvalues)++;
-			*total += share;
-			if (CnapAllows(known->user, DatumGetUUIDP(slot.values[i]), known->permission))
-			{
-				weight += share;
-				(*nallowed)++;
-			}
-		}
-		if (kind == STATISTIC_KIND_MCV && step > 1)
-		{
-			/* Assume that the values left out are like those in the sample. */
-			double		all = 0;
-
-			for (int i = 0; i < slot.nvalues; i++)
-				all += slot.numbers[i];
-			weight *= all / *total;
-			*total = all;
-			*nallowed *= step;
-			*nvalues = slot.nvalues;
-		}
-	}
-	free_attstatsslot(&slot);
-	return weight;
-}
-
-/*
- * Estimate the fraction of rows that a check accepts, from the column's
- * statistics.
- */
-static double
-weigh_column(const Known *known, HeapTuple statistics, double ndistinct)
-{
-	double		null_fraction = ((Form_pg_statistic) GETSTRUCT(statistics))->stanullfrac;
-	int			nvalues;
-	int			nallowed;
-	double		common;
-	double		rest;
-	double		fraction;
-
-	fraction = weigh_values(known, statistics, STATISTIC_KIND_MCV,
-							&common, &nvalues, &nallowed);
-	rest = Max(1.0 - null_fraction - common, 0);
-	if (known->set_size >= 0 && known->set_size <= MAX_INDEXED)
-		fraction += rest * Min(1.0, Max(known->set_size - nallowed, 0) /
-							   Max(ndistinct - nvalues, 1.0));
-	else
-	{
-		double		bounds;
-		double		allowed = weigh_values(known, statistics, STATISTIC_KIND_HISTOGRAM,
-										   &bounds, &nvalues, &nallowed);
-
-		if (bounds > 0)
-			fraction += rest * allowed / bounds;
-	}
-	return Min(fraction, 1.0 - null_fraction);
-}
-
-/* The inputs of an estimate.  Compared bytewise, so padding must be zeroed. */
-typedef struct EstimateKey
-{
-	ItemPointerData statistics; /* version of the pg_statistic row */
-	TransactionId xmin;
-	Oid			relid;
-	AttrNumber	attno;
-	uint64		user;
-	uint32		version;
-	int			set_size;
-	CnapPermission permission;
-} EstimateKey;
-
-/*
- * Like weigh_column(), but keep the result, since the planner asks several
- * times for each query, and again for the user's next query.  One estimate is
- * kept for each of a few columns, in static memory.
- */
-static double
-weigh_column_once(const Known *known, HeapTuple statistics, double ndistinct)
-{
-	static struct
-	{
-		EstimateKey key;
-		double		fraction;
-	}			kept[16];
-	Form_pg_statistic form = (Form_pg_statistic) GETSTRUCT(statistics);
-	EstimateKey key;
-	int			i = (form->starelid + form->staattnum) % lengthof(kept);
-
-	memset(&key, 0, sizeof(key));
-	key.statistics = statistics->t_self;
-	key.xmin = HeapTupleHeaderGetRawXmin(statistics->t_data);
-	key.relid = form->starelid;
-	key.attno = form->staattnum;
-	key.user = CnapUserSerial(known->user);
-	key.version = CnapUserVersion(known->user);
-	key.set_size = known->set_size;
-	key.permission = known->permission;
-	if (memcmp(&kept[i].key, &key, sizeof(key)) != 0)
-	{
-		kept[i].fraction = weigh_column(known, statistics, ndistinct);
-		memcpy(&kept[i].key, &key, sizeof(key));
-	}
-	return kept[i].fraction;
-}
-
-/* Estimate the fraction of a relation's rows that a check accepts. */
-static double
-estimate_fraction(PlannerInfo *root, const Check *check, const Known *known, int varrelid)
-{
-	VariableStatData column;
-	bool		is_default;
-	double		ndistinct;
-	double		fraction;
-
-	if (known->is_known && known->user == NULL)
-		return 0;
-
-	examine_variable(root, check->workspace, varrelid, &column);
-	ndistinct = get_variable_numdistinct(&column, &is_default);
-	if (known->is_known && HeapTupleIsValid(column.statsTuple))
-		fraction = weigh_column_once(known, column.statsTuple, ndistinct);
-	else
-	{
-		int			size = known->is_known ? known->set_size : ASSUMED_SET;
-
-		fraction = size < 0 ? 0.5 : size / ndistinct;
-	}
-	ReleaseVariableStats(column);
-	CLAMP_PROBABILITY(fraction);
-	return fraction;
-}
 
 /*
  * Return the operator for the condition if the index supports it, otherwise
@@ -481,7 +196,7 @@ is_covered(const SupportRequestIndexCondition *req)
  * as well.
  */
 static bool
-is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const Known *known)
+is_worth_it(const SupportRequestIndexCondition *req, const CnapCheck *check, const CnapKnown *known)
 {
 	double		tuples = req->index->rel->tuples;
 	double		fraction;
@@ -489,15 +204,73 @@ is_worth_it(const SupportRequestIndexCondition *req, const Check *check, const K
 
 	if (!known->is_known || known->user == NULL)
 		return true;
-	fraction = estimate_fraction(req->root, check, known, 0);
-	if (set_size >= 0 && set_size <= MAX_INDEXED && fraction <= MAX_INDEXED_FRACTION)
+	fraction = CnapEstimateFraction(req->root, check, known, 0);
+	if (set_size >= 0 && set_size <= CNAP_SMALL_SET && fraction <= CNAP_MAX_INDEXED_FRACTION)
 		return true;
 	if (fraction > MAX_COVERED_FRACTION || !is_covered(req))
 		return false;
 	if (set_size < 0)
 		set_size = CnapReachSize(known->user,
-								 Min(tuples / MIN_ROWS_PER_READ, PG_INT32_MAX - 1));
+								 Min(tuples / CNAP_MIN_ROWS_PER_READ, PG_INT32_MAX - 1));
 	return set_size >= 0 && set_size <= tuples / MIN_ROWS_PER_ELEMENT;
+}
+
+ScalarArrayOpExpr *
+CnapMakeCondition(SupportRequestIndexCondition *req, const CnapCheck *check)
+{
+	Oid			operator;
+	Oid			function;
+	Node	   *permission;
+	FuncExpr   *array;
+	ScalarArrayOpExpr *condition;
+
+	if ((check->user != NULL &&
+		 !is_pseudo_constant_for_index(req->root, check->user, req->index)) ||
+		(check->permission != NULL &&
+		 !is_pseudo_constant_for_index(req->root, check->permission, req->index)))
+		return NULL;
+
+	operator = find_operator(req);
+	if (!OidIsValid(operator) || CnapValuesAreGiven(req))
+		return NULL;
+
+	/* A role that can execute the check, but not this, needs another plan. */
+	function = CnapReachableFunction(check->user != NULL ?
+									 exprType(check->user) : InvalidOid);
+	if (check->user != NULL)
+		req->root->glob->dependsOnRole = true;
+	if (!CnapMayExecute(function, GetUserId()))
+		return NULL;
+
+	permission = check->permission;
+	if (permission == NULL)
+		permission = (Node *) makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+										CnapPermissionToDatum(CNAP_ACCESS),
+										false, false);
+	array = makeFuncExpr(function, UUIDARRAYOID,
+						 check->user != NULL ? list_make2(check->user, permission) :
+						 list_make1(permission),
+						 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+
+	condition = makeNode(ScalarArrayOpExpr);
+	condition->opno = operator;
+	condition->opfuncid = get_opcode(operator);
+	condition->useOr = true;
+	condition->args = list_make2(check->workspace, array);
+	condition->location = -1;
+	return condition;
+}
+
+bool
+CnapIsCheck(Oid function)
+{
+	Oid			support = get_func_support(function);
+	FmgrInfo	info;
+
+	if (!OidIsValid(support))
+		return false;
+	fmgr_info(support, &info);
+	return info.fn_addr == cnap_check_support;
 }
 
 /*
@@ -508,55 +281,19 @@ static List *
 make_index_condition(SupportRequestIndexCondition *req)
 {
 	FuncExpr   *call = (FuncExpr *) req->node;
-	Check		check;
-	Known		known;
-	Oid			operator;
-	Oid			function;
-	Node	   *permission;
-	FuncExpr   *array;
+	CnapCheck	check;
+	CnapKnown	known;
 	ScalarArrayOpExpr *condition;
 
-	if (!IsA(call, FuncExpr) || !parse_check(req->funcid, call->args, &check) ||
+	if (!IsA(call, FuncExpr) || !CnapParseCheck(req->funcid, call->args, &check) ||
 		req->indexarg != check.workspace_arg)
 		return NIL;
-	if ((check.user != NULL &&
-		 !is_pseudo_constant_for_index(req->root, check.user, req->index)) ||
-		(check.permission != NULL &&
-		 !is_pseudo_constant_for_index(req->root, check.permission, req->index)))
+	condition = CnapMakeCondition(req, &check);
+	if (condition == NULL)
 		return NIL;
-
-	operator = find_operator(req);
-	if (!OidIsValid(operator) || CnapValuesAreGiven(req))
-		return NIL;
-
-	/* A role that can execute the check, but not this, needs another plan. */
-	function = CnapReachableFunction(check.user != NULL ?
-									 exprType(check.user) : InvalidOid);
-	if (check.user != NULL)
-		req->root->glob->dependsOnRole = true;
-	if (!CnapMayExecute(function, GetUserId()))
-		return NIL;
-
-	know_check(req->root, &check, &known);
+	CnapKnowCheck(req->root, &check, &known);
 	if (!is_worth_it(req, &check, &known))
 		return NIL;
-
-	permission = check.permission;
-	if (permission == NULL)
-		permission = (Node *) makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
-										CnapPermissionToDatum(CNAP_ACCESS),
-										false, false);
-	array = makeFuncExpr(function, UUIDARRAYOID,
-						 check.user != NULL ? list_make2(check.user, permission) :
-						 list_make1(permission),
-						 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-
-	condition = makeNode(ScalarArrayOpExpr);
-	condition->opno = operator;
-	condition->opfuncid = get_opcode(operator);
-	condition->useOr = true;
-	condition->args = list_make2(check.workspace, array);
-	condition->location = -1;
 
 	/*
 	 * In a parallel index scan, each process evaluates the array on its own,
@@ -576,7 +313,7 @@ make_index_condition(SupportRequestIndexCondition *req)
  * but share its entry, with the number of workspaces alone.
  */
 static void
-note_kind(PlannerInfo *root, const Check *check, const Known *known, double fraction)
+note_kind(PlannerInfo *root, const CnapCheck *check, const CnapKnown *known, double fraction)
 {
 	Oid			relid = InvalidOid;
 	AttrNumber	attno = 0;
@@ -604,13 +341,13 @@ note_kind(PlannerInfo *root, const Check *check, const Known *known, double frac
 static bool
 estimate_selectivity(SupportRequestSelectivity *req)
 {
-	Check		check;
-	Known		known;
+	CnapCheck		check;
+	CnapKnown		known;
 
-	if (req->is_join || !parse_check(req->funcid, req->args, &check))
+	if (req->is_join || !CnapParseCheck(req->funcid, req->args, &check))
 		return false;
-	know_check(req->root, &check, &known);
-	req->selectivity = estimate_fraction(req->root, &check, &known, req->varRelid);
+	CnapKnowCheck(req->root, &check, &known);
+	req->selectivity = CnapEstimateFraction(req->root, &check, &known, req->varRelid);
 	note_kind(req->root, &check, &known, req->selectivity);
 	return true;
 }
@@ -623,14 +360,14 @@ static bool
 estimate_cost(SupportRequestCost *req)
 {
 	FuncExpr   *call = (FuncExpr *) req->node;
-	Check		check;
-	Known		known;
+	CnapCheck		check;
+	CnapKnown		known;
 	double		operators = CACHED_COST;
 
 	if (call == NULL || !IsA(call, FuncExpr) ||
-		!parse_check(req->funcid, call->args, &check))
+		!CnapParseCheck(req->funcid, call->args, &check))
 		return false;
-	know_check(req->root, &check, &known);
+	CnapKnowCheck(req->root, &check, &known);
 	if (known.is_known && known.user != NULL && known.set_size < 0)
 		operators += UNCACHED_COST;
 	req->startup = 0;

@@ -10,6 +10,18 @@
 
 #include "nodes/supportnodes.h"
 
+#include "access/estimates.h"
+
+/* Is the function one of the checks? */
+extern bool CnapIsCheck(Oid function);
+
+/*
+ * Make the index condition that is equivalent to a check, or return NULL if the
+ * index does not support it, or the query itself gives values of the column.
+ */
+extern ScalarArrayOpExpr *CnapMakeCondition(SupportRequestIndexCondition *req,
+											const CnapCheck *check);
+
 extern bool CnapValuesAreGiven(const SupportRequestIndexCondition *req);
 
 #endif							/* CNAP_PLANNER_H */

@@ -10,6 +10,7 @@
 --    12001 ..     12140   seven for each of "few-1" to "few-20": one owned, three as a direct
 --                         member, three managed by an organization of theirs
 --  1000001 ..   2000000   managed by the organization 2, whose member is "huge" (where it exists)
+--  2000001 ..   2010000   managed by the organization 0, whose member is "thin"
 -- and the rest, of which every other is managed by one of the organizations from 23 on. Each
 -- workspace has four direct members, each user belongs to two organizations.
 
@@ -35,13 +36,13 @@ RETURN 'auth0|' || (n + 1);
 
 CREATE TABLE alt.organization AS
 SELECT bench.organization(n) AS id
-FROM generate_series(1, :organizations) n
+FROM generate_series(0, :organizations) n
 ORDER BY id;
 
 CREATE TABLE alt.organization_member AS
 SELECT bench.organization(n) AS organization_id, user_id COLLATE "C" AS user_id
 FROM (
-	VALUES (1, 'big'), (1, 'owner'), (2, 'huge')
+	VALUES (0, 'thin'), (1, 'big'), (1, 'owner'), (2, 'huge')
 	UNION ALL
 	SELECT 2 + k, 'few-' || k FROM generate_series(1, 20) k
 	UNION ALL
@@ -74,10 +75,12 @@ FROM (
 	SELECT n, few, CASE
 		WHEN n <= 10000 THEN 1
 		WHEN n BETWEEN 12001 AND 12140 THEN CASE WHEN few >= 4 THEN 3 + (n - 12001) / 7 END
+		WHEN n > 2000000 THEN 0
 		WHEN n > 1000000 AND :huge THEN 2
 		WHEN n > 12140 AND n % 2 = 1 THEN 23 + bench.pick(n, 3, :organizations - 22)
 	END AS manager
-	FROM (SELECT n, (n - 12001) % 7 AS few FROM generate_series(1, :workspaces) n) numbers
+	FROM (SELECT n, (n - 12001) % 7 AS few
+		FROM (SELECT generate_series(1, :workspaces) UNION ALL SELECT generate_series(2000001, 2010000)) n (n)) numbers
 ) managers
 ORDER BY id;
 

@@ -69,6 +69,34 @@ BEGIN
 END
 $$;
 
+/*
+ * Executes a prepared query in turn as two users, and returns the median of the second one's time
+ * in microseconds, planning included.
+ */
+CREATE OR REPLACE FUNCTION bench.time_pool(
+	query text, other text, own text, budget float8, OUT microseconds float8, OUT answer text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	started timestamptz := clock_timestamp();
+	begun float8;
+	times float8[];
+BEGIN
+	EXECUTE 'PREPARE pooled AS ' || query;
+	FOR run IN 1 .. 200 LOOP
+		PERFORM set_config('cnap.user_id', other, false);
+		EXECUTE 'EXECUTE pooled' INTO answer;
+		PERFORM set_config('cnap.user_id', own, false);
+		begun := bench.processor_time();
+		EXECUTE 'EXECUTE pooled' INTO answer;
+		IF run > 3 THEN
+			times := times || 1e6 * (bench.processor_time() - begun);
+			EXIT WHEN run > 8 AND clock_timestamp() > started + budget * interval '1 ms';
+		END IF;
+	END LOOP;
+	SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO microseconds FROM unnest(times) t;
+END
+$$;
+
 -- Executes a query once, and returns the time and the single value that it returns.
 CREATE OR REPLACE FUNCTION bench.time_once(query text, OUT microseconds float8, OUT answer text)
 LANGUAGE plpgsql AS $$

@@ -1,7 +1,7 @@
 -- items.sql: the application's table
 --
--- Half of the rows belong to "half", a tenth to "big", a tenth to "huge" if it exists, and about
--- 360 of a million to each of "few", spread evenly over the primary key.
+-- Half of the rows belong to "half", a tenth to "big", a tenth to "huge" if it exists, and of a
+-- million about 360 to each of "few" and 500 to "thin", spread evenly over the primary key.
 -- Variables: rows, workspaces, huge.
 
 DROP SCHEMA IF EXISTS app CASCADE;
@@ -16,6 +16,7 @@ CREATE TABLE app.item (
 );
 INSERT INTO app.item
 SELECT id, bench.workspace(CASE
+		WHEN id % 2000 = 8 THEN 2000001 + bench.pick(id, 5, 10000)
 		WHEN id % 10 = 0 THEN 1 + bench.pick(id, 5, 10000)
 		WHEN id % 2 = 1 THEN 10001 + bench.pick(id, 5, 2000)
 		WHEN id % 10 = 2 AND id / 10 % 14 = 0

@@ -5,7 +5,8 @@
 # A measure has variants. A sample of a variant is one line: "microseconds|answer" (of one
 # execution, or of one check), where the answer must be the same for all variants, or "timeout".
 
-query_measures=(count_few count_big count_half page_few page_big seq_scan)
+query_measures=(count_few count_big count_half count_thin page_few page_big page_thin seq_scan)
+pool_measures=(pool_{half_few,thin_few,few_half,thin_half,few_big,thin_big,few_thin,half_thin})
 wire_measures=(row_{prepared,simple}_{few,big})
 child_measures=(child_count_{few,big,half} child_page_{few,big} child_rows_{few,big})
 check_measures=(check_warm check_cold check_wire_{1,2} check_changes check_changes_inside
@@ -20,7 +21,7 @@ page='SELECT sum(id) FROM
 measures_of() {
 	echo "${query_measures[@]}" "${wire_measures[@]}"
 	[ "$1" != XL ] || echo row_{prepared,simple}_huge
-	echo "${child_measures[@]}" "${check_measures[@]}" "${neighbour_measures[@]}"
+	echo "${child_measures[@]}" "${check_measures[@]}" "${neighbour_measures[@]}" "${pool_measures[@]}"
 	[ "$1" != XL ] || echo neighbour_{check,scan,list}_huge
 }
 
@@ -43,6 +44,7 @@ variants_of() {
 			echo true trivial cnap "$first"
 			;;
 		check_changes*) echo quiet changing elsewhere ;;
+		pool_*) echo own other ;;
 		neighbour_*) echo quiet renaming managing ;;
 		remove_member) echo plain cnap direct ;;
 		scale_*) echo S XL ;;
@@ -89,6 +91,7 @@ sample() {
 			PGOPTIONS='-c bench.clock=processor' while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
 				'SELECT cardinality(cnap_accessible_workspaces())'
 			;;
+		pool_*) time_pool "$scale" "$variant" "${measure#pool_}" ;;
 		remove_member) time_removal "$scale" "$variant" ;;
 		scale_warm) time_warm "$variant" cnap ;;
 		scale_cold) time_cold "$variant" cnap "$round" | sed 's/|.*/|/' ;;
@@ -121,6 +124,15 @@ time_query() {
 	use_policy "$1" "$2"
 	[ "$2" = raw ] || query=${query//'{raw}'/}
 	timed "$1" "$3" "SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
+}
+
+# time_pool SCALE VARIANT OTHER_OWN: a prepared statement that a session executes in turn as two users
+time_pool() {
+	local other=${3%_*} own=${3#*_}
+	use_policy "$1" cnap
+	[ "$2" = other ] || other=$own
+	timed "$1" server "SELECT * FROM bench.time_pool('SELECT count(title) FROM app.item',
+		'${other/few/few-1}', '${own/few/few-1}', $BENCH_BUDGET)"
 }
 
 # time_child SCALE USER QUERY: on tables whose protection stays the same

@@ -7,7 +7,7 @@ DROP TABLE IF EXISTS bench.granted, bench.pair, bench.known, bench.warm;
 -- The literal of the query written by hand, for each kind of user
 CREATE TABLE bench.granted AS
 SELECT u.user_id, array_agg(a.id ORDER BY a.id) AS workspaces
-FROM (VALUES ('few-1'), ('big'), ('half')) AS u (user_id)
+FROM (VALUES ('few-1'), ('big'), ('half'), ('thin')) AS u (user_id)
 CROSS JOIN LATERAL (
 	SELECT id FROM alt.workspace WHERE owner_id = u.user_id
 	UNION

@@ -87,6 +87,23 @@ foreach my $name (sort keys %statements)
 	}
 }
 
+# ---- many workspaces with few rows ----
+
+{
+	my $session = connect_to($node, 'app', "SET cnap.user_id = 'tim'", 'SET enable_seqscan = off');
+	my ($workspaces) = $session->query('SELECT cardinality(cnap_accessible_workspaces())');
+	my $plan = $session->query('EXPLAIN SELECT count(note) FROM test.item');
+	my ($rows) = $plan =~ /Scan on item .*rows=(\d+)/;
+
+	is($workspaces, 3000, 'many workspaces');
+	like($plan, qr/Index Cond: \(workspace_id = ANY \(cnap.reachable/, 'many workspaces with few rows: by the index');
+	cmp_ok($rows, '<', 200, 'many workspaces with few rows: the estimate');
+	is($session->query('SELECT count(note) FROM test.item'), 40, 'many workspaces with few rows: the answer');
+	is($session->query("SELECT count(note) FROM test.item WHERE workspace_id = test.v(15)"),
+		$admin->query('SELECT count(*) FROM test.item WHERE workspace_id = test.v(15)'), 'one of them');
+	$session->quit;
+}
+
 # ---- users of one kind, and nobody ----
 
 my $session = connect_to($node, 'app', 'SET plan_cache_mode = force_generic_plan', $statements{'without parameters'}[0]);
