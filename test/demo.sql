@@ -17,17 +17,19 @@ CREATE SCHEMA app;
 CREATE TABLE app.project (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE,
-    name         text NOT NULL
+    name         text NOT NULL,
+    UNIQUE (workspace_id, id)
 );
-CREATE INDEX ON app.project (workspace_id);
 
 CREATE TABLE app.deployment (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE,
-    project_id   bigint NOT NULL REFERENCES app.project ON DELETE CASCADE,
+    project_id   bigint NOT NULL,
     version      text NOT NULL,
     status       text NOT NULL DEFAULT 'running',
-    deployed_at  timestamptz NOT NULL
+    deployed_at  timestamptz NOT NULL,
+    -- of the same workspace
+    FOREIGN KEY (workspace_id, project_id) REFERENCES app.project (workspace_id, id) ON DELETE CASCADE
 );
 CREATE INDEX ON app.deployment (workspace_id);
 

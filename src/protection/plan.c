@@ -27,6 +27,7 @@
 #include "protection/keeper.h"
 #include "protection/kept_column.h"
 #include "protection/plan.h"
+#include "protection/plan_notes.h"
 #include "protection/verify.h"
 
 /* A foreign key by which a table may be protected. */
@@ -484,5 +485,6 @@ CnapPlanSchema(const CnapRequest *request)
 	}
 	list_sort(tables, CnapCompareTargets);
 	drop_refused(tables, by_oid, request);
+	CnapAddPlanNotes(tables, request);
 	return tables;
 }

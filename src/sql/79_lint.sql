@@ -15,6 +15,7 @@ AS $$
 	FROM (SELECT f.* FROM protected, cnap.lint_tables(tables) f
 		UNION ALL SELECT f.* FROM guarded, cnap.lint_views(relations) f
 		UNION ALL SELECT f.* FROM guarded, cnap.lint_functions(relations) f
+		UNION ALL SELECT f.* FROM cnap.lint_references() f
 		UNION ALL SELECT f.* FROM protected, cnap.lint_grants(tables) f
 		UNION ALL SELECT f.* FROM protected, cnap.lint_roles(tables) f
 		UNION ALL SELECT f.* FROM cnap.lint_settings() f

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan_notes.h
+ *	  What to consider about the tables that are, or will be, protected.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_PLAN_NOTES_H
+#define CNAP_PLAN_NOTES_H
+
+#include "protection/target.h"
+
+/* Add to the reasons of a plan what to consider about its tables. */
+extern void CnapAddPlanNotes(List *tables, const CnapRequest *request);
+
+#endif							/* CNAP_PLAN_NOTES_H */
