@@ -104,8 +104,8 @@ SELECT format('DO %L', 'BEGIN ' || :'remedies' || ' END') AS all_of_them \gset
 :all_of_them;
 SELECT count(*) FROM cnap_lint();
 SELECT object FROM (TABLE granted EXCEPT ALL TABLE as_wanted) g
-WHERE object NOT IN (SELECT object FROM as_wanted WHERE grantee = 'PUBLIC')
-ORDER BY object COLLATE "C";
+WHERE object NOT IN (SELECT pg_describe_object(classid, objid, 0) FROM cnap.privileges()
+	WHERE audience IN ('everybody', 'chosen'));
 TABLE as_wanted EXCEPT ALL TABLE granted;
 -- nor does the privilege to set the identity open them, without EXECUTE
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_web;

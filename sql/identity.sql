@@ -157,23 +157,53 @@ SELECT * FROM who();
 SELECT * FROM who();
 \c -reuse-previous=on "options=''"
 
--- ---- ALTER ROLE ... SET ----
+-- ---- cnap_set_role_user, ALTER ROLE ... SET ----
 
 \c - :admin
-ALTER ROLE regress_cnap_plain SET cnap.user_id = 'ann';
-\c - regress_cnap_plain
+CREATE ROLE regress_cnap_person LOGIN;
+SELECT FROM cnap_set_role_user('regress_cnap_person', 'ann');
+\c - regress_cnap_person
 SELECT * FROM who();
 SET cnap.user_id = 'bea';
 RESET cnap.user_id;
 SELECT * FROM who();
 DISCARD ALL;
 SELECT * FROM who();
--- it applies to the session, like any setting of a role
+-- it is about the role that logs in
 \c - :admin
-SET ROLE regress_cnap_plain;
+SET ROLE regress_cnap_person;
 SELECT * FROM who();
 RESET ROLE;
-ALTER ROLE regress_cnap_plain RESET cnap.user_id;
+SET SESSION AUTHORIZATION regress_cnap_person;
+SELECT * FROM who();
+SELECT cnap_set_role_user('regress_cnap_person', 'bea');
+RESET SESSION AUTHORIZATION;
+SELECT FROM cnap_set_role_user('regress_cnap_person', 'bea');
+SELECT FROM cnap_set_role_user('regress_cnap_person', 'bea');
+SELECT FROM cnap_set_role_user('regress_cnap_person', NULL);
+SELECT FROM cnap_set_role_user('regress_cnap_person', NULL);
+SELECT cnap_set_role_user(NULL, 'ann');
+SELECT cnap_set_role_user('regress_cnap_person', ' ann');
+SELECT cnap_set_role_user('regress_cnap_person', '');
+SELECT cnap_set_role_user('regress_cnap_nobody', 'ann');
+SELECT cnap_set_role_user('4000000000', 'ann');
+SELECT action, actor, subject, path, detail FROM cnap.audit_log WHERE action LIKE 'role.%set_user' ORDER BY id;
+-- a value that ALTER ROLE gives counts only while the role may set it
+ALTER ROLE regress_cnap_person SET cnap.user_id = 'ann';
+\c - regress_cnap_person
+SELECT * FROM who();
+SHOW cnap.user_id;
+\c - :admin
+SELECT FROM cnap_trust('regress_cnap_person');
+\c - regress_cnap_person
+SELECT * FROM who();
+\c - :admin
+SELECT rule FROM cnap_lint() WHERE rule LIKE 'identity%';
+REVOKE SET ON PARAMETER cnap.user_id FROM regress_cnap_person;
+SELECT rule, object, remedy FROM cnap_lint() WHERE rule LIKE 'identity%';
+SELECT FROM cnap_distrust('regress_cnap_person');
+SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'regress_cnap_person'::regrole;
+DROP ROLE regress_cnap_person;
 
 -- ---- the system ----
 
@@ -276,7 +306,7 @@ SELECT FROM cnap_distrust('"regress_cnap Odd ""role""; --"');
 SELECT * FROM trusted WHERE rolname LIKE '%Odd%';
 \x
 SELECT actor, database_role = current_user AS database_role, action, path, detail FROM cnap.audit_log
-WHERE action LIKE 'role.%' ORDER BY id;
+WHERE action IN ('role.trust', 'role.distrust') ORDER BY id;
 SELECT cnap_trust(NULL);
 SELECT cnap_trust('regress_cnap_nobody');
 SELECT cnap_trust(0);

@@ -279,11 +279,13 @@ get_current_user(void)
 		bool		is_fixed;
 		const char *id = CnapFindCurrentUser(&is_fixed);
 
-		if (current_user_as_of != CnapIdentityGeneration)
-			current_user_entry = NULL;
+		/* While it is not fixed, another user need not mean another number. */
 		if (id == NULL)
 			current_user_entry = NULL;
-		else if (current_user_entry == NULL)
+		else if (current_user_entry == NULL ||
+				 current_user_as_of != CnapIdentityGeneration ||
+				 current_user_entry->id_len != (int) strlen(id) ||
+				 memcmp(current_user_entry->id, id, current_user_entry->id_len) != 0)
 			current_user_entry = get_user(id, strlen(id));
 		current_user_as_of = CnapIdentityGeneration;
 		current_user_known = is_fixed ? CnapIdentityGeneration : 0;

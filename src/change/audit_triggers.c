@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/rel.h"
@@ -358,6 +359,29 @@ record_access_token(const Change *change)
 	record_terms(change, &entry, "access_token.update", terms, lengthof(terms));
 }
 
+/*
+ * Record that a superuser said which user a database role belongs to, or that
+ * it is nobody any more.
+ */
+static void
+record_role_user(const Change *change)
+{
+	Oid			role = DatumGetObjectId(get_current(change, Anum_role_user_role));
+	const char *name = GetUserNameFromId(role, true);
+	CnapEntry	entry;
+
+	if (is_update(change) && !changed(change, Anum_role_user_role) &&
+		!changed(change, Anum_role_user_user_id))
+		return;
+	CnapBeginEntry(&entry, change->after != NULL ? "role.set_user" : "role.unset_user");
+	entry.subject = DatumGetTextPP(get_current(change, Anum_role_user_user_id));
+	CnapAppendPair(&entry.detail, "role", name != NULL ? name : psprintf("%u", role));
+	if (is_update(change))
+		CnapAppendPair(&entry.detail, "was",
+					   get_text(change, change->before, Anum_role_user_user_id));
+	CnapRecordEntry(&entry);
+}
+
 static int32
 uses_of(const Change *change, HeapTuple link)
 {
@@ -548,6 +572,9 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_ACCESS_TOKEN:
 			record_access_token(&change);
+			break;
+		case CNAP_ROLE_USER:
+			record_role_user(&change);
 			break;
 		case CNAP_INSTALL_LINK:
 			record_install_link(&change);

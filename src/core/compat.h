@@ -62,6 +62,16 @@
 #endif
 
 /*
+ * PostgreSQL 16 (407b50f2d42) allocates what belongs to a setting in a memory
+ * context, by a function of its own.  Both return NULL for lack of memory.
+ */
+#if PG_VERSION_NUM < 160000
+#define CnapGucAlloc(size) malloc(size)
+#else
+#define CnapGucAlloc(size) guc_malloc(LOG, size)
+#endif
+
+/*
  * PostgreSQL 18 (3691edfab97) replaced pg_attribute_noreturn(), which follows
  * a declaration, by pg_noreturn, which precedes it.
  */

@@ -64,6 +64,7 @@ static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_REDEMPTION] = "redemption",
 	[CNAP_INVITATION] = "invitation",
 	[CNAP_BEAT] = "beat",
+	[CNAP_ROLE_USER] = "role_user",
 };
 
 /*

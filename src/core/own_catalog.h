@@ -25,10 +25,11 @@ typedef enum CnapTable
 	CNAP_INSTALL_LINK,
 	CNAP_REDEMPTION,
 	CNAP_INVITATION,
-	CNAP_BEAT
+	CNAP_BEAT,
+	CNAP_ROLE_USER
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_BEAT + 1)
+#define CNAP_TABLES (CNAP_ROLE_USER + 1)
 
 /* The columns that C code uses, numbered as in CREATE TABLE. */
 #define Anum_organization_id 1
@@ -82,6 +83,9 @@ typedef enum CnapTable
 
 #define Anum_access_token_use_token_id 1
 #define Anum_access_token_use_last_used_at 2
+
+#define Anum_role_user_role 1
+#define Anum_role_user_user_id 2
 
 #define Anum_install_link_id 1
 #define Anum_install_link_organization_id 2

@@ -219,6 +219,7 @@ CnapIsNamed(text *user)
 		{CNAP_WORKSPACE_MEMBER, Anum_workspace_member_user_id},
 		{CNAP_WORKSPACE, Anum_workspace_owner_id},
 		{CNAP_ACCESS_TOKEN, Anum_access_token_user_id},
+		{CNAP_ROLE_USER, Anum_role_user_user_id},
 		{CNAP_INVITATION, Anum_invitation_inviter},
 		{CNAP_INVITATION, Anum_invitation_outcome_by},
 		{CNAP_INVITATION, Anum_invitation_user_id},
@@ -289,6 +290,27 @@ CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token)
 	}
 	CnapEndScan(&scan);
 	return found;
+}
+
+/* The user who was recorded for a database role, or NULL if there is none. */
+text *
+CnapFindRoleUser(Oid role)
+{
+	ScanKeyData key;
+	CnapScan	scan;
+	HeapTuple	tuple;
+	text	   *user = NULL;
+
+	CnapKeyOid(&key, Anum_role_user_role, role);
+	tuple = CnapScanRow(&scan, CNAP_ROLE_USER, &key);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+
+		user = DatumGetTextPCopy(CnapField(&scan, tuple, Anum_role_user_user_id, &isnull));
+	}
+	CnapEndScan(&scan);
+	return user;
 }
 
 /*

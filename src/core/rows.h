@@ -100,6 +100,7 @@ extern bool CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id,
 extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
 extern bool CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token);
+extern text *CnapFindRoleUser(Oid role);
 extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
 extern bool CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link);
 extern bool CnapFindInvitation(CnapTokenKey key, CnapInvitation *invitation);

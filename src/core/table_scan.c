@@ -27,6 +27,13 @@
 #include "core/table_scan.h"
 
 void
+CnapKeyOid(ScanKey key, AttrNumber attno, Oid value)
+{
+	ScanKeyInit(key, attno, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(value));
+}
+
+void
 CnapKeyUuid(ScanKey key, AttrNumber attno, const pg_uuid_t *value)
 {
 	ScanKeyInit(key, attno, BTEqualStrategyNumber, F_UUID_EQ,

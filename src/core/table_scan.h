@@ -24,6 +24,7 @@ typedef struct CnapScan
 	SysScanDesc scan;
 } CnapScan;
 
+extern void CnapKeyOid(ScanKey key, AttrNumber attno, Oid value);
 extern void CnapKeyUuid(ScanKey key, AttrNumber attno, const pg_uuid_t *value);
 extern void CnapKeyText(ScanKey key, AttrNumber attno, text *value);
 

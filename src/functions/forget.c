@@ -183,6 +183,7 @@ static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.organization_member"
 		   " WHERE user_id = $1 AND organization_id = ANY ($2)"),
 	FORGET("DELETE FROM cnap.access_token WHERE user_id = $1"),
+	FORGET("DELETE FROM cnap.role_user WHERE user_id = $1"),
 
 	/*
 	 * Invitations by them end, and those for nobody else; in those to them, the

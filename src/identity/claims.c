@@ -164,12 +164,11 @@ CnapClaimsAreTurnedOn(void)
 }
 
 const char *
-CnapClaimsUser(bool *turned_on)
+CnapClaimsUser(void)
 {
 	const char *claims;
 
-	*turned_on = CnapClaimsAreTurnedOn();
-	if (!*turned_on)
+	if (!CnapClaimsAreTurnedOn())
 		return NULL;
 	claims = GetConfigOption(claims_setting, true, false);
 	if (claims == NULL)

@@ -15,10 +15,9 @@ extern bool CnapClaimsAreTurnedOn(void);
 
 /*
  * The user that the claims name, or NULL if they name none, are malformed, or
- * are not turned on; *turned_on says whether they are.  The string is valid
- * until the next call.
+ * are not turned on.  The string is valid until the next call.
  */
-extern const char *CnapClaimsUser(bool *turned_on);
+extern const char *CnapClaimsUser(void);
 
 /* Did the last call of CnapClaimsUser() see any claims, valid or not? */
 extern bool CnapClaimsGiven(void);

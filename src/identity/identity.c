@@ -3,18 +3,26 @@
  * identity.c
  *	  Who the current user is.
  *
- * There are three sources, in order of precedence:
+ * There are four sources, in order of precedence:
  * 1. The access token that the session was signed in with by
  *	 cnap_authenticate() (session_token.c).  Once it is revoked or has expired,
  *	 there is no current user, whatever the other sources say.
  * 2. The setting cnap.user_id.  Only superusers, and roles with the SET
- *	 privilege on the parameter, can set it.
- * 3. The claims of a gateway, where a superuser has turned that on (claims.c).
+ *	 privilege on the parameter, can set it (trusted.c).
+ * 3. The user whom a superuser has recorded for the session's role
+ *	 (role_user.c).
+ * 4. The claims of a gateway, where a superuser has turned that on (claims.c).
  *
  * The id of the token is kept in a setting as well.  So GUC resets both settings
  * at the end of the transaction, restores them on rollback to a savepoint, and
- * copies them to parallel workers; it also checks who sets cnap.user_id, and
- * applies ALTER ROLE ... SET at login.
+ * copies them to parallel workers; it also checks who sets cnap.user_id.
+ *
+ * It does not check that for a value that ALTER ROLE or ALTER DATABASE has given
+ * the setting, because it did so when that was executed.  What a role gave
+ * itself while it was trusted would outlast the trust.  So such a value counts
+ * only as long as the session's role is trusted.  Where the value comes from is
+ * remembered in the "extra" data of the setting, which GUC keeps along with
+ * each value.
  *
  * Hazard: before the library is loaded, anybody can set a placeholder of that
  * name.  When the library defines the setting, PostgreSQL checks the privilege
@@ -50,9 +58,14 @@
 #include "identity/claims.h"
 #include "identity/generation.h"
 #include "identity/identity.h"
+#include "identity/role_user.h"
 #include "identity/session_token.h"
+#include "identity/trusted.h"
 
 static char *user_id_setting = NULL;
+
+/* Was its value given to the session, rather than set in it? */
+static bool user_id_is_default = true;
 
 PG_FUNCTION_INFO_V1(cnap_current_user);
 
@@ -60,29 +73,37 @@ PG_FUNCTION_INFO_V1(cnap_current_user);
  * check_hook of cnap.user_id: empty, or a valid user id.  We reject
  * configuration files here because GUC_DISALLOW_IN_FILE only prevents ALTER
  * SYSTEM, and that only once the setting is defined.
+ *
+ * A value that the client gives at login is checked like one that is set later.
  */
 static bool
 check_user_id(char **newval, void **extra, GucSource source)
 {
-	int			len;
+	bool	   *is_default;
 
-	if (*newval == NULL || **newval == '\0')
-		return true;
-
-	if (source == PGC_S_FILE)
+	if (*newval != NULL && **newval != '\0')
 	{
-		GUC_check_errdetail("A configuration file would make everybody the same user.");
-		return false;
+		int			len = strlen(*newval);
+
+		if (source == PGC_S_FILE)
+		{
+			GUC_check_errdetail("A configuration file would make everybody the same user.");
+			return false;
+		}
+		if (!CnapIsUserId(*newval, len) ||
+			!pg_verify_mbstr(GetDatabaseEncoding(), *newval, len, true))
+		{
+			GUC_check_errdetail("A user id has 1 to %d bytes, and no blank at either end.",
+								CNAP_MAX_USER_ID);
+			return false;
+		}
 	}
 
-	len = strlen(*newval);
-	if (!CnapIsUserId(*newval, len) ||
-		!pg_verify_mbstr(GetDatabaseEncoding(), *newval, len, true))
-	{
-		GUC_check_errdetail("A user id has 1 to %d bytes, and no blank at either end.",
-							CNAP_MAX_USER_ID);
+	is_default = CnapGucAlloc(sizeof(bool));
+	if (is_default == NULL)
 		return false;
-	}
+	*is_default = source < PGC_S_CLIENT;
+	*extra = is_default;
 	return true;
 }
 
@@ -90,13 +111,14 @@ check_user_id(char **newval, void **extra, GucSource source)
 static void
 assign_user_id(const char *newval, void *extra)
 {
+	user_id_is_default = *(bool *) extra;
 	CnapIdentityChanged(newval != NULL ? newval : "");
 }
 
 void
 CnapIdentityInit(void)
 {
-	DefineCustomStringVariable("cnap.user_id",
+	DefineCustomStringVariable(CNAP_USER_ID_SETTING,
 							   "Id of the user on whose behalf statements are executed.",
 							   "The empty string means no user.",
 							   &user_id_setting,
@@ -106,23 +128,32 @@ CnapIdentityInit(void)
 							   check_user_id, assign_user_id, NULL);
 }
 
+/* The value of cnap.user_id, or NULL if there is none that counts. */
+static const char *
+stated_user(void)
+{
+	if (user_id_setting == NULL || user_id_setting[0] == '\0' ||
+		(user_id_is_default && !CnapIsTrusted(GetSessionUserId())))
+		return NULL;
+	return user_id_setting;
+}
+
 const char *
 CnapFindCurrentUser(bool *is_fixed)
 {
-	bool		has_claims;
-	const char *user;
+	const char *user = stated_user();
 
 	*is_fixed = false;
 	if (CnapSignedInByToken())
 		return CnapTokenUser();
-	if (user_id_setting != NULL && user_id_setting[0] != '\0')
+	if (user != NULL)
 	{
-		*is_fixed = true;
-		return user_id_setting;
+		/* SET SESSION AUTHORIZATION assigns to no setting of ours. */
+		*is_fixed = !user_id_is_default;
+		return user;
 	}
-	user = CnapClaimsUser(&has_claims);
-	*is_fixed = !has_claims;
-	return user;
+	user = CnapRoleUser();
+	return user != NULL ? user : CnapClaimsUser();
 }
 
 const char *

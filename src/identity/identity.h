@@ -21,8 +21,8 @@ extern void CnapIdentityInit(void);
  * The id of the current user, or NULL if there is none.  The string is valid
  * until the next command.  *is_fixed says whether that cannot change without a
  * change of CnapIdentityGeneration (generation.h), so that the latter need only
- * be compared.  If not, the function has to be called again, which increments
- * the number if the user has changed.
+ * be compared.  If not, the function has to be called again, and the user it
+ * returns compared.
  */
 extern const char *CnapFindCurrentUser(bool *is_fixed);
 

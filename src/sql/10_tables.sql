@@ -115,6 +115,15 @@ CREATE TABLE cnap.access_token_use (
 );
 COMMENT ON TABLE cnap.access_token_use IS 'when an access token was last used to sign in, give or take a minute';
 
+CREATE TABLE cnap.role_user (
+	role regrole CONSTRAINT role_user_pkey PRIMARY KEY,
+	user_id cnap.user_id NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE cnap.role_user IS
+'the users of database roles that people log in with; a role that has been dropped is left behind, and means nothing';
+CREATE INDEX role_user_user_id_idx ON cnap.role_user (user_id);
+
 CREATE TABLE cnap.install_link (
 	id uuid CONSTRAINT install_link_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
 	organization_id uuid NOT NULL
@@ -250,6 +259,9 @@ SELECT pg_extension_config_dump('cnap.workspace', '');
 SELECT pg_extension_config_dump('cnap.workspace_member', '');
 SELECT pg_extension_config_dump('cnap.access_token', '');
 SELECT pg_extension_config_dump('cnap.access_token_use', '');
+-- A role that has been dropped would be dumped as a number, which may be that of
+-- another role where the dump is restored.
+SELECT pg_extension_config_dump('cnap.role_user', 'WHERE role::pg_catalog.oid IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_extension_config_dump('cnap.install_link', '');
 SELECT pg_extension_config_dump('cnap.redemption', '');
 SELECT pg_extension_config_dump('cnap.invitation', '');

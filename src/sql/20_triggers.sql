@@ -117,6 +117,14 @@ CREATE TRIGGER record_insert AFTER INSERT ON cnap.access_token
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.access_token
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.role_user
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.role_user
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.role_user
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
+
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.install_link
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.install_link
@@ -225,3 +233,12 @@ ALTER TABLE cnap.access_token
 	ENABLE ALWAYS TRIGGER signal_delete,
 	ENABLE ALWAYS TRIGGER signal_truncate,
 	ENABLE ALWAYS TRIGGER signal_update;
+
+-- After these, a session of the role looks again who its user is.
+CREATE TRIGGER signal_row AFTER INSERT OR UPDATE OR DELETE ON cnap.role_user
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.role_user
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+ALTER TABLE cnap.role_user
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate;

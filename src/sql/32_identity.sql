@@ -38,3 +38,10 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_revoke_access_token';
 COMMENT ON FUNCTION @extschema@.cnap_revoke_access_token(uuid) IS
 'revokes an access token; sessions signed in by it have no current user as of their next statement. For its user. Errors: 22023, 28000, 42704 for a token that does not exist or is somebody else''s, 55000 for one that is revoked already';
+
+CREATE FUNCTION @extschema@.cnap_set_role_user(role regrole, user_id text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_set_role_user';
+COMMENT ON FUNCTION @extschema@.cnap_set_role_user(regrole, text) IS
+'says which user a person is who logs in with that role, in this database; null for nobody. Takes effect at the next check of every session. For superusers. Errors: 22023 for an invalid user id and for null as the role, 42704 for a role that does not exist';

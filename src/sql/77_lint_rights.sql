@@ -158,8 +158,15 @@ WHERE p.parname = 'session_replication_role' AND cardinality(under_protection) >
 $$;
 COMMENT ON FUNCTION cnap.lint_grants(oid[]) IS 'the findings about privileges';
 
+CREATE FUNCTION cnap.lint_former_roles() RETURNS TABLE (role oid, recorded_at timestamptz)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_lint_former_roles';
+COMMENT ON FUNCTION cnap.lint_former_roles() IS
+'the roles that have been dropped, but for which cnap_set_role_user() has recorded a user';
+
 CREATE FUNCTION cnap.lint_roles(under_protection oid[]) RETURNS SETOF cnap.finding
-LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 10
+LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
@@ -240,6 +247,11 @@ WHERE rolcreaterole AND NOT rolsuper AND oid IN (SELECT oid FROM can_login)
 	AND current_setting('server_version_num')::int < 160000
 
 UNION ALL
+SELECT 'notice', 'role_user_left', role::text, 'the role has been dropped, but is still recorded as that of a user',
+	format('SELECT %s.cnap_set_role_user(%L::regrole, NULL::text);', '@extschema@', role), 1
+FROM cnap.lint_former_roles()
+
+UNION ALL
 -- the access control lists do not show these privileges
 SELECT 'warning', 'role_accesses_all', m.member::regrole::text,
 	format(CASE WHEN bool_or(m.is_usable) THEN 'can %s as a member of %I, %s' ELSE 'can %s once it has granted itself %I, %s' END,
@@ -280,10 +292,17 @@ WITH setting AS MATERIALIZED (
 )
 
 SELECT 'error', 'identity_default', target,
-	'cnap.user_id has a default value, so all sessions start as the same user',
+	'cnap.user_id has a default value, so all sessions of roles that may set it start as the same user',
 	format('ALTER %s RESET cnap.user_id;', target), 1
 FROM setting
 WHERE name = 'cnap.user_id' AND value <> '' AND setrole = 0
+
+UNION ALL
+SELECT 'notice', 'identity_ignored', target,
+	'the value of cnap.user_id does not count, as the role may not set it: cnap_set_role_user() says who a role is',
+	format('ALTER %s RESET cnap.user_id;', target), 1
+FROM setting
+WHERE name = 'cnap.user_id' AND value <> '' AND setrole <> 0 AND NOT cnap.is_trusted(setrole)
 
 UNION ALL
 SELECT CASE setrole WHEN 0 THEN 'warning' ELSE 'notice' END, 'claims_enabled', target,

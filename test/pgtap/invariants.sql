@@ -85,9 +85,10 @@ CREATE TABLE test.user_column AS
 SELECT set_eq('SELECT relname::text, attname::text FROM test.user_column', $$ VALUES
 	('organization', 'created_by'), ('organization_member', 'user_id'), ('organization_member', 'added_by'),
 	('workspace', 'owner_id'), ('workspace_member', 'user_id'), ('workspace_member', 'added_by'),
-	('access_token', 'user_id'), ('install_link', 'created_by'),
+	('access_token', 'user_id'), ('role_user', 'user_id'), ('install_link', 'created_by'),
 	('invitation', 'inviter'), ('invitation', 'outcome_by'), ('invitation', 'user_id'), ('audit_log', 'actor'), ('audit_log', 'subject')
 	$$, 'the columns that hold user ids have the domain');
+INSERT INTO cnap.role_user (role, user_id) VALUES ('cnap_test_visitor', 'wanda');
 SELECT is(test.direct(format(statement, value)),
 	test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false),
 	format(statement, value))

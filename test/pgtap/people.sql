@@ -56,6 +56,7 @@ SELECT cnap_create_access_token('Script') AS paul_token \gset
 SELECT cnap_update_workspace('00000000-0000-4000-8000-0000000000e3', 'First!') \g /dev/null
 RESET ROLE;
 RESET cnap.user_id;
+SELECT cnap_set_role_user('cnap_test_visitor', 'paul') \g /dev/null
 
 /* Where an id stands in the extension's tables. */
 CREATE FUNCTION test.traces(person text) RETURNS text
@@ -82,7 +83,7 @@ END
 $$;
 
 SELECT is(test.traces('paul') LIKE '%' || expected || '%', true, 'before: ' || expected)
-FROM unnest(ARRAY['cnap.access_token.user_id', 'cnap.audit_log.actor', 'cnap.audit_log.subject', 'cnap.install_link.created_by',
+FROM unnest(ARRAY['cnap.access_token.user_id', 'cnap.role_user.user_id', 'cnap.audit_log.actor', 'cnap.audit_log.subject', 'cnap.install_link.created_by',
 	'cnap.invitation.', 'cnap.organization.created_by', 'cnap.organization_member.user_id', 'cnap.organization_member.added_by',
 	'cnap.workspace_member.user_id', 'cnap.workspace_member.added_by']) expected;
 

@@ -81,7 +81,7 @@ $admin->query(q{ALTER DATABASE postgres SET cnap.claims_setting = 'request.jwt.c
 # A user determined by another source stays the current user.
 {
 	my $token = act_as($node, 'postgres', 'mia', q{SELECT cnap_create_access_token('a script')});
-	$admin->query(q{CREATE ROLE anna LOGIN; GRANT plain TO anna; ALTER ROLE anna SET cnap.user_id = 'mia'});
+	$admin->query(q{CREATE ROLE anna LOGIN; GRANT plain TO anna; SELECT cnap_set_role_user('anna', 'mia')});
 	my $anna = connect_to($node, 'anna');
 	my $signed_in = connect_to($node, 'plain', "SELECT cnap_authenticate('$token', false)");
 	my $of_trusted = connect_to($node, 'cnap_app', q{SET cnap.user_id = 'mia'}, 'SET ROLE plain');

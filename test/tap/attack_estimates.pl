@@ -20,7 +20,7 @@ use Test::More;
 my $node = new_world('main', 'autovacuum = off');
 my $admin = connect_to($node, undef, q{
 	CREATE ROLE mia LOGIN;
-	ALTER ROLE mia SET cnap.user_id = 'mia';
+	SELECT cnap_set_role_user('mia', 'mia');
 	GRANT plain TO mia;
 	CREATE SCHEMA own AUTHORIZATION mia;
 	CREATE FUNCTION app.w(n int) RETURNS uuid LANGUAGE sql IMMUTABLE

@@ -20,7 +20,7 @@ use Test::More;
 my $node = new_world('main', 'compute_query_id = on');
 my $admin = connect_to($node, undef, qq{
 	CREATE ROLE mia LOGIN;
-	ALTER ROLE mia SET cnap.user_id = 'mia';
+	SELECT cnap_set_role_user('mia', 'mia');
 	GRANT plain TO mia;
 	CREATE SCHEMA own AUTHORIZATION mia;
 	CREATE TABLE app.secret (id int PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace,

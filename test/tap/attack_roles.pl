@@ -1,9 +1,9 @@
 #
 # attack_roles.pl: identities that belong to database roles, and code of other roles
 #
-# ALTER ROLE ... SET gives a role an identity at login, with the library preloaded and without.
-# Only a superuser can give it to another role or change it, and it is removed together with the
-# role. SECURITY DEFINER functions do not change the current user.
+# cnap_set_role_user() says who a role is, with the library preloaded and without. Only a superuser can
+# say or change it, and it is gone with the role. What ALTER ROLE ... SET says counts only for roles
+# that are trusted. SECURITY DEFINER functions do not change the current user.
 #
 use strict;
 use warnings FATAL => 'all';
@@ -37,19 +37,18 @@ sub logs_in_as
 	return;
 }
 
-# ---- at login ----
+# ---- whom a superuser has recorded ----
 
 $admin->query("CREATE ROLE $_ LOGIN; GRANT plain TO $_") foreach qw(anna berta clara);
 $admin->query(q{
-	ALTER ROLE anna SET cnap.user_id = 'mia';
-	ALTER ROLE berta SET cnap.user_id = 'mia';
-	ALTER ROLE berta IN DATABASE postgres SET cnap.user_id = 'carol';
-	ALTER ROLE clara IN DATABASE postgres SET cnap.user_id = 'dave';
+	SELECT cnap_set_role_user('anna', 'mia');
+	SELECT cnap_set_role_user('berta', 'carol');
+	SELECT cnap_set_role_user('clara', 'dave');
 	CREATE DATABASE other TEMPLATE template0});
-$node->safe_psql('other', 'CREATE EXTENSION cnap_org');
+$node->safe_psql('other', q{CREATE EXTENSION cnap_org; SELECT cnap_set_role_user('berta', 'mia')});
 
-my $settings = 'SELECT setrole::regrole, setdatabase <> 0, setconfig FROM pg_db_role_setting ORDER BY 1, 2';
-my $given = $admin->query($settings);
+my $recorded = 'SELECT role, user_id FROM cnap.role_user ORDER BY user_id';
+my $given = $admin->query($recorded);
 
 foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries')
 {
@@ -62,9 +61,8 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 		$node->restart;
 		$admin = connect_to($node, undef);
 	}
-	logs_in_as('anna', 'mia', "ALTER ROLE SET, $when");
-	logs_in_as('berta', 'carol', "ALTER ROLE IN DATABASE SET goes before it, $when");
-	logs_in_as('clara', 'dave', "ALTER ROLE IN DATABASE SET alone, $when");
+	logs_in_as('anna', 'mia', "the role's user, $when");
+	logs_in_as('clara', 'dave', "another role's user, $when");
 	logs_in_as('plain', 'nobody', "another role has none of these, $when");
 	is($node->safe_psql('other', 'SELECT cnap_current_user()', extra_params => [ '-U', 'berta' ]), 'mia',
 		"in another database, $when");
@@ -77,7 +75,9 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 		my $anna = connect_to($node, 'anna', $load);
 		foreach my $statement ("SET cnap.user_id = 'erin'", q{SELECT set_config('cnap.user_id', 'erin', true)},
 			"ALTER ROLE anna SET cnap.user_id = 'erin'", "ALTER ROLE anna IN DATABASE postgres SET cnap.user_id = 'erin'",
-			"ALTER ROLE plain SET cnap.user_id = 'mia'", 'ALTER ROLE berta RESET cnap.user_id', 'ALTER ROLE berta RESET ALL',
+			"SELECT cnap_set_role_user('anna', 'erin')", "SELECT cnap_set_role_user('anna', NULL)",
+			"SELECT cnap_set_role_user('plain', 'mia')", "SET cnap.user_id = ''",
+			"UPDATE cnap.role_user SET user_id = 'erin'", "INSERT INTO cnap.role_user VALUES ('plain', 'mia')",
 			'ALTER ROLE anna RESET ALL', 'ALTER ROLE anna IN DATABASE postgres RESET ALL',
 			'RESET cnap.user_id', 'RESET ALL', 'DISCARD ALL', 'SET ROLE plain', 'SET ROLE berta', 'SET SESSION AUTHORIZATION berta')
 		{
@@ -85,9 +85,7 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 			is(state($anna), $sees{mia}, "by the role: $statement, $when, after $load");
 			$anna->attempt('RESET ROLE');
 		}
-		# having no user gives no access, and here it does not even last
-		$anna->attempt('ALTER ROLE anna RESET cnap.user_id');
-		is($admin->query($settings), $given, "no role has changed what is given to roles, $when, after $load");
+		is($admin->query($recorded), $given, "no role has changed what is recorded, $when, after $load");
 		$anna->quit;
 	}
 
@@ -110,39 +108,128 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 	is(state($session), $NOBODY, "SET ROLE by a member, $when");
 	$session->quit;
 	$admin->query('REVOKE anna FROM bare');
-	$session = connect_to($node, undef, 'SET SESSION AUTHORIZATION anna');
-	is(state($session), $NOBODY, "SET SESSION AUTHORIZATION by a superuser, $when");
+	$session = connect_to($node, undef);
+	foreach (1 .. 2)
+	{
+		$session->query('SET SESSION AUTHORIZATION anna');
+		is(state($session), $sees{mia}, "SET SESSION AUTHORIZATION by a superuser, $when");
+		$session->query('SET SESSION AUTHORIZATION clara');
+		is(state($session), $sees{dave}, "and another one, $when");
+		$session->query('SET SESSION AUTHORIZATION plain');
+		is(state($session), $NOBODY, "and one who is nobody, $when");
+	}
 	$session->quit;
 }
 
-# an invalid user id means no user
-$admin->query('ALTER ROLE clara IN DATABASE postgres RESET cnap.user_id');
-foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''})
+# from one source to another and back, without an assignment to a setting of ours
 {
-	$admin->attempt("DO \$\$BEGIN EXECUTE format('ALTER ROLE clara SET cnap.user_id = %L', $odd); END\$\$");
-	my $session = eval { connect_to($node, 'clara') };
-	my $state = $session ? state($session) : 'refused';
-	like($state, qr/^(refused|\Q$NOBODY\E)$/, "a role's identity of $odd");
-	$session->quit if $session;
+	my $superuser = getpwuid($<);
+	$admin->query(qq{ALTER ROLE "$superuser" SET cnap.user_id = 'carol'});
+	my $session = connect_to($node, undef, 'SELECT cnap_current_user()');
+	foreach my $step ([ 'clara', 'dave' ], [ undef, 'carol' ], [ 'anna', 'mia' ], [ 'plain', 'nobody' ], [ undef, 'carol' ], [ 'clara', 'dave' ],
+		[ undef, 'carol' ], [ 'clara', 'dave' ])
+	{
+		my ($role, $user) = @$step;
+		$session->query(defined $role ? "SET SESSION AUTHORIZATION $role" : 'RESET SESSION AUTHORIZATION');
+		is($session->query(q{SELECT coalesce(cnap_current_user(), 'nobody') || array_to_string(cnap_accessible_workspaces(), ',')}),
+			$user . ($sees{$user} =~ /reaches (\S+)$/ && $1 ne 'nothing' ? $1 : ''), 'as ' . ($role // 'the superuser'));
+	}
+	$session->quit;
+	$admin->query(qq{ALTER ROLE "$superuser" RESET cnap.user_id});
 }
 
-# ---- when the role is dropped or renamed, or the identity is reset ----
+# other sources that are in force go before it; a setting that a gateway fills does not
+{
+	my $token = act_as($node, 'postgres', 'dave', q{SELECT cnap_create_access_token('a script')});
+	my $anna = connect_to($node, 'anna', "BEGIN; SELECT cnap_authenticate('$token')");
+	is(state($anna), $sees{dave}, 'a token goes before it');
+	$anna->query('COMMIT');
+	is(state($anna), $sees{mia}, 'until it ends');
+	$admin->query(q{ALTER ROLE anna SET cnap.claims_setting = 'request.jwt.claims'});
+	my $claimed = connect_to($node, 'anna', q(SET request.jwt.claims = '{"sub": "erin"}'));
+	is(state($claimed), $sees{mia}, 'it goes before claims');
+	$admin->query(q{ALTER ROLE anna RESET cnap.claims_setting; SELECT cnap_trust('anna')});
+	$anna->query("SET cnap.user_id = 'carol'");
+	is(state($anna), $sees{carol}, 'and the setting before it, in the session of a trusted role');
+	$anna->query("SET cnap.user_id = ''");
+	is(state($anna), $sees{mia}, 'until it is empty');
+	$admin->query(q{SELECT cnap_distrust('anna')});
+	$_->quit foreach $anna, $claimed;
+}
+
+# in parallel workers, too
+{
+	my $anna = connect_to($node, 'anna', 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;'
+		. ' SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off');
+	$admin->query(q{CREATE TABLE app.many AS SELECT 1 AS one FROM generate_series(1, 1000);
+		GRANT SELECT ON app.many TO PUBLIC; ALTER TABLE app.many SET (parallel_workers = 2)});
+	my $query = 'SELECT cnap_current_user(), count(*) FROM app.many WHERE cnap_current_user() IS NOT NULL GROUP BY 1';
+	like($anna->query("EXPLAIN $query"), qr/Gather/, '(a parallel query)');
+	is($anna->query($query), 'mia|1000', 'in parallel workers');
+	$anna->quit;
+}
+
+# an invalid user id, or role
+refused($admin, "a role's user of $_", "SELECT cnap_set_role_user('clara', $_)", '22023')
+  foreach q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''};
+refused($admin, "a role that does not exist: $_", "SELECT cnap_set_role_user($_, 'erin')", '42704') foreach q{'nobody'}, '4000000000';
+refused($admin, 'no role', "SELECT cnap_set_role_user(NULL, 'erin')", '22023');
+
+# ---- when it changes, and when the role is dropped or renamed ----
 
 {
 	my $session = connect_to($node, 'anna');
-	$admin->query('ALTER ROLE anna RESET cnap.user_id');
-	logs_in_as('anna', 'nobody', 'taken back: for sessions that begin');
-	is(state($session), $sees{mia}, 'taken back: a session that is open keeps it, as with any setting');
+	my $snapshot = connect_to($node, 'anna', 'BEGIN ISOLATION LEVEL REPEATABLE READ',
+		'PREPARE sees AS SELECT cnap_current_user()', 'EXECUTE sees');
+	is(state($session), $sees{mia}, 'a session that is open');
+	$admin->query(q{SELECT cnap_set_role_user('anna', 'carol')});
+	is(state($session), $sees{carol}, 'is the new user at its next check');
+	is($snapshot->query('EXECUTE sees'), 'carol', 'also within a transaction');
+	$admin->query(q{SELECT cnap_set_role_user('anna', NULL)});
+	is(state($session), $NOBODY, 'and nobody once it is taken back');
+	is($snapshot->query(q{EXECUTE sees}), '', 'also within a transaction');
 	$session->query('RESET ALL; DISCARD ALL');
-	is(state($session), $sees{mia}, 'and goes back to it');
-	$session->quit;
+	is(state($session), $NOBODY, 'for good');
 
-	$admin->query("ALTER ROLE anna SET cnap.user_id = 'mia'; ALTER ROLE anna RENAME TO anna2; CREATE ROLE anna LOGIN; GRANT plain TO anna");
+	# rolled back, also by the one who does it
+	$admin->query(q{BEGIN; SELECT cnap_set_role_user('anna', 'erin'); SET LOCAL SESSION AUTHORIZATION anna});
+	is($admin->query('SELECT cnap_current_user()'), 'erin', 'for oneself before the commit');
+	is(state($session), $NOBODY, 'but not for others');
+	$admin->query('ROLLBACK');
+	is($admin->query(q{BEGIN; SET LOCAL SESSION AUTHORIZATION anna; SELECT cnap_current_user()}), '', 'and not after a rollback');
+	$admin->query('ROLLBACK');
+	is(state($session), $NOBODY, 'for nobody');
+
+	# by direct statements
+	$admin->query("INSERT INTO cnap.role_user VALUES ('anna', 'erin')");
+	is(state($session), $sees{erin}, 'INSERT');
+	$admin->query("UPDATE cnap.role_user SET user_id = 'mia' WHERE user_id = 'erin'");
+	is(state($session), $sees{mia}, 'UPDATE');
+	$admin->query('BEGIN; TRUNCATE cnap.role_user; ROLLBACK; BEGIN; SET LOCAL session_replication_role = replica;'
+		. " DELETE FROM cnap.role_user WHERE user_id = 'mia'; COMMIT");
+	is(state($session), $NOBODY, 'DELETE, also where ordinary triggers do not fire');
+	$_->quit foreach $session, $snapshot;
+
+	$admin->query(q{SELECT cnap_set_role_user('anna', 'mia'); ALTER ROLE anna RENAME TO anna2; CREATE ROLE anna LOGIN; GRANT plain TO anna});
 	logs_in_as('anna2', 'mia', 'it goes with a role that is renamed');
 	logs_in_as('anna', 'nobody', 'and not with its name');
+	my $number = $admin->query(q{SELECT 'berta'::regrole::oid});
 	$admin->query('DROP ROLE berta; CREATE ROLE berta LOGIN; GRANT plain TO berta');
-	logs_in_as('berta', 'nobody', 'it goes when the role is dropped');
-	unlike($admin->query($settings), qr/carol/, 'from the catalog too');
+	logs_in_as('berta', 'nobody', 'it goes when the role is dropped, and a new one of that name does not inherit it');
+	is($admin->query(q{SELECT rule, object, remedy FROM cnap_lint() WHERE rule ~ 'role_user'}),
+		"role_user_left|$number|SELECT public.cnap_set_role_user('$number'::regrole, NULL::text);", 'the linter finds the rest');
+	my ($dump) = run_command([ 'pg_dump', '-d', $node->connstr('postgres'), '--data-only' ]);
+	my ($rows) = $dump =~ /^COPY cnap\.role_user .*?\n(.*?)^\\\.$/ms;
+	is(join(',', sort map { (split /\t/)[0] } split /\n/, $rows), 'anna2,clara', 'and a dump does not contain it, but the new name');
+	$admin->query($admin->query(q{SELECT remedy FROM cnap_lint() WHERE rule = 'role_user_left'}));
+	is($admin->query("SELECT count(*) FROM cnap.role_user WHERE role::oid = $number"), '0', 'until somebody removes it');
+	is($admin->query(q{SELECT action, actor, subject, path, detail FROM cnap.audit_log
+		WHERE action ~ 'set_user$' AND path !~ 'direct' ORDER BY id DESC LIMIT 1}),
+		qq{role.unset_user||carol|by its privileges|{"role": "$number"}}, 'which the audit log tells');
+	is($admin->query(q{SELECT string_agg(concat_ws(' ', action, subject, detail), ', ' ORDER BY id) FROM cnap.audit_log
+		WHERE detail ->> 'role' = 'anna' AND path = 'by its privileges' AND action ~ '_user$'}),
+		'role.set_user mia {"role": "anna"}, role.set_user carol {"was": "mia", "role": "anna"},'
+		. ' role.unset_user carol {"role": "anna"}, role.set_user mia {"role": "anna"}', 'as it does of all that was recorded');
 }
 
 # ---- a role that is no longer trusted ----
@@ -155,10 +242,14 @@ foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''
 		qq{CREATE FUNCTION app.asks_about_erin() RETURNS boolean LANGUAGE sql SECURITY DEFINER AS 'SELECT cnap_can_access(''erin'', ''$W3''::uuid)'},
 		qq{CREATE VIEW app.about_erin AS SELECT cnap_can_access('erin', '$W3'::uuid)});
 	logs_in_as('former', 'erin', '(a trusted role gives itself an identity at login)');
+	my $logged_in = connect_to($node, 'former');
+	is(state($logged_in), $sees{erin}, '(with which a session begins)');
 	$admin->query(q{SELECT cnap_distrust('former')});
+	is(state($logged_in), $NOBODY, 'it ends with the trust, at once');
+	$logged_in->quit;
 	logs_in_as('former', 'nobody', 'which is taken with the trust');
 	is($node->safe_psql('other', q{SELECT coalesce(cnap_current_user(), 'nobody')}, extra_params => [ '-U', 'former' ]), 'nobody', 'in every database');
-	is($admin->query($settings) =~ /erin/, '', 'and from the catalog');
+	is($admin->query('SELECT count(*) FROM pg_db_role_setting'), 0, 'and from the catalog');
 	foreach my $statement ('SELECT app.of_former()', 'SELECT app.asks_about_erin()', 'TABLE app.about_erin', "SET cnap.user_id = 'erin'",
 		"ALTER ROLE former SET cnap.user_id = 'erin'", 'CREATE TABLE app.t (w uuid REFERENCES cnap.workspace)')
 	{
@@ -166,6 +257,26 @@ foreach my $odd (q{' erin'}, q{'erin '}, q{repeat('x', 256)}, q{E'erin\n'}, q{''
 	}
 	$session->quit;
 	$admin->query('DROP OWNED BY former; DROP ROLE former');
+}
+
+# A member of a trusted role, which nobody thinks of when the trust ends, and one who leaves it
+foreach my $end (q{SELECT cnap_distrust('team')}, 'REVOKE team FROM former', 'ALTER ROLE former NOINHERIT', 'ALTER ROLE former NOSUPERUSER')
+{
+	$admin->query(q{CREATE ROLE team; CREATE ROLE former LOGIN; GRANT plain TO former; GRANT USAGE ON SCHEMA app TO former; GRANT SELECT ON app.deployment TO former});
+	$admin->query($end =~ /SUPERUSER/ ? 'ALTER ROLE former SUPERUSER' : q{SELECT cnap_trust('team'); GRANT team TO former});
+	my $session = connect_to($node, 'former', "ALTER ROLE former SET cnap.user_id = 'erin'");
+	$session->quit;
+	$session = connect_to($node, 'former');
+	is($session->query('SELECT cnap_current_user()'), 'erin', "(before $end)");
+	my $version = major_version($node);
+	$end = "GRANT team TO former WITH INHERIT FALSE" if $end =~ /NOINHERIT/ && $version >= 16;
+	$admin->query($end);
+	is(state($session), $NOBODY, "an open session after $end");
+	logs_in_as('former', 'nobody', "a login after $end");
+	like($admin->query('SELECT rule, severity, remedy FROM cnap_lint()'),
+		qr/^identity_ignored\|notice\|ALTER ROLE former RESET cnap.user_id;$/m, 'the linter tells');
+	$session->quit;
+	$admin->query('DROP OWNED BY former, team; DROP ROLE former, team');
 }
 
 # ---- functions of other roles ----

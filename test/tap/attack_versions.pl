@@ -18,7 +18,7 @@ my $version = major_version($node);
 my $admin = connect_to($node, undef, qq{
 	CREATE ROLE dev LOGIN;
 	CREATE ROLE mia LOGIN;
-	ALTER ROLE mia SET cnap.user_id = 'mia';
+	SELECT cnap_set_role_user('mia', 'mia');
 	SELECT cnap_trust('dev');
 	GRANT ALL ON SCHEMA app TO dev;
 	GRANT CREATE ON DATABASE postgres TO dev;

@@ -41,8 +41,8 @@ my $link = token('ann', qq{cnap_create_install_link('$ACME', 'Odd \\ "label" ⚙
 my $revoked = token('ann', qq{cnap_create_install_link('$ACME')});
 my $invitation = token('ann', qq{cnap_invite_to_organization('$ACME', 'admin', 'new\@acme.example', '2999-01-01')});
 my $accepted = token('carol', qq{cnap_invite_to_workspace('$W1', 'admin', expires_at => 'infinity')});
+act_as($node, 'source', '', "SELECT cnap_authenticate('$access')");
 act_as($node, 'source', 'erin', qq{
-	SELECT cnap_authenticate('$access');
 	SELECT cnap_revoke_access_token(t.id) FROM cnap_create_access_token('Former') n, cnap_access_tokens() t WHERE name = 'Former';});
 act_as($node, 'source', $odd, qq{
 	SELECT cnap_redeem_install_link('$link', cnap_create_workspace('Linked'));
@@ -55,6 +55,10 @@ $node->safe_psql('source', qq{
 	UPDATE cnap.workspace SET managed_until = '2020-01-01' WHERE id = '$W3';
 	UPDATE cnap.organization SET customer_id = 'cus_2', metadata = '{"k": "v"}' WHERE id = '$ACME';
 	DELETE FROM cnap.audit_log WHERE id = 2;});
+
+$node->safe_psql('source', q{CREATE ROLE "O'Dd ""role""" LOGIN; CREATE ROLE "16384" LOGIN; CREATE ROLE former;
+	SELECT cnap_set_role_user('"O''Dd ""role"""', 'erin'); SELECT cnap_set_role_user('"16384"', 'carol');
+	SELECT cnap_set_role_user('former', 'ann'); ALTER ROLE "16384" RENAME TO "Renamed"});
 
 my @tables = split /\n/, $node->safe_psql('source', q{
 	SELECT relname FROM pg_class WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r' ORDER BY relname});
@@ -128,7 +132,7 @@ sub compare
 	is($node->safe_psql($db, 'SELECT count(*) FROM app.deployment'), '2', "$db: foreign keys hold");
 
 	# tokens that were valid still are, and no others
-	is(act_as($node, $db, 'nobody', "SELECT cnap_authenticate('$access')"), 'erin', "$db: an access token");
+	is(act_as($node, $db, '', "SELECT cnap_authenticate('$access')"), 'erin', "$db: an access token");
 	is(refused_as($node, $db, 'dave', "SELECT cnap_redeem_install_link('$revoked', '$W2')"), '22023', "$db: a revoked link");
 	is(refused_as($node, $db, 'hal', "SELECT cnap_accept_invitation('$accepted')"), '22023', "$db: an accepted invitation");
 	act_as($node, $db, 'hal', "SELECT cnap_accept_invitation('$invitation')");

@@ -32,6 +32,7 @@ $old->safe_psql($db, qq{
 	SELECT cnap_protect_child('app.step', 'task_id');
 	GRANT SELECT, INSERT ON app.task, app.step TO cnap_app;
 	ALTER ROLE cnap_app SET cnap.cache_size = '1MB';});
+$old->safe_psql($db, q{CREATE ROLE anna LOGIN; SELECT cnap_set_role_user('anna', 'ann')});
 my $token = act_as($old, $db, 'gus', q{SELECT cnap_create_access_token('Script', '2999-01-01')});
 
 my @tables = split /\n/, $old->safe_psql($db, q{
@@ -88,7 +89,8 @@ my %after = told($new);
 is($after{$_}, $before{$_}, "same $_") foreach sort keys %before;
 
 # everything works as before
-is(act_as($new, $db, 'nobody', "SELECT cnap_authenticate('$token')"), 'gus', 'an access token');
+is(act_as($new, $db, '', "SELECT cnap_authenticate('$token')"), 'gus', 'an access token');
+is($new->safe_psql($db, 'SELECT cnap_current_user()', extra_params => [ '-U', 'anna' ]), 'ann', "a role's user");
 is(refused_as($new, $db, 'gus', 'INSERT INTO app.task VALUES (4, 2)'), '42501', 'a parent that is hidden');
 is(act_as($new, $db, 'gus', "INSERT INTO app.task VALUES (4, 1); $tree"), '1|2|1', 'a parent that is not');
 is(refused_as($new, $db, 'ann', qq{SELECT cnap_leave_organization('$ACME')}), '23001', 'the rules hold');

@@ -47,13 +47,31 @@ $node->connect_fails($node->connstr('postgres') . " user=plain options='-c cnap.
 	'as are the options of a connection', expected_stderr => qr/permission denied to set parameter/);
 
 # the ways for a DBA to set it
-$node->safe_psql('postgres', "ALTER ROLE anna SET cnap.user_id = 'anna'");
-is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'ALTER ROLE gives a person an identity at login');
+$node->safe_psql('postgres', "SELECT cnap_set_role_user('anna', 'anna')");
+is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'cnap_set_role_user() gives a person an identity');
 $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', undef);
 $node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
 $node->restart;
 is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna', 'preloaded or not');
 is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', 'and nobody else');
+
+# ALTER ROLE and ALTER DATABASE give one only to those who may set it themselves
+$node->safe_psql('postgres', "ALTER ROLE plain SET cnap.user_id = 'ann'; ALTER DATABASE postgres SET cnap.user_id = 'ann'");
+foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries')
+{
+	if ($preload)
+	{
+		$node->append_conf('postgresql.conf', "$preload = 'cnap_org'");
+		$node->restart;
+	}
+	is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'plain' ]), 'nobody', "a default value does not count: $preload");
+	is($node->safe_psql('postgres', "SELECT cnap_create_workspace('Mine') \\g /dev/null\n$who"), 'ann', "it does for a superuser: $preload");
+	is($node->safe_psql('postgres', $who, extra_params => [ '-U', 'anna' ]), 'anna',
+		"where it does not count, the role's user does: $preload");
+	$node->adjust_conf('postgresql.conf', $preload, undef) if $preload;
+}
+$node->restart;
+$node->safe_psql('postgres', "ALTER ROLE plain RESET cnap.user_id; ALTER DATABASE postgres RESET cnap.user_id");
 
 # ---- the library is first loaded in a parallel query ----
 

@@ -9,7 +9,7 @@
 CREATE TABLE test.function (
 	signature text PRIMARY KEY,
 	open_to text NOT NULL,		-- everybody, trusted, superuser
-	actor text NOT NULL			-- a user with whom the call below succeeds
+	actor text NOT NULL			-- a user with whom the call below succeeds; empty for none
 );
 INSERT INTO test.function VALUES
 	('cnap_current_user()', 'everybody', 'wanda'),
@@ -25,12 +25,13 @@ INSERT INTO test.function VALUES
 	('cnap_accessible_workspaces()', 'everybody', 'wanda'),
 	('cnap_accessible_workspaces(text)', 'trusted', 'wanda'),
 	('cnap_explain_access(text,uuid)', 'trusted', 'wanda'),
-	('cnap_authenticate(text,boolean)', 'everybody', 'wanda'),
+	('cnap_authenticate(text,boolean)', 'everybody', ''),
 	('cnap_create_access_token(text,timestamp with time zone)', 'everybody', 'wanda'),
 	('cnap_access_tokens()', 'everybody', 'wanda'),
 	('cnap_revoke_access_token(uuid)', 'everybody', 'wanda'),
 	('cnap_trust(regrole)', 'superuser', 'wanda'),
 	('cnap_distrust(regrole)', 'superuser', 'wanda'),
+	('cnap_set_role_user(regrole,text)', 'superuser', 'wanda'),
 	('cnap_create_organization(text,text,text,text,text)', 'everybody', 'wanda'),
 	('cnap_update_organization(uuid,text,text,text,text,jsonb,text)', 'everybody', 'olga'),
 	('cnap_delete_organization(uuid)', 'everybody', 'olga'),
@@ -124,6 +125,8 @@ INSERT INTO test.argument VALUES
 	('cnap_revoke_access_token(uuid)', 1, 'token_id', false, 'access token id', '{token}'),
 	('cnap_trust(regrole)', 1, 'role', false, 'database role', '''cnap_test_visitor'''),
 	('cnap_distrust(regrole)', 1, 'role', false, 'database role', '''cnap_test_app'''),
+	('cnap_set_role_user(regrole,text)', 1, 'role', false, 'database role', '''cnap_test_visitor'''),
+	('cnap_set_role_user(regrole,text)', 2, 'user_id', false, 'invited user', '''wanda'''),
 	('cnap_create_organization(text,text,text,text,text)', 1, 'name', false, 'name', '''New'''),
 	('cnap_create_organization(text,text,text,text,text)', 2, 'slug', true, 'slug', '''new'''),
 	('cnap_create_organization(text,text,text,text,text)', 3, 'logo', true, 'logo', '''https://new.example/'''),
