@@ -98,6 +98,7 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 	Datum		hash;
 	CnapAccessToken token;
 
+	CnapRefuseTwoUsers();
 	CnapRequireFreshData();
 	if (!CnapHashToken(CNAP_ACCESS_TOKEN_PREFIX, given, &hash) ||
 		!CnapFindAccessToken(CnapByHash(hash), &token) || !is_valid(&token))

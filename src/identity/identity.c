@@ -24,6 +24,14 @@
  * remembered in the "extra" data of the setting, which GUC keeps along with
  * each value.
  *
+ * A token and the setting never override each other.  A session on a pooled
+ * connection may have been signed in by whoever had it before, and what is then
+ * done for the user in the setting would be done for the token's.  So each of
+ * them is refused while the other is in force.  Both can still come to be: one
+ * that was covered by SET LOCAL comes back at the end of the transaction, where
+ * nothing can be refused any more.  Then whoever asks for the current user gets
+ * an error.
+ *
  * Hazard: before the library is loaded, anybody can set a placeholder of that
  * name.  When the library defines the setting, PostgreSQL checks the privilege
  * of the role that set the placeholder, and discards a forged value.  So
@@ -46,6 +54,7 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -61,6 +70,8 @@
 #include "identity/role_user.h"
 #include "identity/session_token.h"
 #include "identity/trusted.h"
+
+#define END_SIGN_IN "A sign-in ends with its transaction, or by RESET ALL or DISCARD ALL."
 
 static char *user_id_setting = NULL;
 
@@ -95,6 +106,15 @@ check_user_id(char **newval, void **extra, GucSource source)
 		{
 			GUC_check_errdetail("A user id has 1 to %d bytes, and no blank at either end.",
 								CNAP_MAX_USER_ID);
+			return false;
+		}
+		if (source == PGC_S_SESSION && CnapSignedInByToken() &&
+			!InitializingParallelWorker)
+		{
+			GUC_check_errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+			GUC_check_errmsg("parameter \"%s\" cannot be set while an access token is signed in",
+							 CNAP_USER_ID_SETTING);
+			GUC_check_errhint(END_SIGN_IN);
 			return false;
 		}
 	}
@@ -145,7 +165,16 @@ CnapFindCurrentUser(bool *is_fixed)
 
 	*is_fixed = false;
 	if (CnapSignedInByToken())
+	{
+		if (user != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("there cannot be two current users"),
+					 errdetail("An access token is signed in, and parameter \"%s\" is set.",
+							   CNAP_USER_ID_SETTING),
+					 errhint(END_SIGN_IN)));
 		return CnapTokenUser();
+	}
 	if (user != NULL)
 	{
 		/* SET SESSION AUTHORIZATION assigns to no setting of ours. */
@@ -154,6 +183,17 @@ CnapFindCurrentUser(bool *is_fixed)
 	}
 	user = CnapRoleUser();
 	return user != NULL ? user : CnapClaimsUser();
+}
+
+void
+CnapRefuseTwoUsers(void)
+{
+	if (stated_user() != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("an access token cannot be signed in while parameter \"%s\" is set",
+						CNAP_USER_ID_SETTING),
+				 errhint("RESET the parameter first, or sign in within a session of its own.")));
 }
 
 const char *

@@ -30,6 +30,12 @@ extern const char *CnapFindCurrentUser(bool *is_fixed);
 extern const char *CnapCurrentUser(void);
 
 /*
+ * Raise 55000 (object_not_in_prerequisite_state) if cnap.user_id says who the
+ * current user is, so that nobody can sign in by a token.
+ */
+extern void CnapRefuseTwoUsers(void);
+
+/*
  * Fill in who acts.  Raises 28000 (invalid_authorization_specification) if
  * that is neither a user nor the system.
  */

@@ -1,7 +1,8 @@
 /*
  * node_postgres.js: the most common driver of Node.js, connected to the server itself
  *
- * - the function of doc/identity.md for a pool of connections, shared by changing users
+ * - the functions of doc/identity.md: a pool of connections, shared by changing users, and signing in by
+ *   a token
  * - parameters, also of overloaded functions, and named prepared statements
  * - the types of results: uuid, arrays, roles, timestamps, JSON
  * - the SQLSTATEs of the README's table of errors, as err.code
@@ -18,6 +19,7 @@ const { is, ok, refused, test } = require('./lib/tap.js');
 const { defined } = require('./lib/readme.js');
 
 const asUser = defined('asUser');
+const signIn = defined('signIn');
 
 const SELECT_IDS = 'SELECT id FROM app.item ORDER BY id';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -209,7 +211,8 @@ async function accessTokens(pool, { database }) {
 	await script.query('ROLLBACK');
 	is(await ids(script, SELECT_IDS), [], 'and signs in for the transaction');
 
-	await script.query('SELECT cnap_authenticate($1, is_local => $2)', [token, false]);
+	await signIn(script, token);
+	ok(!(await value(script, "SELECT string_agg(query, '') FROM pg_stat_activity")).includes(token), 'nobody sees the token');
 	is(await ids(script, SELECT_IDS), itemsOf(7), 'or for the session');
 	const { rows: [row] } = await asUser(pool, user(7), (client) => client.query('SELECT * FROM cnap_access_tokens()'));
 	is([row.name, row.expires_at, row.revoked_at, row.last_used_at instanceof Date], ['backup', tomorrow, null, true],

@@ -417,6 +417,9 @@ async function mistakes(options) {
 	await client.end();
 	is((await left(options)).found.ids, itemsOf(1), 'and so is a sign-in that is not local');
 	client = await connect(options);
+	await client.query('BEGIN');
+	await refused(bySetting(client, 2), '55000', 'which is told who states another user');
+	await client.query('ROLLBACK');
 	await client.query('DISCARD ALL');
 	is((await left(options)).found, NOTHING, 'until it is discarded');
 

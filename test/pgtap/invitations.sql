@@ -148,10 +148,12 @@ SELECT test.keep('link', 'cnap_test_app', 'adam', 'SELECT cnap_create_install_li
 SELECT is(test.line(o.state, o.message, o.changed), expected, statement)
 FROM (SELECT format(statement, '[link]'), test.invalid() FROM test.taker
 	UNION ALL SELECT format(statement, '[colleague]'), test.invalid()
-		FROM unnest(ARRAY['SELECT count(*) FROM cnap_install_link(%s)', 'SELECT cnap_redeem_install_link(%s, {free})']) statement
-	UNION ALL SELECT 'SELECT cnap_authenticate([colleague])', test.line('28000', 'invalid API key', false)) t (statement, expected),
+		FROM unnest(ARRAY['SELECT count(*) FROM cnap_install_link(%s)', 'SELECT cnap_redeem_install_link(%s, {free})']) statement) t (statement, expected),
 	LATERAL test.try('cnap_test_app', 'wanda', statement) o
 ORDER BY statement;
+SELECT is(test.line(o.state, o.message, o.changed), test.line('28000', 'invalid API key', false),
+	'an invitation''s token signs nobody in')
+FROM test.try('cnap_test_app', NULL, 'SELECT cnap_authenticate([colleague])') o;
 
 -- what it shows to users with the token
 

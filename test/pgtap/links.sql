@@ -82,7 +82,7 @@ FROM test.taker t, LATERAL test.try('cnap_test_app', t.who, format(t.statement, 
 ORDER BY t.statement;
 SELECT is(test.line(o.state, o.message, o.changed), test.line('28000', 'invalid API key', false),
 	'a link''s token signs nobody in')
-FROM test.try('cnap_test_app', 'wanda', 'SELECT cnap_authenticate([plain])') o;
+FROM test.try('cnap_test_app', NULL, 'SELECT cnap_authenticate([plain])') o;
 
 -- what ends a link, and what does not
 

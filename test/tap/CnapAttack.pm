@@ -363,6 +363,19 @@ sub query
 	return $self->send('Q', "$sql\0");
 }
 
+# bind(SQL, PARAMETER...): by the extended protocol, with parameters and result as text
+sub bind
+{
+	my ($self, $sql, @parameters) = @_;
+	my @messages = (
+		[ P => pack 'Z* Z* n', '', $sql, 0 ],
+		[ B => pack('Z* Z* n n (N/a*)*', '', '', 0, scalar @parameters, @parameters) . pack('n', 0) ],
+		[ E => pack 'Z* N', '', 0 ]);
+
+	print { $self->{socket} } $_->[0] . pack('N', 4 + length $_->[1]) . $_->[1] foreach @messages;
+	return $self->send('S', '');
+}
+
 # call(OID, ARGUMENT...): by the protocol's function call, with arguments and result as text
 sub call
 {

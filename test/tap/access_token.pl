@@ -90,13 +90,16 @@ is($session->query(qq{DO \$\$ BEGIN PERFORM cnap_authenticate('$token', false); 
 	'mia', 'signing in within a function');
 $session->query('DISCARD ALL');
 
-# a token takes precedence over the setting
+# a token and the setting exclude each other (sign_in.pl has the rest)
 my $trusted = connect_to($primary, 'cnap_app', q{SET cnap.user_id = 'dave'});
 is(state($trusted), "dave sees two, reaches $W2", 'a trusted role sets who it is');
+$trusted->attempt("SELECT cnap_authenticate('$token', false)");
+is("$trusted->{sqlstate} " . state($trusted), "55000 dave sees two, reaches $W2", 'and cannot be signed in meanwhile');
+$trusted->query('RESET cnap.user_id');
 sign_in($trusted, 0);
-is(state($trusted), $MIA, 'but a token takes precedence over the setting');
-$trusted->query(q{SET cnap.user_id = 'erin'});
-is(state($trusted), $MIA, 'also if the setting changes afterwards');
+is(state($trusted), $MIA, 'but after that');
+$trusted->attempt(q{SET cnap.user_id = 'erin'});
+is("$trusted->{sqlstate} " . state($trusted), "55000 $MIA", 'when it cannot set who it is');
 
 # ---- when it is cut off ----
 
@@ -146,7 +149,7 @@ like($session->{error}, qr/28000: invalid API key/, 'and the token does not sign
 sign_in($trusted, 0, $tokens[1]);
 is(state($trusted), "gus sees one, reaches $W1", 'another token signs a trusted role in');
 $admin->query("DELETE FROM cnap.access_token WHERE token_hash = sha256('$tokens[1]')");
-is(state($trusted), $NOBODY, 'and its setting does not count when that token is gone');
+is(state($trusted), $NOBODY, 'and nobody is signed in when that token is gone');
 $trusted->query('DISCARD ALL');
 is(state($trusted), $NOBODY, 'and DISCARD ALL leaves neither');
 

@@ -155,6 +155,7 @@ my %errors;
 # ---- a token is shown once, to its creator ----
 
 {
+	$admin->query('ALTER ROLE cnap_app SET cnap.notify = on');
 	my $listener = connect_to($node, undef, 'LISTEN cnap');
 	my $session = connect_to($node, 'cnap_app', q{SET cnap.user_id = 'erin'});
 	my $secret = $session->query(q{SELECT cnap_create_access_token('secret')});
@@ -173,6 +174,7 @@ my %errors;
 		unlike($session->attempt($query), qr/$body/, "another statement does not tell it: $query");
 	}
 	# others do not see what a session is executing
+	$session->query('RESET cnap.user_id');
 	$session->query("SELECT cnap_authenticate('$secret')");
 	my $other = connect_to($node, 'bare');
 	unlike($other->query('SELECT * FROM pg_stat_activity'), qr/$body/, 'pg_stat_activity does not show it to other roles');

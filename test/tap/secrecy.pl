@@ -80,8 +80,8 @@ $node->safe_psql('postgres', "UPDATE cnap.install_link SET expires_at = now() WH
 $node->safe_psql('postgres', "UPDATE cnap.invitation SET expires_at = now() WHERE id = " . id_of('invitation', 'expired'));
 $node->safe_psql('postgres', "DELETE FROM cnap.install_link WHERE id = " . id_of('install_link', 'lost link'));
 $node->safe_psql('postgres', "DELETE FROM cnap.invitation WHERE id = " . id_of('invitation', 'lost'));
-try_as('carol', 'SELECT cnap_authenticate(' . quoted('access') . ')',
-	'SELECT cnap_revoke_access_token(' . id_of('access_token', 'revoked access') . ')');
+try_as('', 'SELECT cnap_authenticate(' . quoted('access') . ')');
+try_as('carol', 'SELECT cnap_revoke_access_token(' . id_of('access_token', 'revoked access') . ')');
 try_as('erin', 'SELECT cnap_redeem_install_link(' . quoted('used link') . ", '$W3')");
 try_as('ann', 'SELECT cnap_revoke_install_link(' . id_of('install_link', 'revoked link') . ')');
 try_as('nina', 'SELECT cnap_accept_invitation(' . quoted('accepted') . ')');
