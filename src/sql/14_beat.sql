@@ -6,7 +6,8 @@ CREATE TABLE cnap.beat (
 	only_one boolean NOT NULL DEFAULT true
 		CONSTRAINT beat_pkey PRIMARY KEY
 		CONSTRAINT beat_only_one CHECK (only_one),
-	origin text NOT NULL,
+	origin text NOT NULL
+		CONSTRAINT beat_origin_short CHECK (octet_length(origin) < 64),
 	at timestamptz NOT NULL,
 	"position" pg_lsn NOT NULL,
 	restored boolean NOT NULL DEFAULT false
