@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # logging failed statements is the administrator's decision, so it is irrelevant here
-my $node = new_node('main', "log_statement = none\nlog_min_error_statement = panic\nlog_min_messages = debug1\nlog_error_verbosity = verbose");
+my $node = new_node('main', "cnap.notify = on\nlog_statement = none\nlog_min_error_statement = panic\nlog_min_messages = debug1\nlog_error_verbosity = verbose");
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $said = '';
 my %tokens;
