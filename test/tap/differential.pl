@@ -26,8 +26,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seed = $ENV{CNAP_SEED} // int(time) ^ ($$ << 8);
-my $steps = $ENV{CNAP_STEPS} // 2000;
-my $seconds = $ENV{CNAP_STEPS} ? undef : 35;
+my $steps = $ENV{CNAP_STEPS} // 250;
 
 # our own generator: Perl's differs from one platform to the next
 my $state = $seed & 0x7fffffff;
@@ -480,11 +479,7 @@ diag "CNAP_SEED=$seed";
 my $started = time;
 my $step = 0;
 
-# what a run has to do at least, which takes longer than planned on a slow machine
-my @required = ('rollbacks', 'rollbacks to a savepoint');
-
-while ($step < $steps
-	&& (!$seconds || time - $started < $seconds || grep { !$done{$_} } @required))
+while ($step < $steps)
 {
 	foreach (1 .. (chance(50) ? 1 : random(12)))
 	{
@@ -500,7 +495,7 @@ committed();
 compare_reader() foreach 1 .. 10;
 foreach my $reader (@readers)
 {
-	# a slow machine may not have got that far
+	# a short run may not have got that far
 	$reader->{session}->query('SELECT cardinality(cnap_accessible_workspaces(user_id)) FROM test.rich');
 	look_for_memberships($reader);
 }
@@ -509,10 +504,9 @@ note "$step steps in " . sprintf('%.1f', time - $started) . ' s';
 note "$_: $done{$_}" foreach sort keys %done;
 pass("the engine and the rules agree in $done{comparisons} comparisons");
 
-# A slow machine gets through few steps, whose numbers vary widely.
 cmp_ok($done{changes}, '>', $done{refused} / 4, 'a good part of the changes is accepted');
 cmp_ok($done{'ways in'}, '>', $done{states} / 2, 'there is access to take away');
-cmp_ok($done{$_}, '>', 0, $_) foreach @required;
+cmp_ok($done{$_}, '>', 0, $_) foreach 'rollbacks', 'rollbacks to a savepoint';
 cmp_ok($done{'uses of memberships'}, '>', 0, 'uses of memberships')
   if keeps_caches($oracle);
 done_testing();

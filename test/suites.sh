@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+#
+# suites.sh: what test/run and test/job know about the suites
+#
+# A job is one test file of one suite, written SUITE/NAME, as in tap/cache.
+
+# shellcheck disable=SC2034
+SUITES=(regress pgtap isolation tap clients schemas)
+
+# The jobs that take longest, which are begun first: at the end there must be short ones, with
+# which all clusters get done at the same time.
+LONGEST=(
+	schemas/zabbix
+	schemas/davical
+	tap/differential
+	tap/attack_leaks
+	tap/lint
+	schemas/roundcube
+	schemas/tt_rss
+	tap/cache
+	tap/attack_privileges
+	tap/attack_tokens
+	tap/pg_upgrade
+	tap/dump_restore
+	regress/plans
+	tap/revocation_stress
+	regress/lint
+)
+
+# suite_files SUITE: the pattern of its test files
+suite_files() {
+	case $1 in
+		regress) echo 'sql/*.sql' ;;
+		isolation) echo 'test/isolation/specs/*.spec' ;;
+		pgtap) echo 'test/pgtap/*.sql' ;;
+		tap) echo 'test/tap/*.pl' ;;
+		clients) echo 'test/clients/*.js' ;;
+		schemas) echo 'test/schemas/*.pl' ;;
+		*) die "there is no suite $1" ;;
+	esac
+}
+
+# needed_by SUITE: prints what must be installed for it, besides a server and a compiler
+needed_by() {
+	case $1 in
+		pgtap) echo pgtap pg_prove ;;
+		tap) echo tap ;;
+		clients) echo prove pgbouncer npm ;;
+		schemas) echo prove apt ;;
+	esac
+}
+
+# jobs_of SUITE: prints its jobs
+jobs_of() {
+	local pattern file
+	pattern=$(suite_files "$1")
+	for file in "$REPO"/$pattern; do
+		[ -e "$file" ] || continue
+		file=${file##*/}
+		echo "$1/${file%.*}"
+	done
+}
+
+# list_jobs SUITE...: prints the jobs of the suites, the longest ones first
+list_jobs() {
+	local suite job
+	for job in "${LONGEST[@]}"; do
+		jobs_of "${job%%/*}" | grep -Fx "$job" >/dev/null || die "there is no test $job"
+		case " $* " in
+			*" ${job%%/*} "*) echo "$job" ;;
+		esac
+	done
+	for suite; do
+		jobs_of "$suite" | grep -vFx "$(printf '%s\n' "${LONGEST[@]}")" || :
+	done
+}
+
+# make_job JOB: runs it by the Makefile's rule for the suite
+make_job() {
+	local suite=${1%%/*} name=${1#*/}
+	case $suite in
+		regress) private_make -s installcheck "REGRESS=$name" ISOLATION= TAP_TESTS= ;;
+		isolation) private_make -s installcheck REGRESS= "ISOLATION=$name" TAP_TESTS= ;;
+		tap) private_make -s installcheck REGRESS= ISOLATION= "PROVE_TESTS=test/tap/$name.pl" ;;
+		pgtap) private_make -s pgtap "PGTAP_TESTS=test/pgtap/$name.sql" ;;
+		clients) private_make -s clients "CLIENTS_TESTS=test/clients/$name.js" ;;
+		schemas) private_make -s schemas "SCHEMAS_TESTS=test/schemas/$name.pl" ;;
+	esac
+}
