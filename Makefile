@@ -24,7 +24,7 @@ DATA_built = $(SQL_SCRIPT)
 # PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system.
 PG_CPPFLAGS = -I$(SOURCE)src -isystem $(includedir_server)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
-	$(if $(WERROR),-Werror)
+	-Wmissing-noreturn $(if $(WERROR),-Werror)
 
 REGRESS = $(patsubst $(SOURCE)sql/%.sql,%,$(sort $(wildcard $(SOURCE)sql/*.sql)))
 

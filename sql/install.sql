@@ -123,6 +123,11 @@ FROM member m
 WHERE coalesce(obj_description(m.objid, m.classid::regclass::name), '') = ''
 	AND coalesce(t.typtype IN ('e', 'd'), true) AND coalesce(c.relkind <> 'S', true);
 
+-- of at most a paragraph: the reference has the rest
+SELECT pg_describe_object(d.classoid, d.objoid, d.objsubid), length(d.description)
+FROM member m JOIN pg_description d ON d.classoid = m.classid AND d.objoid = m.objid
+WHERE length(d.description) > 600;
+
 -- everything belongs to whoever created the extension
 SELECT pg_describe_object(m.classid, m.objid, 0), o.rolname
 FROM member m
@@ -142,6 +147,51 @@ WHERE c.relnamespace = 'cnap'::regnamespace AND c.relkind NOT IN ('i', 't', 'c')
 SELECT p.oid::regprocedure FROM member m
 	JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
 WHERE p.proname LIKE 'cnap\_%' AND p.pronargs > 0 AND (p.proargnames IS NULL OR '' = ANY (p.proargnames[1:p.pronargs]));
+
+-- every trigger function knows how it may be called
+\set VERBOSITY terse
+DO $$
+DECLARE
+	f regprocedure;
+BEGIN
+	FOR f IN SELECT p.oid FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+		WHERE p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) ORDER BY p.oid::regprocedure::text COLLATE "C"
+	LOOP
+		BEGIN
+			EXECUTE format('SELECT %s', f);
+			RAISE NOTICE '% can be called', f;
+		EXCEPTION WHEN trigger_protocol_violated OR event_trigger_protocol_violated THEN
+			NULL;
+		END;
+	END LOOP;
+END $$;
+CREATE TABLE pg_temp.fired (id uuid, user_id text);
+CREATE TRIGGER signal_user AFTER INSERT ON fired EXECUTE FUNCTION cnap.signal_user();
+CREATE TRIGGER record_change AFTER UPDATE ON fired EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER fill_workspace BEFORE DELETE ON fired EXECUTE FUNCTION cnap.fill_workspace();
+INSERT INTO fired VALUES (NULL, 'ann');
+UPDATE fired SET user_id = 'ben';
+DELETE FROM fired;
+DROP TABLE fired;
+\set VERBOSITY sqlstate
+
+-- the numbers of columns in the sources are those of the catalog
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set own_catalog :abs_srcdir '/src/core/own_catalog.h'
+CREATE TEMPORARY VIEW numbered AS
+SELECT c.relname || '_' || a.attname AS name, a.attnum::integer AS number
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace = 'cnap'::regnamespace AND c.relkind = 'r' AND a.attnum > 0;
+CREATE TEMPORARY TABLE defined AS
+SELECT m[1] AS name, m[2] AS value
+FROM regexp_matches(pg_read_file(:'own_catalog'), '^#define Anum_(\w+) (\w+)$', 'gn') m;
+SELECT d.name, d.value, n.number
+FROM defined d LEFT JOIN numbered n USING (name)
+	LEFT JOIN numbered same ON 'Anum_' || same.name = d.value
+WHERE coalesce(same.number::text, d.value) IS DISTINCT FROM n.number::text;
+SELECT count(*) > 50 AS all_defined FROM defined;
+DROP VIEW numbered;
+DROP TABLE defined;
 
 -- only the owner has privileges on the tables
 SELECT c.oid::regclass, a.grantee, a.privilege_type

@@ -16,7 +16,6 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/sequence.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -34,6 +33,7 @@
 #include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
+#include "core/trigger.h"
 
 PG_FUNCTION_INFO_V1(cnap_audit_log_before_insert);
 PG_FUNCTION_INFO_V1(cnap_audit_log_before_write);
@@ -228,13 +228,11 @@ CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 Datum
 cnap_audit_log_before_insert(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapRowTriggerData(fcinfo);
 	int			column = Anum_audit_log_xid;
 	Datum		xid = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	bool		isnull = false;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.audit_log_before_insert() was not called as a trigger");
 	return PointerGetDatum(heap_modify_tuple_by_cols(trigdata->tg_trigtuple,
 													 RelationGetDescr(trigdata->tg_relation),
 													 1, &column, &xid, &isnull));
@@ -249,10 +247,7 @@ cnap_audit_log_before_insert(PG_FUNCTION_ARGS)
 Datum
 cnap_audit_log_before_write(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.audit_log_before_write() was not called as a trigger");
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 
 	if (!has_privs_of_role(GetUserId(), CnapOwner()))
 		ereport(ERROR,

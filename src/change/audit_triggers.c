@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -24,6 +23,7 @@
 #include "change/audit_log.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
+#include "core/trigger.h"
 
 PG_FUNCTION_INFO_V1(cnap_record_change);
 
@@ -533,20 +533,16 @@ record_truncation(Relation rel)
 Datum
 cnap_record_change(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 	Change		change = {0};
 	CnapTable	table;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.record_change() was not called as a trigger");
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 	{
 		record_truncation(trigdata->tg_relation);
 		return PointerGetDatum(NULL);
 	}
-	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		elog(ERROR, "cnap.record_change() was not called as a row trigger");
-
+	trigdata = CnapRowTriggerData(fcinfo);
 	change.desc = RelationGetDescr(trigdata->tg_relation);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		change.after = trigdata->tg_trigtuple;

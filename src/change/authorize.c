@@ -36,7 +36,7 @@ CnapNoOrganization(const pg_uuid_t *id)
 			 errmsg("organization \"%s\" does not exist", CnapUuidString(id))));
 }
 
-static void
+pg_noreturn static void
 no_workspace(const pg_uuid_t *id)
 {
 	ereport(ERROR,

@@ -10,6 +10,7 @@
 
 #include "change/audit_log.h"
 #include "change/precedence.h"
+#include "core/compat.h"
 
 /* The path of acts of the system. */
 #define CNAP_AS_SYSTEM "as the system"
@@ -93,12 +94,12 @@ extern bool CnapLockOrganization(const pg_uuid_t *id);
 extern bool CnapKeepOrganization(const pg_uuid_t *id, const CnapAct *act);
 
 /* Raise 42704 (undefined_object). */
-extern void CnapNoOrganization(const pg_uuid_t *id);
+pg_noreturn extern void CnapNoOrganization(const pg_uuid_t *id);
 
 /*
  * Raise 55000 (object_not_in_prerequisite_state) for a token, link or
  * invitation.
  */
-extern void CnapEndedAlready(const char *what);
+pg_noreturn extern void CnapEndedAlready(const char *what);
 
 #endif							/* CNAP_AUTHORIZE_H */

@@ -21,7 +21,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "commands/trigger.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -30,19 +29,12 @@
 #include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
+#include "core/trigger.h"
 
 PG_FUNCTION_INFO_V1(cnap_membership_before_write);
 PG_FUNCTION_INFO_V1(cnap_organization_before_write);
 PG_FUNCTION_INFO_V1(cnap_workspace_before_write);
 PG_FUNCTION_INFO_V1(cnap_last_owner);
-
-static TriggerData *
-trigger_data(FunctionCallInfo fcinfo)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "trigger function was not called as a trigger");
-	return (TriggerData *) fcinfo->context;
-}
 
 /* Does the UPDATE change a column? */
 static bool
@@ -95,7 +87,7 @@ touch(TriggerData *trigdata, HeapTuple tuple, AttrNumber updated_at)
 Datum
 cnap_membership_before_write(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = trigger_data(fcinfo);
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 
 	keep_columns(trigdata, Anum_organization_member_user_id);
 	return PointerGetDatum(touch(trigdata, trigdata->tg_newtuple,
@@ -108,7 +100,7 @@ cnap_membership_before_write(PG_FUNCTION_ARGS)
 Datum
 cnap_organization_before_write(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = trigger_data(fcinfo);
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 
 	keep_columns(trigdata, Anum_organization_id);
 	return PointerGetDatum(touch(trigdata, trigdata->tg_newtuple,
@@ -152,7 +144,7 @@ get_management(HeapTuple tuple, TupleDesc desc)
 Datum
 cnap_workspace_before_write(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = trigger_data(fcinfo);
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 	bool		is_update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	HeapTuple	tuple = is_update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
@@ -253,7 +245,7 @@ has_owner(const pg_uuid_t *organization)
 Datum
 cnap_last_owner(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = trigger_data(fcinfo);
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 	const pg_uuid_t *organization;
 	bool		isnull;
 

@@ -42,6 +42,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "core/compat.h"
 #include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
@@ -117,7 +118,7 @@ CnapRelationsInit(void)
 	CacheRegisterRelcacheCallback(forget_oids, (Datum) 0);
 }
 
-static void
+pg_noreturn static void
 not_installed(void)
 {
 	ereport(ERROR,

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "core/compat.h"
 #include "core/permission.h"
 
 /* The names of the roles. */
@@ -136,7 +137,7 @@ CnapWayOfManager(CnapRole role)
 	}
 }
 
-static void
+pg_noreturn static void
 role_required(CnapRole role)
 {
 	ereport(ERROR,

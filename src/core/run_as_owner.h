@@ -11,6 +11,8 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 
+#include "core/compat.h"
+
 #define CNAP_MAX_PARAMS 10
 
 /*
@@ -46,7 +48,7 @@ extern Datum CnapReturnRows(FunctionCallInfo fcinfo, CnapStatement *statement,
  * others have just committed, which in REPEATABLE READ and above the
  * statements do not see.
  */
-extern void CnapSerializationFailure(void);
+pg_noreturn extern void CnapSerializationFailure(void);
 
 /* Generate the id of a row that is about to be inserted. */
 extern Datum CnapNewUuid(void);

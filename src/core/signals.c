@@ -19,13 +19,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
 #include "core/epoch.h"
 #include "core/own_catalog.h"
+#include "core/trigger.h"
 
 PG_FUNCTION_INFO_V1(cnap_signal_change);
 PG_FUNCTION_INFO_V1(cnap_signal_user);
@@ -35,8 +35,7 @@ PG_FUNCTION_INFO_V1(cnap_signal_workspace);
 Datum
 cnap_signal_change(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.signal_change() was not called as a trigger");
+	(void) CnapTriggerData(fcinfo);
 	CnapAnnounce(CNAP_ANYTHING, 0);
 	return PointerGetDatum(NULL);
 }
@@ -69,10 +68,8 @@ signal_uuid_in(TriggerData *trigdata, HeapTuple tuple, AttrNumber attno, CnapCha
 Datum
 cnap_signal_user(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapRowTriggerData(fcinfo);
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		elog(ERROR, "cnap.signal_user() was not called as a row trigger");
 	signal_user_in(trigdata, trigdata->tg_trigtuple, Anum_organization_member_user_id,
 				   CNAP_ABOUT_USER);
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
@@ -91,13 +88,10 @@ cnap_signal_user(PG_FUNCTION_ARGS)
 Datum
 cnap_signal_workspace(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	HeapTuple	row;
+	TriggerData *trigdata = CnapRowTriggerData(fcinfo);
+	HeapTuple	row = trigdata->tg_trigtuple;
 	bool		same_owner = false;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		elog(ERROR, "cnap.signal_workspace() was not called as a row trigger");
-	row = trigdata->tg_trigtuple;
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
 		HeapTuple	after = trigdata->tg_newtuple;

@@ -24,7 +24,6 @@
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -37,6 +36,7 @@
 #include "core/freshness.h"
 #include "core/own_catalog.h"
 #include "core/run_as_owner.h"
+#include "core/trigger.h"
 #include "fleet/beat.h"
 
 PG_FUNCTION_INFO_V1(cnap_beat);
@@ -178,13 +178,11 @@ cnap_beat(PG_FUNCTION_ARGS)
 Datum
 cnap_beat_before_write(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 	int			restored = Anum_beat_restored;
 	Datum		yes = BoolGetDatum(true);
 	bool		isnull = false;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.beat_before_write() was not called as a trigger");
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && beating)
 		return PointerGetDatum(trigdata->tg_newtuple);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
@@ -210,8 +208,7 @@ cnap_beat_before_write(PG_FUNCTION_ARGS)
 Datum
 cnap_signal_beat(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.signal_beat() was not called as a trigger");
+	(void) CnapTriggerData(fcinfo);
 	CacheInvalidateRelcacheByRelid(CnapTableOid(CNAP_BEAT));
 	return PointerGetDatum(NULL);
 }
@@ -223,8 +220,7 @@ cnap_signal_beat(PG_FUNCTION_ARGS)
 Datum
 cnap_refuse_local_write(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.refuse_local_write() was not called as a trigger");
+	(void) CnapTriggerData(fcinfo);
 	if (CnapFleetRoleNow() == CNAP_FOLLOWER)
 		kept_elsewhere(CnapBeatOrigin());
 	return PointerGetDatum(NULL);
@@ -245,12 +241,10 @@ cnap_refuse_published_truncate(PG_FUNCTION_ARGS)
 		" WHERE schemaname = 'cnap' AND tablename = $1 LIMIT 1",
 		1, {NAMEOID}
 	};
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
 	Datum		name;
 	char	   *publication;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "cnap.refuse_published_truncate() was not called as a trigger");
 	name = NameGetDatum(&trigdata->tg_relation->rd_rel->relname);
 	publication = CnapQueryText(&published, &name, NULL);
 	if (publication != NULL)

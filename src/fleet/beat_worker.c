@@ -35,6 +35,7 @@
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
+#include "core/compat.h"
 #include "core/freshness.h"
 #include "core/own_catalog.h"
 #include "fleet/beat.h"
@@ -48,7 +49,7 @@
 static char *beat_database;
 static int	beat_interval;		/* in ms */
 
-PGDLLEXPORT void cnap_beat_worker_main(Datum main_arg);
+pg_noreturn PGDLLEXPORT void cnap_beat_worker_main(Datum main_arg);
 
 /* Renew the beat, if this database keeps its access data. */
 static void

@@ -18,7 +18,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -31,6 +30,7 @@
 #include "core/own_catalog.h"
 #include "core/rows.h"
 #include "core/token.h"
+#include "core/trigger.h"
 #include "identity/identity.h"
 #include "identity/session_token.h"
 
@@ -220,12 +220,10 @@ cnap_access_token_after_delete(PG_FUNCTION_ARGS)
 		" WHERE token_id = $1 FOR UPDATE SKIP LOCKED)",
 		1, {UUIDOID}
 	};
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapRowTriggerData(fcinfo);
 	bool		isnull;
 	Datum		id;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		elog(ERROR, "cnap.access_token_after_delete() was not called as a row trigger");
 	id = heap_getattr(trigdata->tg_trigtuple, Anum_access_token_id,
 					  RelationGetDescr(trigdata->tg_relation), &isnull);
 	CnapExecute(&delete, &id, NULL);

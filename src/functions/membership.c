@@ -135,7 +135,7 @@ CnapMembership CnapWorkspaceMembership = {
 
 /* ---- common to both ---- */
 
-static void
+pg_noreturn static void
 not_a_member(const CnapMembership *kind, text *user)
 {
 	ereport(ERROR,

@@ -217,7 +217,7 @@ is_system(void)
 		!CnapSignedInByToken() && !CnapClaimsGiven();
 }
 
-static void
+pg_noreturn static void
 no_current_user(void)
 {
 	if (CnapSignedInByToken())

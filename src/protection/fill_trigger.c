@@ -26,7 +26,6 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -41,6 +40,7 @@
 #include "utils/uuid.h"
 
 #include "core/own_catalog.h"
+#include "core/trigger.h"
 #include "protection/keeper.h"
 
 PG_FUNCTION_INFO_V1(cnap_fill_workspace);
@@ -263,7 +263,7 @@ is_unchanged(TriggerData *trigdata, const CnapLink *link)
 Datum
 cnap_fill_workspace(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = CnapRowTriggerData(fcinfo);
 	Trigger    *trigger;
 	Relation	rel;
 	HeapTuple	row;
@@ -272,8 +272,7 @@ cnap_fill_workspace(PG_FUNCTION_ARGS)
 	Datum		workspace = (Datum) 0;
 	bool		isnull = false;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
 		TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

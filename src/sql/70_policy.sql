@@ -26,4 +26,4 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_protected_tables';
 COMMENT ON FUNCTION @extschema@.cnap_protected_tables() IS
-'the tables with policies of cnap_protect() and cnap_protect_child(), read from the catalogs: those of the latter have no workspace_column, but a parent and the columns that refer to it; enforced: every command has its restrictive policy, and row-level security is enabled and forced, in the table, in its partitions and inheritance children, in the tables that it inherits from, and in its parents; all of these require the same permission for writing, and relatives by inheritance test the same column or parent';
+'the tables with policies of cnap_protect() and cnap_protect_child(), read from the catalogs: those of the latter have a parent and the columns that refer to it in place of a workspace_column; enforced: every command has its restrictive policy, and row-level security is enabled and forced, in the table and in all tables that its rows are reached through or depend on, with the same permission and the same test';
