@@ -275,10 +275,14 @@ build() {
 
 # ---- the cluster ----
 
-# The settings are in a separate file, which the clusters of the TAP tests read as well. Autovacuum
-# would take locks, and change the statistics at unpredictable times.
-start_cluster() {
+# The settings are in a separate file, which the clusters of the TAP tests read as well.
+write_settings() {
 	tr ';' '\n' <<<"${SETTINGS-}" | as_user tee "$WORK/settings.conf" >/dev/null
+}
+
+# Autovacuum would take locks, and change the statistics at unpredictable times.
+start_cluster() {
+	write_settings
 	as_user "$BINDIR/initdb" -D "$WORK/data" -U "$PGUSER" --auth=trust --no-sync \
 		--encoding=UTF8 --locale=C.UTF-8 >"$WORK/initdb.log" 2>&1 ||
 		{ cat "$WORK/initdb.log" >&2; die "initdb failed"; }
