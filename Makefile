@@ -2,7 +2,8 @@
 #
 # make, make install, make installcheck ...  build against the pg_config in PATH,
 #                                            or PG_CONFIG=/path/to/pg_config
-# make test, make demo                       set up all they need by themselves
+# make test, make demo, make format, make lint, make coverage
+#                                            set up all they need by themselves
 #
 # WERROR=1 turns compiler warnings into errors.
 
@@ -48,7 +49,7 @@ SCHEMAS_TESTS = $(sort $(wildcard $(SOURCE)test/schemas/*.pl))
 EXTRA_CLEAN = $(EXTENSION)-*.zip
 
 # These bring what they need themselves, so must work where no pg_config exists yet.
-SETUP_GOALS = test demo demo-stop bench dist
+SETUP_GOALS = test demo demo-stop bench dist format typedefs lint coverage
 
 ifneq (,$(filter-out $(SETUP_GOALS),$(or $(MAKECMDGOALS),all)))
 PG_CONFIG = pg_config
@@ -114,6 +115,19 @@ demo-stop:
 
 bench:
 	$(SOURCE)test/bench/run
+
+format:
+	$(SOURCE)test/format
+
+typedefs:
+	$(SOURCE)test/tools/typedefs >$(SOURCE)test/tools/typedefs.list.new
+	mv $(SOURCE)test/tools/typedefs.list.new $(SOURCE)test/tools/typedefs.list
+
+lint:
+	$(SOURCE)test/lint
+
+coverage:
+	$(SOURCE)test/coverage $(SUITES)
 
 # The archive for PGXN
 dist:

@@ -293,3 +293,10 @@ CREATE EXTENSION cnap_org SCHEMA "Tenants of us";
 DROP EXTENSION cnap_org;
 DROP SCHEMA "Tenants of us";
 DROP ROLE regress_cnap_plain;
+
+-- the library's functions without the extension
+CREATE FUNCTION public.can_access(text, uuid) RETURNS boolean LANGUAGE c STRICT
+AS '$libdir/cnap_org', 'cnap_can_access_user';
+\set VERBOSITY default
+SELECT public.can_access('ann', '00000000-0000-4000-8000-000000000001');
+DROP FUNCTION public.can_access;

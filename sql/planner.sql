@@ -143,6 +143,10 @@ EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('few', works
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('most', workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access('00000000-0000-4000-8000-000000000001'::uuid, workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_has_permission('few', workspace_id, 'delete');
+EXPLAIN (COSTS off) SELECT note FROM app.item
+WHERE cnap_has_permission('00000000-0000-4000-8000-00000000000f'::uuid, workspace_id, 'delete');
+SELECT count(*) FROM app.item
+WHERE cnap_has_permission('00000000-0000-4000-8000-00000000000f'::uuid, workspace_id, 'delete');
 -- not if it is not a condition on one column, or depends on the row
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE cnap_can_access(note, workspace_id);
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE NOT cnap_can_access(workspace_id);

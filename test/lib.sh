@@ -104,6 +104,30 @@ have_npm() {
 		node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
 }
 
+have_pg_bsd_indent() {
+	command -v pg_bsd_indent >/dev/null
+}
+
+have_perltidy() {
+	command -v perltidy >/dev/null
+}
+
+have_perlcritic() {
+	command -v perlcritic >/dev/null
+}
+
+have_shellcheck() {
+	command -v shellcheck >/dev/null
+}
+
+have_git() {
+	command -v git >/dev/null
+}
+
+have_lcov() {
+	command -v lcov >/dev/null
+}
+
 have_apt() {
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null
 }
@@ -139,6 +163,9 @@ packages_for() {
 			pgbouncer) echo pgbouncer ;;
 			npm) echo nodejs npm ca-certificates ;;
 			apt) echo apt dpkg ;;
+			pg_bsd_indent) echo pg-bsd-indent ;;
+			perlcritic) echo libperl-critic-perl ;;
+			perltidy | shellcheck | git | lcov) echo "$thing" ;;
 		esac
 	done
 }
@@ -173,7 +200,7 @@ apt_install() {
 }
 
 # need THING...: makes sure that these are installed: server, compiler, pgtap, pg_prove, prove,
-# tap, pgbouncer, npm, apt
+# tap, pgbouncer, npm, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then
@@ -199,6 +226,16 @@ need() {
 	fi
 	if [ "$(server_major)" -lt 15 ]; then
 		die "PostgreSQL 15 or newer is needed, this is $("$PG_CONFIG" --version)"
+	fi
+}
+
+# Installs the npm packages with which the sources are checked, in the checkout.
+install_tools() {
+	local dir=$REPO/test/tools
+	if [ ! "$dir/node_modules" -nt "$dir/package-lock.json" ]; then
+		npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --no-update-notifier \
+			--loglevel=error
+		touch "$dir/node_modules"
 	fi
 }
 
