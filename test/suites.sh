@@ -61,18 +61,22 @@ jobs_of() {
 	done
 }
 
-# list_jobs SUITE...: prints the jobs of the suites, the longest ones first
+# list_jobs WHAT...: prints the jobs of suites, and single jobs, the longest ones first
 list_jobs() {
-	local suite job
+	local what job all
 	for job in "${LONGEST[@]}"; do
 		jobs_of "${job%%/*}" | grep -Fx "$job" >/dev/null || die "there is no test $job"
-		case " $* " in
-			*" ${job%%/*} "*) echo "$job" ;;
-		esac
 	done
-	for suite; do
-		jobs_of "$suite" | grep -vFx "$(printf '%s\n' "${LONGEST[@]}")" || :
-	done
+	all=$(
+		for what; do
+			case $what in
+				*/*) jobs_of "${what%%/*}" | grep -Fx "$what" || die "there is no test $what" ;;
+				*) jobs_of "$what" ;;
+			esac
+		done
+	) || exit 1
+	printf '%s\n' "${LONGEST[@]}" | grep -Fx "$all" || :
+	printf '%s\n' "$all" | grep -vFx "$(printf '%s\n' "${LONGEST[@]}")" || :
 }
 
 # make_job JOB: runs it by the Makefile's rule for the suite
