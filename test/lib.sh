@@ -258,7 +258,6 @@ as_user() {
 		USER="${RUN_AS:-$(id -un)}" "$@")
 }
 
-# SERVER_PRELOAD is a library that its servers load before all others.
 make_private_tree() {
 	local tree=$WORK/tree bindir extension dir program
 	bindir=$("$PG_CONFIG" --bindir)
@@ -266,12 +265,6 @@ make_private_tree() {
 	for program in "$bindir"/{postgres,initdb,psql,pgbench,pg_*,{create,drop}{db,user},{cluster,reindex,vacuum}db}; do
 		[ ! -x "$program" ] || as_user cp -L "$program" "$tree$bindir"
 	done
-	if [ -n "${SERVER_PRELOAD-}" ]; then
-		as_user mv "$tree$bindir/postgres" "$tree$bindir/postgres.real"
-		printf '#!/bin/sh\nLD_PRELOAD=%s exec "$0.real" "$@"\n' "$SERVER_PRELOAD" |
-			as_user tee "$tree$bindir/postgres" >/dev/null
-		as_user chmod 755 "$tree$bindir/postgres"
-	fi
 	for dir in sharedir pkglibdir includedir-server; do
 		dir=$("$PG_CONFIG" "--$dir")
 		as_user mkdir -p "$tree$dir"
