@@ -31,6 +31,7 @@ static const struct
 	bool		admin;
 	bool		member;
 }			organization_matrix[CNAP_ORGANIZATION_ACTS] = {
+	/* INDENT OFF */
 	/* act									  owner admin member */
 	[CNAP_ORGANIZATION_SEE] =				{yes, yes, yes},
 	[CNAP_ORGANIZATION_UPDATE] =			{yes, yes, no},
@@ -40,6 +41,7 @@ static const struct
 	[CNAP_ORGANIZATION_READ_AUDIT] =		{yes, yes, no},
 	[CNAP_ORGANIZATION_MANAGE_ROLES] =		{yes, no, no},
 	[CNAP_ORGANIZATION_DELETE] =			{yes, no, no},
+	/* INDENT ON */
 };
 
 #define WAYS(owner, admin, member, manager, manager_member) \
@@ -57,6 +59,7 @@ static const struct
 	const char *name;
 	CnapWays	ways;
 }			workspace_matrix[CNAP_PERMISSIONS] = {
+	/* INDENT OFF */
 	/* permission					  name						 owner admin member manager capped */
 	[CNAP_ACCESS] =				{"access",				WAYS(yes, yes, yes, yes, yes)},
 	[CNAP_ADMINISTER] =			{"administer",			WAYS(yes, yes, no, yes, no)},
@@ -66,6 +69,7 @@ static const struct
 	[CNAP_BILLING] =			{"billing",				WAYS(yes, no, no, no, no)},
 	[CNAP_TRANSFER] =			{"transfer",			WAYS(yes, no, no, no, no)},
 	[CNAP_DELETE] =				{"delete",				WAYS(yes, no, no, no, no)},
+	/* INDENT ON */
 };
 
 #undef WAYS

@@ -137,18 +137,18 @@ char *
 CnapQueryText(CnapStatement *statement, Datum *values, const char *nulls)
 {
 	MemoryContext context = CurrentMemoryContext;
-	char	   *text = NULL;
+	char	   *value = NULL;
 	Caller		caller;
 	int			result;
 
 	begin_as_owner(statement, &caller);
 	result = SPI_execute_plan(statement->plan, values, nulls, false, 1);
 	if (result == SPI_OK_SELECT && SPI_processed > 0)
-		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (text != NULL)
-		text = MemoryContextStrdup(context, text);
+		value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (value != NULL)
+		value = MemoryContextStrdup(context, value);
 	end_as_owner(result, &caller);
-	return text;
+	return value;
 }
 
 /*

@@ -13,7 +13,7 @@ use lib "$FindBin::RealBin/lib";
 
 use SchemaTest;
 
-test_schema({
+test_schema(
 	name => 'tt_rss',
 	files => [
 		[ 'tt-rss', 'usr/share/dbconfig-common/data/tt-rss/install/pgsql', qr/create table ttrss_user_entries/ ] ],
@@ -39,4 +39,4 @@ test_schema({
 			AND owner_uid = 1003},
 		q{SELECT tag_name FROM ttrss_tags WHERE post_int_id = 1052 AND owner_uid = 1004
 			ORDER BY tag_name},
-		q{SELECT * FROM ttrss_enclosures WHERE post_id = 1061 AND content_url <> ''} ] });
+		q{SELECT * FROM ttrss_enclosures WHERE post_id = 1061 AND content_url <> ''} ] );

@@ -13,7 +13,7 @@ use lib "$FindBin::RealBin/lib";
 
 use SchemaTest;
 
-test_schema({
+test_schema(
 	name => 'zabbix',
 	files => [
 		[ 'zabbix-server-pgsql', 'usr/share/zabbix-server-pgsql/schema.sql', qr/INSERT INTO dbversion VALUES \('1','60000/ ] ],
@@ -51,4 +51,4 @@ test_schema({
 		q{SELECT a.message FROM acknowledges a WHERE a.eventid = 1081 ORDER BY a.clock DESC},
 		q{UPDATE problem SET acknowledged = 1 WHERE eventid = 1082},
 		q{SELECT w.widgetid, f.name, f.value_str FROM widget w
-			JOIN widget_field f USING (widgetid) WHERE w.dashboard_pageid = 1003} ] });
+			JOIN widget_field f USING (widgetid) WHERE w.dashboard_pageid = 1003} ] );

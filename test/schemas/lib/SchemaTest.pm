@@ -338,15 +338,15 @@ my $FINDINGS = q{SELECT * FROM cnap_lint()
 
 sub test_schema
 {
-	my ($description) = @_;
-	my $self = bless new_world($description), __PACKAGE__;
+	my (%description) = @_;
+	my $self = bless new_world(\%description), __PACKAGE__;
 
 	is_deeply([ sort map { $_->{relation} } grep { $_->{protection} eq 'none' } @{ $self->{plan} } ],
-		$description->{shared}, 'the plan leaves out what all share');
+		$description{shared}, 'the plan leaves out what all share');
 	is_deeply([ find_orphans($self->{model}, $self->{databases}{all}) ], [], 'the rows satisfy the foreign keys');
 
 	is_deeply([ map { "$_->{severity} $_->{rule} $_->{object}" } @{ query_json($self->{databases}{all}, $FINDINGS) } ],
-		$description->{findings} // [], 'the linter finds what is expected');
+		$description{findings} // [], 'the linter finds what is expected');
 
 	execute($self->{databases}{all}, undef, q{
 		CREATE FUNCTION leak(value text) RETURNS boolean LANGUAGE plpgsql COST 0.000001
