@@ -338,14 +338,9 @@ SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclas
 		ELSE 'the trigger is enabled in the wrong mode' END,
 	format('ALTER TABLE %s ENABLE %sTRIGGER %I;', t.tgrelid::regclass,
 		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' END, t.tgname), 1
-FROM (SELECT t.tgname, t.tgrelid, t.tgenabled,
-			CASE WHEN t.tgname LIKE 'signal\_%' OR t.tgname = 'before_insert' THEN 'A' ELSE 'O' END AS wanted
-		FROM pg_trigger t
-		WHERE t.tgrelid IN (SELECT cnap.lint_members('pg_class'))
-		UNION ALL
-		-- the triggers for the workspace columns of children, and those of
-		-- their foreign keys, may be enabled ALWAYS
-		SELECT t.tgname, t.tgrelid, t.tgenabled, CASE t.tgenabled WHEN 'A' THEN 'A' ELSE 'O' END
+-- the triggers for the workspace columns of children, and those of their foreign
+-- keys, may be enabled ALWAYS
+FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE t.tgenabled WHEN 'A' THEN 'A' ELSE 'O' END AS wanted
 		FROM pg_trigger t
 		WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
 			OR t.tgconstraint IN (
@@ -354,14 +349,6 @@ FROM (SELECT t.tgname, t.tgrelid, t.tgenabled,
 				WHERE fill.tgfoid = 'cnap.fill_workspace()'::regprocedure AND f.contype = 'f'
 					AND array_to_string(f.conkey, ' ') = fill.tgattr::text)) t
 WHERE t.tgenabled <> t.wanted
-
-UNION ALL
-SELECT 'error', 'trigger_state', format('event trigger %I', evtname),
-	CASE evtenabled WHEN 'D' THEN 'the event trigger is disabled'
-		ELSE 'the event trigger is enabled in the wrong mode' END,
-	format('ALTER EVENT TRIGGER %I ENABLE ALWAYS;', evtname), 1
-FROM pg_event_trigger
-WHERE evtenabled <> 'A' AND oid IN (SELECT cnap.lint_members('pg_event_trigger'))
 
 UNION ALL
 SELECT 'error', 'column_not_kept', t.tgrelid::regclass::text,
@@ -373,4 +360,4 @@ WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
 		SELECT f.conrelid, array_to_string(f.conkey, ' ') FROM pg_constraint f WHERE f.contype = 'f' AND f.convalidated)
 $$;
 COMMENT ON FUNCTION cnap.lint_settings() IS
-'the findings about settings, and about the triggers of the extension';
+'the findings about settings, and about the triggers that keep workspace columns';

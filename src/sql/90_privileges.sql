@@ -24,6 +24,7 @@ AS $$
 
 		-- about the current user, or for the owner of a table
 		('FUNCTION', '@extschema@.cnap_accept_invitation', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_accepted_findings', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_access_tokens', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_accessible_workspaces()', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_add_organization_member', 'EXECUTE', 'everybody'),

@@ -91,6 +91,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('age', 'negative', '''-1 day'''), ('age', 'partly negative', '''1 month -29 days'''),
 		('age', 'too long', '''1001 years'''),
 		('metadata', 'array', '''[]'''), ('metadata', 'JSON null', '''null'''), ('metadata', 'string', '''"a"'''),
+		('reason', 'blank', ''' '''), ('reason', '1001 characters', 'repeat(''x'', 1001)'),
 		('metadata', 'number', '''1'''), ('metadata', '65537 bytes', 'jsonb_build_object(''a'', repeat(''x'', 65528))')) bad (kind, what, literal);
 CREATE FUNCTION test.value(literal text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
@@ -108,7 +109,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
 		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
-		'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean']) kind;
+		'finding', 'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean']) kind;
 -- null and empty, where they are allowed; and values of maximal length
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT kind, what, literal, '00000'

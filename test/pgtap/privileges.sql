@@ -52,7 +52,7 @@ SELECT is(o.state || coalesce(' ' || nullif(coalesce(o.message, o.result), ''), 
 	END, f.signature || ' without a current user')
 FROM test.function f,
 	LATERAL test.attempt('cnap_test_app', NULL, test.call(f)) o
-WHERE f.open_to = 'everybody' AND f.signature NOT IN ('cnap_cache_stats()', 'cnap_lint()')
+WHERE f.open_to = 'everybody' AND f.signature NOT IN ('cnap_accepted_findings()', 'cnap_cache_stats()', 'cnap_lint()')
 ORDER BY f.signature;
 
 -- tables, views, sequences, internal functions

@@ -54,7 +54,9 @@ act_as($node, 'source', 'ann', qq{
 $node->safe_psql('source', qq{
 	UPDATE cnap.workspace SET managed_until = '2020-01-01' WHERE id = '$W3';
 	UPDATE cnap.organization SET customer_id = 'cus_2', metadata = '{"k": "v"}' WHERE id = '$ACME';
-	DELETE FROM cnap.audit_log WHERE id = 2;});
+	DELETE FROM cnap.audit_log WHERE id = 2;
+	CREATE TABLE app.import (workspace_id uuid PRIMARY KEY);
+	SELECT cnap_accept_finding('table_unprotected', 'app.import', 'only servers read it');});
 
 $node->safe_psql('source', q{CREATE ROLE "O'Dd ""role""" LOGIN; CREATE ROLE "16384" LOGIN; CREATE ROLE former;
 	SELECT cnap_set_role_user('"O''Dd ""role"""', 'erin'); SELECT cnap_set_role_user('"16384"', 'carol');

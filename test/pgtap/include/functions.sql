@@ -83,7 +83,9 @@ INSERT INTO test.function VALUES
 	('cnap_unprotect(regclass)', 'everybody', 'wanda'),
 	('cnap_unprotect_schema(name,boolean)', 'everybody', 'wanda'),
 	('cnap_protected_tables()', 'everybody', 'wanda'),
-	('cnap_lint()', 'everybody', 'wanda');
+	('cnap_lint()', 'everybody', 'wanda'),
+	('cnap_accept_finding(text,text,text)', 'superuser', 'wanda'),
+	('cnap_accepted_findings()', 'everybody', 'wanda');
 
 /*
  * Their arguments.  Kind is what the argument means, and decides what is
@@ -218,6 +220,9 @@ INSERT INTO test.argument VALUES
 	('cnap_prune_audit(interval)', 1, 'older_than', false, 'age', '''1 year'''),
 	('cnap_audit_feed(text,integer)', 1, 'after', true, 'cursor', 'null'),
 	('cnap_audit_feed(text,integer)', 2, 'max_rows', true, 'max rows', '''10'''),
+	('cnap_accept_finding(text,text,text)', 1, 'rule', false, 'finding', '''table_unprotected'''),
+	('cnap_accept_finding(text,text,text)', 2, 'object', false, 'finding', '''test.import'''),
+	('cnap_accept_finding(text,text,text)', 3, 'reason', false, 'reason', '''looked at'''),
 	('cnap_protect(regclass,name,text)', 1, 'relation', false, 'relation', '''test.document'''),
 	('cnap_protect(regclass,name,text)', 2, 'workspace_column', true, 'column', '''workspace_id'''),
 	('cnap_protect(regclass,name,text)', 3, 'write_permission', true, 'permission', '''administer'''),

@@ -1,0 +1,164 @@
+-- lint_own: cnap_lint() about the extension's own objects, and findings that are accepted
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set model :abs_srcdir '/sql/include/model.sql'
+\i :model
+\set try :abs_srcdir '/sql/include/try.sql'
+\i :try
+\set include :abs_srcdir '/sql/include/lint.sql'
+\i :include
+
+-- ---- what CREATE EXTENSION made ----
+
+-- there is nothing to find, and nothing is left out
+SELECT * FROM findings();
+SELECT pg_describe_object(d.classid, d.objid, 0)
+FROM pg_depend d
+WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cnap_org')
+	AND CASE d.classid
+		WHEN 'pg_proc'::regclass THEN d.objid NOT IN (SELECT object::regprocedure FROM cnap.made WHERE kind = 'function')
+		WHEN 'pg_event_trigger'::regclass THEN (SELECT evtname FROM pg_event_trigger WHERE oid = d.objid)
+			NOT IN (SELECT object FROM cnap.made WHERE kind = 'event trigger')
+		WHEN 'pg_class'::regclass THEN (SELECT relkind FROM pg_class WHERE oid = d.objid) IN ('r', 'p')
+			AND d.objid NOT IN (SELECT object::regclass FROM cnap.made WHERE kind = 'table') END;
+SELECT tgname, tgrelid::regclass FROM pg_trigger
+WHERE tgrelid::regclass::text LIKE 'cnap.%' AND NOT tgisinternal
+	AND format('%I on %s', tgname, tgrelid::regclass) NOT IN (SELECT object FROM cnap.made WHERE kind = 'trigger');
+
+-- each of the triggers that is dropped, and each constraint, is missed
+CREATE FUNCTION pg_temp.unnoticed(kinds text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	made record;
+	noticed boolean;
+BEGIN
+	FOR made IN SELECT kind, object FROM cnap.made WHERE kind = ANY (kinds) AND object !~ 'user_epoch_|^made_pkey' LOOP
+		BEGIN
+			EXECUTE CASE made.kind
+				WHEN 'trigger' THEN format('DROP TRIGGER %s', replace(made.object, ' on ', ' ON '))
+				WHEN 'index' THEN format('DROP INDEX %s', made.object)
+				ELSE format('ALTER TABLE %s DROP CONSTRAINT %s CASCADE', split_part(made.object, ' on ', 2), split_part(made.object, ' on ', 1)) END;
+			noticed := EXISTS (SELECT FROM cnap.lint_own()
+				WHERE rule = 'extension_altered' AND object = made.kind || ' ' || made.object AND remedy IS NOT NULL);
+			RAISE SQLSTATE 'CNAP1';
+		EXCEPTION WHEN SQLSTATE 'CNAP1' THEN
+			IF NOT noticed THEN
+				RETURN NEXT made.kind || ' ' || made.object;
+			END IF;
+		END;
+	END LOOP;
+END $$;
+-- (partitions have theirs from the partitioned table)
+SELECT unnoticed FROM pg_temp.unnoticed('{trigger,index,constraint}');
+
+-- ---- tampering ----
+
+CREATE VIEW open AS SELECT severity, rule, object, finding FROM findings();
+ALTER TABLE cnap.workspace DROP CONSTRAINT workspace_management_whole;
+ALTER TABLE cnap.workspace DROP CONSTRAINT workspace_name_format,
+	ADD CONSTRAINT workspace_name_format CHECK (name <> '') NOT VALID;
+ALTER TABLE cnap.workspace ALTER owner_id DROP NOT NULL, ALTER created_at SET DEFAULT '-infinity';
+ALTER TABLE cnap.organization ENABLE ROW LEVEL SECURITY;
+CREATE POLICY nothing ON cnap.organization USING (false);
+CREATE RULE "Nothing" AS ON DELETE TO cnap.workspace_member DO INSTEAD NOTHING;
+DROP TRIGGER record_change ON cnap.workspace;
+DROP TRIGGER signal_update ON cnap.workspace;
+CREATE TRIGGER signal_update AFTER UPDATE ON cnap.workspace FOR EACH ROW WHEN (false) EXECUTE FUNCTION cnap.signal_change();
+DROP INDEX cnap.workspace_owner_id_idx;
+CREATE OR REPLACE FUNCTION cnap.is_slug(value text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+ALTER FUNCTION cnap_current_user() SECURITY DEFINER;
+ALTER DOMAIN cnap.user_id DROP CONSTRAINT user_id_format;
+ALTER TABLE cnap.access_token DISABLE TRIGGER signal_update;
+SELECT * FROM open;
+SELECT * FROM close_all();
+ALTER DOMAIN cnap.user_id ADD CONSTRAINT user_id_format CHECK (cnap.is_user_id(VALUE));
+SELECT * FROM open;
+SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'cnap.workspace'::regclass AND tgname = 'signal_update';
+
+-- the event trigger, dropped or different
+ALTER EXTENSION cnap_org DROP EVENT TRIGGER cnap_guard;
+DROP EVENT TRIGGER cnap_guard;
+SELECT * FROM open;
+SELECT * FROM close_all();
+ALTER EXTENSION cnap_org DROP EVENT TRIGGER cnap_guard;
+DROP EVENT TRIGGER cnap_guard;
+CREATE EVENT TRIGGER cnap_guard ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION cnap.guard();
+ALTER EXTENSION cnap_org ADD EVENT TRIGGER cnap_guard;
+SELECT * FROM open;
+SELECT * FROM close_all();
+SELECT evtenabled, evttags IS NULL AS all_commands FROM pg_event_trigger WHERE evtname = 'cnap_guard';
+
+-- owners
+CREATE ROLE regress_cnap_owner;
+ALTER TABLE cnap.workspace_member OWNER TO regress_cnap_owner;
+ALTER FUNCTION cnap.is_name OWNER TO regress_cnap_owner;
+ALTER SCHEMA cnap OWNER TO regress_cnap_owner;
+SELECT * FROM open;
+SELECT * FROM close_all();
+
+-- ---- triggers of others ----
+
+CREATE SCHEMA app AUTHORIZATION regress_cnap_owner;
+CREATE FUNCTION app.react() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER react AFTER INSERT ON cnap.audit_log FOR EACH ROW EXECUTE FUNCTION app.react();
+SELECT * FROM findings();
+ALTER FUNCTION app.react() SECURITY DEFINER;
+SELECT severity, rule, object FROM open;
+-- one that is executed as an ordinary role is that role's business
+ALTER FUNCTION app.react() OWNER TO regress_cnap_owner;
+SELECT * FROM open;
+ALTER FUNCTION app.react() SECURITY INVOKER;
+SELECT severity, rule, object FROM open;
+SELECT * FROM close_all();
+
+-- ---- accepted findings ----
+
+CREATE TABLE app.import (workspace_id uuid PRIMARY KEY);
+GRANT TRUNCATE ON app.import TO regress_cnap_plain;
+SELECT * FROM findings();
+SELECT cnap_accept_finding('table_unprotected', 'app.import', 'only servers read it');
+SELECT * FROM findings();
+SELECT rule, object, finding, reason, accepted_by = current_user AS by_me, accepted_at <= now() AS by_now
+FROM cnap_accepted_findings();
+-- a finding that changes is another one
+ALTER TABLE app.import RENAME workspace_id TO workspace;
+SELECT * FROM findings();
+SELECT cnap_accept_finding('table_unprotected', 'app.import', 'as before');
+SELECT * FROM findings();
+SELECT finding, reason FROM cnap_accepted_findings();
+-- nor does accepting one hide others
+SELECT FROM cnap_protect('app.import', 'workspace');
+SELECT * FROM open;
+SELECT cnap_accept_finding('table_grant', 'app.import', 'a nightly job');
+SELECT * FROM open;
+GRANT TRUNCATE ON app.import TO regress_cnap_app;
+SELECT * FROM open;
+-- it is for the owner of the extension, and for findings
+\set VERBOSITY terse
+SET ROLE regress_cnap_plain;
+SELECT cnap_accept_finding('table_grant', 'app.import', 'I would like to');
+SELECT cnap_accept_finding('table_grant', 'app.import', NULL);
+SELECT count(*) FROM cnap_accepted_findings();
+SELECT * FROM cnap.accepted_finding;
+RESET ROLE;
+SELECT cnap_accept_finding('table_grant', 'app.export', 'no such finding');
+SELECT cnap_accept_finding(NULL, 'app.import', 'x');
+SELECT cnap_accept_finding('table_grant', NULL, 'x');
+SELECT cnap_accept_finding('table_grant', 'app.import', E' \t\n');
+SELECT cnap_accept_finding('table_grant', 'app.import', repeat('x', 1001));
+SELECT cnap_accept_finding('table_grant', 'app.import', repeat('x', 1000));
+-- what did not succeed has changed nothing, and null takes it back
+SELECT rule, object, finding FROM cnap_accepted_findings();
+SELECT cnap_accept_finding('table_grant', 'app.import', NULL);
+SELECT cnap_accept_finding('table_grant', 'app.import', NULL);
+SELECT cnap_accept_finding('table_unprotected', 'app.import', NULL);
+SELECT count(*) FROM cnap_accepted_findings();
+SELECT * FROM open;
+
+DROP VIEW open;
+DROP SCHEMA app CASCADE;
+DROP FUNCTION findings, close_all;
+DROP TYPE told;
+DROP ROLE regress_cnap_owner;
+\pset tuples_only
+\pset format aligned
+\set drop_model :abs_srcdir '/sql/include/drop_model.sql'
+\i :drop_model
