@@ -57,7 +57,7 @@ SELECT relation, workspace_column, write_permission, enforced
 FROM cnap_protected_tables() ORDER BY relation::text COLLATE "C";
 
 -- a column with a name that a protected table uses
-CREATE TABLE app.tenant_1 (tenant uuid PRIMARY KEY);
+CREATE TABLE app.tenant_1 (tenant uuid UNIQUE);
 SELECT FROM cnap_protect('app.tenant_1', 'tenant');
 SELECT severity, rule, object, remedy FROM findings();
 SELECT * FROM close_all();

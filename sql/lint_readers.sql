@@ -193,6 +193,32 @@ ALTER FUNCTION app.powerless OWNER TO regress_cnap_bypass;
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
+-- calls of the functions about any user, and of set_config() with any name, in the name of a role that may
+CREATE FUNCTION app.any_setting(n text, v text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT set_config($1, $2, true)';
+CREATE FUNCTION app.one_setting(v text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT set_config(''app.x'', $1, true)';
+CREATE FUNCTION app.about(u text, w uuid) RETURNS boolean LANGUAGE sql SECURITY DEFINER RETURN cnap_can_access(u, w);
+CREATE FUNCTION app.about_text(u text, w uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS
+'BEGIN RETURN public.cnap_can_access(lower(u), w); END';
+CREATE FUNCTION app.about_me(w uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS
+'BEGIN RETURN cnap_can_access(w), w IS NULL; END';
+CREATE FUNCTION app.forget(u text) RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT cnap_forget_user(u, NULL)';
+CREATE FUNCTION app.reach(u text) RETURNS uuid[] LANGUAGE sql SECURITY DEFINER AS 'SELECT cnap_accessible_workspaces(u)';
+CREATE FUNCTION app.reach_mine() RETURNS uuid[] LANGUAGE sql SECURITY DEFINER AS 'SELECT cnap_accessible_workspaces()';
+SELECT * FROM findings();
+-- also of a trusted role, but not of an ordinary one
+ALTER FUNCTION app.about OWNER TO regress_cnap_app;
+ALTER FUNCTION app.forget OWNER TO regress_cnap_dev;
+SELECT object FROM findings() WHERE rule = 'function_answers_for_others';
+SELECT * FROM close_all();
+-- a view of a trusted role does not help: functions in it are executed as the current user
+CREATE VIEW app.about_view AS SELECT cnap_accessible_workspaces('erin');
+ALTER VIEW app.about_view OWNER TO regress_cnap_app;
+GRANT SELECT ON app.about_view TO regress_cnap_plain;
+GRANT USAGE ON SCHEMA app TO regress_cnap_plain;
+SET ROLE regress_cnap_plain;
+SELECT * FROM app.about_view;
+RESET ROLE;
+
 DROP SCHEMA app CASCADE;
 DROP FUNCTION findings, close_all, seen;
 DROP TYPE told;

@@ -183,6 +183,32 @@ FROM definer
 WHERE sets_identity
 	AND (array_to_string(proconfig, ' ') LIKE '%cnap.user\_id=%'
 		OR CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END LIKE '%cnap.user\_id%')
+
+UNION ALL
+-- a setting whose name is not a constant may be any
+SELECT 'warning', 'function_sets_identity', function::regprocedure::text,
+	format('calls set_config() for a setting that is not a constant, and is executed as %I, which can set cnap.user_id, so callers may be able to act as other users',
+		rolname),
+	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
+FROM definer
+WHERE sets_identity
+	AND CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END ~* '\mset_config\s*\(\s*[^''[:space:]]'
+	AND CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END NOT LIKE '%cnap.user\_id%'
+
+UNION ALL
+-- those that not everybody may call, by their number of arguments, because
+-- some have overloads about the current user
+SELECT 'warning', 'function_answers_for_others', d.function::regprocedure::text,
+	format('calls %s, which is for trusted roles, and is executed as %I, so callers may learn about other users, or act on them',
+		min(p.oid::regprocedure::text), d.rolname),
+	format('ALTER ROUTINE %s SECURITY INVOKER;', d.function::regprocedure), 1
+FROM definer d
+	JOIN pg_proc p ON CASE WHEN d.parsed THEN pg_get_function_sqlbody(d.function) ELSE d.prosrc END
+		~* format('\m%s\M"?\s*\(%s\s*[^[:space:])]', p.proname, repeat('([^;,()]|\([^()]*\))*,', p.pronargs - 1))
+	JOIN cnap.lint_members('pg_proc') own (oid) ON own.oid = p.oid
+WHERE d.sets_identity AND p.proname LIKE 'cnap\_%' AND p.pronargs > 0
+	AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
+GROUP BY d.function, d.rolname
 $$;
 COMMENT ON FUNCTION cnap.lint_functions(oid[]) IS
 'the findings about functions with SECURITY DEFINER';

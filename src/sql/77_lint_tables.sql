@@ -61,7 +61,11 @@ WITH RECURSIVE command (place, code, name) AS (
 	SELECT s.*, (SELECT attname FROM pg_attribute WHERE attrelid = s.relation AND attnum = s.way[2]) AS attname
 	FROM summary s
 ), workspace_column AS MATERIALIZED (
-	SELECT * FROM cnap.lint_workspace_columns(array(SELECT DISTINCT attname FROM own WHERE way[1] = 0))
+	-- where the workspace is the primary key, its name is that of other keys, as
+	-- id, so says nothing about other tables
+	SELECT * FROM cnap.lint_workspace_columns(array(SELECT DISTINCT attname FROM own
+		WHERE way[1] = 0 AND NOT EXISTS (SELECT FROM pg_index
+			WHERE indrelid = own.relation AND indisprimary AND indnkeyatts = 1 AND indkey[0] = way[2])))
 ), candidate AS MATERIALIZED (
 	SELECT * FROM workspace_column WHERE type = 'uuid'::regtype
 ), key AS MATERIALIZED (
@@ -333,22 +337,19 @@ FROM offspring o
 WHERE CASE WHEN w.fdwhandler <> 0 THEN pg_relation_is_updatable(c.oid, false) <> 0 END
 
 UNION ALL
--- slow
-SELECT 'warning', 'index_missing', top::regclass::text,
+-- slow; each partition by itself, since CREATE INDEX on a partitioned table
+-- would keep out all writers until it is done
+SELECT 'warning', 'index_missing', relation::regclass::text,
 	format('no suitable index has %I as its leading column, so queries may have to scan the whole table', attname),
-	format('CREATE INDEX %sON %s (%I);',
-		CASE WHEN bool_or(relation = top) THEN 'CONCURRENTLY ' ELSE '' END, top::regclass, attname), 1
-FROM (SELECT p.relation, p.attname, coalesce(root.relation, p.relation) AS top
-		FROM protection p
-			LEFT JOIN protection root ON p.relispartition AND root.relation = pg_partition_root(p.relation)
-		WHERE p.relkind = 'r' AND p.attname IS NOT NULL
-			AND (p.relation, p.attnum) NOT IN (SELECT relation, attnum FROM indexed)
-			-- PostgreSQL 18 has virtual columns, which cannot have an index
-			AND NOT EXISTS (SELECT FROM pg_attribute
-				WHERE attrelid = p.relation AND attnum = p.attnum AND attgenerated = 'v')
-			AND (p.reference IS NULL OR p.reference NOT IN (
-				SELECT key.oid FROM key JOIN indexed USING (relation, attnum)))) bare
-GROUP BY top, attname
+	format('CREATE INDEX CONCURRENTLY ON %s (%I);', relation::regclass, attname), 1
+FROM protection p
+WHERE relkind = 'r' AND attname IS NOT NULL
+	AND (relation, attnum) NOT IN (SELECT relation, attnum FROM indexed)
+	-- PostgreSQL 18 has virtual columns, which cannot have an index
+	AND NOT EXISTS (SELECT FROM pg_attribute
+		WHERE attrelid = p.relation AND attnum = p.attnum AND attgenerated = 'v')
+	AND (reference IS NULL OR reference NOT IN (
+		SELECT key.oid FROM key JOIN indexed USING (relation, attnum)))
 
 UNION ALL
 SELECT 'warning', 'policy_without_index', h.relation::regclass::text,

@@ -32,6 +32,9 @@ AS $$
 	UNION ALL SELECT f.* FROM protected, cnap.lint_roles(tables) f
 	UNION ALL SELECT f.* FROM cnap.lint_settings() f
 	UNION ALL SELECT f.* FROM cnap.lint_own() f
+	UNION ALL SELECT f.* FROM protected, guarded, cnap.lint_rows(tables, relations) f
+	UNION ALL SELECT f.* FROM protected, cnap.lint_names(tables) f
+	UNION ALL SELECT f.* FROM cnap.lint_tokens() f
 $$;
 COMMENT ON FUNCTION cnap.lint_findings() IS 'all findings, also accepted ones';
 

@@ -9,7 +9,8 @@ use CnapTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', '');
+# the tests' own configuration logs all statements
+my $node = new_node('main', 'log_statement = none');
 
 # ---- the rules ----
 
@@ -60,6 +61,7 @@ $node->safe_psql('many', slurp_file('test/tap/lint.sql'));
 my $summary = 'SELECT severity, rule, count(*), count(remedy) FROM cnap_lint() GROUP BY 1, 2 ORDER BY 2';
 my $expected = <<'END' =~ s/\n\z//r;
 error|child_unprotected|1000|1000
+notice|column_without_key|3000|0
 warning|function_may_bypass|1000|1000
 notice|identity_grant|1|0
 error|table_unprotected|1000|1000
@@ -93,6 +95,61 @@ my ($most) = sort { $b <=> $a } @rows;
 cmp_ok($most, '>', 30_000, 'the plans say how many rows they took');
 cmp_ok($most, '<', 500_000, 'no step takes each table for each table');
 
+# ---- executing all remedies ----
+
+# The statement in the guide, in a database with flaws of most kinds
+my ($gexec) = slurp_file('doc/lint.md') =~ /^(SELECT remedy .*\\gexec)$/m;
+my $open = q{SELECT rule, object FROM cnap_lint() WHERE severity <> 'notice' AND remedy IS NOT NULL};
+
+$node->safe_psql('postgres', 'CREATE DATABASE live; CREATE ROLE visitor LOGIN; CREATE ROLE server LOGIN');
+$node->safe_psql('live', q{
+	CREATE EXTENSION cnap_org;
+	SELECT cnap_trust('server');
+	INSERT INTO cnap.workspace (name, owner_id) SELECT 'W', 'carol' FROM generate_series(1, 100);
+	CREATE SCHEMA app;
+	GRANT USAGE, CREATE ON SCHEMA app, public TO visitor;
+	GRANT CREATE ON DATABASE live TO visitor;
+	GRANT SET ON PARAMETER session_preload_libraries TO visitor;
+	GRANT SELECT ON cnap.workspace TO visitor;
+	ALTER ROLE server SET search_path = app, public;
+	CREATE TABLE app.project (id serial PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+	INSERT INTO app.project (workspace_id) SELECT id FROM cnap.workspace;
+	CREATE TABLE app.task (id serial PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
+	INSERT INTO app.task (project_id) SELECT id FROM app.project;
+	CREATE TABLE app.event (workspace_id uuid NOT NULL REFERENCES cnap.workspace, at date) PARTITION BY RANGE (at);
+	CREATE TABLE app.event_1 PARTITION OF app.event DEFAULT;
+	CREATE TABLE app.document (id serial PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+	SELECT cnap_protect('app.document');
+	SELECT cnap_protect('app.event');
+	CREATE TABLE app.event_2 PARTITION OF app.event FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+	SET cnap.guard = off;
+	DROP POLICY cnap_select_restrictive ON app.document;
+	ALTER TABLE app.document NO FORCE ROW LEVEL SECURITY;
+	GRANT TRUNCATE ON app.document TO visitor;
+	CREATE VIEW app.shown AS SELECT * FROM app.document;
+	GRANT SELECT ON app.shown TO visitor;
+	CREATE FUNCTION app.all_documents() RETURNS bigint LANGUAGE sql SECURITY DEFINER RETURN (SELECT count(*) FROM app.document);
+	CREATE FUNCTION app.peek(int) RETURNS boolean LANGUAGE plpgsql LEAKPROOF AS 'BEGIN RETURN true; END';
+	CREATE FUNCTION app.react() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+	CREATE TRIGGER react AFTER UPDATE ON cnap.workspace FOR EACH ROW EXECUTE FUNCTION app.react();
+	DROP TRIGGER record_change ON cnap.workspace;
+	ALTER TABLE cnap.workspace DISABLE TRIGGER before_write;
+	ALTER TABLE cnap.workspace DROP CONSTRAINT workspace_management_whole});
+cmp_ok($node->safe_psql('live', "SELECT count(DISTINCT rule) FROM ($open) f"), '>', 15, 'flaws of many kinds');
+
+my $rounds = 0;
+while ($node->safe_psql('live', $open) ne '' && $rounds++ < 5)
+{
+	my ($code, undef, $errors) = $node->psql('live', "SET lock_timeout = '30s';\n$gexec", on_error_stop => 1);
+	is($code, 0, "round $rounds of the remedies") or diag($errors);
+}
+is($node->safe_psql('live', $open), '', 'after which none is left');
+is($node->safe_psql('live', q{SELECT rule, object FROM cnap_lint() WHERE severity = 'error'}), '', 'nor any error');
+is($node->safe_psql('live', 'SELECT (SELECT count(*) FROM app.project), (SELECT count(*) FROM app.task), (SELECT count(*) FROM cnap.workspace)'),
+	'100|100|100', 'and every row is still there');
+is($node->safe_psql('live', 'SELECT count(*) FILTER (WHERE NOT enforced) FROM cnap_protected_tables()'), '0', 'protected');
+$node->safe_psql('postgres', $_) foreach 'DROP DATABASE live', 'DROP OWNED BY visitor, server', 'DROP ROLE visitor, server';
+
 # ---- settings in a configuration file ----
 
 # Changes the configuration, in a session that has the setting defined, and waits for the finding.
@@ -112,6 +169,10 @@ configure(q{ALTER SYSTEM SET cnap.claims_setting = 'request.jwt.claims'},
 	'claims turned on by a configuration file are found');
 configure($node->safe_psql('demo', 'SELECT remedy FROM cnap_lint()'),
 	'', 'and no longer, when the remedy has been executed');
+configure(q{ALTER SYSTEM SET log_statement = 'all'},
+	'warning|tokens_logged|configuration of the server|log_statement is all, so tokens in statements are logged|',
+	'so is logging of statements, and thereby of tokens');
+configure('ALTER SYSTEM RESET log_statement', '', 'and no longer, when that has been ended');
 configure('ALTER SYSTEM SET session_replication_role = replica',
 	'error|triggers_off|configuration of the server'
 	  . '|session_replication_role is replica, so ordinary triggers do not fire: changes are neither checked nor audited'

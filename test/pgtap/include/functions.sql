@@ -240,6 +240,7 @@ INSERT INTO test.argument VALUES
 
 -- a table of the application, and one of another owner
 GRANT CREATE ON SCHEMA test TO cnap_test_app, cnap_test_visitor;
+CREATE TABLE test.import (workspace_id uuid);
 CREATE TABLE test.document (workspace_id uuid PRIMARY KEY);
 ALTER TABLE test.document OWNER TO cnap_test_app;
 CREATE TABLE test.somebodys (workspace_id uuid PRIMARY KEY);
