@@ -4,7 +4,7 @@
 # - the reference lists each public function and setting, in agreement with the catalogs
 # - the table of permissions agrees with the functions, and that of audited actions is complete
 # - every other SQL statement can be executed, in the order of the text; test/clients execute the
-#   JavaScript; everything that is not executed is listed here
+#   JavaScript and Python; everything that is not executed is listed here
 # - the README links to each guide, and every link leads to an existing file and heading
 
 use strict;
@@ -195,24 +195,29 @@ foreach my $file ('README.md', grep { !/scaling/ } @guides)
 		"SET cnap.user_id = 'gina'; SELECT cnap_create_access_token('README')");
 }
 
-# The tests of clients ask for a block of JavaScript by the name that it defines.
+# The tests of clients ask for a block by its language and a text in it, or for one of JavaScript by
+# the name that it defines.
 my $clients = join '', map { slurp_file($_) } glob 'test/clients/*.js';
+my %texts;
+push @{ $texts{$1} }, $2 while $clients =~ /'(js|python)', '([^']+)'/g;
 my (@not_executed, @not_asked_for);
 foreach my $block (map { blocks_of($_) } 'README.md', @guides)
 {
 	my ($language, $content) = @$block;
 
-	if ($language eq 'js')
+	if ($language eq 'js' || $language eq 'python')
 	{
 		my ($name) = $content =~ /^(?:const|(?:async )?function) (\w+)/;
-		push @not_asked_for, $content if $clients !~ /\bdefined\('$name'/;
+		push @not_asked_for, $content
+		  if !(defined $name && $clients =~ /\bdefined\('$name'/)
+		  && !grep { index($content, $_) >= 0 } @{ $texts{$language} };
 	}
 	elsif ($language ne 'sql')
 	{
 		push @not_executed, (lines($content))[0];
 	}
 }
-is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript');
+is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript and Python');
 is_deeply(
 	\@not_executed,
 	[   'make demo',
