@@ -223,7 +223,8 @@ get_user(const char *id, int len)
 	if (!CnapIsUserId(id, len))
 		return NULL;
 
-	if (!has_room(0, 2 * users->size * sizeof(UserEntry) + sizeof(CnapUser) + len))
+	if (next_user == CNAP_MAX_USERS ||
+		!has_room(0, 2 * users->size * sizeof(UserEntry) + sizeof(CnapUser) + len))
 	{
 		run_out_of_room();
 		if (next_user > 0)
@@ -560,7 +561,7 @@ allows(CnapUser *user, const pg_uuid_t *workspace, CnapPermission permission)
 {
 	CnapWays	ways = all_ways(user, workspace);
 
-	return ways != 0 && (ways & CnapWaysThatAllow(permission)) != 0;
+	return ways != CNAP_NO_WAY && CnapWaysAllow(ways, permission);
 }
 
 bool
@@ -616,7 +617,6 @@ CnapUserVersion(const CnapUser *user)
 pg_uuid_t *
 CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 {
-	CnapWays	allowed = CnapWaysThatAllow(permission);
 	pg_uuid_t  *result;
 	int			found = 0;
 
@@ -633,7 +633,7 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 		{
 			CnapDecision *decision = find_decision(user, &known->workspaces[i]);
 
-			if (CnapWaysNow(decision->ways, decision->managed_until) & allowed)
+			if (CnapWaysAllow(CnapWaysNow(decision->ways, decision->managed_until), permission))
 				result[found++] = known->workspaces[i];
 		}
 	}
@@ -648,7 +648,7 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 										Max(reached, 1) * sizeof(pg_uuid_t));
 		for (int i = 0; i < reached; i++)
 		{
-			if (CnapWaysNow(items[i].ways, items[i].managed_until) & allowed)
+			if (CnapWaysAllow(CnapWaysNow(items[i].ways, items[i].managed_until), permission))
 				result[found++] = items[i].workspace;
 		}
 		pfree(memberships);

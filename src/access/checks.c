@@ -299,7 +299,7 @@ explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
 						  CnapRoleName(role), organization);
 	else
 	{
-		given = CnapWaysRole(CnapWayOfManager(workspace->managed_role));
+		given = workspace->managed_role;
 		reason = psprintf("the user has role %s in organization %s, which manages the workspace",
 						  CnapRoleName(role), organization);
 	}

@@ -30,14 +30,15 @@
 typedef struct CnapDecision
 {
 	pg_uuid_t	workspace;
-	uint32		user;
-	uint32		stamp:27;		/* CnapCurrentEpoch.events before it was read */
-	uint32		ways:5;			/* CnapWays */
+	uint64		user:24;
+	uint64		stamp:24;		/* CnapCurrentEpoch.events before it was read */
+	uint64		ways:16;		/* CnapWays */
 	TimestampTz managed_until;	/* DT_NOEND if unlimited */
 } CnapDecision;
 
-/* The smallest stamp that does not fit. */
-#define CNAP_MAX_STAMP (1 << 27)
+/* The smallest stamp that does not fit, and the smallest such number of a user. */
+#define CNAP_MAX_STAMP (1 << 24)
+#define CNAP_MAX_USERS (1 << 24)
 
 typedef struct CnapDecisions
 {

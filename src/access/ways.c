@@ -89,9 +89,11 @@ CnapAccess
 CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *known)
 {
 	CnapAccess	access = {.managed_until = DT_NOEND};
-	Snapshot	snapshot = CnapFreshSnapshot();
+	Snapshot	snapshot;
 	CnapWorkspace row;
 
+	CnapRefreshDefinitions();
+	snapshot = CnapFreshSnapshot();
 	access.exists = CnapFindWorkspaceAsOf(snapshot, workspace, &row);
 	if (access.exists && CnapTextEqual(row.owner, user))
 		access.ways = CNAP_WAY_OWNER;
@@ -280,6 +282,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 	list.count = 0;
 	list.allocated = 16;
 	list.items = palloc(list.allocated * sizeof(CnapReach));
+	CnapRefreshDefinitions();
 	list.snapshot = CnapFreshSnapshot();
 
 	*memberships = NULL;
@@ -319,7 +322,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 		else
 		{
 			/* Only the managed way has an end, and there is at most one. */
-			last->ways |= item->ways;
+			last->ways = CnapJoinWays(last->ways, item->ways);
 			last->managed_until = Min(last->managed_until, item->managed_until);
 		}
 	}

@@ -90,8 +90,8 @@ extern CnapReach *CnapFindReach(text *user, uint64 max_rows, int *count,
 static inline CnapWays
 CnapWaysNow(CnapWays ways, TimestampTz managed_until)
 {
-	if ((ways & CNAP_WAYS_MANAGED) && !CnapHoldsUntil(managed_until))
-		return ways & ~CNAP_WAYS_MANAGED;
+	if ((ways & CNAP_MANAGED_WAY) && !CnapHoldsUntil(managed_until))
+		return ways & CNAP_DIRECT_WAY;
 	return ways;
 }
 

@@ -16,6 +16,7 @@
 #include "access/htup_details.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -514,6 +515,24 @@ record_invitation(const Change *change)
 }
 
 /*
+ * Record that a role or permission of the application's own was defined,
+ * changed or dropped, with the list that belongs to it.
+ */
+static void
+record_definition(const Change *change, const char *what, AttrNumber list, const char *key)
+{
+	bool		isnull;
+	Datum		names = get(change, current_row(change), list, &isnull);
+	CnapEntry	entry;
+
+	CnapBeginEntry(&entry, psprintf("%s.%s", what, change->after != NULL ? "define" : "drop"));
+	CnapAppendPair(&entry.detail, what,
+				   TextDatumGetCString(get_current(change, Anum_role_definition_name)));
+	CnapAppendPair(&entry.detail, key, OidOutputFunctionCall(F_ARRAY_OUT, names));
+	CnapRecordEntry(&entry);
+}
+
+/*
  * Record that all rows of a table were removed without firing row triggers.
  */
 static void
@@ -580,6 +599,12 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_INVITATION:
 			record_invitation(&change);
+			break;
+		case CNAP_ROLE_DEFINITION:
+			record_definition(&change, "role", Anum_role_definition_permissions, "permissions");
+			break;
+		case CNAP_PERMISSION_DEFINITION:
+			record_definition(&change, "permission", Anum_permission_definition_roles, "roles");
 			break;
 		default:
 			elog(ERROR, "table \"%s\" is not audited",

@@ -26,6 +26,7 @@
 #include "access/ways.h"
 #include "change/authorize.h"
 #include "core/arguments.h"
+#include "core/definitions.h"
 #include "core/rows.h"
 
 void
@@ -197,7 +198,7 @@ bool
 CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id)
 {
 	return actor->user == NULL ||
-		(CnapFindAccess(actor->user, id, NULL).ways & CnapWaysThatAllow(CNAP_ACCESS)) != 0;
+		CnapWaysAllow(CnapFindAccess(actor->user, id, NULL).ways, CNAP_ACCESS);
 }
 
 static void
@@ -271,8 +272,11 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 	if (act->actor.user != NULL)
 		access = CnapFindAccess(act->actor.user, id, NULL);
 	else if (CnapFindWorkspace(id, &workspace))
+	{
+		CnapRefreshDefinitions();
 		access.ways = CNAP_WAY_OWNER;
-	if ((access.ways & CnapWaysThatAllow(CNAP_ACCESS)) == 0)
+	}
+	if (!CnapWaysAllow(access.ways, CNAP_ACCESS))
 		no_workspace(id);
 	act->ways = access.ways;
 	return access;
@@ -282,16 +286,16 @@ static void
 check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 {
 	CnapAccess	access = find_access(id, act);
-	CnapWays	allowing = act->ways & CnapWaysThatAllow(permission);
+	CnapWays	direct = act->ways & CNAP_DIRECT_WAY;
 
 	CnapRequirePermission(act->ways, permission);
 
 	/* The path names the highest of the actor's own ways that allow it. */
 	if (act->actor.user == NULL)
 		act->path = CNAP_AS_SYSTEM;
-	else if (allowing & ~CNAP_WAYS_MANAGED)
+	else if (CnapWaysAllow(direct, permission))
 		act->path = psprintf("as %s of the workspace",
-							 CnapRoleName(CnapWaysRole(allowing & ~CNAP_WAYS_MANAGED)));
+							 CnapRoleName(CnapDirectRoleOf(direct)));
 	else
 		act_as_manager(&access, act);
 }
@@ -305,11 +309,11 @@ workspace_rank(const CnapAct *act)
 {
 	if (act->actor.user == NULL)
 		return CNAP_RANK_SYSTEM;
-	if (act->ways & CnapWaysThatAllow(CNAP_MANAGE_DELEGATION))
+	if (CnapWaysAllow(act->ways, CNAP_MANAGE_DELEGATION))
 		return CNAP_RANK_OWNER;
-	if (act->ways & CnapWaysThatAllow(CNAP_MANAGE_MEMBERS))
+	if (CnapWaysAllow(act->ways, CNAP_MANAGE_MEMBERS))
 		return CNAP_RANK_ADMIN;
-	return act->ways & ~CNAP_WAYS_MANAGED ? CNAP_RANK_MEMBER : CNAP_RANK_OUTSIDER;
+	return act->ways & CNAP_DIRECT_WAY ? CNAP_RANK_MEMBER : CNAP_RANK_OUTSIDER;
 }
 
 void
@@ -335,7 +339,7 @@ check_revocation(const pg_uuid_t *id, CnapAct *act)
 {
 	CnapAccess	access = find_access(id, act);
 
-	if ((act->ways & CnapWaysThatAllow(CNAP_MANAGE_DELEGATION)) == 0 &&
+	if (!CnapWaysAllow(act->ways, CNAP_MANAGE_DELEGATION) &&
 		access.manager_role != CNAP_ROLE_NONE)
 	{
 		CnapRequireOrganizationAct(access.manager_role, CNAP_ORGANIZATION_RELEASE);

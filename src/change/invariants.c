@@ -77,7 +77,8 @@ touch(TriggerData *trigdata, HeapTuple tuple, AttrNumber updated_at)
 
 	for (AttrNumber attno = 1; attno <= desc->natts; attno++)
 	{
-		if (changes(trigdata, attno))
+		/* Generated columns are computed after this. */
+		if (TupleDescAttr(desc, attno - 1)->attgenerated == '\0' && changes(trigdata, attno))
 			return heap_modify_tuple_by_cols(tuple, desc, 1, columns, &now, &isnull);
 	}
 	return tuple;

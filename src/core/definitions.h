@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * definitions.h
- *	  Roles and permissions by name.
+ *	  Roles and permissions by name, and what each role allows.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,12 +10,28 @@
 
 #include "core/permission.h"
 
+/* The longest name, in bytes. */
+#define CNAP_MAX_DEFINED_NAME 63
+
 /* Which roles can be given: those of organizations, or those in workspaces. */
 typedef enum CnapRoleKind
 {
 	CNAP_ORGANIZATION_ROLES,
 	CNAP_WORKSPACE_ROLES		/* all but owner */
 } CnapRoleKind;
+
+/*
+ * Read the definitions again if they may have changed since.  Whoever is about
+ * to find out somebody's ways calls this before taking the snapshot.
+ */
+extern void CnapRefreshDefinitions(void);
+
+/* The permissions that managers can have, as of the last refresh. */
+extern CnapPermissions CnapDelegable(void);
+
+/* The names of a role and a permission; NULL if there is none of that number. */
+extern const char *CnapRoleName(CnapRole role);
+extern const char *CnapPermissionName(CnapPermission permission);
 
 /* The role in a column of one of our tables, and the other way round. */
 extern CnapRole CnapRoleFromDatum(Datum value);
@@ -32,5 +48,8 @@ extern bool CnapFindPermission(const text *name, CnapPermission *permission);
 extern CnapRole CnapNamedRole(const text *name, CnapRoleKind kind);
 extern CnapPermission CnapNamedPermission(const text *name);
 extern Datum CnapPermissionToDatum(CnapPermission permission);
+
+/* Can this be the name of a role or permission of the application's own? */
+extern bool CnapIsDefinableName(const char *string, int len);
 
 #endif							/* CNAP_DEFINITIONS_H */

@@ -83,6 +83,8 @@ count_event(CnapChannelKind kind, int channel)
 	CnapCurrentEpoch.total++;
 	if (CnapCurrentEpoch.events < PG_UINT32_MAX)
 		CnapCurrentEpoch.events++;
+	if (kind == CNAP_ANYTHING)
+		CnapCurrentEpoch.anything = CnapCurrentEpoch.total;
 	CnapCurrentEpoch.latest[kind] = CnapCurrentEpoch.events;
 	CnapCurrentEpoch.last[kind][channel] = CnapCurrentEpoch.events;
 	if (kind == CNAP_ANYTHING || kind == CNAP_ABOUT_USER || kind == CNAP_ABOUT_WORKSPACE)

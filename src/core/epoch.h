@@ -42,6 +42,7 @@ typedef struct CnapEpoch
 	uint32		last[CNAP_CHANNEL_KINDS][CNAP_CHANNELS];
 	int64		changes;		/* in this session, except those of sets alone */
 	uint64		total;			/* events in this session */
+	uint64		anything;		/* total at the last event of that kind */
 } CnapEpoch;
 
 extern CnapEpoch CnapCurrentEpoch;

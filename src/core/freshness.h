@@ -15,7 +15,7 @@
 #include "core/own_catalog.h"
 
 /* The tables whose contents decide about access, and that followers receive. */
-#define CNAP_PUBLISHED_TABLES 6
+#define CNAP_PUBLISHED_TABLES 8
 extern const CnapTable CnapPublishedTables[CNAP_PUBLISHED_TABLES];
 
 /*

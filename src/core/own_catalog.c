@@ -66,6 +66,8 @@ static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_INVITATION] = "invitation",
 	[CNAP_BEAT] = "beat",
 	[CNAP_ROLE_USER] = "role_user",
+	[CNAP_ROLE_DEFINITION] = "role_definition",
+	[CNAP_PERMISSION_DEFINITION] = "permission_definition",
 };
 
 /*

@@ -26,10 +26,12 @@ typedef enum CnapTable
 	CNAP_REDEMPTION,
 	CNAP_INVITATION,
 	CNAP_BEAT,
-	CNAP_ROLE_USER
+	CNAP_ROLE_USER,
+	CNAP_ROLE_DEFINITION,
+	CNAP_PERMISSION_DEFINITION
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_ROLE_USER + 1)
+#define CNAP_TABLES (CNAP_PERMISSION_DEFINITION + 1)
 
 /* The columns that C code uses, numbered as in CREATE TABLE. */
 #define Anum_organization_id 1
@@ -125,6 +127,13 @@ typedef enum CnapTable
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id
 #define Anum_workspace_member_user_id Anum_organization_member_user_id
 #define Anum_workspace_member_role Anum_organization_member_role
+
+/* The tables of definitions begin alike. */
+#define Anum_role_definition_name 1
+#define Anum_role_definition_number 2
+#define Anum_role_definition_permissions 3
+#define Anum_permission_definition_roles 3
+#define Anum_permission_definition_delegable 4
 
 extern void CnapRelationsInit(void);
 

@@ -5,11 +5,14 @@
  *
  * Every decision of the extension about whether somebody is allowed to do
  * something is made here.  The matrices are those of the README, line by line;
- * to change a rule, change its line.
+ * to change a rule, change its line.  The roles and permissions of the application's
+ * own are added to the matrix of workspaces by definitions.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include "port/pg_bitutils.h"
 
 #include "core/compat.h"
 #include "core/permission.h"
@@ -44,101 +47,144 @@ static const struct
 	/* INDENT ON */
 };
 
-#define WAYS(owner, admin, member, manager, manager_member) \
-	(((owner) ? CNAP_WAY_OWNER : 0) | ((admin) ? CNAP_WAY_ADMIN : 0) | \
-	 ((member) ? CNAP_WAY_MEMBER : 0) | ((manager) ? CNAP_WAY_MANAGER : 0) | \
-	 ((manager_member) ? CNAP_WAY_MANAGER_MEMBER : 0))
-
 /*
- * What a person can do with a workspace, by the way in which they reach it: as
- * its owner, as a direct admin or member, through managed_by while
- * managed_role is 'admin', and while that is 'member'.
+ * What a person can do with a workspace, by their role in it, and whether
+ * managers can do it too if their role allows it.
  */
 static const struct
 {
 	const char *name;
-	CnapWays	ways;
-}			workspace_matrix[CNAP_PERMISSIONS] = {
+	bool		owner;
+	bool		admin;
+	bool		member;
+	bool		delegable;
+	bool		own_roles;		/* may be given to a role of the application's own */
+}			workspace_matrix[CNAP_FIRST_OWN_PERMISSION] = {
 	/* INDENT OFF */
-	/* permission					  name						 owner admin member manager capped */
-	[CNAP_ACCESS] =				{"access",				WAYS(yes, yes, yes, yes, yes)},
-	[CNAP_ADMINISTER] =			{"administer",			WAYS(yes, yes, no, yes, no)},
-	[CNAP_MANAGE_MEMBERS] =		{"manage_members",		WAYS(yes, yes, no, no, no)},
-	[CNAP_MANAGE_ROLES] =		{"manage_roles",		WAYS(yes, no, no, no, no)},
-	[CNAP_MANAGE_DELEGATION] =	{"manage_delegation",	WAYS(yes, no, no, no, no)},
-	[CNAP_BILLING] =			{"billing",				WAYS(yes, no, no, no, no)},
-	[CNAP_TRANSFER] =			{"transfer",			WAYS(yes, no, no, no, no)},
-	[CNAP_DELETE] =				{"delete",				WAYS(yes, no, no, no, no)},
+	/* permission					  name				owner admin member delegable own */
+	[CNAP_ACCESS] =				{"access",				yes, yes, yes, yes, yes},
+	[CNAP_ADMINISTER] =			{"administer",			yes, yes, no, yes, yes},
+	[CNAP_MANAGE_MEMBERS] =		{"manage_members",		yes, yes, no, no, yes},
+	[CNAP_MANAGE_ROLES] =		{"manage_roles",		yes, no, no, no, no},
+	[CNAP_MANAGE_DELEGATION] =	{"manage_delegation",	yes, no, no, no, no},
+	[CNAP_BILLING] =			{"billing",				yes, no, no, no, no},
+	[CNAP_TRANSFER] =			{"transfer",			yes, no, no, no, no},
+	[CNAP_DELETE] =				{"delete",				yes, no, no, no, no},
 	/* INDENT ON */
 };
 
-#undef WAYS
 #undef yes
 #undef no
 
-/* The name of a role. */
+/* Allows nothing until definitions.c has filled it in. */
+CnapMatrix	CnapCurrentMatrix = {0};
+
 const char *
-CnapRoleName(CnapRole role)
+CnapBuiltinRole(CnapRole role)
 {
-	Assert(role != CNAP_ROLE_NONE);
 	return role_names[role];
 }
 
-/* The name of a permission. */
 const char *
-CnapPermissionName(CnapPermission permission)
+CnapBuiltinPermission(CnapPermission permission)
 {
 	return workspace_matrix[permission].name;
 }
 
-/* The ways that allow the permission, each on its own. */
-CnapWays
-CnapWaysThatAllow(CnapPermission permission)
+/* Can a role of the application's own have that built-in permission? */
+bool
+CnapMayBeGiven(CnapPermission permission)
 {
-	return workspace_matrix[permission].ways;
+	return permission >= CNAP_FIRST_OWN_PERMISSION || workspace_matrix[permission].own_roles;
 }
 
-/* The highest role that any of the ways gives. */
+CnapPermissions
+CnapBuiltinDelegable(void)
+{
+	CnapPermissions delegable = 0;
+
+	for (CnapPermission i = 0; i < CNAP_FIRST_OWN_PERMISSION; i++)
+	{
+		if (workspace_matrix[i].delegable)
+			delegable |= CnapPermissionBit(i);
+	}
+	return delegable;
+}
+
+void
+CnapMatrixAllow(CnapMatrix *matrix, CnapRole role, CnapPermission permission)
+{
+	matrix->direct[role] |= CnapPermissionBit(permission);
+}
+
+void
+CnapBeginMatrix(CnapMatrix *matrix)
+{
+	memset(matrix, 0, sizeof(*matrix));
+	for (CnapPermission i = 0; i < CNAP_FIRST_OWN_PERMISSION; i++)
+	{
+		if (workspace_matrix[i].owner)
+			CnapMatrixAllow(matrix, CNAP_ROLE_OWNER, i);
+		if (workspace_matrix[i].admin)
+			CnapMatrixAllow(matrix, CNAP_ROLE_ADMIN, i);
+		if (workspace_matrix[i].member)
+			CnapMatrixAllow(matrix, CNAP_ROLE_MEMBER, i);
+	}
+}
+
+/* Managers have what is delegable of what their role allows. */
+void
+CnapEndMatrix(CnapMatrix *matrix, CnapPermissions delegable)
+{
+	for (int i = 0; i < (int) lengthof(matrix->direct); i++)
+		matrix->managed[i] = i == CNAP_ROLE_OWNER ? 0 : matrix->direct[i] & delegable;
+}
+
+/*
+ * All ways of two sets.  There is at most one membership and at most one
+ * manager, but an owner may have a membership as well.
+ */
+CnapWays
+CnapJoinWays(CnapWays a, CnapWays b)
+{
+	CnapRole	direct = CnapDirectRoleOf(a) == CNAP_ROLE_OWNER ||
+		CnapDirectRoleOf(b) == CNAP_ROLE_OWNER ? CNAP_ROLE_OWNER :
+		Max(CnapDirectRoleOf(a), CnapDirectRoleOf(b));
+
+	return CnapWayOfMember(direct) |
+		CnapWayOfManager(Max(CnapManagedRoleOf(a), CnapManagedRoleOf(b)));
+}
+
+/*
+ * The order of roles: those of the application's own are between member and
+ * admin, the more permissions the higher.
+ */
+int
+CnapRoleRank(CnapRole role)
+{
+	switch (role)
+	{
+		case CNAP_ROLE_OWNER:
+			return 1001;
+		case CNAP_ROLE_ADMIN:
+			return 1000;
+		case CNAP_ROLE_MEMBER:
+			return 1;
+		case CNAP_ROLE_NONE:
+			return 0;
+		default:
+			return 1 + pg_popcount64(CnapCurrentMatrix.direct[role]);
+	}
+}
+
+/* The highest role that any of the ways gives; a direct one among equals. */
 CnapRole
 CnapWaysRole(CnapWays ways)
 {
-	if (ways & CNAP_WAY_OWNER)
-		return CNAP_ROLE_OWNER;
-	if (ways & (CNAP_WAY_ADMIN | CNAP_WAY_MANAGER))
-		return CNAP_ROLE_ADMIN;
-	if (ways & (CNAP_WAY_MEMBER | CNAP_WAY_MANAGER_MEMBER))
-		return CNAP_ROLE_MEMBER;
-	return CNAP_ROLE_NONE;
-}
+	CnapRole	direct = CnapDirectRoleOf(ways);
+	CnapRole	managed = CnapManagedRoleOf(ways);
 
-/* The way of a direct member with that role; none for CNAP_ROLE_NONE. */
-CnapWays
-CnapWayOfMember(CnapRole role)
-{
-	switch (role)
-	{
-		case CNAP_ROLE_ADMIN:
-			return CNAP_WAY_ADMIN;
-		case CNAP_ROLE_MEMBER:
-			return CNAP_WAY_MEMBER;
-		default:
-			return 0;
-	}
-}
-
-/* The way of members of a managing organization, capped at that role. */
-CnapWays
-CnapWayOfManager(CnapRole role)
-{
-	switch (role)
-	{
-		case CNAP_ROLE_ADMIN:
-			return CNAP_WAY_MANAGER;
-		case CNAP_ROLE_MEMBER:
-			return CNAP_WAY_MANAGER_MEMBER;
-		default:
-			return 0;
-	}
+	return CnapRoleRank(managed) > CnapRoleRank(direct) ? managed : direct;
 }
 
 pg_noreturn static void
@@ -146,15 +192,15 @@ role_required(CnapRole role)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s role required", CnapRoleName(role))));
+			 errmsg("%s role required", CnapBuiltinRole(role))));
 }
 
-/* Raise an error if none of the ways allows the permission. */
+/* Raise an error if none of the ways allows the (built-in) permission. */
 void
 CnapRequirePermission(CnapWays ways, CnapPermission permission)
 {
-	if ((ways & CnapWaysThatAllow(permission)) == 0)
-		role_required((workspace_matrix[permission].ways & CNAP_WAY_ADMIN) ?
+	if (!CnapWaysAllow(ways, permission))
+		role_required(workspace_matrix[permission].admin ?
 					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
 }
 

@@ -8,29 +8,41 @@
 #ifndef CNAP_PERMISSION_H
 #define CNAP_PERMISSION_H
 
-/* The roles, lowest first. */
-typedef enum CnapRole
-{
-	CNAP_ROLE_NONE,
-	CNAP_ROLE_MEMBER,
-	CNAP_ROLE_ADMIN,
-	CNAP_ROLE_OWNER
-} CnapRole;
+/*
+ * A role: one of the built-in ones, lowest first, which are those of
+ * organizations as well, or the number of one that the application has defined.
+ */
+typedef uint8 CnapRole;
 
-/* What a person may do with a workspace. */
-typedef enum CnapPermission
-{
-	CNAP_ACCESS,
-	CNAP_ADMINISTER,
-	CNAP_MANAGE_MEMBERS,
-	CNAP_MANAGE_ROLES,
-	CNAP_MANAGE_DELEGATION,
-	CNAP_BILLING,
-	CNAP_TRANSFER,
-	CNAP_DELETE
-} CnapPermission;
+#define CNAP_ROLE_NONE		((CnapRole) 0)
+#define CNAP_ROLE_MEMBER	((CnapRole) 1)
+#define CNAP_ROLE_ADMIN		((CnapRole) 2)
+#define CNAP_ROLE_OWNER		((CnapRole) 3)
+#define CNAP_FIRST_OWN_ROLE	((CnapRole) 4)
+#define CNAP_LAST_ROLE		((CnapRole) 250)
+#define CNAP_ROLE_UNDEFINED	((CnapRole) 255)	/* allows nothing */
 
-#define CNAP_PERMISSIONS (CNAP_DELETE + 1)
+/*
+ * What a person may do with a workspace: one of the built-in permissions, or
+ * the number of one that the application has defined.
+ */
+typedef uint8 CnapPermission;
+
+#define CNAP_ACCESS				((CnapPermission) 0)
+#define CNAP_ADMINISTER			((CnapPermission) 1)
+#define CNAP_MANAGE_MEMBERS		((CnapPermission) 2)
+#define CNAP_MANAGE_ROLES		((CnapPermission) 3)
+#define CNAP_MANAGE_DELEGATION	((CnapPermission) 4)
+#define CNAP_BILLING			((CnapPermission) 5)
+#define CNAP_TRANSFER			((CnapPermission) 6)
+#define CNAP_DELETE				((CnapPermission) 7)
+#define CNAP_FIRST_OWN_PERMISSION ((CnapPermission) 8)
+#define CNAP_LAST_PERMISSION	((CnapPermission) 63)
+
+/* A set of permissions. */
+typedef uint64 CnapPermissions;
+
+#define CnapPermissionBit(permission) (UINT64CONST(1) << (permission))
 
 /* What a person may do with an organization. */
 typedef enum CnapOrganizationAct
@@ -48,27 +60,80 @@ typedef enum CnapOrganizationAct
 #define CNAP_ORGANIZATION_ACTS (CNAP_ORGANIZATION_DELETE + 1)
 
 /*
- * The ways in which a person reaches a workspace, as a bit set.  A person with
- * several ways has the union of the permissions that they give.
+ * The ways in which a person reaches a workspace: the role as its owner or a
+ * direct member, and the role of the managers if the person is one of them.  A
+ * person with both has the union of the permissions that they give.
  */
-typedef uint8 CnapWays;
+typedef uint16 CnapWays;
 
-#define CNAP_WAY_OWNER			((CnapWays) 1 << 0)
-#define CNAP_WAY_ADMIN			((CnapWays) 1 << 1)
-#define CNAP_WAY_MEMBER			((CnapWays) 1 << 2)
-#define CNAP_WAY_MANAGER		((CnapWays) 1 << 3) /* managed_role 'admin' */
-#define CNAP_WAY_MANAGER_MEMBER	((CnapWays) 1 << 4) /* managed_role 'member' */
+#define CNAP_NO_WAY			((CnapWays) 0)
+#define CNAP_WAY_OWNER		((CnapWays) CNAP_ROLE_OWNER)
+#define CNAP_DIRECT_WAY		((CnapWays) 0x00FF)
+#define CNAP_MANAGED_WAY	((CnapWays) 0xFF00)
 
-#define CNAP_WAYS_MANAGED (CNAP_WAY_MANAGER | CNAP_WAY_MANAGER_MEMBER)
+static inline CnapWays
+CnapWayOfMember(CnapRole role)
+{
+	return role;
+}
 
-extern const char *CnapRoleName(CnapRole role);
-extern const char *CnapPermissionName(CnapPermission permission);
+static inline CnapWays
+CnapWayOfManager(CnapRole role)
+{
+	return (CnapWays) role << 8;
+}
 
-/* Conversions between ways, permissions and roles. */
-extern CnapWays CnapWaysThatAllow(CnapPermission permission);
+static inline CnapRole
+CnapDirectRoleOf(CnapWays ways)
+{
+	return ways & CNAP_DIRECT_WAY;
+}
+
+static inline CnapRole
+CnapManagedRoleOf(CnapWays ways)
+{
+	return ways >> 8;
+}
+
+/*
+ * The matrix of permissions in workspaces: what each role allows when it is
+ * held directly, and as the role of managers.
+ */
+typedef struct CnapMatrix
+{
+	CnapPermissions direct[256];
+	CnapPermissions managed[256];
+} CnapMatrix;
+
+extern CnapMatrix CnapCurrentMatrix;
+
+static inline CnapPermissions
+CnapWaysPermissions(CnapWays ways)
+{
+	return CnapCurrentMatrix.direct[CnapDirectRoleOf(ways)] |
+		CnapCurrentMatrix.managed[CnapManagedRoleOf(ways)];
+}
+
+static inline bool
+CnapWaysAllow(CnapWays ways, CnapPermission permission)
+{
+	return (CnapWaysPermissions(ways) >> permission) & 1;
+}
+
+/* Set the matrix to the built-in one, and complete it. */
+extern void CnapBeginMatrix(CnapMatrix *matrix);
+extern void CnapMatrixAllow(CnapMatrix *matrix, CnapRole role, CnapPermission permission);
+extern void CnapEndMatrix(CnapMatrix *matrix, CnapPermissions delegable);
+
+/* Of the built-in roles and permissions. */
+extern const char *CnapBuiltinRole(CnapRole role);
+extern const char *CnapBuiltinPermission(CnapPermission permission);
+extern CnapPermissions CnapBuiltinDelegable(void);
+extern bool CnapMayBeGiven(CnapPermission permission);
+
+extern CnapWays CnapJoinWays(CnapWays a, CnapWays b);
+extern int	CnapRoleRank(CnapRole role);
 extern CnapRole CnapWaysRole(CnapWays ways);
-extern CnapWays CnapWayOfMember(CnapRole role);
-extern CnapWays CnapWayOfManager(CnapRole role);
 
 /*
  * CnapRequireXXX() raise 42501 (insufficient_privilege) and name the lowest

@@ -93,8 +93,7 @@ require_on_workspace_role(const CnapAct *act, CnapRole role)
 static bool
 allows_on_workspace_role(const pg_uuid_t *id, text *user, CnapRole role)
 {
-	return (CnapFindAccess(user, id, NULL).ways &
-			CnapWaysThatAllow(CnapPermissionOnRole(role))) != 0;
+	return CnapWaysAllow(CnapFindAccess(user, id, NULL).ways, CnapPermissionOnRole(role));
 }
 
 /* A workspace's owner is stored in the workspace's own row. */

@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "core/definitions.h"
 #include "core/relation.h"
 #include "protection/expression.h"
 #include "protection/foreign_key.h"

@@ -22,6 +22,7 @@
 #include "utils/lsyscache.h"
 
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/keeper.h"

@@ -97,6 +97,12 @@ AS 'MODULE_PATHNAME', 'cnap_is_duration';
 COMMENT ON FUNCTION cnap.is_duration(interval) IS
 'whether value leads from any moment to a later one: no part of it is negative, not all are zero, and none is more than 1000 years';
 
+CREATE FUNCTION cnap.is_definable(value text) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+AS 'MODULE_PATHNAME', 'cnap_is_definable';
+COMMENT ON FUNCTION cnap.is_definable(text) IS
+'whether value can be the name of a role or permission of the application''s own: at most 63 lower-case letters and digits, and _ : . - between them, beginning with a letter, and not a built-in name';
+
 CREATE DOMAIN cnap.user_id AS text COLLATE "C"
 	CONSTRAINT user_id_format CHECK (cnap.is_user_id(VALUE));
 COMMENT ON DOMAIN cnap.user_id IS

@@ -5,6 +5,39 @@
  * public functions.  The rules are constraints, and triggers in
  * 20_triggers.sql, so that they apply to every writer.
  */
+/*
+ * The application's own roles and permissions; the built-in ones stand in
+ * src/core/permission.c.  The number is that of the permission's bit, and of the
+ * role in the sessions' caches.  What a role has of the application's permissions
+ * stands with these.
+ */
+CREATE TABLE cnap.role_definition (
+	name text COLLATE "C" CONSTRAINT role_definition_pkey PRIMARY KEY
+		CONSTRAINT role_definition_name_format CHECK (cnap.is_definable(name)),
+	number smallint NOT NULL
+		CONSTRAINT role_definition_number_key UNIQUE
+		CONSTRAINT role_definition_number_range CHECK (number BETWEEN 4 AND 250),
+	permissions text[] NOT NULL DEFAULT '{}'
+		CONSTRAINT role_definition_permissions_known CHECK (
+			permissions <@ '{administer,manage_members}'::text[]),
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE cnap.role_definition IS
+'the application''s own roles in workspaces, and which of the built-in permissions each has besides access';
+
+CREATE TABLE cnap.permission_definition (
+	name text COLLATE "C" CONSTRAINT permission_definition_pkey PRIMARY KEY
+		CONSTRAINT permission_definition_name_format CHECK (cnap.is_definable(name)),
+	number smallint NOT NULL
+		CONSTRAINT permission_definition_number_key UNIQUE
+		CONSTRAINT permission_definition_number_range CHECK (number BETWEEN 8 AND 63),
+	roles text[] NOT NULL DEFAULT '{}',
+	delegable boolean NOT NULL DEFAULT true,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE cnap.permission_definition IS
+'the application''s own permissions, the roles that have each besides owner, and whether managers can have it';
+
 CREATE TABLE cnap.organization (
 	id uuid CONSTRAINT organization_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
 	name text NOT NULL
@@ -54,7 +87,7 @@ CREATE TABLE cnap.workspace (
 		CONSTRAINT workspace_managed_by_fkey
 		REFERENCES cnap.organization (id) ON DELETE SET NULL,
 	managed_role text COLLATE "C"
-		CONSTRAINT workspace_managed_role_cap CHECK (managed_role IN ('admin', 'member')),
+		CONSTRAINT workspace_managed_role_cap CHECK (managed_role <> 'owner'),
 	managed_until timestamptz,
 	managed_since timestamptz,
 	billing_email text
@@ -65,12 +98,15 @@ CREATE TABLE cnap.workspace (
 		CONSTRAINT workspace_metadata_format CHECK (cnap.is_metadata(metadata)),
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
+	own_role text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN managed_role NOT IN ('member', 'admin', 'owner') THEN managed_role END) STORED
+		CONSTRAINT workspace_own_role_fkey REFERENCES cnap.role_definition (name),
 	CONSTRAINT workspace_management_whole CHECK (
 		(managed_by IS NULL) = (managed_role IS NULL)
 		AND (managed_by IS NULL) = (managed_since IS NULL)
 		AND (managed_by IS NOT NULL OR managed_until IS NULL))
 );
 COMMENT ON TABLE cnap.workspace IS 'a customer''s workspace, and the organization that manages it';
+CREATE INDEX workspace_own_role_idx ON cnap.workspace (own_role) WHERE own_role IS NOT NULL;
 CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);
 CREATE INDEX workspace_managed_by_idx ON cnap.workspace (managed_by);
 
@@ -80,13 +116,16 @@ CREATE TABLE cnap.workspace_member (
 		REFERENCES cnap.workspace (id) ON DELETE CASCADE,
 	user_id cnap.user_id NOT NULL,
 	role text COLLATE "C" NOT NULL DEFAULT 'member'
-		CONSTRAINT workspace_member_role_not_owner CHECK (role IN ('member', 'admin')),
+		CONSTRAINT workspace_member_role_not_owner CHECK (role <> 'owner'),
 	added_by cnap.user_id,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
+	own_role text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN role NOT IN ('member', 'admin', 'owner') THEN role END) STORED
+		CONSTRAINT workspace_member_own_role_fkey REFERENCES cnap.role_definition (name),
 	CONSTRAINT workspace_member_pkey PRIMARY KEY (workspace_id, user_id)
 );
 COMMENT ON TABLE cnap.workspace_member IS 'the direct members of a workspace; its owner is workspace.owner_id';
+CREATE INDEX workspace_member_own_role_idx ON cnap.workspace_member (own_role) WHERE own_role IS NOT NULL;
 CREATE INDEX workspace_member_user_id_idx ON cnap.workspace_member (user_id, workspace_id);
 
 CREATE TABLE cnap.access_token (
@@ -135,7 +174,7 @@ CREATE TABLE cnap.install_link (
 		CONSTRAINT install_link_token_hash_key UNIQUE
 		CONSTRAINT install_link_token_hash_format CHECK (octet_length(token_hash) = 32),
 	role text COLLATE "C" NOT NULL DEFAULT 'admin'
-		CONSTRAINT install_link_role_cap CHECK (role IN ('admin', 'member')),
+		CONSTRAINT install_link_role_cap CHECK (role <> 'owner'),
 	duration interval
 		CONSTRAINT install_link_duration_format CHECK (cnap.is_duration(duration)),
 	max_uses integer
@@ -146,6 +185,8 @@ CREATE TABLE cnap.install_link (
 	revoked_at timestamptz,
 	created_by cnap.user_id,
 	created_at timestamptz NOT NULL DEFAULT now(),
+	own_role text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN role NOT IN ('member', 'admin', 'owner') AND revoked_at IS NULL THEN role END) STORED
+		CONSTRAINT install_link_own_role_fkey REFERENCES cnap.role_definition (name),
 	CONSTRAINT install_link_uses_at_most CHECK (uses <= max_uses)
 );
 COMMENT ON TABLE cnap.install_link IS
@@ -183,7 +224,7 @@ CREATE TABLE cnap.invitation (
 		CONSTRAINT invitation_token_hash_key UNIQUE
 		CONSTRAINT invitation_token_hash_format CHECK (octet_length(token_hash) = 32),
 	role text COLLATE "C" NOT NULL DEFAULT 'member'
-		CONSTRAINT invitation_role_known CHECK (role IN ('member', 'admin', 'owner')),
+		CONSTRAINT invitation_role_known CHECK (workspace_id IS NOT NULL OR role IN ('member', 'admin', 'owner')),
 	inviter cnap.user_id,
 	expires_at timestamptz NOT NULL,
 	outcome text
@@ -195,8 +236,10 @@ CREATE TABLE cnap.invitation (
 	user_id cnap.user_id,
 	sent_at timestamptz NOT NULL DEFAULT now(),
 	created_at timestamptz NOT NULL DEFAULT now(),
+	own_role text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN role NOT IN ('member', 'admin', 'owner') AND outcome IS NULL THEN role END) STORED
+		CONSTRAINT invitation_own_role_fkey REFERENCES cnap.role_definition (name),
 	CONSTRAINT invitation_to_one_thing CHECK (num_nonnulls(organization_id, workspace_id) = 1),
-	CONSTRAINT invitation_role_not_owner CHECK (workspace_id IS NULL OR role IN ('member', 'admin')),
+	CONSTRAINT invitation_role_not_owner CHECK (workspace_id IS NULL OR role <> 'owner'),
 	CONSTRAINT invitation_expires_later CHECK (expires_at > sent_at),
 	CONSTRAINT invitation_outcome_whole CHECK (
 		(outcome IS NULL) = (outcome_at IS NULL)
@@ -253,6 +296,8 @@ COMMENT ON TABLE cnap.audit_history IS
 'one row: to which sequence of transactions the numbers in cnap.audit_log.xid belong';
 INSERT INTO cnap.audit_history VALUES (gen_random_uuid());
 
+SELECT pg_extension_config_dump('cnap.role_definition', '');
+SELECT pg_extension_config_dump('cnap.permission_definition', '');
 SELECT pg_extension_config_dump('cnap.organization', '');
 SELECT pg_extension_config_dump('cnap.organization_member', '');
 SELECT pg_extension_config_dump('cnap.workspace', '');

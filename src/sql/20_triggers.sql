@@ -242,3 +242,34 @@ CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.role_user
 ALTER TABLE cnap.role_user
 	ENABLE ALWAYS TRIGGER signal_row,
 	ENABLE ALWAYS TRIGGER signal_truncate;
+
+-- Definitions concern everybody.
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.role_definition
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.role_definition
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.role_definition
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER signal_row AFTER INSERT OR UPDATE OR DELETE ON cnap.role_definition
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.role_definition
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+ALTER TABLE cnap.role_definition
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate;
+
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.permission_definition
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.permission_definition
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.permission_definition
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER signal_row AFTER INSERT OR UPDATE OR DELETE ON cnap.permission_definition
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.permission_definition
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+ALTER TABLE cnap.permission_definition
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate;

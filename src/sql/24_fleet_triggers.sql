@@ -50,13 +50,14 @@ DECLARE
 	name text;
 BEGIN
 	FOREACH name IN ARRAY ARRAY['organization', 'organization_member', 'workspace',
-		'workspace_member', 'access_token', 'invitation', 'install_link'] LOOP
+		'workspace_member', 'access_token', 'invitation', 'install_link',
+		'role_definition', 'permission_definition'] LOOP
 		EXECUTE format('CREATE TRIGGER a_refuse_local_write'
 			' BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cnap.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION cnap.refuse_local_write()', name);
 	END LOOP;
 	FOREACH name IN ARRAY ARRAY['organization', 'organization_member', 'workspace',
-		'workspace_member', 'access_token', 'beat'] LOOP
+		'workspace_member', 'access_token', 'beat', 'role_definition', 'permission_definition'] LOOP
 		EXECUTE format('CREATE TRIGGER a_refuse_published BEFORE TRUNCATE ON cnap.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION cnap.refuse_published_truncate()', name);
 	END LOOP;

@@ -55,6 +55,7 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_organization_audit', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_organization_members', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_organization_workspaces', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_roles', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_organizations', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_position', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_preview_revocation', 'EXECUTE', 'everybody'),

@@ -182,6 +182,17 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		CASE WHEN kind LIKE '%role' THEN 'role' ELSE 'permission' END, left(test.value(literal), 63))
 	FROM unnest(ARRAY['organization role', 'workspace role', 'permission', 'asked permission']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('256 bytes', 'repeat(''x'', 256)')) bad (what, literal);
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT kind, what, literal, '22023',
+		CASE what WHEN 'null' THEN '{argument} is required' ELSE 'invalid name of a ' || split_part(kind, ' ', 2) END
+	FROM unnest(ARRAY['definable role', 'definable permission', 'own role', 'own permission']) kind,
+		(VALUES ('null', 'null'), ('empty', ''''''), ('blank', ''' '''), ('256 bytes', 'repeat(''x'', 256)'),
+			('built in', '''member'''), ('another case', '''Deploy''')) bad (what, literal);
+INSERT INTO test.probe VALUES
+	('array of names', 'null', 'null', '22023', '{argument} is required'),
+	('array of names', 'null inside', 'ARRAY[NULL]::text[]', '22023', '{argument} must not contain nulls'),
+	('own role', 'unknown', '''unknown''', '22023', 'role "unknown" does not exist'),
+	('own permission', 'unknown', '''unknown''', '22023', 'permission "unknown" does not exist');
 -- tokens
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT 'access token', what, literal, '28000', 'invalid API key'
@@ -246,14 +257,14 @@ INSERT INTO test.probe (kind, what, literal, state)
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42602'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
+			('regrole', '42602'), ('text[]', '22P02'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
 		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42704'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
+			('regrole', '42704'), ('text[]', '22P02'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
 
 SELECT is_empty($$
 	SELECT a.signature, a.name, what

@@ -106,6 +106,7 @@ SELECT is_empty($$
 	FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 	WHERE a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype, 'json'::regtype, 'bytea'::regtype)
 		AND a.attnum > 0 AND c.relnamespace = 'cnap'::regnamespace AND c.relkind = 'r'
+		AND a.attgenerated = ''
 		AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND a.attnum = ANY (k.conkey))
 	$$, 'each has a constraint');
 

@@ -45,6 +45,7 @@ SELECT is(o.state || coalesce(' ' || nullif(coalesce(o.message, o.result), ''), 
 	CASE
 		WHEN f.signature ~ '_can_access|_has_permission' THEN '00000 false'
 		WHEN f.signature ~ 'protected_tables' THEN '00000 test.folder'
+		WHEN f.signature ~ 'cnap_roles' THEN '00000 member'
 		WHEN f.signature ~ '_current_user|cnap_workspace_role|protect' THEN '00000'
 		WHEN f.signature ~ '_accessible_workspaces' THEN '00000 {}'
 		WHEN f.signature ~ '_authenticate' THEN '00000 wanda'

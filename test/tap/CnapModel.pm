@@ -90,8 +90,8 @@ sub answers
 	my ($node, $db) = @_;
 	return $node->safe_psql($db, q{
 		SELECT p.user_id, w.id, cnap_can_access(p.user_id, w.id), cnap_workspace_role(p.user_id, w.id),
-			array(SELECT permission FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) permission
-				WHERE cnap_has_permission(p.user_id, w.id, permission)),
+			array(SELECT permission FROM (SELECT DISTINCT permission FROM cnap_roles()) r (permission)
+				WHERE cnap_has_permission(p.user_id, w.id, permission) ORDER BY permission),
 			cnap_accessible_workspaces(p.user_id),
 			array(SELECT e::text FROM cnap_explain_access(p.user_id, w.id) e)
 		FROM (SELECT owner_id AS user_id FROM cnap.workspace

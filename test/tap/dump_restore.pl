@@ -51,6 +51,18 @@ act_as($node, 'source', 'ann', qq{
 	SELECT cnap_revoke_install_link(id) FROM cnap_install_links('$ACME') WHERE label IS NULL;
 	SELECT cnap_revoke_invitation(i.id) FROM cnap_invite_to_organization('$ACME', email => 'gone\@acme.example') n,
 		cnap_invitations('$ACME') i WHERE email = 'gone\@acme.example';});
+# roles and permissions of the application's own, held in each way, and named by a policy
+$node->safe_psql('source', qq{
+	SELECT cnap_define_permission('deploy', roles => '{admin}', delegable => false);
+	SELECT cnap_define_role('deployer', '{deploy,manage_members}');
+	CREATE TABLE app.release (workspace_id uuid);
+	SELECT cnap_protect('app.release', write_permission => 'deploy');});
+act_as($node, 'source', 'carol', qq{
+	SELECT cnap_add_workspace_member('$W1', 'rel', 'deployer');
+	SELECT cnap_invite_to_workspace('$W1', 'deployer');});
+act_as($node, 'source', 'dave', qq{SELECT cnap_grant_management('$W2', '$ACME', 'deployer');});
+act_as($node, 'source', 'ann', qq{SELECT cnap_create_install_link('$ACME', role => 'deployer');});
+
 $node->safe_psql('source', qq{
 	UPDATE cnap.workspace SET managed_until = '2020-01-01' WHERE id = '$W3';
 	UPDATE cnap.organization SET customer_id = 'cus_2', metadata = '{"k": "v"}' WHERE id = '$ACME';
@@ -81,7 +93,7 @@ my $rights = q{SELECT p.oid::regprocedure::text, has_function_privilege('cnap_ap
 	UNION ALL SELECT c.oid::regclass::text, has_table_privilege('cnap_app', c.oid, 'REFERENCES')
 	FROM pg_class c WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r' ORDER BY 1};
 my $policies = q{SELECT polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid),
-	pg_get_expr(polwithcheck, polrelid) FROM pg_policy ORDER BY polname};
+	pg_get_expr(polwithcheck, polrelid) FROM pg_policy ORDER BY polrelid::regclass::text, polname};
 
 foreach my $table (grep { !/epoch|^beat/ } @tables)
 {

@@ -300,9 +300,9 @@ sub found
 
 	$signature =~ s/DEFAULT/default/g;
 	$signature =~ s/NULL::[\w ]+/null/g;
-	$signature =~ s/('\w*')::[\w.]+/$1/g;
 	$signature =~ s/"//g;
 	$signature =~ s/'00:00:0(\d)'::interval/'$1s'/;
+	$signature =~ s/('[\w{}]*')::[\w.]+(?:\[\])?/$1/g;
 	return summary($signature, $returns, $for,
 		[ $comment =~ /(?:Requires the permission|; an admin requires) ($permission)/g ],
 		[ $comment =~ /\b\d[\dA-Z]{4}\b/g ]);

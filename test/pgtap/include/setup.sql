@@ -57,6 +57,9 @@ INSERT INTO cnap.workspace
 	(test.id('ended'), 'Ended', 'wanda', test.id('vendor'), 'admin', now() - interval '1 d', now() - interval '1 s', NULL),
 	(test.id('free'), 'Free', 'wanda', NULL, NULL, NULL, NULL, NULL),
 	(test.id('foreign'), 'Foreign', 'fred', NULL, NULL, NULL, NULL, NULL);
+INSERT INTO cnap.role_definition (name, number) VALUES ('own_role', 4);
+INSERT INTO cnap.permission_definition (name, number) VALUES ('own_permission', 8);
+
 INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
 	SELECT test.id(w), person, role::text
 	FROM unnest(ARRAY['ws', 'capped', 'ended', 'free']) w,
