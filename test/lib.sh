@@ -128,6 +128,11 @@ have_lcov() {
 	command -v lcov >/dev/null
 }
 
+# Debian's own Python, whatever else is in PATH
+have_schema_tools() {
+	/usr/bin/python3 -c 'import alembic, django, psycopg2' 2>/dev/null
+}
+
 have_apt() {
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null
 }
@@ -162,6 +167,7 @@ packages_for() {
 			tap) echo perl libipc-run-perl ;;
 			pgbouncer) echo pgbouncer ;;
 			npm) echo nodejs npm ca-certificates ;;
+			schema_tools) echo python3-alembic python3-django python3-psycopg2 ;;
 			apt) echo apt dpkg ;;
 			pg_bsd_indent) echo pg-bsd-indent ;;
 			perlcritic) echo libperl-critic-perl ;;

@@ -45,7 +45,7 @@ needed_by() {
 	case $1 in
 		pgtap) echo pgtap pg_prove ;;
 		tap) echo tap ;;
-		clients) echo prove pgbouncer npm ;;
+		clients) echo prove pgbouncer npm schema_tools ;;
 		schemas) echo prove apt ;;
 	esac
 }

@@ -8,6 +8,8 @@
  * - With the model of doc/protection.md, it adds a column.
  * - While a superuser has turned cnap.guard off, the first model does end the protection, so that
  *   the first part would fail without the guard.
+ *
+ * Alembic and Django are those of Debian's packages, which Debian's own Python finds.
  */
 'use strict';
 
@@ -20,6 +22,7 @@ const { IDS, connect, connection, createDatabase, itemsOf, user, value } = requi
 const { renamed } = require('./lib/readme.js');
 const { atExit, diag, is, ok, test } = require('./lib/tap.js');
 
+const PYTHON = '/usr/bin/python3';
 const REFUSAL = '"item" is protected, and this command would leave it less protected';
 const REMEDY = "SELECT cnap_unprotect('public.item') ends the protection";
 
@@ -55,6 +58,7 @@ function run(program, ...args) {
 }
 
 function write(name, contents) {
+	fs.mkdirSync(path.join(directory, path.dirname(name)), { recursive: true });
 	fs.writeFileSync(path.join(directory, name), contents);
 }
 
@@ -65,8 +69,9 @@ async function idsAs(client, n) {
 
 // Tests a tool, which is { name, careless, careful }: functions that use it with a model that does
 // not know the protection, and with that of the guide. Both get the parameters of a connection,
-// and return what the tool reports.
-async function tool({ name, careless, careful }) {
+// and return what the tool reports. What PostgreSQL itself refuses, with the message refusal, is
+// not for the guard.
+async function tool({ name, careless, careful, refusal }) {
 	const role = `${name}_app`;
 	const { database, system } = await createDatabase(name);
 
@@ -84,9 +89,10 @@ async function tool({ name, careless, careful }) {
 			is(await idsAs(client, n), n ? itemsOf(n) : [], `${name}: so is what ${n ? user(n) : 'nobody'} sees`);
 	};
 
-	const refusal = await careless(options);
-	ok(refusal.includes(REFUSAL), `${name}: refused`) || diag(refusal);
-	ok(refusal.includes(REMEDY), `${name}: with the function that ends the protection`) || diag(refusal);
+	const refused = await careless(options);
+	ok(refused.includes(refusal ?? REFUSAL), `${name}: refused`) || diag(refused);
+	if (refusal === undefined)
+		ok(refused.includes(REMEDY), `${name}: with the function that ends the protection`) || diag(refused);
 	await isProtected('after a careless model');
 
 	const report = await careful(options);
@@ -94,10 +100,12 @@ async function tool({ name, careless, careful }) {
 		`${name}: a new column`) || diag(report);
 	await isProtected('after a careful model');
 
-	await system.query(`ALTER DATABASE ${database} SET cnap.guard = off`);
-	const harm = await careless(options);
-	ok(JSON.stringify(await value(system, PROTECTION)) !== JSON.stringify(protection),
-		`${name}: the guard is what kept it`) || diag(harm);
+	if (refusal === undefined) {
+		await system.query(`ALTER DATABASE ${database} SET cnap.guard = off`);
+		const harm = await careless(options);
+		ok(JSON.stringify(await value(system, PROTECTION)) !== JSON.stringify(protection),
+			`${name}: the guard is what kept it`) || diag(harm);
+	}
 
 	await client.end();
 	await system.end();
@@ -157,8 +165,123 @@ const typeorm = {
 	careful: (options) => synchronize(options, renamed(WORDS, 'js', 'EntitySchema'), ['item', 'workspace']),
 };
 
+// ---- Sequelize ----
+
+async function sequelize({ host, port, user, database }, use) {
+	write('sequelize.js', `
+		const { DataTypes, Sequelize } = require('sequelize');
+		const sequelize = new Sequelize({
+			dialect: 'postgres', host: '${host}', port: ${port}, username: '${user}', database: '${database}',
+			logging: false,
+		});
+		const item = sequelize.define('item', {
+			id: { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true },
+			workspace_id: { type: DataTypes.UUID, allowNull: false },
+			body: { type: DataTypes.TEXT, allowNull: false },
+		}, { tableName: 'item', timestamps: false });
+		${use}.then(() => sequelize.close());`);
+	return run(process.execPath, 'sequelize.js');
+}
+
+const synchronized = {
+	name: 'sequelize',
+	refusal: 'cannot alter type of a column used in a policy definition',
+	careless: (options) => sequelize(options, 'item.sync({ alter: true })'),
+	careful: (options) => sequelize(options, "sequelize.getQueryInterface().addColumn('item', 'note', DataTypes.TEXT)"),
+};
+
+// ---- Alembic ----
+
+const CARELESS_ALEMBIC = `
+from sqlalchemy import Column, Identity, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import UUID
+metadata = MetaData()
+Table("item", metadata, Column("id", Integer, Identity(), primary_key=True),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False), Column("body", Text, nullable=False))
+include_object = None
+`;
+
+// Makes a revision from the difference to the model, and executes it.
+async function revise({ host, port, user, database }, revision, model) {
+	const alembic = (...args) => run(PYTHON, '-B', '-m', 'alembic.config', ...args);
+
+	write('model.py', model);
+	write('alembic.ini', '[alembic]\nscript_location = alembic_scripts\nprepend_sys_path = .\n');
+	write('alembic_scripts/script.py.mako', `\${imports or ""}
+from alembic import op
+import sqlalchemy as sa
+revision = \${repr(up_revision)}
+down_revision = \${repr(down_revision)}
+def upgrade():
+    \${upgrades}
+`);
+	write('alembic_scripts/env.py', `
+from alembic import context
+from sqlalchemy import create_engine
+import model
+url = "postgresql+psycopg2://${user}@/${database}?host=${host}&port=${port}"
+with create_engine(url).connect() as connection:
+    context.configure(connection=connection, target_metadata=model.metadata, include_object=model.include_object)
+    with context.begin_transaction():
+        context.run_migrations()
+`);
+	fs.mkdirSync(path.join(directory, 'alembic_scripts/versions'), { recursive: true });
+	return await alembic('revision', '--autogenerate', '--rev-id', revision) + await alembic('upgrade', 'head');
+}
+
+const alembic = {
+	name: 'alembic',
+	careless: async (options) => {
+		const report = await revise(options, 'careless', CARELESS_ALEMBIC);
+
+		fs.rmSync(path.join(directory, 'alembic_scripts/versions/careless_.py'), { force: true });
+		return report;
+	},
+	careful: (options) => revise(options, 'careful', renamed(WORDS, 'python', 'include_object')),
+};
+
+// ---- Django ----
+
+const django = (...args) => run(PYTHON, '-B', '-m', 'django', ...args, '--settings=settings', '--pythonpath=.');
+
+// Makes migrations from the difference to the former model, and executes them.
+async function migrate(name, model, ...options) {
+	write('shop/models.py', model);
+	return await django('makemigrations', 'shop', '--name', name) + await django('migrate', 'shop', ...options);
+}
+
+function models(edit = (model) => model) {
+	return edit(renamed(WORDS, 'python', 'models.Model'));
+}
+
+const withoutNote = (model) => model.replace(/^ *note =.*\n/m, '');
+const withoutKey = (model) => withoutNote(model).replace('models.CASCADE', 'models.CASCADE, db_constraint=False');
+
+const migrated = {
+	name: 'django',
+	careless: async ({ host, port, user, database }) => {
+		if (!fs.existsSync(path.join(directory, 'settings.py'))) {
+			write('shop/__init__.py', '');
+			write('settings.py', `
+SECRET_KEY = "a test's"
+INSTALLED_APPS = ["shop"]
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql",
+    "HOST": "${host}", "PORT": "${port}", "USER": "${user}", "NAME": "${database}"}}
+`);
+			// the table as it is
+			await migrate('initial', models(withoutNote), '--fake');
+		}
+		const report = await migrate('careless', models(withoutKey));
+
+		fs.rmSync(path.join(directory, 'shop/migrations/0002_careless.py'), { force: true });
+		return report;
+	},
+	careful: () => migrate('careful', models()),
+};
+
 test(async () => {
 	fs.symlinkSync(path.join(__dirname, 'node_modules'), path.join(directory, 'node_modules'));
-	for (const each of [drizzle, typeorm])
+	for (const each of [drizzle, typeorm, synchronized, alembic, migrated])
 		await tool(each);
 });
