@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 
+#include "core/compat.h"
 #include "core/definitions.h"
 #include "core/epoch.h"
 #include "core/own_catalog.h"

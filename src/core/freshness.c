@@ -40,6 +40,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_subscription_rel.h"

@@ -155,24 +155,33 @@ cnap_position(PG_FUNCTION_ARGS)
 											  LSN_FORMAT_ARGS(GetXLogInsertRecPtr()))));
 }
 
+/* Read a place in the log, as printed by cnap_position(). */
+static bool
+parse_place(const char *string, XLogRecPtr *place)
+{
+	static const char hex_digits[] = "0123456789ABCDEFabcdef";
+	size_t		high = strspn(string, hex_digits);
+	size_t		low = string[high] == '/' ? strspn(string + high + 1, hex_digits) : 0;
+
+	if (high < 1 || high > 8 || low < 1 || low > 8 || string[high + 1 + low] != '\0')
+		return false;
+	*place = (uint64) strtoul(string, NULL, 16) << 32 | strtoul(string + high + 1, NULL, 16);
+	return true;
+}
+
 /* Split a position; the result is the origin, palloc'd. */
 static char *
 parse_position(FunctionCallInfo fcinfo, int argno, XLogRecPtr *place)
 {
 	char	   *origin = text_to_cstring(DatumGetTextPP(CnapRequiredArg(fcinfo, argno, "position")));
 	char	   *separator = strchr(origin, SEPARATOR);
-	bool		failed = true;
 
-	if (separator != NULL)
-	{
-		*separator = '\0';
-		*place = pg_lsn_in_internal(separator + 1, &failed);
-	}
-	if (failed)
+	if (separator == NULL || !parse_place(separator + 1, place))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid position"),
 				 errhint("Pass what cnap_position() has returned.")));
+	*separator = '\0';
 	return origin;
 }
 

@@ -81,6 +81,11 @@ INSERT INTO test.function VALUES
 	('cnap_forget_user(text,text)', 'trusted', 'wanda'),
 	('cnap_prune_audit(interval)', 'superuser', 'wanda'),
 	('cnap_audit_cursor()', 'superuser', 'wanda'),
+	('cnap_beat(boolean)', 'superuser', 'wanda'),
+	('cnap_publish()', 'superuser', 'wanda'),
+	('cnap_followers()', 'superuser', 'wanda'),
+	('cnap_position()', 'everybody', 'wanda'),
+	('cnap_wait(text,interval)', 'everybody', 'wanda'),
 	('cnap_audit_feed(text,integer)', 'superuser', 'wanda'),
 	('cnap_protect(regclass,name,text)', 'everybody', 'wanda'),
 	('cnap_protect_child(regclass,name,name)', 'everybody', 'wanda'),
@@ -235,6 +240,11 @@ INSERT INTO test.argument VALUES
 	('cnap_accept_finding(text,text,text)', 1, 'rule', false, 'finding', '''table_unprotected'''),
 	('cnap_accept_finding(text,text,text)', 2, 'object', false, 'finding', '''test.import'''),
 	('cnap_accept_finding(text,text,text)', 3, 'reason', false, 'reason', '''looked at'''),
+	('cnap_beat(boolean)', 1, 'take_over', true, 'required boolean', 'false'),
+	('cnap_wait(text,interval)', 1, 'position', false, 'position',
+		(SELECT quote_literal(format('%s/%s@0/0', c.system_identifier, d.oid))
+			FROM pg_control_system() c, pg_database d WHERE d.datname = current_database())),
+	('cnap_wait(text,interval)', 2, 'timeout', true, 'time', '''1 s'''),
 	('cnap_protect(regclass,name,text)', 1, 'relation', false, 'relation', '''test.document'''),
 	('cnap_protect(regclass,name,text)', 2, 'workspace_column', true, 'column', '''workspace_id'''),
 	('cnap_protect(regclass,name,text)', 3, 'write_permission', true, 'permission', '''administer'''),
@@ -270,7 +280,7 @@ RETURN (SELECT p.proargtypes[argument.position - 1]::regtype::text FROM pg_proc 
 /* A call, with the given literal for one of the arguments. */
 CREATE FUNCTION test.call_with(signature text, "position" integer, literal text) RETURNS text STABLE
 RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
-		string_agg(format('%s => %s::%s', a.name,
+		string_agg(format('%I => %s::%s', a.name,
 			CASE WHEN a.position = $2 THEN $3 ELSE a.good END, test.type_of(a)),
 			', ' ORDER BY a.position))
 	FROM test.argument a WHERE a.signature = $1);
@@ -278,7 +288,7 @@ RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
 /* A call with good values: named, or in their places and untyped. */
 CREATE FUNCTION test.named_call(signature text, with_defaults boolean) RETURNS text STABLE
 RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
-		string_agg(format('%s => %s', a.name, a.good), ', ' ORDER BY a.position DESC))
+		string_agg(format('%I => %s', a.name, a.good), ', ' ORDER BY a.position DESC))
 	FROM test.argument a WHERE a.signature = $1 AND (with_defaults OR NOT a.has_default));
 CREATE FUNCTION test.positional_call(signature text) RETURNS text STABLE
 RETURN (SELECT format('SELECT * FROM %s(%s)', split_part($1, '(', 1),
