@@ -51,7 +51,7 @@ my @roles = ('bare', 'plain', 'cnap_app');
 
 # The functions that these can call with any result: those about the catalogs, executed with the
 # caller's privileges, and those about the session itself.
-my $harmless = qr/^cnap_(cache_stats|roles|protected_tables|lint|protect_schema|unprotect_schema)\b/;
+my $harmless = qr/^cnap_(cache_stats|position|wait|roles|protected_tables|lint|protect_schema|unprotect_schema)\b/;
 
 # functions about any user, and the one that forgets any user, are for trusted roles
 my %is_of_trusted = map { $_ => 1 } split /\n/, $admin->query(q{
