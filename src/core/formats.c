@@ -173,11 +173,11 @@ looks_of(const char *str, int len)
 {
 	Looks		looks = {.blank = true};
 	int			count = len;
-	pg_wchar   *text = is_ascii(str, len) ? NULL : code_points(str, len, &count);
+	pg_wchar   *points = is_ascii(str, len) ? NULL : code_points(str, len, &count);
 
 	for (int i = 0; i < count; i++)
 	{
-		pg_wchar	c = text != NULL ? text[i] :
+		pg_wchar	c = points != NULL ? points[i] :
 			IS_HIGHBIT_SET(str[i]) ? 'x' : (pg_wchar) str[i];
 		bool		blank = is_blank(c);
 
@@ -188,8 +188,8 @@ looks_of(const char *str, int len)
 		if (looks.invisible == 0 && is_invisible(c))
 			looks.invisible = c;
 	}
-	if (text != NULL)
-		pfree(text);
+	if (points != NULL)
+		pfree(points);
 	return looks;
 }
 
