@@ -102,7 +102,7 @@ static MemoryContext user_context = NULL;	/* below it: users and their sets */
 static CnapDecisions *decisions = NULL;
 static users_hash *users = NULL;
 static uint32 next_user = 0;
-static CnapUser *current_user_entry = NULL;	/* NULL if there is none */
+static CnapUser *current_user_entry = NULL; /* NULL if there is none */
 static uint64 current_user_as_of = 0;	/* its CnapIdentityGeneration */
 static uint64 current_user_known = 0;	/* likewise, or 0 if not fixed */
 static CnapUser *last_user = NULL;
@@ -196,8 +196,8 @@ begin_question(void)
 	AcceptInvalidationMessages();
 
 	/*
-	 * Stamps have few bits, which must also suffice for the events that arrive
-	 * during a check.
+	 * Stamps have few bits, which must also suffice for the events that
+	 * arrive during a check.
 	 */
 	if (unlikely(decisions == NULL || empty_cache_next ||
 				 CnapCurrentEpoch.events >= CNAP_MAX_STAMP / 2))
@@ -583,7 +583,10 @@ CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission)
 int
 CnapReachSize(CnapUser *user, int max_rows)
 {
-	/* For an estimate, the set may well have changed since, or while it is read. */
+	/*
+	 * For an estimate, the set may well have changed since, or while it is
+	 * read.
+	 */
 	if (user->known == NULL || !user->known->loaded || user->stamp < CnapLastChange(user))
 	{
 		CnapRefreshUser(user);

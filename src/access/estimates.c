@@ -379,4 +379,3 @@ CnapEstimateFraction(PlannerInfo *root, const CnapCheck *check, const CnapKnown 
 	CLAMP_PROBABILITY(fraction);
 	return fraction;
 }
-

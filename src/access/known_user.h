@@ -39,7 +39,8 @@ typedef struct CnapKnownSet
 	bool		has_memberships;
 	int			size;
 	int			allocated;
-	int			at_least;		/* the set is known to have more rows than this */
+	int			at_least;		/* the set is known to have more rows than
+								 * this */
 	int			norganizations; /* number of channels; -1 if not known */
 	int			nallocated;
 	pg_uuid_t  *workspaces;		/* sorted */

@@ -219,7 +219,10 @@ CnapNotePlanKind(PlannerInfo *root, Oid relid, AttrNumber attno, CnapPermission 
 	int			i = find_column(relid, attno, permission);
 	Kind		kind = kind_of(user, set_size, fraction);
 
-	/* What is known about the user may have changed since other plans were made. */
+	/*
+	 * What is known about the user may have changed since other plans were
+	 * made.
+	 */
 	if (columns[i].kind != kind)
 		invalidate(&columns[i]);
 	columns[i].kind = kind;

@@ -341,8 +341,8 @@ note_kind(PlannerInfo *root, const CnapCheck *check, const CnapKnown *known, dou
 static bool
 estimate_selectivity(SupportRequestSelectivity *req)
 {
-	CnapCheck		check;
-	CnapKnown		known;
+	CnapCheck	check;
+	CnapKnown	known;
 
 	if (req->is_join || !CnapParseCheck(req->funcid, req->args, &check))
 		return false;
@@ -360,8 +360,8 @@ static bool
 estimate_cost(SupportRequestCost *req)
 {
 	FuncExpr   *call = (FuncExpr *) req->node;
-	CnapCheck		check;
-	CnapKnown		known;
+	CnapCheck	check;
+	CnapKnown	known;
 	double		operators = CACHED_COST;
 
 	if (call == NULL || !IsA(call, FuncExpr) ||

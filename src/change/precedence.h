@@ -15,7 +15,8 @@ typedef enum CnapHeld
 {
 	CNAP_HELD_ORGANIZATION,		/* its row, against other changes */
 	CNAP_HELD_REFERENCE,		/* an organization's row, against its deletion */
-	CNAP_HELD_DELETION,			/* the workspaces of an organization that is deleted */
+	CNAP_HELD_DELETION,			/* the workspaces of an organization that is
+								 * deleted */
 	CNAP_HELD_WORKSPACE,		/* its row, against other changes */
 	CNAP_HELD_LINK,				/* the row of an install link, to count a use */
 	CNAP_HELD_TOKENS			/* the access tokens of a user */

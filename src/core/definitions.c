@@ -113,7 +113,7 @@ find_role(const Definitions *definitions, const char *name, int len)
 	{
 		int			middle = (low + high) / 2;
 		int			result = compare_names(name, len,
-												   &definitions->role[definitions->sorted[middle]]);
+										   &definitions->role[definitions->sorted[middle]]);
 
 		if (result == 0)
 			return definitions->sorted[middle];

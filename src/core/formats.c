@@ -165,7 +165,8 @@ typedef struct Looks
 	bool		blank;
 	bool		has_blank;
 	bool		blank_end;		/* at either end */
-	pg_wchar	invisible;		/* the first such character; 0 if there is none */
+	pg_wchar	invisible;		/* the first such character; 0 if there is
+								 * none */
 } Looks;
 
 static Looks

@@ -58,7 +58,8 @@ static const struct
 	bool		admin;
 	bool		member;
 	bool		delegable;
-	bool		own_roles;		/* may be given to a role of the application's own */
+	bool		own_roles;		/* may be given to a role of the application's
+								 * own */
 }			workspace_matrix[CNAP_FIRST_OWN_PERMISSION] = {
 	/* INDENT OFF */
 	/* permission					  name				owner admin member delegable own */

@@ -52,7 +52,7 @@ CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table, const pg_uuid_t *id, text
 	{
 		bool		isnull;
 		Datum		value = CnapField(&scan, tuple, Anum_organization_member_role,
-								   &isnull);
+									  &isnull);
 
 		role = CnapRoleFromDatum(value);
 	}
@@ -125,7 +125,7 @@ CnapFindOwner(const pg_uuid_t *organization)
 	{
 		bool		isnull;
 		Datum		role = CnapField(&scan, tuple, Anum_organization_member_role,
-								  &isnull);
+									 &isnull);
 
 		if (CnapRoleFromDatum(role) == CNAP_ROLE_OWNER)
 			owner = DatumGetTextPCopy(CnapField(&scan, tuple,
@@ -332,7 +332,7 @@ CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at)
 	{
 		bool		isnull;
 		Datum		value = CnapField(&scan, tuple,
-								   Anum_access_token_use_last_used_at, &isnull);
+									  Anum_access_token_use_last_used_at, &isnull);
 
 		*last_used_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 	}

@@ -22,7 +22,8 @@
 /* The fields of a workspace that access depends on. */
 typedef struct CnapWorkspace
 {
-	TransactionId xmin;			/* that wrote this version, even if frozen since */
+	TransactionId xmin;			/* that wrote this version, even if frozen
+								 * since */
 	text	   *owner;
 	bool		managed;		/* the next three say by whom and how */
 	pg_uuid_t	managed_by;

@@ -118,7 +118,10 @@ CnapBeatWorkerInit(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 
-	/* A setting that can be set only at the start exists only where it is read. */
+	/*
+	 * A setting that can be set only at the start exists only where it is
+	 * read.
+	 */
 	DefineCustomStringVariable("cnap.beat_database",
 							   "The database in which a background worker renews the beat.",
 							   "An empty string means that none does.",

@@ -145,11 +145,11 @@ static void
 refuse_sole_owner(Datum *values, const char *nulls)
 {
 	static CnapStatement list =
-	FORGET("SELECT string_agg(what, ', ' ORDER BY n) FILTER (WHERE n <= 10)"
-		   " || CASE WHEN count(*) > 10 THEN format(', and %s more', count(*) - 10) ELSE '' END"
-		   " FROM (SELECT format('%s \"%s\" (%s)', kind, name, id) AS what,"
-		   "  row_number() OVER (ORDER BY kind, name, id) AS n"
-		   "  FROM cnap.list_sole_property($1)) property");
+		FORGET("SELECT string_agg(what, ', ' ORDER BY n) FILTER (WHERE n <= 10)"
+			   " || CASE WHEN count(*) > 10 THEN format(', and %s more', count(*) - 10) ELSE '' END"
+			   " FROM (SELECT format('%s \"%s\" (%s)', kind, name, id) AS what,"
+			   "  row_number() OVER (ORDER BY kind, name, id) AS n"
+			   "  FROM cnap.list_sole_property($1)) property");
 	char	   *property = CnapQueryText(&list, values, nulls);
 
 	if (property != NULL)
@@ -186,8 +186,8 @@ static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.role_user WHERE user_id = $1"),
 
 	/*
-	 * Invitations by them end, and those for nobody else; in those to them, the
-	 * address is removed as well.
+	 * Invitations by them end, and those for nobody else; in those to them,
+	 * the address is removed as well.
 	 */
 	FORGET("UPDATE cnap.invitation SET user_id = NULL, email = NULL,"
 		   " outcome = coalesce(outcome, 'revoked'), outcome_at = coalesce(outcome_at, now())"

@@ -213,9 +213,9 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	find_link(relid, column, &checks, &link);
 
 	/*
-	 * The foreign key and unique constraint of a workspace column need stronger
-	 * locks on the parent later.  Two sessions that both have a weaker one
-	 * would then wait for each other.
+	 * The foreign key and unique constraint of a workspace column need
+	 * stronger locks on the parent later.  Two sessions that both have a
+	 * weaker one would then wait for each other.
 	 */
 	if (!PG_ARGISNULL(2) && CnapOwnsRelation(link.parent, GetUserId()))
 		LockRelationOid(link.parent, ShareRowExclusiveLock);

@@ -97,9 +97,9 @@ append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int le
 		appendStringInfoString(sql, " AND ");
 		if (test->column != 0)
 			appendStringInfoString(sql, column_check(checks,
-														CnapColumnReference(alias, link->parent,
+													 CnapColumnReference(alias, link->parent,
 																		 test->column),
-														permission));
+													 permission));
 		else
 		{
 			appendStringInfoString(sql, "cnap.parent_visible(");
@@ -151,7 +151,7 @@ searchable_key(Oid relid, const CnapLink *link)
  */
 static char *
 parent_check(Oid relid, const CnapChecks *checks, const CnapLink *link,
-				CnapPermission permission, bool with_keys)
+			 CnapPermission permission, bool with_keys)
 {
 	const char *name = quote_identifier(get_rel_name(relid));
 	int			key = with_keys && is_near_workspace(link->parent, checks) ?
@@ -177,10 +177,10 @@ parent_check(Oid relid, const CnapChecks *checks, const CnapLink *link,
 /* The expression of a test, with this permission. */
 char *
 CnapTestExpression(Oid relid, const CnapChecks *checks, const CnapTest *test,
-				CnapPermission permission, bool with_keys)
+				   CnapPermission permission, bool with_keys)
 {
 	if (test->column == 0)
 		return parent_check(relid, checks, &test->link, permission, with_keys);
 	return column_check(checks, quote_identifier(get_attname(relid, test->column, false)),
-						   permission);
+						permission);
 }

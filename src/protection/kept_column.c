@@ -323,18 +323,18 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 		elog(ERROR, "cache lookup failed for constraint %u", keeper->constraint);
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
 	CnapExecuteAsOwner(relid,
-					 psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
-							  " ON UPDATE CASCADE ON DELETE %s%s%s",
-							  CnapQualifiedName(relid),
-							  quote_identifier(ChooseConstraintName(CNAP_CONSTRAINT_PREFIX, get_rel_name(relid),
-																	"fkey", get_rel_namespace(relid),
-																	NIL)),
-							  column_list(relid, link->child_keys, link->nkeys, keeper->column),
-							  CnapQualifiedName(parent), theirs,
-							  delete_action(tuple, relid, keeper->column),
-							  form->condeferrable ? " DEFERRABLE" : "",
-							  form->condeferred ? " INITIALLY DEFERRED" : ""),
-					 SPI_OK_UTILITY);
+					   psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s)"
+								" ON UPDATE CASCADE ON DELETE %s%s%s",
+								CnapQualifiedName(relid),
+								quote_identifier(ChooseConstraintName(CNAP_CONSTRAINT_PREFIX, get_rel_name(relid),
+																	  "fkey", get_rel_namespace(relid),
+																	  NIL)),
+								column_list(relid, link->child_keys, link->nkeys, keeper->column),
+								CnapQualifiedName(parent), theirs,
+								delete_action(tuple, relid, keeper->column),
+								form->condeferrable ? " DEFERRABLE" : "",
+								form->condeferred ? " INITIALLY DEFERRED" : ""),
+					   SPI_OK_UTILITY);
 	ReleaseSysCache(tuple);
 }
 

@@ -337,8 +337,8 @@ make_index_condition(SupportRequestIndexCondition *req)
 	condition->location = -1;
 
 	/*
-	 * The first argument decides, and may be stricter.  Moreover, an index with
-	 * a nondeterministic collation finds more than the equal keys.
+	 * The first argument decides, and may be stricter.  Moreover, an index
+	 * with a nondeterministic collation finds more than the equal keys.
 	 */
 	req->lossy = true;
 	return list_make1(condition);

@@ -123,7 +123,7 @@ create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int com
 	if (CnapCommands[command].tests_old)
 		appendStringInfo(&sql, " USING (%s)",
 						 CnapTestExpression(relid, checks, test, permission,
-										 permission == CNAP_ACCESS));
+											permission == CNAP_ACCESS));
 	if (CnapCommands[command].tests_new)
 		appendStringInfo(&sql, " WITH CHECK (%s)",
 						 CnapTestExpression(relid, checks, test, permission, false));

@@ -22,7 +22,8 @@ typedef struct CnapTarget
 	char	   *name;			/* qualified */
 	int			level;			/* number of keys to the workspace column */
 	CnapTest	test;			/* how it is protected, or will be */
-	bool		has_workspace;	/* has or gets a workspace column that others can follow */
+	bool		has_workspace;	/* has or gets a workspace column that others
+								 * can follow */
 	char	   *statement;		/* NULL if there is nothing to do */
 	char	   *reason;
 	bool		is_blocked;		/* nothing can be done, for this reason */

@@ -18,8 +18,17 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-const { IDS, USERS, connect, connection, createDatabase, everybody, itemsOf, user, value } =
-	require('./lib/database.js');
+const {
+	IDS,
+	USERS,
+	connect,
+	connection,
+	createDatabase,
+	everybody,
+	itemsOf,
+	user,
+	value,
+} = require('./lib/database.js');
 const { atExit, diag, is, ok, refused, test } = require('./lib/tap.js');
 
 const TRANSACTIONS = 10_000;
@@ -49,20 +58,25 @@ async function startPooler(database, pools) {
 	const target = connection(database);
 	const config = path.join(dir, 'pgbouncer.ini');
 
-	fs.writeFileSync(config, [
-		'[databases]',
-		...Object.entries(pools).map(([name, { role, size }]) =>
-			`${name} = host=${target.host} port=${target.port} dbname=${database} user=${role} pool_size=${size}`),
-		'[pgbouncer]',
-		'pool_mode = transaction',
-		'listen_addr =',
-		'listen_port = 6432',
-		`unix_socket_dir = ${dir}`,
-		'auth_type = any',
-		'admin_users = somebody',
-		'max_client_conn = 200',
-		'',
-	].join('\n'));
+	fs.writeFileSync(
+		config,
+		[
+			'[databases]',
+			...Object.entries(pools).map(
+				([name, { role, size }]) =>
+					`${name} = host=${target.host} port=${target.port} dbname=${database} user=${role} pool_size=${size}`,
+			),
+			'[pgbouncer]',
+			'pool_mode = transaction',
+			'listen_addr =',
+			'listen_port = 6432',
+			`unix_socket_dir = ${dir}`,
+			'auth_type = any',
+			'admin_users = somebody',
+			'max_client_conn = 200',
+			'',
+		].join('\n'),
+	);
 
 	const log = fs.openSync(path.join(dir, 'log'), 'w');
 	const pooler = spawn('pgbouncer', [config], {
@@ -71,15 +85,14 @@ async function startPooler(database, pools) {
 	});
 	let failure;
 
-	pooler.on('error', (error) => failure = error);
-	pooler.on('exit', () => failure ??= new Error(fs.readFileSync(path.join(dir, 'log'), 'utf8')));
+	pooler.on('error', (error) => (failure = error));
+	pooler.on('exit', () => (failure ??= new Error(fs.readFileSync(path.join(dir, 'log'), 'utf8'))));
 	atExit(() => {
 		pooler.kill('SIGKILL');
 		fs.rmSync(dir, { recursive: true });
 	});
 	while (!fs.existsSync(path.join(dir, '.s.PGSQL.6432'))) {
-		if (failure)
-			throw failure;
+		if (failure) throw failure;
 		await new Promise((resolve) => setTimeout(resolve, 20));
 	}
 	return (pool) => ({ host: dir, port: 6432, database: pool, user: 'somebody' });
@@ -132,8 +145,9 @@ class Client {
 	}
 
 	async expect(n, what) {
-		const { rows: [{ pid, ids }] } =
-			await this.client.query(`SELECT pg_backend_pid() AS pid, (${IDS}) AS ids`);
+		const {
+			rows: [{ pid, ids }],
+		} = await this.client.query(`SELECT pg_backend_pid() AS pid, (${IDS}) AS ids`);
 		const expected = n ? itemsOf(n) : [];
 
 		if (ids.join() !== expected.join())
@@ -142,23 +156,23 @@ class Client {
 	}
 
 	async fail() {
-		const error = await this.client.query('SELECT 1 / 0').then(() => undefined, (reason) => reason);
+		const error = await this.client.query('SELECT 1 / 0').then(
+			() => undefined,
+			(reason) => reason,
+		);
 
-		if (error?.code !== '22012')
-			throw error ?? new Error('no error');
+		if (error?.code !== '22012') throw error ?? new Error('no error');
 	}
 
 	// The outcome of a transaction is random, mostly a commit.
 	async transaction(n) {
 		const chance = this.number(100);
 
-		if (chance < 10)
-			await this.expect(0, 'no transaction block');
+		if (chance < 10) await this.expect(0, 'no transaction block');
 		await this.client.query('BEGIN');
 		await this.identities[this.number(this.identities.length)](this.client, n);
 		await this.expect(n, 'a transaction');
-		if (chance < 80)
-			return this.client.query('COMMIT');
+		if (chance < 80) return this.client.query('COMMIT');
 		if (chance < 88) {
 			await this.fail();
 			return this.client.query(chance < 84 ? 'ROLLBACK' : 'COMMIT');
@@ -175,8 +189,7 @@ class Client {
 			return this.client.query('COMMIT');
 		}
 		// disconnects, in every other case while a statement is running
-		if (chance < 99)
-			this.client.query('SELECT pg_sleep(0.05)').catch(() => {});
+		if (chance < 99) this.client.query('SELECT pg_sleep(0.05)').catch(() => {});
 		this.client.connection.stream.destroy();
 		this.client = await connect(this.options);
 		this.shared.hangups++;
@@ -185,9 +198,16 @@ class Client {
 	// Users change their own rows, and nobody else's.
 	async write(n) {
 		const { rows } = await this.client.query(
-			'UPDATE app.item SET version = version + 1 WHERE id <> $1 RETURNING id', [0]);
+			'UPDATE app.item SET version = version + 1 WHERE id <> $1 RETURNING id',
+			[0],
+		);
 
-		if (rows.map(({ id }) => id).sort((a, b) => a - b).join() !== itemsOf(n).join())
+		if (
+			rows
+				.map(({ id }) => id)
+				.sort((a, b) => a - b)
+				.join() !== itemsOf(n).join()
+		)
 			this.wrong(n, 'has changed other rows');
 	}
 }
@@ -225,8 +245,7 @@ async function manyClients(pool) {
 		hangups: 0,
 		wrong: [],
 		served(pid, n) {
-			if (!usersOf.has(pid))
-				usersOf.set(pid, { users: new Set(), changes: 0, last: n });
+			if (!usersOf.has(pid)) usersOf.set(pid, { users: new Set(), changes: 0, last: n });
 			const connection = usersOf.get(pid);
 
 			connection.users.add(n);
@@ -235,10 +254,10 @@ async function manyClients(pool) {
 		},
 	};
 	const work = Object.entries(POOLS).flatMap(([name, { clients }]) =>
-		Array.from({ length: clients }, () => new Client(pool(name), identities[name], shared).run()));
+		Array.from({ length: clients }, () => new Client(pool(name), identities[name], shared).run()),
+	);
 
-	for (let n = 1; n <= KILLED; n++)
-		await kill(pool('servers'), n, shared);
+	for (let n = 1; n <= KILLED; n++) await kill(pool('servers'), n, shared);
 	const admin = await connect(pool('pgbouncer'));
 	const { rows: servers } = await admin.query('SHOW SERVERS');
 
@@ -246,13 +265,15 @@ async function manyClients(pool) {
 	is(shared.wrong.slice(0, 10), [], `${TRANSACTIONS} transactions see the rows of their users`);
 	for (const [name, { role, size, clients }] of Object.entries(POOLS)) {
 		const connections = servers.filter(({ database }) => database === name).length;
-		ok(connections > 0 && connections <= size, `${clients} clients share ${size} connections of ${role}`)
-			|| diag(connections);
+		ok(
+			connections > 0 && connections <= size,
+			`${clients} clients share ${size} connections of ${role}`,
+		) || diag(connections);
 	}
 	ok(shared.hangups > TRANSACTIONS / 100, 'of which many hang up');
 	const changes = [...usersOf.values()].reduce((sum, connection) => sum + connection.changes, 0);
-	ok(changes > TRANSACTIONS / 2, 'the users take turns on the connections')
-		|| diag(`${changes} changes of the user, ${usersOf.size} connections`);
+	ok(changes > TRANSACTIONS / 2, 'the users take turns on the connections') ||
+		diag(`${changes} changes of the user, ${usersOf.size} connections`);
 }
 
 // ---- one connection ----
@@ -262,9 +283,12 @@ async function left(options) {
 	const client = await connect(options);
 
 	try {
-		const { rows: [{ pid, who, setting, ids }] } = await client.query(
+		const {
+			rows: [{ pid, who, setting, ids }],
+		} = await client.query(
 			`SELECT pg_backend_pid() AS pid, cnap_current_user() AS who,
-				current_setting('cnap.user_id') AS setting, (${IDS}) AS ids`);
+				current_setting('cnap.user_id') AS setting, (${IDS}) AS ids`,
+		);
 		return { pid, found: { who, setting, ids } };
 	} finally {
 		await client.end();
@@ -276,8 +300,8 @@ const NOTHING = { who: null, setting: '', ids: [] };
 // Each of these gets a client in whose transaction user(1) has been set, and has seen rows, and
 // the way in which that was done.  If the connection survives, the pooler has to use it again.
 const endings = {
-	'COMMIT': { same: true, end: (client) => client.query('COMMIT') },
-	'ROLLBACK': { same: true, end: (client) => client.query('ROLLBACK') },
+	COMMIT: { same: true, end: (client) => client.query('COMMIT') },
+	ROLLBACK: { same: true, end: (client) => client.query('ROLLBACK') },
 	'an error and ROLLBACK': {
 		same: true,
 		async end(client) {
@@ -338,7 +362,10 @@ const endings = {
 	'a server process that was terminated': {
 		async end(client, { system }) {
 			const pid = await value(client, 'SELECT pg_backend_pid()');
-			const broken = client.query('SELECT pg_sleep(10)').then(() => false, () => true);
+			const broken = client.query('SELECT pg_sleep(10)').then(
+				() => false,
+				() => true,
+			);
 
 			await system.query('SELECT pg_terminate_backend($1, 10000)', [pid]);
 			ok(await broken, 'the client learns of it');
@@ -358,8 +385,7 @@ async function oneConnection(options, identify, system) {
 
 		const after = await left(options);
 		is(after.found, NOTHING, `after ${name}: nothing`);
-		if (same)
-			is(after.pid, pid, `after ${name}: the same connection`);
+		if (same) is(after.pid, pid, `after ${name}: the same connection`);
 		client.connection.stream.destroy();
 	}
 }
@@ -378,7 +404,11 @@ async function preparedStatements(options) {
 		await first.query('COMMIT');
 
 		await second.query(`BEGIN; SET LOCAL plan_cache_mode = ${mode}`);
-		is(await value(second, 'EXECUTE mine'), [], `${mode}: somebody else's statement shows nobody nothing`);
+		is(
+			await value(second, 'EXECUTE mine'),
+			[],
+			`${mode}: somebody else's statement shows nobody nothing`,
+		);
 		for (const n of [7, 30]) {
 			await bySetting(second, n);
 			is(await value(second, 'EXECUTE mine'), itemsOf(n), `${mode}: and each user their own`);
@@ -393,9 +423,15 @@ async function preparedStatements(options) {
 	await first.query('COMMIT');
 	await second.query('BEGIN');
 	await bySetting(second, 7);
-	const answer = await second.query(named).then(({ rows }) => rows[0].ids, (error) => error.code);
-	is(answer === '42P05' ? itemsOf(7) : answer, itemsOf(7),
-		'the same one of another client: an error, or the rows of that one');
+	const answer = await second.query(named).then(
+		({ rows }) => rows[0].ids,
+		(error) => error.code,
+	);
+	is(
+		answer === '42P05' ? itemsOf(7) : answer,
+		itemsOf(7),
+		'the same one of another client: an error, or the rows of that one',
+	);
 	await second.query('ROLLBACK');
 	await first.end();
 	await second.end();
@@ -443,7 +479,11 @@ async function main() {
 		script: { role: 'pooler_plain', size: 1 },
 	});
 
-	is(everybody.filter((n) => itemsOf(n).length === 0), [], 'everybody has rows to see');
+	is(
+		everybody.filter((n) => itemsOf(n).length === 0),
+		[],
+		'everybody has rows to see',
+	);
 	await createTokens(system);
 	await oneConnection(pool('server'), bySetting, system);
 	await oneConnection(pool('script'), byToken, system);
@@ -453,7 +493,5 @@ async function main() {
 	await system.end();
 }
 
-if (process.argv[2] === 'victim')
-	victim(JSON.parse(process.argv[3]), Number(process.argv[4]));
-else
-	test(main);
+if (process.argv[2] === 'victim') victim(JSON.parse(process.argv[3]), Number(process.argv[4]));
+else test(main);

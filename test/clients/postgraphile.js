@@ -45,19 +45,25 @@ async function listen(name, handler) {
 	const server = http.createServer(handler).listen(socketPath);
 
 	await new Promise((resolve) => server.on('listening', resolve));
-	const post = (headers, query, variables) => new Promise((resolve, reject) => {
-		const request = http.request({
-			socketPath, method: 'POST', path: '/graphql', agent: false,
-			headers: { 'content-type': 'application/json', ...headers },
-		}, async (response) => {
-			let body = '';
-			for await (const part of response)
-				body += part;
-			resolve(JSON.parse(body));
+	const post = (headers, query, variables) =>
+		new Promise((resolve, reject) => {
+			const request = http.request(
+				{
+					socketPath,
+					method: 'POST',
+					path: '/graphql',
+					agent: false,
+					headers: { 'content-type': 'application/json', ...headers },
+				},
+				async (response) => {
+					let body = '';
+					for await (const part of response) body += part;
+					resolve(JSON.parse(body));
+				},
+			);
+			request.on('error', reject);
+			request.end(JSON.stringify({ query, variables }));
 		});
-		request.on('error', reject);
-		request.end(JSON.stringify({ query, variables }));
-	});
 	return { post, close: () => new Promise((resolve) => server.close(resolve)) };
 }
 
@@ -66,7 +72,9 @@ function asHeader(id) {
 }
 
 function asToken(id) {
-	return id === null ? {} : { authorization: `Bearer ${jwt.sign({ user_id: id }, SECRET, { audience: 'postgraphile' })}` };
+	return id === null
+		? {}
+		: { authorization: `Bearer ${jwt.sign({ user_id: id }, SECRET, { audience: 'postgraphile' })}` };
 }
 
 // ---- what must hold for each way ----
@@ -93,8 +101,11 @@ async function serves(way, { post }, headersOf, { workspaces, system }) {
 	const bodies = () => value(system, 'SELECT array_agg(body ORDER BY id) FROM app.item');
 
 	const crowd = [...everybody, null, ...everybody, null];
-	is(await Promise.all(crowd.map(read)), crowd.map((n) => (n ? itemsOf(n) : [])),
-		`${way}: ${crowd.length} requests at once, each sees the rows of its user`);
+	is(
+		await Promise.all(crowd.map(read)),
+		crowd.map((n) => (n ? itemsOf(n) : [])),
+		`${way}: ${crowd.length} requests at once, each sees the rows of its user`,
+	);
 
 	const before = await bodies();
 	const [own] = itemsOf(30);
@@ -106,14 +117,22 @@ async function serves(way, { post }, headersOf, { workspaces, system }) {
 		ok(await refused(n, DELETE, { id: foreign }), `${way}: ${who} cannot delete a row`);
 		ok(await refused(n, CREATE, { workspace: workspaces[20] }), `${way}: ${who} cannot create a row`);
 	}
-	is((await ask(30, MOVE, { id: own, workspace: workspaces[30] })).data?.updateItemById.item, { id: own },
-		`${way}: a row stays where it is`);
-	ok(await refused(30, MOVE, { id: own, workspace: workspaces[20] }),
-		`${way}: nor can a row be moved to the workspace of somebody else`);
+	is(
+		(await ask(30, MOVE, { id: own, workspace: workspaces[30] })).data?.updateItemById.item,
+		{ id: own },
+		`${way}: a row stays where it is`,
+	);
+	ok(
+		await refused(30, MOVE, { id: own, workspace: workspaces[20] }),
+		`${way}: nor can a row be moved to the workspace of somebody else`,
+	);
 	is(await bodies(), before, `${way}: nothing has changed`);
 
-	is((await ask(30, UPDATE, { id: own })).data?.updateItemById.item, { id: own, body: 'changed' },
-		`${way}: but the own rows can be updated`);
+	is(
+		(await ask(30, UPDATE, { id: own })).data?.updateItemById.item,
+		{ id: own, body: 'changed' },
+		`${way}: but the own rows can be updated`,
+	);
 	const created = (await ask(30, CREATE, { workspace: workspaces[30] })).data?.createItem.item.id;
 	is(await read(30), [...itemsOf(30), created], `${way}: created`);
 	is((await ask(30, DELETE, { id: created })).data?.deleteItemById.item.id, created, `${way}: and deleted`);
@@ -122,8 +141,12 @@ async function serves(way, { post }, headersOf, { workspaces, system }) {
 	for (const n of PEOPLE) {
 		const { data } = await ask(n, '{ who allMyWorkspaces { nodes { name section } } }');
 		is(data?.who, user(n), `${way}: ${user(n)} is the current user`);
-		ok(data?.allMyWorkspaces.nodes.some(({ name, section }) => name === `workspace ${n}` && section === 'own'),
-			`${way}: a view of the application on the extension's functions`);
+		ok(
+			data?.allMyWorkspaces.nodes.some(
+				({ name, section }) => name === `workspace ${n}` && section === 'own',
+			),
+			`${way}: a view of the application on the extension's functions`,
+		);
 	}
 }
 
@@ -165,29 +188,77 @@ async function main() {
 		CREATE VIEW app.my_workspace AS SELECT id, name, section::text FROM cnap_workspaces();
 		GRANT SELECT ON app.my_workspace TO graphql_app, graphql_plain, graphql_web`);
 
-	await way('trusted login', world, 'graphql_app', (pool) =>
-		defined('graphql', { postgraphile: quiet, pool, userOf }, { web_user: 'graphql_web' }), asHeader);
-	settings = await way('role before user', world, 'graphql_app', (pool) =>
-		quiet(pool, 'app', { pgSettings: (request) =>
-			({ role: 'graphql_web', 'cnap.user_id': userOf(request) }) }), asHeader);
-	is(settings.find((values) => values.includes('cnap.user_id')).filter((_, i) => i % 2 === 0),
-		['cnap.user_id', 'role'], 'the role comes last, so the right to set the user is that of the login');
+	await way(
+		'trusted login',
+		world,
+		'graphql_app',
+		(pool) => defined('graphql', { postgraphile: quiet, pool, userOf }, { web_user: 'graphql_web' }),
+		asHeader,
+	);
+	settings = await way(
+		'role before user',
+		world,
+		'graphql_app',
+		(pool) =>
+			quiet(pool, 'app', {
+				pgSettings: (request) => ({ role: 'graphql_web', 'cnap.user_id': userOf(request) }),
+			}),
+		asHeader,
+	);
+	is(
+		settings.find((values) => values.includes('cnap.user_id')).filter((_, i) => i % 2 === 0),
+		['cnap.user_id', 'role'],
+		'the role comes last, so the right to set the user is that of the login',
+	);
 
 	await world.system.query(renamed(words, 'sql', 'CREATE ROLE graphql'));
-	await way('a claim', world, 'graphql_login', (pool) =>
-		quiet(pool, 'app', { pgSettings: (request) =>
-			({ role: 'graphql_web', 'jwt.claims.user_id': userOf(request) }) }), asHeader);
-	settings = await way('a token that PostGraphile checks', world, 'graphql_login', (pool) =>
-		quiet(pool, 'app', { jwtSecret: SECRET, jwtPgTypeIdentifier: 'app.token', pgDefaultRole: 'graphql_web' }), asToken);
-	is(settings.find((values) => values.includes('jwt.claims.user_id')).filter((_, i) => i % 2 === 0).slice(0, 2),
-		['role', 'jwt.claims.user_id'], 'here claims come after the role, which need not be trusted for them');
+	await way(
+		'a claim',
+		world,
+		'graphql_login',
+		(pool) =>
+			quiet(pool, 'app', {
+				pgSettings: (request) => ({ role: 'graphql_web', 'jwt.claims.user_id': userOf(request) }),
+			}),
+		asHeader,
+	);
+	settings = await way(
+		'a token that PostGraphile checks',
+		world,
+		'graphql_login',
+		(pool) =>
+			quiet(pool, 'app', {
+				jwtSecret: SECRET,
+				jwtPgTypeIdentifier: 'app.token',
+				pgDefaultRole: 'graphql_web',
+			}),
+		asToken,
+	);
+	is(
+		settings
+			.find((values) => values.includes('jwt.claims.user_id'))
+			.filter((_, i) => i % 2 === 0)
+			.slice(0, 2),
+		['role', 'jwt.claims.user_id'],
+		'here claims come after the role, which need not be trusted for them',
+	);
 
 	await world.system.query(
-		`ALTER ROLE graphql_plain IN DATABASE ${world.database} SET cnap.claims_setting = 'request.jwt.claims'`);
-	await way('claims', world, 'graphql_plain', (pool) =>
-		quiet(pool, 'app', { pgSettings: (request) =>
-			({ role: 'graphql_web', 'request.jwt.claims': JSON.stringify({ sub: userOf(request), role: 'graphql_web' }) }) }),
-		asHeader);
+		`ALTER ROLE graphql_plain IN DATABASE ${world.database} SET cnap.claims_setting = 'request.jwt.claims'`,
+	);
+	await way(
+		'claims',
+		world,
+		'graphql_plain',
+		(pool) =>
+			quiet(pool, 'app', {
+				pgSettings: (request) => ({
+					role: 'graphql_web',
+					'request.jwt.claims': JSON.stringify({ sub: userOf(request), role: 'graphql_web' }),
+				}),
+			}),
+		asHeader,
+	);
 	await world.system.end();
 }
 

@@ -10,7 +10,16 @@
 
 const pg = require('pg');
 
-const { IDS, connect, connection, createDatabase, everybody, itemsOf, user, value } = require('./lib/database.js');
+const {
+	IDS,
+	connect,
+	connection,
+	createDatabase,
+	everybody,
+	itemsOf,
+	user,
+	value,
+} = require('./lib/database.js');
 const { renamed } = require('./lib/readme.js');
 const { is, ok, refused, test } = require('./lib/tap.js');
 
@@ -26,7 +35,11 @@ async function request(pool, claims, text, values, headers = {}) {
 
 	try {
 		await client.query('BEGIN');
-		await client.query(BEGINNING, [ROLE, JSON.stringify({ ...claims, role: ROLE }), JSON.stringify(headers)]);
+		await client.query(BEGINNING, [
+			ROLE,
+			JSON.stringify({ ...claims, role: ROLE }),
+			JSON.stringify(headers),
+		]);
 		const result = await value(client, text, values);
 		await client.query('COMMIT');
 		return result;
@@ -41,40 +54,72 @@ async function request(pool, claims, text, values, headers = {}) {
 test(async () => {
 	const { database, system, workspaces } = await createDatabase('postgrest');
 
-	await system.query(renamed(
-		{ app: database, authenticator: 'postgrest_authenticator', web_user: ROLE }, 'sql', 'CREATE ROLE authenticator'));
+	await system.query(
+		renamed(
+			{ app: database, authenticator: 'postgrest_authenticator', web_user: ROLE },
+			'sql',
+			'CREATE ROLE authenticator',
+		),
+	);
 	await system.query(`GRANT USAGE ON SCHEMA app TO ${ROLE};
 		GRANT SELECT, INSERT, UPDATE ON app.item TO ${ROLE}`);
 	const pool = new pg.Pool({ ...connection(database, 'postgrest_authenticator'), max: 2 });
 	const as = (n, text, ...more) => request(pool, n && { sub: user(n) }, text, ...more);
 
 	const crowd = [...everybody, null, ...everybody, null];
-	is(await Promise.all(crowd.map((n) => as(n, IDS))), crowd.map((n) => (n ? itemsOf(n) : [])),
-		`${crowd.length} requests at once, each sees the rows of its user`);
+	is(
+		await Promise.all(crowd.map((n) => as(n, IDS))),
+		crowd.map((n) => (n ? itemsOf(n) : [])),
+		`${crowd.length} requests at once, each sees the rows of its user`,
+	);
 
-	is(await as(1, 'SELECT cnap_can_access(workspace => $1)', [workspaces[1]]), true, 'a function, with named arguments');
-	is(await as(1, 'SELECT cnap_can_access(workspace => $1)', [workspaces[20]]), false, 'about the workspace of somebody else');
-	await refused(as(1, 'SELECT cnap_can_access(user_id => $1::text, workspace => $2)', [user(20), workspaces[20]]), '42501',
-		'but none about somebody else');
+	is(
+		await as(1, 'SELECT cnap_can_access(workspace => $1)', [workspaces[1]]),
+		true,
+		'a function, with named arguments',
+	);
+	is(
+		await as(1, 'SELECT cnap_can_access(workspace => $1)', [workspaces[20]]),
+		false,
+		'about the workspace of somebody else',
+	);
+	await refused(
+		as(1, 'SELECT cnap_can_access(user_id => $1::text, workspace => $2)', [user(20), workspaces[20]]),
+		'42501',
+		'but none about somebody else',
+	);
 	const insert = 'INSERT INTO app.item (workspace_id, body) VALUES ($1, $2) RETURNING version';
 	is(await as(1, insert, [workspaces[1], 'new']), 0, 'a new row');
-	await refused(as(1, insert, [workspaces[20], 'new']), '42501', 'but none in the workspace of somebody else');
+	await refused(
+		as(1, insert, [workspaces[20], 'new']),
+		'42501',
+		'but none in the workspace of somebody else',
+	);
 	await refused(as(null, insert, [workspaces[1], 'new']), '42501', 'nor by nobody');
 
 	for (const [name, claims] of Object.entries({
 		'no claim of that name': { user_id: user(1) },
 		'a claim in another one': { app: { sub: user(1) } },
 		'no user id': { sub: ` ${user(1)}` },
-		'null': { sub: null },
+		null: { sub: null },
 		'an array': { sub: [user(1)] },
 	}))
 		is(await request(pool, claims, IDS), [], `${name}: nobody`);
-	is(await as(null, IDS, [], { sub: user(1), 'request.jwt.claims': `{"sub": "${user(1)}"}` }), [],
-		'nor do the headers of a request say who it is');
+	is(
+		await as(null, IDS, [], { sub: user(1), 'request.jwt.claims': `{"sub": "${user(1)}"}` }),
+		[],
+		'nor do the headers of a request say who it is',
+	);
 
 	await refused(as(1, 'SELECT 1 / 0'), '22012', 'a request that fails');
-	const left = await Promise.all([1, 2, 3, 4].map(() =>
-		value(pool, "SELECT concat_ws(',', current_user, nullif(current_setting('request.jwt.claims', true), ''), cnap_current_user())")));
+	const left = await Promise.all(
+		[1, 2, 3, 4].map(() =>
+			value(
+				pool,
+				"SELECT concat_ws(',', current_user, nullif(current_setting('request.jwt.claims', true), ''), cnap_current_user())",
+			),
+		),
+	);
 	is(left, Array(4).fill('postgrest_authenticator'), 'nothing is left on the connections');
 
 	// the warning of doc/identity.md: a client who can send SQL

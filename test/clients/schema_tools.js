@@ -28,7 +28,9 @@ const REMEDY = "SELECT cnap_unprotect('public.item') ends the protection";
 
 // The names in the guide, and those in the databases
 const WORDS = {
-	task: 'item', title: 'body', task_workspace_id_fkey: 'item_workspace_id_fkey',
+	task: 'item',
+	title: 'body',
+	task_workspace_id_fkey: 'item_workspace_id_fkey',
 	task_workspace_id_idx: 'item_workspace_id_idx',
 };
 
@@ -51,7 +53,9 @@ function run(program, ...args) {
 		let output = '';
 
 		for (const stream of [child.stdout, child.stderr])
-			stream.setEncoding('utf8').on('data', (text) => { output += text; });
+			stream.setEncoding('utf8').on('data', (text) => {
+				output += text;
+			});
 		child.on('error', reject);
 		child.on('close', () => resolve(output));
 	});
@@ -86,7 +90,11 @@ async function tool({ name, careless, careful, refusal }) {
 	const isProtected = async (when) => {
 		is(await value(system, PROTECTION), protection, `${name}: the protection is as before, ${when}`);
 		for (const n of [1, 30, null])
-			is(await idsAs(client, n), n ? itemsOf(n) : [], `${name}: so is what ${n ? user(n) : 'nobody'} sees`);
+			is(
+				await idsAs(client, n),
+				n ? itemsOf(n) : [],
+				`${name}: so is what ${n ? user(n) : 'nobody'} sees`,
+			);
 	};
 
 	const refused = await careless(options);
@@ -96,15 +104,22 @@ async function tool({ name, careless, careful, refusal }) {
 	await isProtected('after a careless model');
 
 	const report = await careful(options);
-	ok(await value(system, "SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = 'item'::regclass AND attname = 'note'"),
-		`${name}: a new column`) || diag(report);
+	ok(
+		await value(
+			system,
+			"SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = 'item'::regclass AND attname = 'note'",
+		),
+		`${name}: a new column`,
+	) || diag(report);
 	await isProtected('after a careful model');
 
 	if (refusal === undefined) {
 		await system.query(`ALTER DATABASE ${database} SET cnap.guard = off`);
 		const harm = await careless(options);
-		ok(JSON.stringify(await value(system, PROTECTION)) !== JSON.stringify(protection),
-			`${name}: the guard is what kept it`) || diag(harm);
+		ok(
+			JSON.stringify(await value(system, PROTECTION)) !== JSON.stringify(protection),
+			`${name}: the guard is what kept it`,
+		) || diag(harm);
 	}
 
 	await client.end();
@@ -123,9 +138,14 @@ const CARELESS_DRIZZLE = `
 
 async function push({ host, user, database }, model) {
 	write('model.js', model);
-	write('drizzle.config.js', `module.exports = ${JSON.stringify({
-		dialect: 'postgresql', schema: './model.js', dbCredentials: { host, user, database, ssl: false },
-	})}`);
+	write(
+		'drizzle.config.js',
+		`module.exports = ${JSON.stringify({
+			dialect: 'postgresql',
+			schema: './model.js',
+			dbCredentials: { host, user, database, ssl: false },
+		})}`,
+	);
 	return run(process.execPath, path.join(__dirname, 'node_modules/drizzle-kit/bin.cjs'), 'push');
 }
 
@@ -150,12 +170,15 @@ const CARELESS_TYPEORM = `
 
 // Likewise for a model that defines these entities
 async function synchronize({ host, port, user, database }, model, entities) {
-	write('typeorm.js', `${model}
+	write(
+		'typeorm.js',
+		`${model}
 		const { DataSource } = require('typeorm');
 		new DataSource({
 			type: 'postgres', host: '${host}', port: ${port}, username: '${user}', database: '${database}',
 			entities: [${entities}], synchronize: true,
-		}).initialize().then((source) => source.destroy());`);
+		}).initialize().then((source) => source.destroy());`,
+	);
 	return run(process.execPath, 'typeorm.js');
 }
 
@@ -168,7 +191,9 @@ const typeorm = {
 // ---- Sequelize ----
 
 async function sequelize({ host, port, user, database }, use) {
-	write('sequelize.js', `
+	write(
+		'sequelize.js',
+		`
 		const { DataTypes, Sequelize } = require('sequelize');
 		const sequelize = new Sequelize({
 			dialect: 'postgres', host: '${host}', port: ${port}, username: '${user}', database: '${database}',
@@ -179,7 +204,8 @@ async function sequelize({ host, port, user, database }, use) {
 			workspace_id: { type: DataTypes.UUID, allowNull: false },
 			body: { type: DataTypes.TEXT, allowNull: false },
 		}, { tableName: 'item', timestamps: false });
-		${use}.then(() => sequelize.close());`);
+		${use}.then(() => sequelize.close());`,
+	);
 	return run(process.execPath, 'sequelize.js');
 }
 
@@ -187,7 +213,8 @@ const synchronized = {
 	name: 'sequelize',
 	refusal: 'cannot alter type of a column used in a policy definition',
 	careless: (options) => sequelize(options, 'item.sync({ alter: true })'),
-	careful: (options) => sequelize(options, "sequelize.getQueryInterface().addColumn('item', 'note', DataTypes.TEXT)"),
+	careful: (options) =>
+		sequelize(options, "sequelize.getQueryInterface().addColumn('item', 'note', DataTypes.TEXT)"),
 };
 
 // ---- Alembic ----
@@ -207,15 +234,20 @@ async function revise({ host, port, user, database }, revision, model) {
 
 	write('model.py', model);
 	write('alembic.ini', '[alembic]\nscript_location = alembic_scripts\nprepend_sys_path = .\n');
-	write('alembic_scripts/script.py.mako', `\${imports or ""}
+	write(
+		'alembic_scripts/script.py.mako',
+		`\${imports or ""}
 from alembic import op
 import sqlalchemy as sa
 revision = \${repr(up_revision)}
 down_revision = \${repr(down_revision)}
 def upgrade():
     \${upgrades}
-`);
-	write('alembic_scripts/env.py', `
+`,
+	);
+	write(
+		'alembic_scripts/env.py',
+		`
 from alembic import context
 from sqlalchemy import create_engine
 import model
@@ -224,9 +256,13 @@ with create_engine(url).connect() as connection:
     context.configure(connection=connection, target_metadata=model.metadata, include_object=model.include_object)
     with context.begin_transaction():
         context.run_migrations()
-`);
+`,
+	);
 	fs.mkdirSync(path.join(directory, 'alembic_scripts/versions'), { recursive: true });
-	return await alembic('revision', '--autogenerate', '--rev-id', revision) + await alembic('upgrade', 'head');
+	return (
+		(await alembic('revision', '--autogenerate', '--rev-id', revision)) +
+		(await alembic('upgrade', 'head'))
+	);
 }
 
 const alembic = {
@@ -242,12 +278,16 @@ const alembic = {
 
 // ---- Django ----
 
-const django = (...args) => run(PYTHON, '-B', '-m', 'django', ...args, '--settings=settings', '--pythonpath=.');
+const django = (...args) =>
+	run(PYTHON, '-B', '-m', 'django', ...args, '--settings=settings', '--pythonpath=.');
 
 // Makes migrations from the difference to the former model, and executes them.
 async function migrate(name, model, ...options) {
 	write('shop/models.py', model);
-	return await django('makemigrations', 'shop', '--name', name) + await django('migrate', 'shop', ...options);
+	return (
+		(await django('makemigrations', 'shop', '--name', name)) +
+		(await django('migrate', 'shop', ...options))
+	);
 }
 
 function models(edit = (model) => model) {
@@ -255,20 +295,24 @@ function models(edit = (model) => model) {
 }
 
 const withoutNote = (model) => model.replace(/^ *note =.*\n/m, '');
-const withoutKey = (model) => withoutNote(model).replace('models.CASCADE', 'models.CASCADE, db_constraint=False');
+const withoutKey = (model) =>
+	withoutNote(model).replace('models.CASCADE', 'models.CASCADE, db_constraint=False');
 
 const migrated = {
 	name: 'django',
 	careless: async ({ host, port, user, database }) => {
 		if (!fs.existsSync(path.join(directory, 'settings.py'))) {
 			write('shop/__init__.py', '');
-			write('settings.py', `
+			write(
+				'settings.py',
+				`
 SECRET_KEY = "a test's"
 INSTALLED_APPS = ["shop"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql",
     "HOST": "${host}", "PORT": "${port}", "USER": "${user}", "NAME": "${database}"}}
-`);
+`,
+			);
 			// the table as it is
 			await migrate('initial', models(withoutNote), '--fake');
 		}
@@ -282,6 +326,5 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql",
 
 test(async () => {
 	fs.symlinkSync(path.join(__dirname, 'node_modules'), path.join(directory, 'node_modules'));
-	for (const each of [drizzle, typeorm, synchronized, alembic, migrated])
-		await tool(each);
+	for (const each of [drizzle, typeorm, synchronized, alembic, migrated]) await tool(each);
 });

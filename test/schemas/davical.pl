@@ -49,4 +49,4 @@ test_schema(
 			ORDER BY s.sync_time},
 		q{SELECT property_value FROM property WHERE dav_name = '1.40.dav_name'
 			AND property_name = '1.40.property_name'},
-		q{UPDATE caldav_data SET caldav_data = '' WHERE dav_id = 1101} ] );
+		q{UPDATE caldav_data SET caldav_data = '' WHERE dav_id = 1101} ]);

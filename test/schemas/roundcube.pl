@@ -39,4 +39,4 @@ test_schema(
 		q{SELECT uid, data FROM cache_messages WHERE user_id = 1001 AND mailbox = '1.17.mailbox'
 			AND uid IN (1016, 1017, 1018)},
 		q{UPDATE cache_index SET data = '', valid = 0 WHERE user_id = 1001 AND mailbox = '1.21.mailbox'},
-		q{DELETE FROM identities WHERE user_id = 1001 AND identity_id = 1009} ] );
+		q{DELETE FROM identities WHERE user_id = 1001 AND identity_id = 1009} ]);

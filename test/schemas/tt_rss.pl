@@ -39,4 +39,4 @@ test_schema(
 			AND owner_uid = 1003},
 		q{SELECT tag_name FROM ttrss_tags WHERE post_int_id = 1052 AND owner_uid = 1004
 			ORDER BY tag_name},
-		q{SELECT * FROM ttrss_enclosures WHERE post_id = 1061 AND content_url <> ''} ] );
+		q{SELECT * FROM ttrss_enclosures WHERE post_id = 1061 AND content_url <> ''} ]);

@@ -18,11 +18,11 @@ test_schema(
 	files => [
 		[ 'zabbix-server-pgsql', 'usr/share/zabbix-server-pgsql/schema.sql', qr/INSERT INTO dbversion VALUES \('1','60000/ ] ],
 	child_column => 'workspace_id',
-	roots => [qw(
-		actions auditlog autoreg_host correlation dashboard drules escalations events globalmacro graphs
-		history history_log history_str history_text history_uint hosts hstgrp images maintenances
-		media_type proxy_autoreg_host proxy_dhistory proxy_history regexps role scripts services sla task
-		timeperiods trends trends_uint trigger_queue triggers usrgrp)],
+	roots => [ qw(
+		  actions auditlog autoreg_host correlation dashboard drules escalations events globalmacro graphs
+		  history history_log history_str history_text history_uint hosts hstgrp images maintenances
+		  media_type proxy_autoreg_host proxy_dhistory proxy_history regexps role scripts services sla task
+		  timeperiods trends trends_uint trigger_queue triggers usrgrp) ],
 	shared => [qw(config_autoreg_tls dbversion globalvars graph_theme ha_node housekeeper ids module)],
 	values => {
 		map({ $_ => '(%w * 1000 + %k %% 4 + 1)' } qw(history.itemid history_uint.itemid)),
@@ -51,4 +51,4 @@ test_schema(
 		q{SELECT a.message FROM acknowledges a WHERE a.eventid = 1081 ORDER BY a.clock DESC},
 		q{UPDATE problem SET acknowledged = 1 WHERE eventid = 1082},
 		q{SELECT w.widgetid, f.name, f.value_str FROM widget w
-			JOIN widget_field f USING (widgetid) WHERE w.dashboard_pageid = 1003} ] );
+			JOIN widget_field f USING (widgetid) WHERE w.dashboard_pageid = 1003} ]);

@@ -30,7 +30,7 @@ use CnapTest;
 use Test::More;
 
 our @EXPORT = qw(new_world settle state fails refused attempt_all attempts_to_set
-	attempts_to_set_for_role calls $NOBODY $ERIN);
+  attempts_to_set_for_role calls $NOBODY $ERIN);
 
 our $NOBODY = 'nobody sees none, reaches nothing';
 our $ERIN = "erin sees three, reaches $W3";

@@ -37,8 +37,8 @@ sub grant_by_default
 {
 	my ($node, $db, $role) = @_;
 	$node->safe_psql($db, join '; ', map {
-		("ALTER DEFAULT PRIVILEGES GRANT ALL ON $_ TO $role WITH GRANT OPTION",
-			"ALTER DEFAULT PRIVILEGES REVOKE ALL ON $_ FROM PUBLIC")
+			("ALTER DEFAULT PRIVILEGES GRANT ALL ON $_ TO $role WITH GRANT OPTION",
+				"ALTER DEFAULT PRIVILEGES REVOKE ALL ON $_ FROM PUBLIC")
 	} qw(TABLES SEQUENCES FUNCTIONS TYPES SCHEMAS));
 	return;
 }

@@ -71,10 +71,10 @@ $admin->query(q{ALTER DATABASE postgres SET cnap.claims_setting = 'request.jwt.c
 {
 	my $session = connect_to($node, 'plain');
 	attempt_all('on: pointing them elsewhere', $session, map { @$_ } (
-		[ 'the setting' => [ q{SET my.claims = '{"sub": "erin"}'}, q{SET cnap.claims_setting = 'my.claims'} ] ],
-		[ 'the key' => [ q(SET request.jwt.claims = '{"user": "erin"}'), q{SET cnap.claims_key = 'user'} ] ],
-		[ 'no key' => [ q{SET request.jwt.claims = 'erin'}, q{SET cnap.claims_key = ''} ] ],
-		[ 'off and on' => [ 'RESET cnap.claims_setting', q{SET cnap.claims_setting = ''}, q{SET request.jwt.claims = 'erin'} ] ]));
+			[ 'the setting' => [ q{SET my.claims = '{"sub": "erin"}'}, q{SET cnap.claims_setting = 'my.claims'} ] ],
+			[ 'the key' => [ q(SET request.jwt.claims = '{"user": "erin"}'), q{SET cnap.claims_key = 'user'} ] ],
+			[ 'no key' => [ q{SET request.jwt.claims = 'erin'}, q{SET cnap.claims_key = ''} ] ],
+			[ 'off and on' => [ 'RESET cnap.claims_setting', q{SET cnap.claims_setting = ''}, q{SET request.jwt.claims = 'erin'} ] ]));
 	$session->quit;
 }
 

@@ -36,9 +36,9 @@ my $admin = connect_to($node, undef, q{
 # table app.elsewhere to 2000.
 my $row = q{n, app.w(%s), CASE WHEN n %% 50 = 0 THEN 'rare' ELSE 'often' END || n %% 7, app.w(n %% 9)};
 $admin->query(sprintf("INSERT INTO app.protected SELECT $row FROM generate_series(1, 20000) n",
-	'CASE WHEN n % 100 = 0 THEN n / 100 % 2 + 1 ELSE 10 + floor(log(2, n % 200 + 1))::int END'));
+		'CASE WHEN n % 100 = 0 THEN n / 100 % 2 + 1 ELSE 10 + floor(log(2, n % 200 + 1))::int END'));
 $admin->query(sprintf("INSERT INTO app.elsewhere SELECT $row FROM generate_series(1, 20000) n",
-	'CASE WHEN n % 100 = 0 THEN n / 100 % 2 + 1 ELSE 1000 + n % 2000 END'));
+		'CASE WHEN n % 100 = 0 THEN n / 100 % 2 + 1 ELSE 1000 + n % 2000 END'));
 $admin->query(q{
 	INSERT INTO app.plainly TABLE app.protected;
 	INSERT INTO app.keyed SELECT workspace_id, id, 'UNSEEN' FROM app.protected WHERE id < 1000;

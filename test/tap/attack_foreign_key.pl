@@ -84,47 +84,47 @@ my @attempts = (
 	'NOT VALID' => [], "ALTER TABLE own.bare ADD $key NOT VALID",
 	'ADD COLUMN' => [], 'ALTER TABLE own.bare ADD ws2 own.trojan REFERENCES cnap.workspace',
 	'ALTER COLUMN TYPE' =>
-	  [ "CREATE TABLE own.t (ws uuid, $key)" ], 'ALTER TABLE own.t ALTER ws TYPE own.trojan',
+	  ["CREATE TABLE own.t (ws uuid, $key)"], 'ALTER TABLE own.t ALTER ws TYPE own.trojan',
 	'to a domain' =>
-	  [ "CREATE TABLE own.t (ws uuid, $key)" ], 'ALTER TABLE own.t ALTER ws TYPE own.masked',
+	  ["CREATE TABLE own.t (ws uuid, $key)"], 'ALTER TABLE own.t ALTER ws TYPE own.masked',
 	'from a domain' =>
-	  [ "CREATE TABLE own.t (ws own.plain, $key)" ], 'ALTER TABLE own.t ALTER ws TYPE own.trojan',
+	  ["CREATE TABLE own.t (ws own.plain, $key)"], 'ALTER TABLE own.t ALTER ws TYPE own.trojan',
 	'of a parent' =>
 	  [ 'CREATE TABLE own.top (ws uuid)', "CREATE TABLE own.t ($key) INHERITS (own.top)" ],
-	  'ALTER TABLE own.top ALTER ws TYPE own.trojan',
+	'ALTER TABLE own.top ALTER ws TYPE own.trojan',
 	'of a partitioned table' =>
 	  [ "CREATE TABLE own.t (ws uuid, n int, $key) PARTITION BY LIST (n)", 'CREATE TABLE own.t_1 PARTITION OF own.t DEFAULT' ],
-	  'ALTER TABLE own.t ALTER ws TYPE own.trojan',
+	'ALTER TABLE own.t ALTER ws TYPE own.trojan',
 	'of a partition with the key' =>
 	  [ "CREATE TABLE own.t (ws uuid, n int) PARTITION BY LIST (n)", "CREATE TABLE own.t_1 PARTITION OF own.t ($key) DEFAULT" ],
-	  'ALTER TABLE own.t ALTER ws TYPE own.trojan',
+	'ALTER TABLE own.t ALTER ws TYPE own.trojan',
 	'of an attached partition' =>
 	  [ "CREATE TABLE own.t (ws uuid, n int) PARTITION BY LIST (n)", "CREATE TABLE own.t_1 (ws uuid, n int, $key)",
 		'ALTER TABLE own.t ATTACH PARTITION own.t_1 DEFAULT' ],
-	  'ALTER TABLE own.t ALTER ws TYPE own.trojan',
+	'ALTER TABLE own.t ALTER ws TYPE own.trojan',
 	'of a parent that inherits' =>
 	  [ "CREATE TABLE own.t (ws uuid, $key)", 'CREATE TABLE own.top (ws uuid)', 'ALTER TABLE own.t INHERIT own.top' ],
-	  'ALTER TABLE own.top ALTER ws TYPE own.trojan',
+	'ALTER TABLE own.top ALTER ws TYPE own.trojan',
 	'ALTER TYPE ... CASCADE' =>
 	  [ 'CREATE TYPE own.row2 AS (ws uuid)', 'CREATE TABLE own.t OF own.row2 (ws WITH OPTIONS REFERENCES cnap.workspace)' ],
-	  'ALTER TYPE own.row2 ALTER ATTRIBUTE ws TYPE own.trojan CASCADE',
+	'ALTER TYPE own.row2 ALTER ATTRIBUTE ws TYPE own.trojan CASCADE',
 	'ALTER TYPE after OF' =>
 	  [ 'CREATE TYPE own.row2 AS (ws uuid)', "CREATE TABLE own.t (ws uuid, $key)", 'ALTER TABLE own.t OF own.row2' ],
-	  'ALTER TYPE own.row2 ALTER ATTRIBUTE ws TYPE own.trojan CASCADE',
+	'ALTER TYPE own.row2 ALTER ATTRIBUTE ws TYPE own.trojan CASCADE',
 	'ALTER FOREIGN TABLE' =>
 	  [ 'CREATE FOREIGN TABLE own.top (ws uuid) SERVER far', "CREATE TABLE own.t ($key) INHERITS (own.top)" ],
-	  'ALTER FOREIGN TABLE own.top ALTER ws TYPE own.trojan',
+	'ALTER FOREIGN TABLE own.top ALTER ws TYPE own.trojan',
 	'of one table alone' =>
-	  [ "CREATE TABLE own.t (ws uuid, $key)" ],
-	  'ALTER TABLE ONLY own.t ALTER ws TYPE own.trojan',
+	  ["CREATE TABLE own.t (ws uuid, $key)"],
+	'ALTER TABLE ONLY own.t ALTER ws TYPE own.trojan',
 	'a DO block' => [], 'DO $$BEGIN CREATE TABLE own.t (ws own.trojan REFERENCES cnap.workspace); END$$',
 	'a DO block of one that alters a type' =>
 	  [ 'CREATE TYPE own.row2 AS (ws uuid)', 'CREATE TABLE own.t OF own.row2 (ws WITH OPTIONS REFERENCES cnap.workspace)' ],
-	  q{DO $$BEGIN EXECUTE 'ALTER TYPE own.row2 ALTER ATTRIBUTE ws TYPE own.trojan CASCADE'; END$$},
+	q{DO $$BEGIN EXECUTE 'ALTER TYPE own.row2 ALTER ATTRIBUTE ws TYPE own.trojan CASCADE'; END$$},
 	'a function' =>
 	  [ q{CREATE FUNCTION own.make() RETURNS void LANGUAGE sql
 		AS 'CREATE TABLE own.t (ws own.trojan REFERENCES cnap.workspace)'} ],
-	  'SELECT own.make()');
+	'SELECT own.make()');
 
 # NOT ENFORCED came with PostgreSQL 18: the key exists without its triggers, and gets them later.
 push @attempts, 'NOT ENFORCED' => [], "ALTER TABLE own.bare ADD $key NOT ENFORCED" if $version >= 18;

@@ -206,7 +206,7 @@ my %environments = (
 	'her search path and temporary tables' =>
 	  [ 'SELECT evil.make_temporary()', 'SET search_path = evil, pg_temp, pg_catalog, public' ],
 	'temporary tables first' => [ 'SELECT evil.make_temporary()', 'SET search_path = pg_temp, public, evil' ],
-	'no search path' => [ q{SET search_path = ''} ],
+	'no search path' => [q{SET search_path = ''}],
 	'planner settings' => [ map { "SET enable_$_ = off" } qw(seqscan indexscan indexonlyscan bitmapscan hashjoin nestloop mergejoin sort) ],
 	'settings of the parser' => [ 'SET transform_null_equals = on',
 		(major_version($node) < 19 ? 'SET standard_conforming_strings = off' : ()),
@@ -215,7 +215,7 @@ my %environments = (
 		q{SET temp_buffers = '800kB'}, 'SET plan_cache_mode = force_custom_plan' ],
 	'formats' => [ q{SET datestyle = 'Postgres, DMY'}, q{SET intervalstyle = 'sql_standard'}, q{SET timezone = 'Pacific/Kiritimati'},
 		q{SET bytea_output = 'escape'}, 'SET extra_float_digits = -15', q{SET xmloption = 'content'}, q{SET lc_numeric = 'C'} ],
-	'an encoding' => [ q{SET client_encoding = 'SQL_ASCII'} ]);
+	'an encoding' => [q{SET client_encoding = 'SQL_ASCII'}]);
 
 # What the calls return for a user: an SQLSTATE, and the number of rows
 sub results
@@ -227,7 +227,7 @@ sub results
 	for (my $i = 0; $i < @$calls; $i += 2)
 	{
 		$session->query('BEGIN');
-		my $output = $session->attempt($calls->[$i + 1]);
+		my $output = $session->attempt($calls->[ $i + 1 ]);
 		$result{ $calls->[$i] } = $session->{sqlstate} . ' ' . ($output =~ tr/\n//) . ($output =~ /^[tf]?$/ ? " $output" : ' ...');
 		$session->query('ROLLBACK');
 	}
@@ -238,13 +238,13 @@ sub results
 foreach my $person (
 	[ 'carol', role => "'member'" ],
 	[ 'ann', user_id => "'mia'", role => "'owner'", new_owner => "'mia'" ],
-	[ 'nobody-knows' ])
+	['nobody-knows'])
 {
 	my ($name, %values) = @$person;
 	my $token = act_as($node, 'postgres', $name, q{SELECT cnap_create_access_token('a script')});
 	my $token_id = $admin->query("SELECT id FROM cnap.access_token WHERE token_hash = sha256('$token')");
 	my $calls = [ calls($node, %values, regclass => "'dev.t'",
-		'cnap_authenticate.token' => "'$token'", token_id => "'$token_id'") ];
+			'cnap_authenticate.token' => "'$token'", token_id => "'$token_id'") ];
 
 	$admin->query('DROP TABLE IF EXISTS dev.t; CREATE TABLE dev.t (workspace_id uuid); ALTER TABLE dev.t OWNER TO cnap_app; GRANT USAGE, CREATE ON SCHEMA dev TO cnap_app');
 	my $expected = results($name, $calls, $quiet_path);

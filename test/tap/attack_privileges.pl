@@ -79,7 +79,7 @@ nothing_has_changed('nothing has changed');
 
 my %odd = (
 	'null' => { map { $_ => 'NULL' } qw(uuid text name role permission jsonb bool timestamptz interval int8 int4 regclass regrole user_id organization
-		new_owner successor slug logo management_email billing_email email) },
+		  new_owner successor slug logo management_email billing_email email) },
 	'empty' => { (map { $_ => q{''} } qw(text user_id new_owner successor slug logo management_email billing_email email)), jsonb => q{'null'}, name => q{''} },
 	'blank' => { map { $_ => q{E' \t\n'} } qw(text user_id new_owner successor slug logo management_email billing_email email) },
 	'extreme' => { timestamptz => q{'infinity'}, interval => q{'178000000 years'}, int8 => '-9223372036854775808', int4 => '2147483647',

@@ -160,7 +160,7 @@ foreach my $preload ('', 'session_preload_libraries', 'shared_preload_libraries'
 # in parallel workers, too
 {
 	my $anna = connect_to($node, 'anna', 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;'
-		. ' SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off');
+		  . ' SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off');
 	$admin->query(q{CREATE TABLE app.many AS SELECT 1 AS one FROM generate_series(1, 1000);
 		GRANT SELECT ON app.many TO PUBLIC; ALTER TABLE app.many SET (parallel_workers = 2)});
 	my $query = 'SELECT cnap_current_user(), count(*) FROM app.many WHERE cnap_current_user() IS NOT NULL GROUP BY 1';
@@ -206,7 +206,7 @@ refused($admin, 'no role', "SELECT cnap_set_role_user(NULL, 'erin')", '22023');
 	$admin->query("UPDATE cnap.role_user SET user_id = 'mia' WHERE user_id = 'erin'");
 	is(state($session), $sees{mia}, 'UPDATE');
 	$admin->query('BEGIN; TRUNCATE cnap.role_user; ROLLBACK; BEGIN; SET LOCAL session_replication_role = replica;'
-		. " DELETE FROM cnap.role_user WHERE user_id = 'mia'; COMMIT");
+		  . " DELETE FROM cnap.role_user WHERE user_id = 'mia'; COMMIT");
 	is(state($session), $NOBODY, 'DELETE, also where ordinary triggers do not fire');
 	$_->quit foreach $session, $snapshot;
 
@@ -229,7 +229,7 @@ refused($admin, 'no role', "SELECT cnap_set_role_user(NULL, 'erin')", '22023');
 	is($admin->query(q{SELECT string_agg(concat_ws(' ', action, subject, detail), ', ' ORDER BY id) FROM cnap.audit_log
 		WHERE detail ->> 'role' = 'anna' AND path = 'by its privileges' AND action ~ '_user$'}),
 		'role.set_user mia {"role": "anna"}, role.set_user carol {"was": "mia", "role": "anna"},'
-		. ' role.unset_user carol {"role": "anna"}, role.set_user mia {"role": "anna"}', 'as it does of all that was recorded');
+		  . ' role.unset_user carol {"role": "anna"}, role.set_user mia {"role": "anna"}', 'as it does of all that was recorded');
 }
 
 # ---- a role that is no longer trusted ----
@@ -250,6 +250,7 @@ refused($admin, 'no role', "SELECT cnap_set_role_user(NULL, 'erin')", '22023');
 	logs_in_as('former', 'nobody', 'which is taken with the trust');
 	is($node->safe_psql('other', q{SELECT coalesce(cnap_current_user(), 'nobody')}, extra_params => [ '-U', 'former' ]), 'nobody', 'in every database');
 	is($admin->query('SELECT count(*) FROM pg_db_role_setting'), 0, 'and from the catalog');
+
 	foreach my $statement ('SELECT app.of_former()', 'SELECT app.asks_about_erin()', 'TABLE app.about_erin', "SET cnap.user_id = 'erin'",
 		"ALTER ROLE former SET cnap.user_id = 'erin'", 'CREATE TABLE app.t (w uuid REFERENCES cnap.workspace)')
 	{
@@ -305,7 +306,7 @@ foreach my $owner (@owners)
 	{
 		my ($result, $body) = @{ $functions{$function} };
 		$admin->query("CREATE FUNCTION f.$function RETURNS $result SECURITY DEFINER $body;"
-			. "ALTER FUNCTION f.$function OWNER TO $owner");
+			  . "ALTER FUNCTION f.$function OWNER TO $owner");
 	}
 }
 

@@ -58,6 +58,7 @@ $admin->query('GRANT SET ON PARAMETER cnap.session_token TO bare; GRANT plain TO
 attempt_all('by a role with SET on the parameter, before the library is loaded', sub { connect_to($node, 'bare') }, @attempts);
 attempt_all('by a role with SET on the parameter, after', connect_to($node, 'bare', 'SELECT cnap_current_user()'), @attempts);
 $admin->query('REVOKE SET ON PARAMETER cnap.session_token FROM bare');
+
 foreach my $load ('SELECT 1', 'SELECT cnap_current_user()')
 {
 	# even a superuser has to use cnap.user_id
@@ -221,6 +222,7 @@ my %errors;
 	$session->attempt("SELECT cnap_revoke_access_token('$gone')");
 	is($of_others, $session->{error} =~ s/$gone|\nLOCATION.*//gr, "to revoke somebody else's and to revoke none give one error");
 	is($admin->query("SELECT revoked_at IS NULL FROM cnap.access_token WHERE id = '$erins_id'"), 't', 'and do nothing');
+
 	foreach my $statement ("SET cnap.user_id = 'erin'", 'SET ROLE cnap_app', 'RESET cnap.session_token', "SET LOCAL cnap.session_token = ''",
 		"SET cnap.session_token = ''", "SELECT set_config('cnap.session_token', '', false)", 'SET cnap.session_token TO DEFAULT')
 	{
@@ -244,7 +246,7 @@ attempt_all('after erin', connect_to($node, 'plain'),
 	'for the session, RESET ALL' => [ "SELECT cnap_authenticate('$erins', false)", 'RESET ALL' ],
 	'for the session, DISCARD ALL' => [ "SELECT cnap_authenticate('$erins', false)", 'DISCARD ALL' ],
 	'PREPARE TRANSACTION' => [ 'BEGIN', $as_erin, q{PREPARE TRANSACTION 'x'} ],
-	'COMMIT PREPARED' => [ q{COMMIT PREPARED 'x'} ],
+	'COMMIT PREPARED' => [q{COMMIT PREPARED 'x'}],
 	'a statement of its own' => $as_erin,
 	'a function with a SET clause' => [
 		qq{CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET search_path = public AS \$\$ $as_erin \$\$}, 'SELECT pg_temp.f()' ],

@@ -26,6 +26,7 @@ my ($turn) = grep { /^WITH entry/m && /cnap_audit_feed/ } $guide =~ /^```sql\n(.
 ok(defined $turn, 'the guide has a statement');
 
 my $consumer = connect_to($node, 'consumer');
+
 sub turn
 {
 	return join ' ', map { (split /\|/)[3] } split /\n/, $consumer->query($turn =~ s/;\s*$//r);
@@ -50,6 +51,7 @@ my ($one, $two, $three) = map {
 # each has a workspace of its own, so that none waits for another
 my @own = map { act_as($node, 'postgres', 'carol', "SELECT cnap_create_workspace('Own $_')") } 0 .. 2;
 is(turn(), 'carol carol carol', 'three workspaces');
+
 sub begin
 {
 	my ($session, $space, $person) = @_;
@@ -169,6 +171,7 @@ $node->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
+
 sub refused
 {
 	my ($server) = @_;

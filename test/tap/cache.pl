@@ -21,7 +21,7 @@ my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE a
 	"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql");
 
 my $force_parallel = $admin->query("SELECT name FROM pg_settings"
-	. " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+	  . " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
 
 # The ways to check access to a workspace; each returns t or f. %s is the workspace.
 my %questions = (
@@ -244,9 +244,9 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 			is(answers($other), $before, "$title: never seen by others");
 
 			$session->query("DO \$\$ BEGIN PERFORM set_config('cnap.user_id', 'customer', true); "
-				. $change =~ s/^SELECT/PERFORM/r
-				. "; PERFORM cnap_can_access('$user', test.w(n)), cnap_accessible_workspaces('$user')"
-				. " FROM generate_series(1, 60) n; RAISE 'undo'; EXCEPTION WHEN OTHERS THEN NULL; END \$\$");
+				  . $change =~ s/^SELECT/PERFORM/r
+				  . "; PERFORM cnap_can_access('$user', test.w(n)), cnap_accessible_workspaces('$user')"
+				  . " FROM generate_series(1, 60) n; RAISE 'undo'; EXCEPTION WHEN OTHERS THEN NULL; END \$\$");
 			is(answers($session), $before, "$title: gone with a block of PL/pgSQL");
 
 			$session->query("BEGIN ISOLATION LEVEL $isolation");
@@ -458,7 +458,7 @@ foreach my $statement ('REINDEX SCHEMA cnap', 'REINDEX TABLE CONCURRENTLY cnap.w
 	}
 }
 $admin->query('CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);'
-	. ' CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id)');
+	  . ' CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id)');
 
 # ---- an index with another collation, which the catalog lists before the extension's own ----
 
@@ -509,7 +509,7 @@ SKIP:
 	$admin->query('ALTER TABLE ' . sprintf $_, 'DISABLE') foreach @triggers;
 	warm($session, 'memberships');
 	$admin->query("BEGIN; DELETE FROM cnap.organization_member WHERE user_id = 'lou';"
-		. ' UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(30); COMMIT');
+		  . ' UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(30); COMMIT');
 	my $page = $admin->query('SELECT (ctid::text::point)[0] FROM cnap.workspace WHERE id = test.w(30)');
 	$admin->query("INSERT INTO cnap.workspace (name, owner_id) SELECT 'last', 'somebody' FROM generate_series(1, 200)");
 	$reading->query('BEGIN; DECLARE c CURSOR FOR SELECT (ctid::text::point)[0] FROM cnap.workspace');
@@ -582,7 +582,7 @@ foreach my $user ('ann', 'lou')
 	{
 		$seconds *= 2;
 		$admin->query("UPDATE cnap.workspace SET managed_until = clock_timestamp() + interval '$seconds s'"
-			. ' WHERE managed_by IS NOT NULL AND id < test.w(20)');
+			  . ' WHERE managed_by IS NOT NULL AND id < test.w(20)');
 		foreach (sort keys %sessions)
 		{
 			warm($sessions{$_}, $_ =~ /, (.*)/);
@@ -668,7 +668,7 @@ foreach ([ 'test.big WHERE', 'cnap.reachable' ],
 		'SET enable_seqscan = off', 'SET enable_bitmapscan = off');
 	my $plan = $session->query("EXPLAIN $query");
 	my $expected = $admin->query("SELECT count(*), sum(id) FROM test.big WHERE workspace_id > test.w(3) AND workspace_id IN"
-		. " (SELECT workspace_id FROM cnap.workspace_member WHERE user_id = 'fred')");
+		  . " (SELECT workspace_id FROM cnap.workspace_member WHERE user_id = 'fred')");
 	my $processes = 1 + ($plan =~ /Workers Planned: (\d+)/ ? $1 : 0);
 
 	$array =~ s/\(.*//;
@@ -720,8 +720,8 @@ SKIP:
 
 	# however much is kept of users, at any time
 	$session->query('CREATE FUNCTION test.most_bytes() RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE most bigint := 0; BEGIN'
-		. " FOR n IN 1 .. 400 LOOP PERFORM cnap_can_access(rpad('u' || n, 255, '-'), test.w(99));"
-		. ' most := greatest(most, (SELECT bytes FROM cnap_cache_stats())); END LOOP; RETURN most; END $$');
+		  . " FOR n IN 1 .. 400 LOOP PERFORM cnap_can_access(rpad('u' || n, 255, '-'), test.w(99));"
+		  . ' most := greatest(most, (SELECT bytes FROM cnap_cache_stats())); END LOOP; RETURN most; END $$');
 	cmp_ok($session->query('SELECT test.most_bytes()'), '<=', 1024 * $least,
 		'nor for many users with long ids');
 	$session->quit;

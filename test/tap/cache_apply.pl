@@ -17,7 +17,7 @@ use Test::More;
 my $publisher = new_node('publisher', "shared_preload_libraries = cnap_org\ncnap.beat_database = postgres\n", allows_streaming => 'logical');
 my $subscriber = new_node('subscriber', "wal_retrieve_retry_interval = 100ms\n", allows_streaming => 'logical');
 my ($origin, $target) = map { connect_to($_, undef, 'CREATE EXTENSION cnap_org', 'CREATE ROLE app LOGIN',
-	"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql") } $publisher, $subscriber;
+		"SELECT cnap_trust('app')", "\\i $FindBin::RealBin/cache.sql") } $publisher, $subscriber;
 
 $target->query('TRUNCATE cnap.organization, cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.install_link, cnap.redemption, cnap.invitation');
 $origin->query('SELECT cnap_publish()');
@@ -30,11 +30,11 @@ my @sessions = map {
 	map {
 		my $w = "test.w($asked{$_})";
 		{ user => $_, isolation => $isolation, session => connect_to($subscriber, 'app', "SET cnap.user_id = '$_'",
-			$_ eq 'lou' ? 'SET cnap.cache_size = 64' : (),
-			"PREPARE a AS SELECT cnap_can_access($w)", "PREPARE b AS SELECT count(*) > 0 FROM test.doc WHERE workspace_id = $w",
-			"PREPARE c AS SELECT $w = ANY (cnap_accessible_workspaces())",
-			"PREPARE d AS SELECT count(*) FILTER (WHERE workspace_id = $w) > 0 FROM test.doc",
-			"BEGIN ISOLATION LEVEL $isolation") }
+				$_ eq 'lou' ? 'SET cnap.cache_size = 64' : (),
+				"PREPARE a AS SELECT cnap_can_access($w)", "PREPARE b AS SELECT count(*) > 0 FROM test.doc WHERE workspace_id = $w",
+				"PREPARE c AS SELECT $w = ANY (cnap_accessible_workspaces())",
+				"PREPARE d AS SELECT count(*) FILTER (WHERE workspace_id = $w) > 0 FROM test.doc",
+				"BEGIN ISOLATION LEVEL $isolation") }
 	} sort keys %asked
 } 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE';
 

@@ -156,8 +156,8 @@ is($asker->query("$ask; SELECT cnap_can_access($far)"), "20\nt", 'a change of a 
 $admin->query('UPDATE cnap.workspace SET managed_by = NULL WHERE owner_id = \'lou\'');
 is($asker->query("SELECT cnap_can_access($far)"), 'f', 'and undone');
 my @toggles = map { ('UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(30)',
-	"SELECT cnap_can_access('ann', test.w(30))",
-	'UPDATE cnap.workspace SET managed_by = NULL WHERE id = test.w(30)') } 1 .. 100;
+		"SELECT cnap_can_access('ann', test.w(30))",
+		'UPDATE cnap.workspace SET managed_by = NULL WHERE id = test.w(30)') } 1 .. 100;
 cmp_ok(commit_size(@toggles), '<', 2000, 'a workspace that is changed 200 times: few messages');
 cmp_ok(commit_size("INSERT INTO cnap.workspace_member (workspace_id, user_id) SELECT test.w(30), 'm' || n FROM generate_series(1, 20000) n"),
 	'<', 600 * 16, '20 thousand new members: few messages');

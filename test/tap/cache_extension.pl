@@ -40,9 +40,9 @@ sub who
 		foreach (1 .. 12)
 		{
 			push @answers, split /\|/, $session->query("SELECT cnap_can_access('$user', '$workspace'),"
-				. " cnap_workspace_role('$user', '$workspace') IS NOT NULL,"
-				. " '$workspace' = ANY (cnap_accessible_workspaces('$user')),"
-				. " cnap_can_access('$user', '$other')");
+				  . " cnap_workspace_role('$user', '$workspace') IS NOT NULL,"
+				  . " '$workspace' = ANY (cnap_accessible_workspaces('$user')),"
+				  . " cnap_can_access('$user', '$other')");
 		}
 		my $answers = join '', @answers;
 		push @who, $user if $answers eq 'tttf' x 12;

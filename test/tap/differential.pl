@@ -109,28 +109,28 @@ sub call
 	my $colleague = "test.organization_member($organization, $n)";
 
 	my ($call, $fit) = @{ one_by_weight(
-		6 => [ 'cnap_create_workspace(' . new_name() . ')', person() ],
-		3 => [ 'cnap_create_organization(' . new_name() . ')', person() ],
-		10 => [ "cnap_add_organization_member($organization, " . person() . ', ' . role() . ')',
-			"test.organization_owner($organization)" ],
-		6 => [ "cnap_set_organization_role($organization, $colleague, " . role() . ')',
-			"test.organization_owner($organization)" ],
-		9 => [ "cnap_remove_organization_member($organization, $colleague)",
-			"test.organization_owner($organization)" ],
-		4 => [ "cnap_leave_organization($organization)", $colleague ],
-		2 => [ "cnap_delete_organization($organization)", "test.organization_owner($organization)" ],
-		9 => [ "cnap_add_workspace_member($workspace, " . person() . ', ' . member_role() . ')',
-			"test.workspace_owner($workspace)" ],
-		6 => [ "cnap_set_workspace_role($workspace, $member, " . member_role() . ')',
-			"test.workspace_owner($workspace)" ],
-		6 => [ "cnap_remove_workspace_member($workspace, $member)",
-			"test.workspace_owner($workspace)" ],
-		3 => [ "cnap_leave_workspace($workspace)", $member ],
-		5 => [ "cnap_transfer_workspace($workspace, $member)", "test.workspace_owner($workspace)" ],
-		3 => [ "cnap_delete_workspace($workspace)", "test.workspace_owner($workspace)" ],
-		12 => [ "cnap_grant_management($workspace, $organization, " . member_role() . ', ' . ending() . ')',
-			"test.workspace_owner($workspace)" ],
-		9 => [ "cnap_revoke_management($workspace)", "test.workspace_owner($workspace)" ]) };
+			6 => [ 'cnap_create_workspace(' . new_name() . ')', person() ],
+			3 => [ 'cnap_create_organization(' . new_name() . ')', person() ],
+			10 => [ "cnap_add_organization_member($organization, " . person() . ', ' . role() . ')',
+				"test.organization_owner($organization)" ],
+			6 => [ "cnap_set_organization_role($organization, $colleague, " . role() . ')',
+				"test.organization_owner($organization)" ],
+			9 => [ "cnap_remove_organization_member($organization, $colleague)",
+				"test.organization_owner($organization)" ],
+			4 => [ "cnap_leave_organization($organization)", $colleague ],
+			2 => [ "cnap_delete_organization($organization)", "test.organization_owner($organization)" ],
+			9 => [ "cnap_add_workspace_member($workspace, " . person() . ', ' . member_role() . ')',
+				"test.workspace_owner($workspace)" ],
+			6 => [ "cnap_set_workspace_role($workspace, $member, " . member_role() . ')',
+				"test.workspace_owner($workspace)" ],
+			6 => [ "cnap_remove_workspace_member($workspace, $member)",
+				"test.workspace_owner($workspace)" ],
+			3 => [ "cnap_leave_workspace($workspace)", $member ],
+			5 => [ "cnap_transfer_workspace($workspace, $member)", "test.workspace_owner($workspace)" ],
+			3 => [ "cnap_delete_workspace($workspace)", "test.workspace_owner($workspace)" ],
+			12 => [ "cnap_grant_management($workspace, $organization, " . member_role() . ', ' . ending() . ')',
+				"test.workspace_owner($workspace)" ],
+			9 => [ "cnap_revoke_management($workspace)", "test.workspace_owner($workspace)" ]) };
 	my $actor = one_by_weight(60 => $fit, 25 => undef, 15 => person());
 
 	# without a current user the superuser is the system
@@ -206,7 +206,7 @@ $oracle->query('CREATE EXTENSION cnap_org');
 $oracle->query("\\i $FindBin::Bin/differential.sql");
 
 my $smallest = 'SET cnap.cache_size = 64';
-my @writers = map { connect_to($node, undef, 'SET search_path = public', @$_) } [], [$smallest];
+my @writers = map { connect_to($node, undef, 'SET search_path = public', @$_) }[], [$smallest];
 my $writer = $writers[0];
 
 # name, and how its transaction begins, if it keeps one open
@@ -355,9 +355,9 @@ sub change
 	{
 		# a subtransaction of PL/pgSQL that is rolled back
 		execute("${before}DO \$do\$ BEGIN ${\($sql =~ s/^SELECT/PERFORM/r)};"
-			. ' PERFORM cnap_can_access(p.user_id, w.workspace_id) FROM test.person p, test.place w;'
-			. ' PERFORM cnap_accessible_workspaces(user_id) FROM test.person;'
-			. " RAISE 'undo'; EXCEPTION WHEN OTHERS THEN NULL; END \$do\$") unless $before =~ /app/ && $before !~ /RESET/;
+			  . ' PERFORM cnap_can_access(p.user_id, w.workspace_id) FROM test.person p, test.place w;'
+			  . ' PERFORM cnap_accessible_workspaces(user_id) FROM test.person;'
+			  . " RAISE 'undo'; EXCEPTION WHEN OTHERS THEN NULL; END \$do\$") unless $before =~ /app/ && $before !~ /RESET/;
 	}
 	elsif (execute("RESET ROLE;\n" . ($replica ? "SET session_replication_role = replica;\n" : '') . $before . $sql))
 	{
@@ -429,7 +429,7 @@ sub step
 			$writer->{forgiving} = chance(50);
 			$writer->query('\set ON_ERROR_ROLLBACK ' . ($writer->{forgiving} ? 'on' : 'off'));
 			execute('BEGIN ISOLATION LEVEL '
-				. one_of('READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'));
+				  . one_of('READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'));
 			$in_transaction = 1;
 			change();
 		}

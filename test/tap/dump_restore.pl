@@ -80,6 +80,7 @@ my @tables = split /\n/, $node->safe_psql('source', q{
 @tables = grep { $_ ne 'audit_history' } @tables;
 my $history = $node->safe_psql('source', 'TABLE cnap.audit_history');
 my $cursor = $node->safe_psql('source', 'SELECT cnap_audit_cursor()');
+
 sub rows_of
 {
 	my ($db, $table) = @_;
@@ -122,7 +123,7 @@ sub compare
 
 	same(rows_of($db, $_), $rows{$_}, "$db: same $_") foreach @tables;
 	is($node->safe_psql($db, q{SELECT count(*), count(DISTINCT id) FROM cnap.audit_history}) . ' ' .
-		$node->safe_psql($db, "SELECT id = '$history' FROM cnap.audit_history"), '1|1 f', "$db: a history of its own");
+		  $node->safe_psql($db, "SELECT id = '$history' FROM cnap.audit_history"), '1|1 f', "$db: a history of its own");
 	my (undef, undef, $refusal) = $node->psql($db, "SELECT * FROM cnap_audit_feed('$cursor')");
 	like($refusal, qr/the cursor belongs to another history/, "$db: a cursor of the source is refused");
 	is($node->safe_psql($db, 'SELECT count(*) FILTER (WHERE NOT pg_visible_in_snapshot(xid, pg_current_snapshot())) FROM cnap.audit_log'),
@@ -161,23 +162,23 @@ like($privileges, qr/^function cnap_forget_user\(text,text\)\|cnap_app\|EXECUTE\
 
 $node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'source' ], 'pg_dump');
 compare('plain', sub {
-	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ],
-		'restore by psql');
+		$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ],
+			'restore by psql');
 });
 compare('one_transaction', sub {
-	$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ],
-		'restore by psql in one transaction');
+		$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ],
+			'restore by psql in one transaction');
 });
 
 $node->command_ok([ 'pg_dump', '--inserts', '-f', "$dir/inserts.sql", 'source' ], 'pg_dump --inserts');
 compare('inserts', sub {
-	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/inserts.sql", $_[0] ],
-		'restore of INSERT statements');
+		$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/inserts.sql", $_[0] ],
+			'restore of INSERT statements');
 });
 
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'source' ], 'pg_dump -Fc');
 compare('custom', sub {
-	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dir/custom" ], 'restore by pg_restore');
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dir/custom" ], 'restore by pg_restore');
 });
 
 # default privileges of the database give nobody any on the extension's objects
@@ -196,7 +197,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE first TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '-d', 'first', "$dir/again" ], 'first restore');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/second", 'first' ], 'dump of the restored database');
 compare('second', sub {
-	$node->command_ok([ 'pg_restore', '-d', $_[0], "$dir/second" ], 'second restore');
+		$node->command_ok([ 'pg_restore', '-d', $_[0], "$dir/second" ], 'second restore');
 });
 
 $node->stop;

@@ -20,6 +20,7 @@ use Time::HiRes qw(usleep);
 # guide(PATTERN, REPLACEMENTS): a block of SQL in the guide that matches, with what depends on the servers
 # replaced. All of them are executed in the course of the test.
 my %blocks = map { $_ => 0 } slurp_file("$FindBin::RealBin/../../doc/scaling.md") =~ /^```sql\n(.*?)^```$/msg;
+
 sub guide
 {
 	my ($pattern, %replace) = @_;
@@ -52,7 +53,7 @@ foreach my $node ($origin, $follower, $second)
 		SELECT cnap_protect('doc');
 		GRANT ALL ON doc TO app;});
 	$node->safe_psql('postgres', "INSERT INTO doc SELECT n, CASE WHEN n = 1 THEN '$w' ELSE gen_random_uuid() END"
-		. ' FROM generate_series(1, 1000) n; ANALYZE doc');
+		  . ' FROM generate_series(1, 1000) n; ANALYZE doc');
 }
 $origin->safe_psql('postgres', qq{
 	INSERT INTO cnap.organization (id, name) VALUES ('$o', 'Acme');
@@ -208,13 +209,14 @@ foreach my $table (split ' ', $guarded)
 }
 is(as_user($follower, 'gina', $_), '25006', $_)
   foreach "SELECT cnap_create_workspace('x')", "SELECT cnap_create_organization('x')", "SELECT cnap_create_access_token('x')",
-	"SELECT cnap_update_workspace('$w', name => 'x')", "SELECT cnap_add_workspace_member('$w', 'x')",
-	"SELECT cnap_invite_to_workspace('$w')", "SELECT cnap_revoke_management('$w')", "SELECT cnap_delete_workspace('$w')";
+  "SELECT cnap_update_workspace('$w', name => 'x')", "SELECT cnap_add_workspace_member('$w', 'x')",
+  "SELECT cnap_invite_to_workspace('$w')", "SELECT cnap_revoke_management('$w')", "SELECT cnap_delete_workspace('$w')";
 is(as_user($follower, 'ann', "SELECT cnap_create_install_link('$o')"), '25006', 'install links');
 my $statement = connect_to($follower, undef);
 $statement->attempt($_) or is($statement->{sqlstate}, '25006', $_) foreach 'SELECT cnap_beat()', 'SELECT cnap_beat(true)',
   'DELETE FROM cnap.workspace', "SELECT cnap_forget_user('gina', 'x')";
 $statement->attempt($_) or is($statement->{sqlstate}, '42501', $_)
+
   foreach 'DELETE FROM cnap.beat', 'UPDATE cnap.beat SET at = now()';
 my $truncate = connect_to($origin, undef);
 $truncate->attempt("TRUNCATE cnap.$_ CASCADE") or is($truncate->{sqlstate}, '55000', "TRUNCATE cnap.$_ at the origin")
@@ -235,7 +237,7 @@ is(as_user($_, 'gina', "SELECT cnap_wait('$far', '100ms')"), '55000', $_->name .
 is(as_user($origin, 'gina', 'SELECT cnap_wait(cnap_position())'), '', 'the origin itself has reached it');
 is(as_user($origin, 'gina', 'SELECT cnap_followers()'), '42501', 'not everybody sees the followers');
 becomes('physical|t|t,logical|t|t', 'the followers', sub { $origin->safe_psql('postgres',
-	q{SELECT string_agg(concat_ws('|', kind, connected, open), ',' ORDER BY kind DESC) FROM cnap_followers()}) });
+			q{SELECT string_agg(concat_ws('|', kind, connected, open), ',' ORDER BY kind DESC) FROM cnap_followers()}) });
 
 # ---- closed ----
 
@@ -286,14 +288,14 @@ is($signed_in->query('EXECUTE ask'), $open, 'and for tokens');
 
 # A beat from the future proves nothing, even if it is the only one.
 $follower->safe_psql('postgres', "ALTER SUBSCRIPTION access DISABLE; SET session_replication_role = replica;"
-	. " UPDATE cnap.beat SET at = now() + interval '1 hour'");
+	  . " UPDATE cnap.beat SET at = now() + interval '1 hour'");
 closes($follower, 'beat from the future');
 $follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access ENABLE');
 opens($follower, 'follower with the right beat');
 
 # A row of the follower's own stops apply.
 $follower->safe_psql('postgres', "SET session_replication_role = replica;"
-	. " INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
+	  . " INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
 $origin->safe_psql('postgres', "INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
 closes($follower, 'apply wedged');
 $follower->safe_psql('postgres', "SET session_replication_role = replica; DELETE FROM cnap.workspace_member WHERE user_id = 'conflict'");

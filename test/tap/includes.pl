@@ -29,7 +29,7 @@ sub sources
 	my %text;
 
 	find(
-		{   no_chdir => 1,
+		{ no_chdir => 1,
 			wanted => sub {
 				return unless /\.[ch]\z/;
 				open my $file, '<', $_ or die "$_: $!";
@@ -167,7 +167,7 @@ foreach my $path (keys %bad)
 }
 is_deeply(
 	findings(sources("$dir")),
-	[   [   'core/low includes access/high',
+	[ [ 'core/low includes access/high',
 			'elsewhere/file is in a folder without a layer',
 			'protection/guard includes change/log'
 		],

@@ -172,7 +172,7 @@ is_deeply([ heard('dave', "SELECT cnap_redeem_install_link('$link', '$W2');") ],
 my $invitation = act_as($node, 'postgres', 'ann', "SELECT cnap_invite_to_organization('$ACME', email => 'new\@acme.example');");
 is_deeply([ heard('y' . "\x02" x 253 . 'y', "SELECT cnap_accept_invitation('$invitation');") ],
 	[ map { { action => $_, organization => $ACME, subject => 'y' . "\x02" x 253 . 'y', actor => 'y' . "\x02" x 253 . 'y' } }
-		'invitation.accept', 'organization_member.add' ],
+		  'invitation.accept', 'organization_member.add' ],
 	'an invitation that is accepted, by the longest id');
 is_deeply([ heard('ann', "SELECT cnap_create_install_link('$ACME', 'A label') \\g /dev/null\nSELECT cnap_invite_to_organization('$ACME') \\g /dev/null\n") ],
 	[ map { { action => $_, organization => $ACME, actor => 'ann' } } 'install_link.create', 'invitation.create' ],

@@ -26,6 +26,7 @@ $node->safe_psql('postgres', 'CREATE ROLE stranger LOGIN');
 my $listener = connect_to($node, 'stranger', 'LISTEN anything', 'BEGIN');
 my $stranger = connect_to($node, 'stranger');
 my $batch = $is_large ? 20000 : 50;
+
 sub fill
 {
 	my ($limit) = @_;

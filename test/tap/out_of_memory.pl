@@ -40,7 +40,7 @@ foreach my $table (sort keys %checks)
 	my $backend = $session->query('SELECT pg_backend_pid()');
 	my $check = sub {
 		return $session->attempt("SELECT count(*) FILTER (WHERE cnap_can_access('u' || $user, test.w(1 + n % 40))),"
-			. " count(*) FILTER (WHERE cnap_can_access('customer', test.w(1 + n % 40))) FROM generate_series($_[0], $_[1]) n");
+			  . " count(*) FILTER (WHERE cnap_can_access('customer', test.w(1 + n % 40))) FROM generate_series($_[0], $_[1]) n");
 	};
 
 	is($check->(1, $before), "0|$before", "table of $table: a cache that has grown");

@@ -220,7 +220,7 @@ foreach my $block (map { blocks_of($_) } 'README.md', @guides)
 is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript and Python');
 is_deeply(
 	\@not_executed,
-	[   'make demo',
+	[ 'make demo',
 		'sudo apt-get install postgresql-15 postgresql-server-dev-15 gcc make',
 		'make PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config',
 		# omits how a column is filled
@@ -331,9 +331,9 @@ ok(@found > 0, 'there are public functions');
 is_deeply([ sort @described ], [ sort @found ], 'the reference has the public functions');
 
 is_deeply(
-	[   sort map { join ' ', map { s/`//gr } @$_[ 0 .. 2 ] }
-		grep { $_->[0] =~ /^`cnap\./ } rows(section('### Settings')) ],
-	[   map { $_->[0] } query(<<'END') ],
+	[ sort map { join ' ', map { s/`//gr } @$_[ 0 .. 2 ] }
+		  grep { $_->[0] =~ /^`cnap\./ } rows(section('### Settings')) ],
+	[ map { $_->[0] } query(<<'END') ],
 SELECT concat_ws(' ', name, context, coalesce(nullif(boot_val, ''), 'empty'))
 FROM (SELECT cnap_current_user()) loaded, pg_settings
 WHERE name LIKE 'cnap.%' ORDER BY name COLLATE "C"

@@ -28,7 +28,7 @@ my $node = new_node('stress', "max_worker_processes = 16\nautovacuum_naptime = 5
 my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org',
 	"\\i $FindBin::Bin/revocation_stress.sql");
 my $force_parallel = $admin->query("SELECT name FROM pg_settings"
-	. " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+	  . " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
 
 # ---- readers ----
 #
@@ -167,7 +167,7 @@ my $keeps = keeps_caches($admin);
 sub is_enough
 {
 	return
-		 $changes > 200
+	  $changes > 200
 	  && ($uses > 200 || !$keeps)
 	  && !grep { !$_->{total}->[0] || !$_->{total}->[1] } @readers;
 }

@@ -31,7 +31,7 @@ sub try_as
 {
 	my ($person, @statements) = @_;
 	my ($status, $out, $err) = $node->psql('postgres', join("\n", 'LISTEN cnap;', '\set VERBOSITY verbose',
-		'SET ROLE cnap_app;', "SET cnap.user_id = '$person';", map { "$_;" } @statements), on_error_stop => 0);
+			'SET ROLE cnap_app;', "SET cnap.user_id = '$person';", map { "$_;" } @statements), on_error_stop => 0);
 	$said .= "$out\n$err\n";
 	$errors += () = $err =~ /ERROR:  /g;
 	return $out;

@@ -149,7 +149,7 @@ foreach my $way (
 	$admin->query(q{CREATE TABLE app.many AS SELECT 1 AS one FROM generate_series(1, 1000);
 		GRANT SELECT ON app.many TO PUBLIC; ALTER TABLE app.many SET (parallel_workers = 2)});
 	my $session = connect_to($node, 'cnap_app', 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;'
-		. ' SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off',
+		  . ' SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off',
 		"SET cnap.user_id = 'carol'", 'BEGIN', q{SET LOCAL cnap.user_id = ''}, sprintf($sign_in, 'false'), 'COMMIT');
 	my $query = "SELECT count(*) FROM app.many WHERE cnap_current_user() = one::text";
 	refused($session, 'in parallel workers', $query, '55000');
@@ -211,10 +211,10 @@ foreach my $length (0, -1)
 # what remains, as the guide says
 foreach my $way (
 	[ 'as a literal', 'simple', [], 'tells', 'tells' ],
-	[ 'with auto_explain.log_verbose', 'bind', [ 'auto_explain.log_verbose = on' ], 'does not tell', 'tells' ],
+	[ 'with auto_explain.log_verbose', 'bind', ['auto_explain.log_verbose = on'], 'does not tell', 'tells' ],
 	[ 'with auto_explain.log_verbose and a generic plan', 'prepare', [ 'auto_explain.log_verbose = on', 'plan_cache_mode = force_generic_plan' ],
 		'does not tell', 'does not tell' ],
-	[ 'with log_parameter_max_length_on_error', 'wrong', [ 'log_parameter_max_length_on_error = -1' ], 'does not tell', 'tells' ])
+	[ 'with log_parameter_max_length_on_error', 'wrong', ['log_parameter_max_length_on_error = -1'], 'does not tell', 'tells' ])
 {
 	my ($title, $how, $settings, $to_others, $to_log) = @$way;
 	$admin->query('ALTER ROLE plain RESET ALL; ALTER ROLE plain SET log_parameter_max_length = 0');

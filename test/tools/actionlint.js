@@ -17,8 +17,7 @@ async function main(files) {
 		.flatMap((file) => lint(readFileSync(file, 'utf8'), file))
 		.filter(({ message }) => !KNOWN.test(message));
 
-	for (const { file, line, column, message } of found)
-		console.log(`${file}:${line}:${column}: ${message}`);
+	for (const { file, line, column, message } of found) console.log(`${file}:${line}:${column}: ${message}`);
 	process.exitCode = found.length > 0 ? 1 : 0;
 }
 

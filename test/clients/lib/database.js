@@ -29,7 +29,8 @@ const { PGHOST, PGPORT, PGUSER } = process.env;
 const everybody = Array.from({ length: USERS }, (_, i) => i + 1);
 
 // All items, in the order of their ids
-const items = everybody.flatMap((n) => Array.from({ length: (n % 5) + 1 }, () => n))
+const items = everybody
+	.flatMap((n) => Array.from({ length: (n % 5) + 1 }, () => n))
 	.map((owner, i) => ({ id: i + 1, owner }));
 
 function user(n) {
@@ -67,8 +68,7 @@ async function value(client, text, values) {
 async function createRoles(client, name) {
 	const { rows } = await client.query("SELECT rolname FROM pg_roles WHERE rolname ^@ ($1 || '_')", [name]);
 
-	for (const { rolname } of rows)
-		await client.query(`DROP OWNED BY ${rolname}; DROP ROLE ${rolname}`);
+	for (const { rolname } of rows) await client.query(`DROP OWNED BY ${rolname}; DROP ROLE ${rolname}`);
 	await client.query(`
 		CREATE ROLE ${name}_app LOGIN;
 		CREATE ROLE ${name}_plain LOGIN;
@@ -95,20 +95,26 @@ async function populate(client, name) {
 
 	const workspaces = {};
 	for (const n of everybody)
-		workspaces[n] = await value(client, 'SELECT cnap_create_workspace($1, owner => $2)',
-			[`workspace ${n}`, user(n)]);
+		workspaces[n] = await value(client, 'SELECT cnap_create_workspace($1, owner => $2)', [
+			`workspace ${n}`,
+			user(n),
+		]);
 
-	const vendor = await value(client, 'SELECT cnap_create_organization($1, owner => $2)',
-		['Vendor', user(1)]);
+	const vendor = await value(client, 'SELECT cnap_create_organization($1, owner => $2)', [
+		'Vendor',
+		user(1),
+	]);
 	for (let n = 2; n <= VENDORS; n++)
 		await client.query('SELECT cnap_add_organization_member($1, $2)', [vendor, user(n)]);
 	for (let n = VENDORS + 1; n <= VENDORS + CUSTOMERS; n++)
 		await client.query('SELECT cnap_grant_management($1, $2)', [workspaces[n], vendor]);
 
-	await client.query(`
+	await client.query(
+		`
 		INSERT INTO app.item (workspace_id, body)
 		SELECT workspace, 'text' FROM unnest($1::uuid[]) WITH ORDINALITY AS i (workspace, n) ORDER BY n`,
-		[items.map(({ owner }) => workspaces[owner])]);
+		[items.map(({ owner }) => workspaces[owner])],
+	);
 	await client.query('ANALYZE');
 	return { workspaces, vendor };
 }
@@ -125,7 +131,7 @@ async function createDatabase(name) {
 	await maintenance.end();
 
 	const system = await connect(connection(database));
-	return { database, system, ...await populate(system, name) };
+	return { database, system, ...(await populate(system, name)) };
 }
 
 module.exports = { IDS, USERS, connect, connection, createDatabase, everybody, itemsOf, user, value };

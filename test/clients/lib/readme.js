@@ -9,12 +9,14 @@ const path = require('node:path');
 const root = path.join(__dirname, '../../..');
 const guides = fs.readdirSync(path.join(root, 'doc')).map((name) => path.join('doc', name));
 const text = ['README.md', ...guides]
-	.map((name) => fs.readFileSync(path.join(root, name), 'utf8')).join('\n');
+	.map((name) => fs.readFileSync(path.join(root, name), 'utf8'))
+	.join('\n');
 
 // The fenced block of a language that has a text in it, of which there must be one
 function block(language, contents) {
-	const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-		.filter((match) => match[1] === language && match[2].includes(contents));
+	const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(
+		(match) => match[1] === language && match[2].includes(contents),
+	);
 
 	if (blocks.length !== 1)
 		throw new Error(`there are ${blocks.length} blocks of ${language} with "${contents}"`);
@@ -29,7 +31,8 @@ function renamed(words, ...which) {
 // The value of a name after executing a block of JavaScript with these variables
 function defined(name, variables = {}, words = {}) {
 	return new Function(...Object.keys(variables), `${renamed(words, 'js', name)}; return ${name};`)(
-		...Object.values(variables));
+		...Object.values(variables),
+	);
 }
 
 module.exports = { defined, renamed };

@@ -24,30 +24,28 @@ function diag(text) {
 
 function ok(condition, name) {
 	count++;
-	if (!condition)
-		failed++;
+	if (!condition) failed++;
 	say(`${condition ? '' : 'not '}ok ${count} - ${name.replaceAll('#', '\\#')}`);
-	if (!condition)
-		diag(`failed: ${name}`);
+	if (!condition) diag(`failed: ${name}`);
 	return condition;
 }
 
 function is(got, expected, name) {
 	const equal = isDeepStrictEqual(got, expected);
 
-	if (!ok(equal, name))
-		diag(`got:      ${inspect(got)}\nexpected: ${inspect(expected)}`);
+	if (!ok(equal, name)) diag(`got:      ${inspect(got)}\nexpected: ${inspect(expected)}`);
 	return equal;
 }
 
 // The promise must be rejected, with an error of this SQLSTATE, and of this message if one is given.
 async function refused(promise, code, name, message) {
-	const error = await promise.then(() => undefined, (reason) => reason);
+	const error = await promise.then(
+		() => undefined,
+		(reason) => reason,
+	);
 
-	if (error === undefined)
-		return ok(false, `${name} (no error)`);
-	if (message !== undefined && !message.test(error.message))
-		return is(error.message, message, name);
+	if (error === undefined) return ok(false, `${name} (no error)`);
+	if (message !== undefined && !message.test(error.message)) return is(error.message, message, name);
 	return is(error.code, code, name) || diag(error.stack);
 }
 
@@ -57,8 +55,7 @@ function atExit(cleanup) {
 
 function test(main) {
 	process.on('exit', () => cleanups.forEach((cleanup) => cleanup()));
-	for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-		process.on(signal, () => process.exit(1));
+	for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 	setTimeout(() => {
 		diag(`not done after ${TIMEOUT / 1000} s`);
 		process.exit(1);

@@ -336,9 +336,9 @@ sub collisions
 		'INSERT of a key' => [ '23505', sub { return $insert->(@_) } ],
 		'INSERT of a key ON CONFLICT DO NOTHING' => [ '00000', sub { my $sql = $insert->(@_) // return; return "$sql ON CONFLICT DO NOTHING RETURNING *" } ],
 		'INSERT of a key ON CONFLICT DO UPDATE' => [ '42501', sub {
-			my $sql = $insert->(@_) // return;
+				my $sql = $insert->(@_) // return;
 
-			return "$sql ON CONFLICT " . conflict_target($_[0]) . ' DO UPDATE SET ' . $self->keep($_[0]) . ' RETURNING *';
+				return "$sql ON CONFLICT " . conflict_target($_[0]) . ' DO UPDATE SET ' . $self->keep($_[0]) . ' RETURNING *';
 		} ]);
 }
 
