@@ -99,14 +99,15 @@ SELECT is(test.direct(format('UPDATE cnap.workspace SET owner_id = %s WHERE id =
 	test.line('00000', NULL, true), 'owner_id = ' || value)
 FROM unnest(ARRAY['''x''', 'repeat(''x'', 255)', '''auth0|a b''', '''WANDA''', 'repeat(''ä'', 127) || ''x''', 'E''gina\u00a0x''', '''日本''']) value;
 
--- the size of every column that holds text
+-- the size of every column that holds text, but of two tables that the extension fills from the
+-- catalogs, and superusers about findings
 
 SELECT is_empty($$
 	SELECT c.relname, a.attname
 	FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 	WHERE a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype, 'json'::regtype, 'bytea'::regtype)
 		AND a.attnum > 0 AND c.relnamespace = 'cnap'::regnamespace AND c.relkind = 'r'
-		AND a.attgenerated = ''
+		AND a.attgenerated = '' AND c.relname NOT IN ('made', 'accepted_finding')
 		AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND a.attnum = ANY (k.conkey))
 	$$, 'each has a constraint');
 
