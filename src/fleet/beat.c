@@ -52,7 +52,7 @@ PG_FUNCTION_INFO_V1(cnap_refuse_published_truncate);
 static bool beating = false;
 
 /* Raise 25006: the access data is kept by another database. */
-static void
+pg_noreturn static void
 kept_elsewhere(const char *origin)
 {
 	ereport(ERROR,

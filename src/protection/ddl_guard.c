@@ -54,6 +54,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "core/compat.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/ddl_guard.h"
@@ -287,7 +288,7 @@ find_loss(Oid relid, const State *before, const State *after)
 }
 
 /* Refuse the command. */
-static void
+pg_noreturn static void
 refuse(Oid relid, char *detail)
 {
 	ereport(ERROR,
