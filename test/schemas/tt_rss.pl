@@ -20,6 +20,24 @@ test_schema(
 	roots => [qw(ttrss_users ttrss_entries ttrss_sessions ttrss_linked_instances)],
 	prepare => 'DELETE FROM ttrss_users',
 	shared => [qw(ttrss_feedbrowser_cache ttrss_filter_actions ttrss_filter_types ttrss_prefs ttrss_prefs_sections ttrss_prefs_types ttrss_version)],
+	findings => [
+		# one parent decides where a row is; no key can contain the workspace of another parent, or of
+		# the feed or category above, since these tables have no column for it
+		'warning reference_across_workspaces ttrss_entry_comments_ref_id_fkey on public.ttrss_entry_comments',
+		'warning reference_across_workspaces ttrss_feed_categories_parent_cat_fkey on public.ttrss_feed_categories',
+		'warning reference_across_workspaces ttrss_feeds_cat_id_fkey on public.ttrss_feeds',
+		'warning reference_across_workspaces ttrss_feeds_parent_feed_fkey on public.ttrss_feeds',
+		'warning reference_across_workspaces ttrss_filters2_rules_cat_id_fkey on public.ttrss_filters2_rules',
+		'warning reference_across_workspaces ttrss_filters2_rules_feed_id_fkey on public.ttrss_filters2_rules',
+		'warning reference_across_workspaces ttrss_tags_post_int_id_fkey on public.ttrss_tags',
+		'warning reference_across_workspaces ttrss_user_entries_feed_id_fkey on public.ttrss_user_entries',
+		'warning reference_across_workspaces ttrss_user_entries_orig_feed_id_fkey on public.ttrss_user_entries',
+		'warning reference_across_workspaces ttrss_user_entries_ref_id_fkey on public.ttrss_user_entries',
+		'warning reference_across_workspaces ttrss_user_labels2_label_id_fkey on public.ttrss_user_labels2',
+		'warning reference_across_workspaces ttrss_user_prefs_profile_fkey on public.ttrss_user_prefs',
+		# unique for all workspaces together, since the application was made for one customer
+		map("notice key_spans_workspaces public.$_", qw(
+			  ttrss_entries ttrss_linked_instances ttrss_users)) ],
 	large => {
 		ttrss_users => 10, ttrss_feeds => 50, ttrss_entries => 500, ttrss_user_entries => 500,
 		ttrss_tags => 500, ttrss_enclosures => 500 },
