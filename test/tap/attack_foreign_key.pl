@@ -167,13 +167,14 @@ is($admin->query(q{SELECT count(*) FROM pg_event_trigger WHERE evtname = 'cnap_g
 my $found = q{SELECT object, finding, remedy FROM cnap_lint() WHERE rule = 'foreign_key_cast' ORDER BY object};
 
 is($admin->query($found), '', 'no such key has come about');
-$admin->query('ALTER EVENT TRIGGER cnap_guard DISABLE');
+# each of them loads the library
+$admin->query("ALTER EVENT TRIGGER $_ DISABLE") foreach qw(cnap_guard cnap_ddl_start cnap_ddl_end);
 my $careless = connect_to($node, 'cnap_app');
 $careless->query($_) foreach ("CREATE TABLE own.t (ws own.masked, n int, $key) PARTITION BY LIST (n)",
 	'CREATE TABLE own.t_1 PARTITION OF own.t DEFAULT',
 	'CREATE TABLE own."Bin" (ws own.alike REFERENCES cnap.workspace)',
 	'CREATE TABLE own.name (ws name REFERENCES cnap.organization (slug))');
-$admin->query('ALTER EVENT TRIGGER cnap_guard ENABLE ALWAYS');
+$admin->query("ALTER EVENT TRIGGER $_ ENABLE ALWAYS") foreach qw(cnap_guard cnap_ddl_start cnap_ddl_end);
 is($admin->query($found), <<'END' =~ s/\n\z//r, 'such keys are found');
 own."Bin"|foreign key "Bin_ws_fkey" converts column ws from own.alike to uuid, with a cast that is executed as the owner of cnap.workspace|ALTER TABLE own."Bin" DROP CONSTRAINT "Bin_ws_fkey";
 own.name|foreign key name_ws_fkey converts column ws from name to text, with a cast that is executed as the owner of cnap.organization|ALTER TABLE own.name DROP CONSTRAINT name_ws_fkey;
