@@ -40,6 +40,7 @@ LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 500
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
+SET quote_all_identifiers = off
 AS $$
 	WITH member AS MATERIALIZED (
 		SELECT c.* FROM pg_class c JOIN cnap.lint_members('pg_class') own (oid) ON own.oid = c.oid

@@ -15,11 +15,12 @@ COMMENT ON TABLE cnap.accepted_finding IS
 'findings of the linter that somebody has looked at and accepted';
 SELECT pg_extension_config_dump('cnap.accepted_finding', '');
 
--- The regular expressions of the rules are written with backslashes.
+-- The rules are written with backslashes, and compare names with those that were made.
 CREATE FUNCTION cnap.lint_findings() RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 SET standard_conforming_strings = on
+SET quote_all_identifiers = off
 AS $$
 	WITH protected (tables) AS MATERIALIZED (
 		SELECT cnap.lint_protected()

@@ -188,7 +188,7 @@ async function types(pool) {
 			is(
 				await value(client, `SELECT cnap_add_workspace_member($1, $2, $3${type})`, [
 					workspace,
-					`typist${type}`,
+					`colleague${type}`,
 					'admin',
 				]),
 				'',
