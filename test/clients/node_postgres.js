@@ -215,6 +215,7 @@ async function types(pool) {
 				logo: null,
 				management_email: null,
 				customer_id: null,
+				accepts: 'anyone',
 				metadata: { tier: ['gold'] },
 				created_by: 'typist',
 				created_at: null,
@@ -433,6 +434,7 @@ async function notifications(pool, { database, workspaces }) {
 
 test(async () => {
 	const world = await createDatabase('node');
+	await world.system.query(`ALTER DATABASE ${world.database} SET cnap.notify = on`);
 	const pool = new pg.Pool({ ...connection(world.database, 'node_app'), max: 3 });
 
 	// without a handler, losing a connection that is in use would end the process
