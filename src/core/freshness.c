@@ -84,7 +84,7 @@ static CnapFleetRole role_found = CNAP_ORIGIN;
 /* Nothing has been invalidated since the judgement began. */
 static bool undisturbed = false;
 
-static int	max_staleness;		/* setting, in ms; -1: never stale */
+int			CnapMaxStaleness;
 
 static void
 forget_judgement(void)
@@ -124,7 +124,7 @@ CnapFreshnessInit(void)
 	DefineCustomIntVariable("cnap.max_staleness",
 							"The age of the last beat from which on a follower denies all access.",
 							"-1 turns this off.",
-							&max_staleness,
+							&CnapMaxStaleness,
 							30 * 1000,
 							-1,
 							INT_MAX,
@@ -227,11 +227,11 @@ fresh_until(const char *origin, TimestampTz at, bool proven)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (max_staleness < 0)
+	if (CnapMaxStaleness < 0)
 		return DT_NOEND;
 	if (origin == NULL || !proven || at > now + MAX_AHEAD)
 		return DT_NOBEGIN;
-	return TimestampTzPlusMilliseconds(at, max_staleness);
+	return TimestampTzPlusMilliseconds(at, CnapMaxStaleness);
 }
 
 /* How did this database get its access data? */
@@ -307,7 +307,7 @@ CnapRequireFreshData(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("access data is stale"),
 				 errdetail("This database follows another one, and cannot prove that it has received the changes of the last %d ms.",
-						   max_staleness),
+						   CnapMaxStaleness),
 				 errhint("See whether replication is running. If this database is to keep the access data itself, a superuser executes cnap_beat(take_over => true).")));
 }
 

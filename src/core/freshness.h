@@ -30,6 +30,9 @@ typedef struct CnapFreshWindow
 	bool		endless;		/* open for all statements */
 } CnapFreshWindow;
 
+/* cnap.max_staleness, in ms; -1: never stale */
+extern int	CnapMaxStaleness;
+
 extern CnapFreshWindow CnapFresh;
 
 /* How this database got its access data. */

@@ -45,6 +45,9 @@ PG_FUNCTION_INFO_V1(cnap_signal_beat);
 PG_FUNCTION_INFO_V1(cnap_refuse_local_write);
 PG_FUNCTION_INFO_V1(cnap_refuse_published_truncate);
 
+/* How many beats are noted, as the constraint of cnap.beat_trail has it. */
+#define BEAT_NOTES 64
+
 /*
  * cnap_beat() is writing the beat.  It is reset when the statement ends in
  * whatever way.
@@ -83,24 +86,27 @@ write_beat(CnapStatement *statement, Datum *values)
 	return processed;
 }
 
-/* Note the beat, at most so often that 64 notes reach back far enough. */
+/*
+ * Note the beat, at most once a second, and so seldom that the notes reach back
+ * twice as far as a follower's data may be old.
+ */
 static void
 note_beat(void)
 {
 	static CnapStatement note = {
 		"INSERT INTO cnap.beat_trail AS trail (slot, at, \"position\")"
-		" SELECT floor(extract(epoch FROM b.at) / spacing) % 64, b.at, b.\"position\""
-		" FROM cnap.beat b, (SELECT greatest(1, setting::numeric / 32000)"
-		"  FROM pg_catalog.pg_settings WHERE name = 'cnap.max_staleness') s (spacing)"
+		" SELECT floor(extract(epoch FROM at) / $1)::bigint % $2, at, \"position\" FROM cnap.beat"
 		" ON CONFLICT (slot) DO UPDATE SET at = excluded.at, \"position\" = excluded.\"position\""
-		" WHERE trail.at < excluded.at - pg_catalog.make_interval(secs =>"
-		"  (SELECT greatest(1, setting::numeric / 32000)"
-		"  FROM pg_catalog.pg_settings WHERE name = 'cnap.max_staleness'))"
+		" WHERE trail.at < excluded.at - pg_catalog.make_interval(secs => $1)"
 		" OR trail.at > excluded.at",
-		0
+		2, {FLOAT8OID, INT4OID}
 	};
+	double		spacing = 2.0 * CnapMaxStaleness / 1000.0 / BEAT_NOTES;
+	Datum		values[2];
 
-	CnapExecute(&note, NULL, NULL);
+	values[0] = Float8GetDatum(Max(spacing, 1.0));
+	values[1] = Int32GetDatum(BEAT_NOTES);
+	CnapExecute(&note, values, NULL);
 }
 
 /* Make this database the origin of data that it got from elsewhere. */

@@ -44,20 +44,24 @@ ALTER TABLE cnap.beat
 	ENABLE ALWAYS TRIGGER signal_update,
 	ENABLE ALWAYS TRIGGER signal_truncate;
 
--- Invitations and links are not published, but lead to changes of what is.
+CREATE FUNCTION cnap.published_tables() RETURNS text[]
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_published_tables';
+COMMENT ON FUNCTION cnap.published_tables() IS
+'the tables of the schema cnap that followers receive';
+
+-- Invitations and links are not published, but lead to changes of what is.  The beat has its
+-- own trigger.
 DO $$
 DECLARE
 	name text;
 BEGIN
-	FOREACH name IN ARRAY ARRAY['organization', 'organization_member', 'workspace',
-		'workspace_member', 'access_token', 'invitation', 'install_link',
-		'role_definition', 'permission_definition'] LOOP
+	FOREACH name IN ARRAY array_remove(cnap.published_tables(), 'beat') || ARRAY['invitation', 'install_link'] LOOP
 		EXECUTE format('CREATE TRIGGER a_refuse_local_write'
 			' BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cnap.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION cnap.refuse_local_write()', name);
 	END LOOP;
-	FOREACH name IN ARRAY ARRAY['organization', 'organization_member', 'workspace',
-		'workspace_member', 'access_token', 'beat', 'role_definition', 'permission_definition'] LOOP
+	FOREACH name IN ARRAY cnap.published_tables() LOOP
 		EXECUTE format('CREATE TRIGGER a_refuse_published BEFORE TRUNCATE ON cnap.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION cnap.refuse_published_truncate()', name);
 	END LOOP;

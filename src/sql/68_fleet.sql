@@ -2,12 +2,6 @@
  * Beyond one server: the beat of the database that keeps the access data, and
  * the databases that follow it.
  */
-CREATE FUNCTION cnap.published_tables() RETURNS text[]
-LANGUAGE C STABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'cnap_published_tables';
-COMMENT ON FUNCTION cnap.published_tables() IS
-'the tables of the schema cnap that followers receive';
-
 CREATE FUNCTION @extschema@.cnap_beat(take_over boolean DEFAULT false) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
