@@ -141,7 +141,7 @@ CLUSTER app.projects USING project_pkey;
 ALTER TABLE app.projects ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.plain DISABLE ROW LEVEL SECURITY;
 SELECT relation, enforced FROM cnap_protected_tables() ORDER BY 1;
-SELECT cnap_protect('app.projects', 'ws');
+SELECT cnap_protect('app.projects', 'ws', 'access');
 SELECT cnap_protect_child('app.task', 'project_id');
 SELECT cnap_protect_child('app.task', 'project_id', 'workspace_id');
 SELECT relation, workspace_column, write_permission, enforced FROM cnap_protected_tables() ORDER BY 1;

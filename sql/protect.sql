@@ -244,7 +244,7 @@ ALTER TABLE app.event ATTACH PARTITION app.event_2 FOR VALUES IN (2);
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
 ALTER TABLE app.event ATTACH PARTITION app.event_1 FOR VALUES IN (1);
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
-SELECT cnap_protect('app.event_1');
+SELECT cnap_protect('app.event_1', 'workspace_id', 'access');
 SELECT * FROM cnap_protected_tables() ORDER BY relation::text;
 SELECT cnap_protect('app.event', write_permission => 'administer');
 SELECT DISTINCT enforced FROM cnap_protected_tables();
@@ -325,8 +325,6 @@ FROM unnest(ARRAY[
 	$$cnap_protect(0)$$,
 	$$cnap_protect(1)$$,
 	$$cnap_protect(NULL)$$,
-	$$cnap_protect('app.t', NULL)$$,
-	$$cnap_protect('app.t', 'workspace_id', NULL)$$,
 	$$cnap_protect('app.t', 'workspace_id', 'all')$$,
 	$$cnap_unprotect(NULL)$$,
 	$$cnap_unprotect('app.v')$$,

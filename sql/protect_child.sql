@@ -137,7 +137,7 @@ DROP POLICY not_p1 ON app.project;
 SELECT cnap_protect('app.project', write_permission => 'billing');
 SELECT relation, write_permission, enforced FROM cnap_protected_tables();
 SELECT "check" FROM policies WHERE relation = 'app.comment'::regclass AND cmd = 'a' AND permissive;
-SELECT cnap_protect('app.project');
+SELECT cnap_protect('app.project', write_permission => 'access');
 SELECT relation, write_permission, enforced FROM cnap_protected_tables();
 SELECT "check" FROM policies WHERE relation = 'app.comment'::regclass AND cmd = 'a' AND permissive;
 SET ROLE regress_cnap_app;
@@ -216,7 +216,7 @@ BEGIN
 	END LOOP;
 END $$;
 BEGIN;
-SELECT cnap_protect('app.project');
+SELECT cnap_protect('app.project', write_permission => 'access');
 SELECT pg_temp.alter_all('p.id = project_id');
 SELECT pg_temp.enforced();
 SELECT pg_temp.alter_all('p.id <= project_id');

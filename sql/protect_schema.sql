@@ -288,7 +288,6 @@ FROM unnest(ARRAY[
 	$$cnap_protect_schema(NULL)$$,
 	$$cnap_protect_schema('app', NULL)$$,
 	$$cnap_protect_schema('app', true, NULL)$$,
-	$$cnap_protect_schema('app', true, 'workspace_id', NULL)$$,
 	$$cnap_protect_schema('nothing')$$,
 	$$cnap_protect_schema('pg_catalog', true)$$,
 	$$cnap_protect_schema('cnap', true)$$,

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * listing.c
- *	  Listings of protected tables: cnap_protected_tables(), and
- *	  cnap.policies() for the linter.
+ *	  Listings of protected tables: cnap_protected_tables(), and for the
+ *	  linter cnap.policies() and cnap.denied_commands().
  *
- * Both read the catalogs, without locking the tables.
+ * All read the catalogs, without locking the tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,10 @@
 #include "core/definitions.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -32,6 +34,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
 PG_FUNCTION_INFO_V1(cnap_policies);
+PG_FUNCTION_INFO_V1(cnap_denied_commands);
 
 /* Add a table to the result of cnap_protected_tables(). */
 static void
@@ -122,6 +125,21 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Find the check functions in a schema given by its OID.
+ */
+static void
+find_checks(Oid schema, CnapChecks *checks)
+{
+	char	   *name = get_namespace_name(schema);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema with OID %u does not exist", schema)));
+	CnapFindChecksIn(name, checks);
+}
+
+/*
  * cnap.policies(checks regnamespace)
  *	 -> setof (relation, policy, command, permissive, own, permission,
  *			   column_number, parent)
@@ -136,7 +154,6 @@ Datum
 cnap_policies(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *schema = get_namespace_name(PG_GETARG_OID(0));
 	CnapChecks	checks;
 	Relation	rel;
 	SysScanDesc scan;
@@ -144,12 +161,8 @@ cnap_policies(PG_FUNCTION_ARGS)
 	MemoryContext row_context;
 	MemoryContext former;
 
-	if (schema == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_SCHEMA),
-				 errmsg("schema with OID %u does not exist", PG_GETARG_OID(0))));
 	InitMaterializedSRF(fcinfo, 0);
-	CnapFindChecksIn(schema, &checks);
+	find_checks(PG_GETARG_OID(0), &checks);
 	row_context = AllocSetContextCreate(CurrentMemoryContext, "cnap_org policy",
 										ALLOCSET_DEFAULT_SIZES);
 
@@ -185,4 +198,23 @@ cnap_policies(PG_FUNCTION_ARGS)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return (Datum) 0;
+}
+
+/* cnap.denied_commands(relation oid, checks regnamespace) -> "char"[] */
+Datum
+cnap_denied_commands(PG_FUNCTION_ARGS)
+{
+	CnapChecks	checks;
+	CnapProtection protection;
+	Datum		denied[CNAP_COMMANDS];
+	int			ndenied = 0;
+
+	find_checks(PG_GETARG_OID(1), &checks);
+	CnapReadProtection(PG_GETARG_OID(0), &checks, &protection);
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (CnapIsDenied(&protection, i))
+			denied[ndenied++] = CharGetDatum(CnapCommands[i].code);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(denied, ndenied, CHAROID, 1, true, TYPALIGN_CHAR));
 }

@@ -152,6 +152,9 @@ plan_protected(CnapTarget *table, const CnapRequest *request)
 		table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
 								"the table is already protected" :
 								"the table is already protected, but not a parent or a table that it inherits from");
+		if (request->write_given && write != request->write)
+			table->reason = psprintf("%s; writing requires %s, which only cnap_protect() changes",
+									 table->reason, CnapPermissionName(write));
 	}
 	return true;
 }

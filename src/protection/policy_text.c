@@ -361,13 +361,18 @@ add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple
 
 	if (!is_own && !CnapIsPolicyName(NameStr(form->polname)))
 	{
-		protection->others = true;
+		protection->others = lappend(protection->others, pstrdup(NameStr(form->polname)));
 		protection->others_permissive |= form->polpermissive;
+		protection->others_show |= form->polpermissive &&
+			(form->polcmd == '*' || form->polcmd == ACL_SELECT_CHR);
 		return;
 	}
 	protection->own = lappend(protection->own, pstrdup(NameStr(form->polname)));
 	if (!is_own)
+	{
+		protection->altered = true;
 		return;
+	}
 
 	if (!protection->is_protected)
 	{
@@ -382,7 +387,10 @@ add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple
 		protection->permission[policy.command] = policy.test.permission;
 	}
 	else
+	{
 		protection->permitted[policy.command] = true;
+		protection->permitted_for[policy.command] = policy.test.permission;
+	}
 }
 
 /*
@@ -469,6 +477,17 @@ CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
 }
 
 /*
+ * Does no policy permit a command, so that nobody can access any row by it?
+ * The table's own permissive policies are the reason why there are none of
+ * ours, and may have been dropped since.
+ */
+bool
+CnapIsDenied(const CnapProtection *protection, int command)
+{
+	return !protection->others_permissive && !protection->permitted[command];
+}
+
+/*
  * The permission for writing that a table's policies require, or as far as
  * they are left, have required.
  */
@@ -479,6 +498,11 @@ CnapFormerPermission(const CnapProtection *former, CnapPermission otherwise)
 	{
 		if (CnapCommands[i].writes && former->restricted[i])
 			return former->permission[i];
+	}
+	for (int i = 0; i < CNAP_COMMANDS; i++)
+	{
+		if (CnapCommands[i].writes && former->permitted[i])
+			return former->permitted_for[i];
 	}
 	return otherwise;
 }

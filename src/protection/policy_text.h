@@ -66,13 +66,16 @@ typedef struct CnapProtection
 {
 	List	   *own;			/* names of our policies */
 	bool		is_protected;	/* any of them has our shape */
-	bool		others;			/* there are other policies */
+	bool		altered;		/* one with a name of ours has not our shape */
+	List	   *others;			/* names of the other policies */
 	bool		others_permissive;
+	bool		others_show;	/* one of them permits reading */
 	bool		agrees;			/* all of ours test the same column or parent */
 	CnapTest	test;			/* that column or parent */
 	bool		restricted[CNAP_COMMANDS];	/* has restrictive policy of ours */
 	CnapPermission permission[CNAP_COMMANDS];	/* required by that policy */
 	bool		permitted[CNAP_COMMANDS];	/* has permissive policy of ours */
+	CnapPermission permitted_for[CNAP_COMMANDS];	/* required by that policy */
 } CnapProtection;
 
 extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
@@ -87,6 +90,7 @@ extern void CnapReadProtectionAsOf(Oid relid, const CnapChecks *checks, Snapshot
 extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
 							   CnapProtection *protection);
 extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
+extern bool CnapIsDenied(const CnapProtection *protection, int command);
 extern CnapPermission CnapFormerPermission(const CnapProtection *former,
 										   CnapPermission otherwise);
 extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);

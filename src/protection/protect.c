@@ -15,6 +15,9 @@
  * The policies of tables that are protected through a parent contain its write
  * permission.  So when that changes, they must be recreated.
  *
+ * What row-level security was before is recorded with the policies, and restored
+ * when they are dropped (row_security.c).
+ *
  * The statements are executed as the caller, who must own the tables.
  *
  *-------------------------------------------------------------------------
@@ -30,12 +33,14 @@
 
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/expression.h"
 #include "protection/keeper.h"
 #include "protection/kept_column.h"
 #include "protection/protect.h"
+#include "protection/row_security.h"
 #include "protection/statement.h"
 #include "protection/target.h"
 
@@ -94,6 +99,22 @@ advise_ancestors(Oid relid, const CnapChecks *checks)
 	}
 }
 
+/*
+ * Tell the owner if writing requires another permission than before: who asks
+ * for one may not know what is there.
+ */
+static void
+announce_permission(Oid relid, const CnapProtection *former, CnapPermission write)
+{
+	CnapPermission before = CnapFormerPermission(former, write);
+
+	if (former->is_protected && before != write)
+		ereport(NOTICE,
+				(errmsg("writing to \"%s\" now requires the permission \"%s\", no longer \"%s\"",
+						get_rel_name(relid), CnapPermissionName(write),
+						CnapPermissionName(before))));
+}
+
 /* Drop our policies. */
 static void
 drop_policies(Oid relid, const CnapProtection *protection)
@@ -138,8 +159,17 @@ static void
 protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
 {
 	CnapProtection former;
+	CnapRowSecurity before;
+	bool		is_known;
 
 	CnapReadProtection(relid, checks, &former);
+	/* Remains of a protection have enabled and forced it. */
+	is_known = CnapRecordedRowSecurity(relid, &former, &before);
+	if (!CnapHasRemains(relid, &former))
+	{
+		CnapPresentRowSecurity(relid, &former, &before);
+		is_known = true;
+	}
 	drop_policies(relid, &former);
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
@@ -147,6 +177,8 @@ protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
 		if (!former.others_permissive)
 			create_policy(relid, checks, test, i, true);
 	}
+	if (is_known)
+		CnapRecordRowSecurity(relid, CnapPolicyName(0, false), &before);
 	CnapExecuteUtility(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
 								CnapQualifiedName(relid)));
 	CommandCounterIncrement();
@@ -161,6 +193,8 @@ renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
 	CnapReadProtection(relid, checks, &protection);
 	if (!protection.is_protected)
 		return;
+	if (!get_rel_relispartition(relid))
+		announce_permission(relid, &protection, write);
 	protection.test.permission = write;
 	protect_table(relid, checks, &protection.test);
 }
@@ -263,6 +297,7 @@ translate_test(Oid from, Oid to, const CnapTest *test, CnapTest *translated)
 void
 CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 {
+	CnapPermission of_first = test->permission;
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -278,6 +313,12 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 		check_kept_children(relid, &translated);
 		is_same = CnapIsComplete(&former, &write) && write == test->permission &&
 			CnapIsSameWay(&former.test, &translated);
+		/* Of many partitions that were alike, one is enough. */
+		write = CnapFormerPermission(&former, of_first);
+		if (relid == linitial_oid(tables) || write != of_first)
+			announce_permission(relid, &former, test->permission);
+		if (relid == linitial_oid(tables))
+			of_first = write;
 		protect_table(relid, checks, &translated);
 		if (test->column != 0)
 			advise_index(relid, &translated.column, 1);
@@ -311,23 +352,35 @@ CnapProtectHeirs(Oid ancestor, List *heirs, const CnapChecks *checks)
 	}
 }
 
-/* cnap_protect(relation, workspace_column, write_permission) -> void */
+/*
+ * cnap_protect(relation, workspace_column, write_permission) -> void
+ *
+ * For null, the column and the permission stay as they are, and for a table
+ * that is not protected are 'workspace_id' and 'access'.
+ */
 Datum
 cnap_protect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "relation"));
-	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "workspace_column")));
+	const char *column = "workspace_id";
 	CnapChecks	checks;
+	CnapProtection former;
 	CnapTest	test = {0};
 	List	   *tables;
 	ListCell   *lc;
 
 	CnapFindChecks(fcinfo, &checks);
 	tables = CnapLockTables(relid, true);
+	CnapReadProtection(relid, &checks, &former);
+	if (!PG_ARGISNULL(1))
+		column = NameStr(*PG_GETARG_NAME(1));
+	else if (former.agrees && former.test.column != 0)
+		column = get_attname(relid, former.test.column, false);
 	foreach(lc, tables)
 		CnapCheckColumn(lfirst_oid(lc), column);
 	test.column = get_attnum(relid, column);
-	test.permission = CnapRequiredPermission(fcinfo, 2, "write_permission");
+	test.permission = PG_ARGISNULL(2) ? CnapFormerPermission(&former, CNAP_ACCESS) :
+		CnapNamedPermission(PG_GETARG_TEXT_PP(2));
 
 	SPI_connect();
 	CnapProtectTables(tables, &checks, &test);
@@ -379,8 +432,6 @@ CnapHasRemains(Oid relid, const CnapProtection *protection)
 
 /*
  * cnap_unprotect(relation) -> void
- *
- * Row-level security stays enabled if the table has policies of its own.
  */
 Datum
 cnap_unprotect(PG_FUNCTION_ARGS)
@@ -398,14 +449,15 @@ cnap_unprotect(PG_FUNCTION_ARGS)
 	foreach(lc, tables)
 	{
 		CnapProtection former;
+		CnapRowSecurity before;
+		bool		is_known;
 
 		CnapReadProtection(lfirst_oid(lc), &checks, &former);
 		if (!CnapHasRemains(lfirst_oid(lc), &former))
 			continue;
+		is_known = CnapRecordedRowSecurity(lfirst_oid(lc), &former, &before);
 		drop_policies(lfirst_oid(lc), &former);
-		if (!former.others)
-			CnapExecuteUtility(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
-										CnapQualifiedName(lfirst_oid(lc))));
+		CnapRestoreRowSecurity(lfirst_oid(lc), &former, is_known ? &before : NULL);
 	}
 	/* No policy tests the columns any more. */
 	foreach(lc, tables)

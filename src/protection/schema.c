@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "core/arguments.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/plan.h"
@@ -103,7 +104,8 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 
 	read_request(fcinfo, &request);
 	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
-	request.write = CnapRequiredPermission(fcinfo, 3, "write_permission");
+	request.write_given = !PG_ARGISNULL(3);
+	request.write = request.write_given ? CnapNamedPermission(PG_GETARG_TEXT_PP(3)) : CNAP_ACCESS;
 	if (!PG_ARGISNULL(4))
 		request.child_column = NameStr(*PG_GETARG_NAME(4));
 	InitMaterializedSRF(fcinfo, 0);

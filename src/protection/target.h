@@ -37,6 +37,7 @@ typedef struct CnapRequest
 	Oid			schema;
 	const char *column;
 	CnapPermission write;
+	bool		write_given;	/* rather than the default */
 	const char *child_column;	/* NULL if children get no column */
 } CnapRequest;
 

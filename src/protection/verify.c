@@ -155,13 +155,28 @@ CnapIsEnforced(Oid relid, const CnapChecks *checks)
 bool
 CnapIsIntact(Oid relid, const CnapChecks *checks)
 {
+	List	   *heirs = find_all_inheritors(relid, NoLock, NULL);
 	CnapProtection protection;
 	CnapProtection of_parent;
 	CnapPermission write;
+	ListCell   *lc;
 
 	CnapReadProtection(relid, checks, &protection);
-	if (!is_uniform(relid, &protection, checks, find_all_inheritors(relid, NoLock, NULL), &write))
+	if (!is_uniform(relid, &protection, checks, heirs, &write))
 		return false;
+	foreach(lc, heirs)
+	{
+		CnapProtection of_heir;
+
+		CnapReadProtection(lfirst_oid(lc), checks, &of_heir);
+		if (of_heir.altered)
+			return false;
+		for (int i = 0; i < CNAP_COMMANDS; i++)
+		{
+			if (CnapIsDenied(&of_heir, i))
+				return false;
+		}
+	}
 	if (protection.test.column != 0)
 		return true;
 	CnapReadProtection(protection.test.link.parent, checks, &of_parent);

@@ -4,20 +4,20 @@
  * The DDL commands are executed as the caller, who must own the tables.
  */
 CREATE FUNCTION @extschema@.cnap_protect(
-	relation regclass, workspace_column name DEFAULT 'workspace_id', write_permission
-	text DEFAULT 'access') RETURNS void
+	relation regclass, workspace_column name DEFAULT NULL, write_permission text DEFAULT NULL)
+RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_protect';
 COMMENT ON FUNCTION @extschema@.cnap_protect(regclass, name, text) IS
-'protects a table by row-level security: reading a row requires access to the workspace in its column, writing requires the permission, for the old row and the new one. Partitions and inheritance children are protected as well. A second call replaces the protection. For the table''s owner. Errors: 22023 for null, 42501, 42703 for a missing column, 42804 for a column that is not a uuid, 42809 for a relation that is not a table';
+'protects a table by row-level security: reading a row requires access to the workspace in its column, writing requires the permission, for the old row and the new one. Partitions and inheritance children are protected as well. Null means workspace_id and access, or in a second call what is there; a NOTICE tells if the permission changes. For the table''s owner. Errors: 22023, 42501, 42703, 42804 for a column that is not a uuid, 42809';
 
 CREATE FUNCTION @extschema@.cnap_unprotect(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_unprotect';
 COMMENT ON FUNCTION @extschema@.cnap_unprotect(regclass) IS
-'drops the policies of cnap_protect() or cnap_protect_child() from a table, and disables row-level security unless the table has other policies. For the table''s owner. Errors: 22023 for null, 2BP01 while other tables are protected through it, 42501, 42809 for a relation that is not a table';
+'drops the policies of cnap_protect() or cnap_protect_child() from a table, and restores row-level security as it was, but leaves it enabled for policies that were created since. A WARNING tells if nothing permits reading any more. For the table''s owner. Errors: 22023, 2BP01 while other tables are protected through it, 42501, 42809';
 
 CREATE FUNCTION @extschema@.cnap_protected_tables()
 RETURNS TABLE (relation regclass, workspace_column name, write_permission text,

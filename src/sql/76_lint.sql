@@ -31,6 +31,12 @@ AS 'MODULE_PATHNAME', 'cnap_policies';
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
 'every policy of the database; own: one that cnap_protect() replaces; the following columns are null for a policy with a shape other than those of cnap_protect() and cnap_protect_child(): the permission that it requires, the column that holds the workspace or refers to the parent (the first of several), and the parent. checks: the schema of the public functions';
 
+CREATE FUNCTION cnap.denied_commands(relation oid, checks regnamespace) RETURNS "char"[]
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000
+AS 'MODULE_PATHNAME', 'cnap_denied_commands';
+COMMENT ON FUNCTION cnap.denied_commands(oid, regnamespace) IS
+'the commands, as in pg_policy, for which a table has no permissive policy of cnap_protect(), while it has none of its own either; cnap_protect_schema() repairs the same. checks: the schema of the public functions';
+
 CREATE FUNCTION cnap.lint_open_alternative(expression pg_node_tree) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cnap_lint_open_alternative';

@@ -49,9 +49,7 @@ WITH RECURSIVE command (place, code, name) AS (
 		coalesce(min(way) <> max(way) OR min(write_permission) <> max(write_permission)
 			OR max(permission) FILTER (WHERE NOT permissive AND command = 'r') <> 'access', false) AS torn,
 		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND NOT permissive), '{}') AS restricted,
-		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND permissive), '{}') AS permitted,
-		coalesce(array_agg(policy) FILTER (WHERE own AND permission IS NULL), '{}') AS altered,
-		coalesce(bool_or(permissive) FILTER (WHERE NOT own), false) AS others_permissive
+		coalesce(array_agg(policy) FILTER (WHERE own AND permission IS NULL), '{}') AS altered
 	FROM policy
 	GROUP BY relation
 	HAVING bool_or(own)
@@ -91,7 +89,7 @@ WITH RECURSIVE command (place, code, name) AS (
 	GROUP BY oid, relation, parent, conname, conparentid
 ), shape AS MATERIALIZED (
 	SELECT DISTINCT ON (own.relation) own.relation, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
-		own.torn, own.restricted, own.permitted, own.altered, own.others_permissive,
+		own.torn, own.restricted, own.altered,
 		own.way[2]::smallint AS attnum, own.attname, reference.oid AS reference,
 		CASE WHEN own.way IS NOT NULL THEN nullif(own.way[1], 0)::oid
 			WHEN candidate.relation IS NULL THEN reference.parent END AS parent,
@@ -207,9 +205,10 @@ SELECT 'warning', 'policy_missing_permissive', relation::regclass::text,
 	format('has no permissive policy for %s, so access to every row is denied',
 		string_agg(upper(c.name), ', ' ORDER BY c.place)),
 	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
-FROM protection p, command c
-WHERE NOT others_permissive
-	AND c.code <> ALL (p.permitted) AND format('cnap_%s_permissive', c.name) <> ALL (p.altered)
+FROM protection p
+	CROSS JOIN unnest(cnap.denied_commands(p.relation, '@extschema@')) denied (code)
+	JOIN command c ON c.code = denied.code
+WHERE format('cnap_%s_permissive', c.name) <> ALL (p.altered)
 GROUP BY relation, top, top_parent, top_column, top_permission, step
 
 UNION ALL

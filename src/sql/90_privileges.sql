@@ -88,6 +88,7 @@ AS $$
 
 		-- called by policies, index conditions, triggers of protected tables, and
 		-- the linter
+		('FUNCTION', 'cnap.denied_commands', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.fill_workspace', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.is_trusted', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.never', 'EXECUTE', 'everybody'),

@@ -109,7 +109,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
-		'database role', 'relation', 'column', 'parent column', 'any column', 'schema', 'permission', 'access token',
+		'database role', 'relation', 'parent column', 'any column', 'schema', 'access token',
 		'finding', 'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean',
 		'position', 'time']) kind;
 INSERT INTO test.probe (kind, what, literal, state, message)
@@ -123,7 +123,8 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
 		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('accepts', 'null', 'null'), ('invited user', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
 		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
-		('max uses', 'null', 'null'), ('duration', 'null', 'null'), ('successor', 'null', 'null'),
+		('max uses', 'null', 'null'), ('duration', 'null', 'null'),
+		('optional column', 'null', 'null'), ('optional permission', 'null', 'null'), ('successor', 'null', 'null'),
 		('age', 'zero', '''0'''), ('age', '1000 years', '''1000 years'''),
 		('label', 'empty', ''''''), ('label', '255 characters', 'repeat(''ä'', 255)'),
 		('duration', '1000 years', '''1000 years'''), ('duration', 'a moment', '''1 us'''),
@@ -160,7 +161,7 @@ INSERT INTO test.probe VALUES
 	('workspace role', 'owner', '''owner''', '22023', 'invalid role'),
 	('workspace role', 'another case', '''Admin''', '22023', 'role "Admin" does not exist'),
 	('organization role', 'another case', '''Owner''', '22023', 'role "Owner" does not exist'),
-	('permission', 'another case', '''ACCESS''', '22023', 'permission "ACCESS" does not exist'),
+	('optional permission', 'another case', '''ACCESS''', '22023', 'permission "ACCESS" does not exist'),
 	('asked permission', 'another case', '''ACCESS''', '22023', 'permission "ACCESS" does not exist'),
 	('owner', 'somebody else', '''nina''', '42501', 'only the system can name another owner'),
 	('owner', '255 bytes of somebody else', 'repeat(''x'', 255)', '42501', 'only the system can name another owner');
@@ -186,7 +187,7 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', format('%s "%s" does not exist',
 		CASE WHEN kind LIKE '%role' THEN 'role' ELSE 'permission' END, left(test.value(literal), 63))
-	FROM unnest(ARRAY['organization role', 'workspace role', 'permission', 'asked permission']) kind,
+	FROM unnest(ARRAY['organization role', 'workspace role', 'optional permission', 'asked permission']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('256 bytes', 'repeat(''x'', 256)')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023',
@@ -253,9 +254,9 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('schema', 'empty', '''''', '3F000', 'schema "" does not exist'),
 	('schema', 'unknown', '''nowhere''', '3F000', 'schema "nowhere" does not exist'),
 	('parent column', 'empty', '''''', '42703', 'column "" of relation "entry" does not exist'),
-	('column', 'empty', '''''', '42703', 'column "" of relation "document" does not exist'),
-	('column', 'blank', ''' ''', '42703', 'column " " of relation "document" does not exist'),
-	('column', '256 bytes', 'repeat(''x'', 256)', '42703', format('column "%s" of relation "document" does not exist', repeat('x', 63)));
+	('optional column', 'empty', '''''', '42703', 'column "" of relation "document" does not exist'),
+	('optional column', 'blank', ''' ''', '42703', 'column " " of relation "document" does not exist'),
+	('optional column', '256 bytes', 'repeat(''x'', 256)', '42703', format('column "%s" of relation "document" does not exist', repeat('x', 63)));
 
 -- Types other than text refuse these anyway.
 INSERT INTO test.probe (kind, what, literal, state)

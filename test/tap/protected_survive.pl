@@ -38,7 +38,8 @@ $node->safe_psql('source', qq{
 my @catalogs = (
 	'SELECT * FROM cnap_protected_tables() ORDER BY relation::text',
 	q{SELECT polrelid::regclass, polname, polcmd, polpermissive, pg_get_expr(polqual, polrelid),
-		pg_get_expr(polwithcheck, polrelid) FROM pg_policy ORDER BY polrelid::regclass::text, polname},
+		pg_get_expr(polwithcheck, polrelid), obj_description(oid, 'pg_policy') FROM pg_policy
+		ORDER BY polrelid::regclass::text, polname},
 	q{SELECT tgrelid::regclass, pg_get_triggerdef(oid), tgenabled FROM pg_trigger
 		WHERE tgfoid = 'cnap.fill_workspace'::regproc ORDER BY tgrelid::regclass::text},
 	q{SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
