@@ -71,6 +71,7 @@ AS $$
 		format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I, ADD CONSTRAINT %2$I %s;',
 			m.oid::regclass, c.conname, pg_get_constraintdef(c.oid))
 	FROM member m JOIN pg_constraint c ON c.conrelid = m.oid
+	WHERE c.contype <> 'n'	-- since 18; the columns above have it
 	UNION ALL
 	SELECT 'domain constraint', format('%I of %s', c.conname, c.contypid::regtype),
 		c.convalidated::text, cnap.lint_text(pg_get_constraintdef(c.oid)), NULL

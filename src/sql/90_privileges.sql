@@ -161,7 +161,9 @@ BEGIN
 				coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner)) FROM pg_class
 			UNION ALL
 			SELECT 'pg_type'::regclass, oid, format('TYPE %s', oid::regtype), typowner,
-				coalesce(typacl, acldefault('T', typowner)) FROM pg_type
+				coalesce(typacl, acldefault('T', typowner)) FROM pg_type t
+			-- 18 makes those of arrays members, too; they have the privileges of their elements
+			WHERE NOT EXISTS (SELECT FROM pg_type element WHERE element.typarray = t.oid)
 			UNION ALL
 			SELECT 'pg_proc'::regclass, oid, format('ROUTINE %s', oid::regprocedure), proowner,
 				coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
