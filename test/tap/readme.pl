@@ -15,17 +15,18 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $readme = slurp_file('README.md');
+my $reference = slurp_file('doc/reference.md');
 my @guides = do { my %seen; grep { !$seen{$_}++ } $readme =~ m{\]\((doc/\w+\.md)}g };
 my $first_session = '## First session';
 
-# The text below a heading, up to the next one of that level or a higher one.
+# The text below a heading of a document, up to the next one of that level or a higher one.
 sub section
 {
-	my ($heading) = @_;
+	my ($heading, $document) = (@_, $readme);
 	my $level = length(($heading =~ /^(#+)/)[0]);
 
-	$readme =~ /^\Q$heading\E\n(.*?)(?=^#{1,$level} |\z)/ms
-	  or die "README.md has no section \"$heading\"";
+	$document =~ /^\Q$heading\E\n(.*?)(?=^#{1,$level} |\z)/ms
+	  or die "there is no section \"$heading\"";
 	return $1;
 }
 
@@ -309,7 +310,7 @@ sub found
 }
 
 my @described = map { described($_) }
-  grep { $_->[0] =~ /^`cnap_\w+\(/ } rows(section('## Reference'));
+  grep { $_->[0] =~ /^`cnap_\w+\(/ } rows($reference);
 
 my @found = map { found($_) } query(<<'END');
 SELECT format('%s(%s)', p.proname, pg_get_function_arguments(p.oid)),
@@ -332,7 +333,7 @@ is_deeply([ sort @described ], [ sort @found ], 'the reference has the public fu
 
 is_deeply(
 	[ sort map { join ' ', map { s/`//gr } @$_[ 0 .. 2 ] }
-		  grep { $_->[0] =~ /^`cnap\./ } rows(section('### Settings')) ],
+		  grep { $_->[0] =~ /^`cnap\./ } rows(section('## Settings', $reference)) ],
 	[ map { $_->[0] } query(<<'END') ],
 SELECT concat_ws(' ', name, context, coalesce(nullif(boot_val, ''), 'empty'))
 FROM (SELECT cnap_current_user()) loaded, pg_settings
