@@ -379,7 +379,22 @@ SELECT cnap_can_access('gina', :'globex');
 \set ON_ERROR_STOP on
 
 \echo
-\echo 'To continue on your own, connect to the cluster below and become the application:'
+\echo '=== What you have seen ==='
+\echo
+\echo '  1. Three tables, protected by one call each; the queries never mention who may see what.'
+\echo '  2. The application server keeps one role, and says in each transaction who is asking.'
+\echo '  3. No user, no rows: code that forgets to say who is asking sees nothing.'
+\echo '  4. A customer consented to a vendor by a link, having seen who asks and for what.'
+\echo '  5. The vendor''s whole team had access at once, later joiners included.'
+\echo '  6. The team could run the workspace, but not add members, hand it on or delete it.'
+\echo '  7. Who leaves the vendor loses access everywhere, also within the same transaction.'
+\echo '  8. The customer ended the arrangement; nothing of the vendor is left in the workspace.'
+\echo '  9. The audit log tells both sides who did what, and by which right.'
+\echo ' 10. Other roles cannot take on a user''s identity.'
+\echo
+\echo 'Next: doc/schemas.md brings your own schema, doc/identity.md has the code for application'
+\echo 'servers and poolers, doc/reference.md lists every function. To go on here, connect to the'
+\echo 'cluster below and become the application:'
 \echo
 \echo '    \\connect - app_server'
 \echo '    BEGIN;'

@@ -1,5 +1,7 @@
 # readme.pl: the statements of README.md and the guides in doc/ are true
 #
+# - the statements at the top of the README show the same rows with and without the extension
+# - doc/access.svg is what doc/access.awk draws of the data of that example
 # - sql/readme.sql executes the first session, and gets the output shown
 # - the reference lists each public function and setting, in agreement with the catalogs
 # - the table of permissions agrees with the functions, and that of audited actions is complete
@@ -45,12 +47,15 @@ sub blocks
 	return @blocks;
 }
 
-# A document's blocks, except the first session, which is executed elsewhere.
+# A document's blocks, except what stands above the README's first section and its first session,
+# which are executed on their own.
 sub blocks_of
 {
 	my ($file) = @_;
+	my $text = slurp_file($file);
 
-	return blocks(slurp_file($file) =~ s/^\Q$first_session\E\n.*?(?=^## )//msr);
+	$text =~ s/^.*?(?=^## )//ms if $file eq 'README.md';
+	return blocks($text =~ s/^\Q$first_session\E\n.*?(?=^## )//msr);
 }
 
 # The rows of the tables in a text, each as a list of its cells.
@@ -161,6 +166,48 @@ $node->start;
 # The database, roles, tables and workspace of the examples
 $node->safe_psql('postgres',
 	'CREATE DATABASE app; CREATE ROLE app_server LOGIN; CREATE ROLE anna LOGIN');
+
+# ---- with and without the extension ----
+
+my ($top) = $readme =~ /^(.*?)^## /ms;
+my ($without, $with) = map { $_->[1] } blocks($top);
+my ($protect, $queries) = split /\n\n/, $with, 2;
+
+$node->safe_psql('postgres', 'CREATE DATABASE top');
+$node->safe_psql('top', <<'END');
+CREATE EXTENSION cnap_org;
+CREATE VIEW workspace AS TABLE cnap.workspace;
+CREATE VIEW workspace_member AS TABLE cnap.workspace_member;
+CREATE VIEW organization_member AS TABLE cnap.organization_member;
+CREATE SCHEMA app;
+CREATE TABLE app.deployment (id int PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+CREATE INDEX ON app.deployment (workspace_id);
+GRANT USAGE ON SCHEMA app TO app_server;
+GRANT SELECT ON app.deployment TO app_server;
+SELECT cnap_trust('app_server');
+CREATE TABLE story AS SELECT cnap_create_organization('Acme', owner => 'ann') AS acme,
+    cnap_create_workspace('Globex', owner => 'gina') AS globex,
+    cnap_create_workspace('Initech', owner => 'ivan') AS initech;
+SELECT cnap_add_organization_member(acme, 'ben'), cnap_add_workspace_member(globex, 'otto'),
+    cnap_grant_management(globex, acme) FROM story;
+INSERT INTO app.deployment SELECT n, CASE WHEN n < 3 THEN globex ELSE initech END FROM story, generate_series(1, 5) n;
+END
+my $acme = $node->safe_psql('top', 'SELECT acme FROM story');
+my $drawn = $node->safe_psql('top', <<'END');
+SELECT 'organization', user_id, role FROM story, cnap_organization_members(acme) ORDER BY user_id;
+SELECT user_id, role, via, (SELECT name FROM cnap.organization WHERE id = m.organization)
+FROM story, cnap_workspace_members(globex) m ORDER BY via = 'organization', role DESC, user_id;
+END
+my ($picture, $trouble);
+IPC::Run::run([ 'awk', '-v', 'workspace=Globex', '-f', 'doc/access.awk' ], '<', \"$drawn\n", '>', \$picture, '2>', \$trouble);
+is($picture, slurp_file('doc/access.svg'), 'the picture shows what the functions return') or diag($trouble);
+
+my $by_hand = $node->safe_psql('top', $without);
+is(scalar(split /\n/, $by_hand), 2, 'the query that stands above shows the rows of one workspace');
+$node->safe_psql('top', $protect);
+is($node->safe_psql('top', "\\set acme $acme\nBEGIN; SET LOCAL cnap.user_id = 'ben';\n$queries\nCOMMIT;",
+		extra_params => [ '-U', 'app_server' ]),
+	"$by_hand\n", 'with the extension, a plain query shows the same, until Ben leaves');
 
 # ---- examples ----
 
