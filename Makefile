@@ -44,6 +44,9 @@ PG_PROVE = pg_prove
 CLIENTS_DIR = $(SOURCE)test/clients
 CLIENTS_TESTS = $(sort $(wildcard $(CLIENTS_DIR)/*.js))
 
+EXAMPLES_DIR = $(SOURCE)test/examples
+EXAMPLES_TESTS = $(sort $(wildcard $(EXAMPLES_DIR)/*.js))
+
 SCHEMAS_TESTS = $(sort $(wildcard $(SOURCE)test/schemas/*.pl))
 
 EXTRA_CLEAN = $(EXTENSION)-*.zip
@@ -93,9 +96,14 @@ clients: $(CLIENTS_DIR)/node_modules
 schemas:
 	PATH='$(bindir)':"$$PATH" prove -j $(shell nproc) $(SCHEMAS_TESTS)
 
+# The tests of the examples against a running server, in databases of their own
+.PHONY: examples
+examples: $(SOURCE)examples/rest/node_modules $(EXAMPLES_DIR)/node_modules
+	prove --exec node $(EXAMPLES_TESTS)
+
 # npm install --package-lock-only --omit-lockfile-registry-resolved makes the lock file.
-$(CLIENTS_DIR)/node_modules: $(addprefix $(CLIENTS_DIR)/,package.json package-lock.json)
-	npm ci --prefix $(CLIENTS_DIR) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+%/node_modules: %/package.json %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	touch $@
 endif
 
@@ -103,7 +111,7 @@ endif
 
 .PHONY: $(SETUP_GOALS)
 
-# SUITES="regress pgtap isolation tap clients schemas" selects some of the suites.
+# SUITES="regress pgtap isolation tap clients schemas examples" selects some of the suites.
 test:
 	$(SOURCE)test/run $(SUITES)
 

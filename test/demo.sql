@@ -379,6 +379,14 @@ SELECT cnap_can_access('gina', :'globex');
 \set ON_ERROR_STOP on
 
 \echo
+\echo 'Such a role becomes a user only by an access token. The REST server in examples/rest has one,'
+\echo 'and acts for whoever sends a request with a token.'
+\echo
+
+\connect - postgres
+CREATE ROLE rest_server LOGIN;
+
+\echo
 \echo '=== What you have seen ==='
 \echo
 \echo '  1. Three tables, protected by one call each; the queries never mention who may see what.'
@@ -393,8 +401,8 @@ SELECT cnap_can_access('gina', :'globex');
 \echo ' 10. Other roles cannot take on a user''s identity.'
 \echo
 \echo 'Next: doc/schemas.md brings your own schema, doc/identity.md has the code for application'
-\echo 'servers and poolers, doc/reference.md lists every function. To go on here, connect to the'
-\echo 'cluster below and become the application:'
+\echo 'servers and poolers, doc/reference.md lists every function, examples/rest serves this'
+\echo 'database by HTTP. To go on here, connect to the cluster below and become the application:'
 \echo
 \echo '    \\connect - app_server'
 \echo '    BEGIN;'

@@ -104,6 +104,14 @@ have_npm() {
 		node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
 }
 
+have_curl() {
+	command -v curl >/dev/null
+}
+
+have_chromium() {
+	command -v chromium >/dev/null
+}
+
 have_pg_bsd_indent() {
 	command -v pg_bsd_indent >/dev/null
 }
@@ -171,7 +179,7 @@ packages_for() {
 			apt) echo apt dpkg ;;
 			pg_bsd_indent) echo pg-bsd-indent ;;
 			perlcritic) echo libperl-critic-perl ;;
-			perltidy | shellcheck | git | lcov) echo "$thing" ;;
+			curl | chromium | perltidy | shellcheck | git | lcov) echo "$thing" ;;
 		esac
 	done
 }
@@ -206,7 +214,7 @@ apt_install() {
 }
 
 # need THING...: makes sure that these are installed: server, compiler, pgtap, pg_prove, prove,
-# tap, pgbouncer, npm, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
+# tap, pgbouncer, npm, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then

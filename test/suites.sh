@@ -5,7 +5,7 @@
 # A job is one test file of one suite, written SUITE/NAME, as in tap/cache.
 
 # shellcheck disable=SC2034
-SUITES=(regress pgtap isolation tap clients schemas)
+SUITES=(regress pgtap isolation tap clients schemas examples)
 
 # The jobs that take longest, which are begun first: at the end there must be short ones, with
 # which all clusters get done at the same time.
@@ -36,6 +36,7 @@ suite_files() {
 		tap) echo 'test/tap/*.pl' ;;
 		clients) echo 'test/clients/*.js' ;;
 		schemas) echo 'test/schemas/*.pl' ;;
+		examples) echo 'test/examples/*.js' ;;
 		*) die "there is no suite $1" ;;
 	esac
 }
@@ -47,6 +48,7 @@ needed_by() {
 		tap) echo tap ;;
 		clients) echo prove pgbouncer npm schema_tools ;;
 		schemas) echo prove apt ;;
+		examples) echo prove npm curl chromium ;;
 	esac
 }
 
@@ -79,6 +81,14 @@ list_jobs() {
 	printf '%s\n' "$all" | grep -vFx "$(printf '%s\n' "${LONGEST[@]}")" || :
 }
 
+# modules_of SUITE: prints the directories with npm packages that it uses
+modules_of() {
+	case $1 in
+		clients) echo test/clients/node_modules ;;
+		examples) echo examples/rest/node_modules test/examples/node_modules ;;
+	esac
+}
+
 # make_job JOB: runs it by the Makefile's rule for the suite
 make_job() {
 	local suite=${1%%/*} name=${1#*/}
@@ -89,5 +99,6 @@ make_job() {
 		pgtap) private_make -s pgtap "PGTAP_TESTS=test/pgtap/$name.sql" ;;
 		clients) private_make -s clients "CLIENTS_TESTS=test/clients/$name.js" ;;
 		schemas) private_make -s schemas "SCHEMAS_TESTS=test/schemas/$name.pl" ;;
+		examples) private_make -s examples "EXAMPLES_TESTS=test/examples/$name.js" ;;
 	esac
 }

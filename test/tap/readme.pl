@@ -138,7 +138,7 @@ sub anchors
 	return map { lc($_) =~ s/[^\w\- ]//gr =~ tr/ /-/r } @headings;
 }
 
-foreach my $file ('README.md', 'CHANGELOG.md', 'src/README.md', @guides)
+foreach my $file ('README.md', 'CHANGELOG.md', 'src/README.md', 'examples/rest/README.md', @guides)
 {
 	my ($directory) = $file =~ m{^(.*/)?};
 	my (@dead, %anchors);
