@@ -52,7 +52,7 @@ SCHEMAS_TESTS = $(sort $(wildcard $(SOURCE)test/schemas/*.pl))
 EXTRA_CLEAN = $(EXTENSION)-*.zip
 
 # These bring what they need themselves, so must work where no pg_config exists yet.
-SETUP_GOALS = test demo demo-stop bench dist format typedefs lint coverage
+SETUP_GOALS = test demo demo-stop bench bench-peers dist format typedefs lint coverage
 
 ifneq (,$(filter-out $(SETUP_GOALS),$(or $(MAKECMDGOALS),all)))
 PG_CONFIG = pg_config
@@ -123,6 +123,9 @@ demo-stop:
 
 bench:
 	$(SOURCE)test/bench/run
+
+bench-peers:
+	BENCH=peers $(SOURCE)test/bench/run
 
 format:
 	$(SOURCE)test/format
