@@ -59,6 +59,8 @@ FROM unnest(ARRAY[
 	'cnap_can_access(''00000000-0000-4000-8000-000000000001''::uuid)',
 	'cnap_can_access(''carol''::text, workspace_id)',
 	'cnap_has_permission(workspace_id, ''administer'')',
+	'cnap_has_permission(workspace_id, ''transfer'')',
+	'cnap_has_permission(workspace_id, ''undefined'')',
 	'cnap_has_permission(workspace_id, NULL)',
 	'cnap_has_permission(workspace_id, required)']) AS expression;
 SELECT clauses, pg_temp.enforced_after('app.project', 'ALTER POLICY cnap_update_restrictive ON app.project ' || clauses)

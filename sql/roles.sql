@@ -146,7 +146,7 @@ SET ROLE regress_cnap_roles;
 UPDATE public.release SET id = 4;
 RESET ROLE;
 RESET cnap.user_id;
-SELECT severity, rule, object FROM cnap_lint() WHERE object LIKE '%release%' AND rule LIKE 'policy%';
+SELECT severity, rule, object FROM cnap_lint() WHERE object LIKE '%release%' AND rule ~ '^p';
 SELECT FROM cnap_define_permission('deploy');
 SELECT FROM cnap_unprotect('public.release');
 DROP TABLE public.release;

@@ -27,7 +27,9 @@
  * Nor is it offered if the query itself compares the column with given values,
  * as in workspace_id = $1.  The index would be searched for each combination of
  * those and the array's elements (before PostgreSQL 17), and would appear
- * ten times as expensive.
+ * ten times as expensive.  For the same reason, of several checks of the column
+ * only the one that accepts the fewest rows gives the condition: a command that
+ * writes rows may require one permission to do so, and another to see them.
  *
  *-------------------------------------------------------------------------
  */
@@ -215,6 +217,45 @@ is_worth_it(const SupportRequestIndexCondition *req, const CnapCheck *check, con
 	return set_size >= 0 && set_size <= tuples / MIN_ROWS_PER_ELEMENT;
 }
 
+/*
+ * Is there another check of the column for the same user that accepts fewer rows,
+ * or as many and comes first?
+ */
+static bool
+is_narrower_check(const SupportRequestIndexCondition *req, const CnapCheck *check,
+				  const CnapKnown *known)
+{
+	RelOptInfo *rel = req->index->rel;
+	bool		is_past = false;	/* the check itself */
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		RestrictInfo *restriction = lfirst_node(RestrictInfo, lc);
+		FuncExpr   *call = (FuncExpr *) restriction->clause;
+		CnapCheck	other;
+		CnapKnown	of_other;
+		double		fraction;
+		double		fraction_of_other;
+
+		if ((Node *) call == req->node)
+		{
+			is_past = true;
+			continue;
+		}
+		if (!IsA(call, FuncExpr) || !restriction_is_securely_promotable(restriction, rel) ||
+			!CnapIsCheck(call->funcid) || !CnapParseCheck(call->funcid, call->args, &other) ||
+			!equal(other.workspace, check->workspace) || !equal(other.user, check->user))
+			continue;
+		CnapKnowCheck(req->root, &other, &of_other);
+		fraction = CnapEstimateFraction(req->root, check, known, 0);
+		fraction_of_other = CnapEstimateFraction(req->root, &other, &of_other, 0);
+		if (fraction_of_other < fraction || (fraction_of_other == fraction && !is_past))
+			return true;
+	}
+	return false;
+}
+
 ScalarArrayOpExpr *
 CnapMakeCondition(SupportRequestIndexCondition *req, const CnapCheck *check)
 {
@@ -292,7 +333,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 	if (condition == NULL)
 		return NIL;
 	CnapKnowCheck(req->root, &check, &known);
-	if (!is_worth_it(req, &check, &known))
+	if (is_narrower_check(req, &check, &known) || !is_worth_it(req, &check, &known))
 		return NIL;
 
 	/*

@@ -299,7 +299,8 @@ CnapPermissionName(CnapPermission permission)
 {
 	if (permission < CNAP_FIRST_OWN_PERMISSION)
 		return CnapBuiltinPermission(permission);
-	return known.permission[permission].len > 0 ? known.permission[permission].name : NULL;
+	return permission <= CNAP_LAST_PERMISSION && known.permission[permission].len > 0 ?
+		known.permission[permission].name : NULL;
 }
 
 bool

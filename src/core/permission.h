@@ -38,6 +38,7 @@ typedef uint8 CnapPermission;
 #define CNAP_DELETE				((CnapPermission) 7)
 #define CNAP_FIRST_OWN_PERMISSION ((CnapPermission) 8)
 #define CNAP_LAST_PERMISSION	((CnapPermission) 63)
+#define CNAP_PERMISSION_UNDEFINED ((CnapPermission) 255)	/* nobody has it */
 
 /* A set of permissions. */
 typedef uint64 CnapPermissions;

@@ -131,13 +131,13 @@ find_link(Oid relid, const char *column, const CnapChecks *checks, CnapLink *fou
 /*
  * Raise an error if a parent is not protected, or is protected through one of
  * the tables.  This locks all parents, to keep them from being changed.
- * Returns the permission that writing requires.
+ * Returns the permissions that the parent requires.
  */
-static CnapPermission
+static CnapRequired
 check_parents(Oid parent, List *tables, const CnapChecks *checks)
 {
-	CnapPermission write = CNAP_ACCESS;
-	CnapPermission of_parent;
+	CnapRequired required = {CNAP_ACCESS, CNAP_ACCESS};
+	CnapRequired of_parent;
 	bool		is_first = true;
 	CnapProtection protection;
 
@@ -157,11 +157,11 @@ check_parents(Oid parent, List *tables, const CnapChecks *checks)
 					 errmsg("\"%s\" is not protected", get_rel_name(parent)),
 					 errhint("Call cnap_protect() or cnap_protect_child() for it first.")));
 		if (is_first)
-			write = of_parent;
+			required = of_parent;
 		is_first = false;
 		parent = protection.test.link.parent;
 	} while (OidIsValid(parent));
-	return write;
+	return required;
 }
 
 /* Warn the owner about rows without a parent. */
@@ -205,6 +205,7 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	char	   *column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 1, "parent_column")));
 	CnapChecks	checks;
 	CnapTest	test = {0};
+	CnapRequired required;
 	CnapLink	link;
 	List	   *tables;
 
@@ -219,7 +220,7 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 	 */
 	if (!PG_ARGISNULL(2) && CnapOwnsRelation(link.parent, GetUserId()))
 		LockRelationOid(link.parent, ShareRowExclusiveLock);
-	test.permission = check_parents(link.parent, tables, &checks);
+	required = check_parents(link.parent, tables, &checks);
 
 	SPI_connect();
 	if (PG_ARGISNULL(2))
@@ -235,7 +236,7 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 		test.column = CnapKeepColumn(tables, &link, protection.test.column,
 									 NameStr(*PG_GETARG_NAME(2)));
 	}
-	CnapProtectTables(tables, &checks, &test);
+	CnapProtectTables(tables, &checks, &test, &required);
 	if (PG_ARGISNULL(2))
 		CnapDropKeptColumn(relid);
 	SPI_finish();

@@ -59,7 +59,7 @@
 #include "core/relation.h"
 #include "protection/ddl_guard.h"
 #include "protection/keeper.h"
-#include "protection/policy_text.h"
+#include "protection/protection.h"
 #include "protection/protect.h"
 #include "protection/statement.h"
 #include "protection/verify.h"
@@ -250,6 +250,14 @@ is_still_kept(Oid relid, const State *before, const State *after)
 		CnapIsSameLink(&after->keeper.link, &before->keeper.link);
 }
 
+/* Does a policy require anything else than before, or less? */
+static bool
+demands_less(const CnapDemand *present, const CnapDemand *former)
+{
+	return present->permission != former->permission || present->visible != former->visible ||
+		(present->is_bare && !former->is_bare);
+}
+
 /* What a table's protection has lost, as a sentence; NULL if nothing. */
 static char *
 find_loss(Oid relid, const State *before, const State *after)
@@ -265,7 +273,8 @@ find_loss(Oid relid, const State *before, const State *after)
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
 		if (former->restricted[i] &&
-			(!present->restricted[i] || present->permission[i] != former->permission[i] ||
+			(!present->restricted[i] ||
+			 demands_less(&present->restriction[i], &former->restriction[i]) ||
 			 !CnapIsSameWay(&present->test, &former->test)))
 			return psprintf("Policy \"%s\" would be dropped or changed.", CnapPolicyName(i, false));
 		if (former->permitted[i] && !present->permitted[i])
@@ -374,7 +383,7 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 	{
 		Oid			ancestor = lfirst_oid(lc);
 		CnapProtection protection;
-		CnapPermission write;
+		CnapRequired required;
 
 		if (CnapIsProtectedAlike(ancestor, relid, checks))
 		{
@@ -385,7 +394,7 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 			refuse(relid, psprintf("It would inherit from \"%s\", which is not protected in the same way, and shows its rows.",
 								   get_rel_name(ancestor)));
 		CnapReadProtection(ancestor, checks, &protection);
-		if (CnapIsComplete(&protection, &write))
+		if (CnapIsComplete(&protection, &required))
 			protect_heirs(ancestor, relid, checks);
 	}
 }

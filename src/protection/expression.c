@@ -13,7 +13,7 @@
  * that are not ours, and so on for any number of levels.  A parent's
  * visibility does not imply the workspace's permission for writing, so the
  * policies for writing extend to the table that has the workspace column, and
- * test it there.
+ * test it there.  What permission reading requires is left to the parent.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +31,7 @@
 #include "core/relation.h"
 #include "protection/expression.h"
 #include "protection/foreign_key.h"
+#include "protection/protection.h"
 
 /*
  * The check of a column.  The arguments have exactly the types of our check
@@ -81,7 +82,7 @@ is_near_workspace(Oid relid, const CnapChecks *checks)
 static void
 append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int level,
 			  const CnapLink *link, Oid child, const char *child_alias,
-			  CnapPermission permission)
+			  const CnapDemand *demand)
 {
 	char	   *alias = parent_alias(policy_table, level);
 	CnapProtection protection;
@@ -89,7 +90,7 @@ append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int le
 	check_stack_depth();
 	appendStringInfo(sql, "EXISTS (SELECT FROM %s", CnapParentSource(link->parent, alias));
 	CnapAppendKeys(sql, link, child, child_alias, alias);
-	if (permission != CNAP_ACCESS)
+	if (!demand->is_bare)
 	{
 		const CnapTest *test = &protection.test;
 
@@ -99,12 +100,12 @@ append_search(StringInfo sql, const CnapChecks *checks, Oid policy_table, int le
 			appendStringInfoString(sql, column_check(checks,
 													 CnapColumnReference(alias, link->parent,
 																		 test->column),
-													 permission));
+													 demand->permission));
 		else
 		{
 			appendStringInfoString(sql, "cnap.parent_visible(");
 			append_search(sql, checks, policy_table, level + 1, &test->link,
-						  link->parent, alias, permission);
+						  link->parent, alias, demand);
 			appendStringInfoChar(sql, ')');
 		}
 	}
@@ -145,13 +146,13 @@ searchable_key(Oid relid, const CnapLink *link)
 
 /*
  * The check that a row's parent is visible, and that the current user has the
- * permission on its workspace.  If the check is used to find rows, it includes
+ * permission, if any, on its workspace.  If the check is used to find rows, it includes
  * the keys of all such parents, but only in the first two levels for the
  * reason given above.
  */
 static char *
 parent_check(Oid relid, const CnapChecks *checks, const CnapLink *link,
-			 CnapPermission permission, bool with_keys)
+			 const CnapDemand *demand, bool with_keys)
 {
 	const char *name = quote_identifier(get_rel_name(relid));
 	int			key = with_keys && is_near_workspace(link->parent, checks) ?
@@ -160,7 +161,7 @@ parent_check(Oid relid, const CnapChecks *checks, const CnapLink *link,
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "cnap.parent_visible(");
-	append_search(&sql, checks, relid, 1, link, relid, name, permission);
+	append_search(&sql, checks, relid, 1, link, relid, name, demand);
 	if (key >= 0)
 	{
 		char	   *alias = parent_alias(relid, 1);
@@ -174,13 +175,19 @@ parent_check(Oid relid, const CnapChecks *checks, const CnapLink *link,
 	return sql.data;
 }
 
-/* The expression of a test, with this permission. */
+/* The expression of a test, with what is required. */
 char *
 CnapTestExpression(Oid relid, const CnapChecks *checks, const CnapTest *test,
-				   CnapPermission permission, bool with_keys)
+				   const CnapDemand *demand, bool with_keys)
 {
+	const char *column;
+	char	   *check;
+
 	if (test->column == 0)
-		return parent_check(relid, checks, &test->link, permission, with_keys);
-	return column_check(checks, quote_identifier(get_attname(relid, test->column, false)),
-						permission);
+		return parent_check(relid, checks, &test->link, demand, with_keys);
+	column = quote_identifier(get_attname(relid, test->column, false));
+	check = column_check(checks, column, demand->permission);
+	if (demand->visible != CNAP_ACCESS)
+		check = psprintf("%s AND %s", check, column_check(checks, column, demand->visible));
+	return check;
 }

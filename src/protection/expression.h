@@ -11,10 +11,10 @@
 #include "protection/policy_text.h"
 
 /*
- * The expression of a test of a table, with the permission; with the keys of all
- * parents if it is used to find rows.
+ * The expression of a test of a table, with what is required; with the keys of
+ * all parents if it is used to find rows.
  */
 extern char *CnapTestExpression(Oid relid, const CnapChecks *checks, const CnapTest *test,
-								CnapPermission permission, bool with_keys);
+								const CnapDemand *demand, bool with_keys);
 
 #endif							/* CNAP_EXPRESSION_H */

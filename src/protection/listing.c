@@ -2,7 +2,7 @@
  *
  * listing.c
  *	  Listings of protected tables: cnap_protected_tables(), and for the
- *	  linter cnap.policies() and cnap.denied_commands().
+ *	  linter cnap.policies() and cnap.protections().
  *
  * All read the catalogs, without locking the tables.
  *
@@ -29,12 +29,12 @@
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/keeper.h"
-#include "protection/policy_text.h"
+#include "protection/protection.h"
 #include "protection/verify.h"
 
 PG_FUNCTION_INFO_V1(cnap_protected_tables);
 PG_FUNCTION_INFO_V1(cnap_policies);
-PG_FUNCTION_INFO_V1(cnap_denied_commands);
+PG_FUNCTION_INFO_V1(cnap_protections);
 
 /* Add a table to the result of cnap_protected_tables(). */
 static void
@@ -44,9 +44,10 @@ return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
 	const CnapTest *test = &protection->test;
 	const CnapLink *link = &test->link;
 	CnapKeeper	keeper;
-	CnapPermission write;
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	CnapRequired required;
+	bool		complete = CnapIsComplete(protection, &required);
+	Datum		values[7];
+	bool		nulls[7] = {false};
 
 	nulls[1] = test->column == 0;
 	if (test->column != 0)
@@ -59,60 +60,71 @@ return_protection(ReturnSetInfo *rsinfo, Oid relid, const CnapChecks *checks,
 		if (CnapFindKeeper(relid, &keeper) && keeper.column == test->column)
 			link = &keeper.link;
 	}
-	nulls[4] = nulls[5] = !OidIsValid(link->parent);
+	nulls[5] = nulls[6] = !OidIsValid(link->parent);
 	if (OidIsValid(link->parent))
 	{
 		ArrayType  *columns = CnapColumnNames(relid, link->child_keys, link->nkeys);
 
 		if (columns == NULL)
 			return;
-		values[4] = ObjectIdGetDatum(link->parent);
-		values[5] = PointerGetDatum(columns);
+		values[5] = ObjectIdGetDatum(link->parent);
+		values[6] = PointerGetDatum(columns);
 	}
 	values[0] = ObjectIdGetDatum(relid);
-	nulls[2] = !CnapIsComplete(protection, &write);
-	values[2] = CnapPermissionToDatum(write);
-	values[3] = BoolGetDatum(CnapIsEnforced(relid, checks));
+	nulls[2] = !complete;
+	if (complete)
+		values[2] = CnapPermissionToDatum(required.write);
+	nulls[3] = !complete || required.read == CNAP_PERMISSION_UNDEFINED;
+	if (!nulls[3])
+		values[3] = CnapPermissionToDatum(required.read);
+	values[4] = BoolGetDatum(CnapIsEnforced(relid, checks));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
 /*
+ * All tables that have policies.  The index scan returns the policies of a table
+ * one after the other.
+ */
+static List *
+tables_with_policies(void)
+{
+	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);
+	List	   *tables = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
+
+		if (tables == NIL || llast_oid(tables) != relid)
+			tables = lappend_oid(tables, relid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/*
  * cnap_protected_tables()
- *	 -> setof (relation, workspace_column, write_permission, enforced, parent,
- *			   parent_columns)
+ *	 -> setof (relation, workspace_column, write_permission, read_permission,
+ *			   enforced, parent, parent_columns)
  *
- * Returns every table with a policy of ours.  The index scan returns the
- * policies of a table one after the other.
+ * Returns every table with a policy of ours.
  */
 Datum
 cnap_protected_tables(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	CnapChecks	checks;
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			last = InvalidOid;
-	List	   *tables = NIL;
+	List	   *tables;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
 	CnapFindChecks(fcinfo, &checks);
 	CnapKeepProtections(&checks);
 
-	rel = table_open(PolicyRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-
-		if (relid != last)
-			tables = lappend_oid(tables, relid);
-		last = relid;
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-
+	tables = tables_with_policies();
 	foreach(lc, tables)
 	{
 		CnapProtection protection;
@@ -186,7 +198,9 @@ cnap_policies(PG_FUNCTION_ARGS)
 		nulls[7] = !in_shape || policy.test.column != 0;
 		if (in_shape)
 		{
-			values[5] = CnapPermissionToDatum(policy.test.permission);
+			values[5] = policy.demand.permission == CNAP_PERMISSION_UNDEFINED ?
+				CStringGetTextDatum(policy.demand.undefined) :
+				CnapPermissionToDatum(policy.demand.permission);
 			values[6] = Int16GetDatum(policy.test.column != 0 ?
 									  policy.test.column : policy.test.link.child_keys[0]);
 			values[7] = ObjectIdGetDatum(policy.test.link.parent);
@@ -200,21 +214,89 @@ cnap_policies(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* cnap.denied_commands(relation oid, checks regnamespace) -> "char"[] */
-Datum
-cnap_denied_commands(PG_FUNCTION_ARGS)
+/* The commands of those with a mark, as an array of what pg_policy has for them. */
+static Datum
+command_array(const bool *marked)
 {
-	CnapChecks	checks;
-	CnapProtection protection;
-	Datum		denied[CNAP_COMMANDS];
-	int			ndenied = 0;
+	Datum		codes[CNAP_COMMANDS];
+	int			ncodes = 0;
 
-	find_checks(PG_GETARG_OID(1), &checks);
-	CnapReadProtection(PG_GETARG_OID(0), &checks, &protection);
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
-		if (CnapIsDenied(&protection, i))
-			denied[ndenied++] = CharGetDatum(CnapCommands[i].code);
+		if (marked[i])
+			codes[ncodes++] = CharGetDatum(CnapCommands[i].code);
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_array(denied, ndenied, CHAROID, 1, true, TYPALIGN_CHAR));
+	return PointerGetDatum(construct_array(codes, ncodes, CHAROID, 1, true, TYPALIGN_CHAR));
+}
+
+/* A list of strings as an array. */
+static Datum
+text_array(const List *strings)
+{
+	Datum	   *elements = palloc(list_length(strings) * sizeof(Datum));
+	const ListCell *lc;
+
+	foreach(lc, strings)
+		elements[foreach_current_index(lc)] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(elements, list_length(strings), TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/*
+ * cnap.protections(checks regnamespace)
+ *	 -> setof (relation, column_number, parent, write_permission,
+ *			   read_permission, torn, restricted, denied, altered, undefined)
+ *
+ * Returns every table with a policy that has our shape or one of our names.  The
+ * column is the workspace column, or if there is a parent, the first one that
+ * refers to it; null if no policy has our shape.
+ */
+Datum
+cnap_protections(PG_FUNCTION_ARGS)
+{
+	static const CnapRequired nothing = {CNAP_PERMISSION_UNDEFINED, CNAP_PERMISSION_UNDEFINED};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	CnapChecks	checks;
+	List	   *tables;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	find_checks(PG_GETARG_OID(0), &checks);
+	CnapKeepProtections(&checks);
+	tables = tables_with_policies();
+	foreach(lc, tables)
+	{
+		CnapProtection protection;
+		const CnapTest *test = &protection.test;
+		CnapRequired required;
+		bool		denied[CNAP_COMMANDS];
+		Datum		values[10];
+		bool		nulls[10] = {false};
+
+		CnapReadProtection(lfirst_oid(lc), &checks, &protection);
+		if (protection.own == NIL)
+			continue;
+		for (int i = 0; i < CNAP_COMMANDS; i++)
+			denied[i] = CnapIsDenied(&protection, i);
+		values[5] = BoolGetDatum(protection.is_protected && protection.undefined == NIL &&
+								 !CnapIsConsistent(&protection, &required));
+		CnapFormerRequired(&protection, &nothing, &required);
+		values[0] = ObjectIdGetDatum(lfirst_oid(lc));
+		nulls[1] = !protection.is_protected;
+		values[1] = Int16GetDatum(test->column != 0 ? test->column : test->link.child_keys[0]);
+		nulls[2] = test->column != 0 || !OidIsValid(test->link.parent);
+		values[2] = ObjectIdGetDatum(test->link.parent);
+		nulls[3] = CnapPermissionName(required.write) == NULL;
+		if (!nulls[3])
+			values[3] = CnapPermissionToDatum(required.write);
+		nulls[4] = CnapPermissionName(required.read) == NULL;
+		if (!nulls[4])
+			values[4] = CnapPermissionToDatum(required.read);
+		values[6] = command_array(protection.restricted);
+		values[7] = command_array(denied);
+		values[8] = text_array(protection.altered);
+		values[9] = text_array(protection.undefined);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

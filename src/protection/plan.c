@@ -75,11 +75,12 @@ can_be_followed(Oid relid, AttrNumber column)
 }
 
 static void
-plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column, CnapPermission write)
+plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column,
+			const CnapRequired *required)
 {
 	const char *const args[] = {table->name, get_attname(table->relid, column, false),
-	CnapPermissionName(write)};
-	const char *const types[] = {"regclass", "name", "text"};
+	CnapPermissionName(required->write), CnapPermissionName(required->read)};
+	const char *const types[] = {"regclass", "name", "text", "text"};
 
 	table->level = 0;
 	table->test.column = column;
@@ -128,7 +129,7 @@ static bool
 plan_protected(CnapTarget *table, const CnapRequest *request)
 {
 	CnapProtection protection;
-	CnapPermission write;
+	CnapRequired required;
 	int			level = protected_level(table->relid, &request->checks);
 	AttrNumber	column = 0;
 
@@ -141,20 +142,29 @@ plan_protected(CnapTarget *table, const CnapRequest *request)
 		if (column == 0 || OidIsValid(CnapHeirWithoutKey(table->relid, &protection.test.link)))
 			return false;
 	}
-	write = CnapFormerPermission(&protection, request->write);
+	CnapFormerRequired(&protection, &request->required, &required);
 	if (protection.test.column != 0)
-		plan_column(table, request, protection.test.column, write);
+		plan_column(table, request, protection.test.column, &required);
 	else
 		plan_parent(table, request, level, &protection.test.link, column, NULL);
-	if (CnapIsIntact(table->relid, &request->checks))
+	if (required.read == CNAP_PERMISSION_UNDEFINED || required.write == CNAP_PERMISSION_UNDEFINED)
+	{
+		table->statement = NULL;
+		table->reason = psprintf("its policies name the permission %s, which does not exist",
+								 quote_literal_cstr(linitial(protection.undefined)));
+	}
+	else if (CnapIsIntact(table->relid, &request->checks))
 	{
 		table->statement = NULL;
 		table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
 								"the table is already protected" :
 								"the table is already protected, but not a parent or a table that it inherits from");
-		if (request->write_given && write != request->write)
+		if (request->write_given && required.write != request->required.write)
 			table->reason = psprintf("%s; writing requires %s, which only cnap_protect() changes",
-									 table->reason, CnapPermissionName(write));
+									 table->reason, CnapPermissionName(required.write));
+		if (request->read_given && required.read != request->required.read)
+			table->reason = psprintf("%s; reading requires %s, which only cnap_protect() changes",
+									 table->reason, CnapPermissionName(required.read));
 	}
 	return true;
 }
@@ -173,7 +183,7 @@ plan_by_column(CnapTarget *table, const CnapRequest *request)
 
 	if (column > 0 && get_atttype(table->relid, column) == UUIDOID)
 	{
-		plan_column(table, request, column, request->write);
+		plan_column(table, request, column, &request->required);
 		return true;
 	}
 	if (column > 0)
@@ -203,7 +213,7 @@ plan_by_column(CnapTarget *table, const CnapRequest *request)
 	if (found == 0)
 		return false;
 	table->reason = NULL;
-	plan_column(table, request, found, request->write);
+	plan_column(table, request, found, &request->required);
 	return true;
 }
 

@@ -13,12 +13,17 @@
  *									WHERE parent.key = table.key
  *									AND <test of the parent>), ...)
  *
- * where the test of the parent is present if a permission other than 'access'
- * is required; otherwise the parent's own policies are relied on.  So a table,
- * column or policy is still recognized after it has been renamed, a dump
- * contains everything, and a policy changed by hand no longer counts as
+ * where the test of the parent is present for writing, if a permission other
+ * than 'access' is required for that or for reading; otherwise the parent's own
+ * policies are relied on.  The policies for changing and deleting rows may test
+ * the column twice, for the permission to write and for that to read.
+ *
+ * So a table, column or policy is still recognized after it has been renamed, a
+ * dump contains everything, and a policy changed by hand no longer counts as
  * protection.  Policies with our shape or one of our names are ours to replace
- * and to drop.
+ * and to drop.  One that names a permission that does not exist raises an error
+ * for every row, so it opens nothing, but protects nothing in an orderly way
+ * either: it has our shape, and the protection is not complete.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,14 +63,8 @@ const CnapCommand CnapCommands[CNAP_COMMANDS] = {
 	{ACL_DELETE_CHR, "delete", true, true, false},
 };
 
-/* An entry of CnapChecks.known. */
-typedef struct KnownProtection
-{
-	Oid			relid;
-	CnapProtection protection;
-} KnownProtection;
-
-static bool recognize_test(const CnapChecks *checks, Node *node, CnapTest *test);
+static bool recognize_test(const CnapChecks *checks, Node *node, CnapTest *test,
+						   CnapDemand *demand);
 
 /* ---- recognizing policies ---- */
 
@@ -202,13 +201,12 @@ is_plain_lookup(const Query *query)
 
 /* Recognize the search for a row's parent. */
 static bool
-recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
+recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test, CnapDemand *demand)
 {
 	SubLink    *exists = (SubLink *) node;
 	Query	   *query;
 	List	   *conditions;
 	ListCell   *lc;
-	bool		tests_parent = false;
 
 	if (!IsA(exists, SubLink) || exists->subLinkType != EXISTS_SUBLINK)
 		return false;
@@ -217,6 +215,7 @@ recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
 		return false;
 	test->link.parent = linitial_node(RangeTblEntry, query->rtable)->relid;
 
+	demand->is_bare = true;
 	conditions = make_ands_implicit((Expr *) query->jointree->quals);
 	foreach(lc, conditions)
 	{
@@ -225,26 +224,25 @@ recognize_parent(const CnapChecks *checks, Node *node, CnapTest *test)
 		if (recognize_key(lfirst(lc), &test->link))
 			continue;
 		memset(&of_parent, 0, sizeof(of_parent));
-		if (tests_parent || !recognize_test(checks, lfirst(lc), &of_parent))
+		if (!demand->is_bare || !recognize_test(checks, lfirst(lc), &of_parent, demand))
 			return false;
-		tests_parent = true;
-		test->permission = of_parent.permission;
+		demand->is_bare = false;
 	}
 	return test->link.nkeys > 0;
 }
 
-/* Recognize one of our tests; *test must be zeroed. */
+/* Recognize one of our tests; *test and *demand must be zeroed. */
 static bool
-recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
+recognize_test(const CnapChecks *checks, Node *node, CnapTest *test, CnapDemand *demand)
 {
 	FuncExpr   *call = (FuncExpr *) node;
 
 	check_stack_depth();
-	test->permission = CNAP_ACCESS;
+	demand->permission = CNAP_ACCESS;
 	if (!IsA(call, FuncExpr) || call->args == NIL)
 		return false;
 	if (call->funcid == checks->parent_visible || call->funcid == checks->parent_visible_keys)
-		return recognize_parent(checks, linitial(call->args), test);
+		return recognize_parent(checks, linitial(call->args), test, demand);
 
 	test->column = column_of(linitial(call->args), 0);
 	if (test->column == 0)
@@ -255,9 +253,41 @@ recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
 
 		if (!IsA(constant, Const) || constant->constisnull)
 			return false;
-		return CnapFindPermission(DatumGetTextPP(constant->constvalue), &test->permission);
+		if (!CnapFindPermission(DatumGetTextPP(constant->constvalue), &demand->permission))
+		{
+			demand->permission = CNAP_PERMISSION_UNDEFINED;
+			demand->undefined = TextDatumGetCString(constant->constvalue);
+		}
+		return true;
 	}
 	return call->funcid == checks->can_access;
+}
+
+/*
+ * Recognize two tests of the same column: for a permission, and for the one to
+ * see the row.
+ */
+static bool
+recognize_both(const CnapChecks *checks, Node *node, CnapTest *test, CnapDemand *demand)
+{
+	List	   *args;
+	CnapTest	of_visible;
+	CnapDemand	visible;
+
+	if (!is_andclause(node))
+		return recognize_test(checks, node, test, demand);
+	args = ((BoolExpr *) node)->args;
+	memset(&of_visible, 0, sizeof(of_visible));
+	memset(&visible, 0, sizeof(visible));
+	if (list_length(args) != 2 ||
+		!recognize_test(checks, linitial(args), test, demand) || test->column == 0 ||
+		!recognize_test(checks, lsecond(args), &of_visible, &visible) ||
+		of_visible.column != test->column)
+		return false;
+	demand->visible = visible.permission;
+	if (demand->undefined == NULL)
+		demand->undefined = visible.undefined;
+	return true;
 }
 
 /*
@@ -265,7 +295,8 @@ recognize_test(const CnapChecks *checks, Node *node, CnapTest *test)
  * this uses a temporary memory context.
  */
 static bool
-recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
+recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test,
+					 CnapDemand *demand)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cnap_org expression",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -273,8 +304,12 @@ recognize_expression(const CnapChecks *checks, Datum expression, CnapTest *test)
 	bool		recognized;
 
 	memset(test, 0, sizeof(*test));
-	recognized = recognize_test(checks, stringToNode(TextDatumGetCString(expression)), test);
+	memset(demand, 0, sizeof(*demand));
+	recognized = recognize_both(checks, stringToNode(TextDatumGetCString(expression)),
+								test, demand);
 	MemoryContextSwitchTo(former);
+	if (demand->undefined != NULL)
+		demand->undefined = pstrdup(demand->undefined);
 	MemoryContextDelete(context);
 	return recognized;
 }
@@ -329,6 +364,7 @@ CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 	Datum		qual = heap_getattr(tuple, Anum_pg_policy_polqual, desc, &qual_null);
 	Datum		check = heap_getattr(tuple, Anum_pg_policy_polwithcheck, desc, &check_null);
 	CnapTest	of_new;
+	CnapDemand	for_new;
 
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
@@ -340,188 +376,17 @@ CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 
 		policy->command = i;
 		policy->permissive = form->polpermissive;
-		if (!recognize_expression(checks, qual_null ? check : qual, &policy->test))
+		if (!recognize_expression(checks, qual_null ? check : qual,
+								  &policy->test, &policy->demand))
 			return false;
 		return qual_null || check_null ||
-			(recognize_expression(checks, check, &of_new) &&
+			(recognize_expression(checks, check, &of_new, &for_new) &&
 			 CnapIsSameWay(&of_new, &policy->test) &&
-			 of_new.permission == policy->test.permission);
+			 for_new.permission == policy->demand.permission &&
+			 for_new.is_bare == policy->demand.is_bare);
 	}
 	return false;
 }
-
-/* Add a policy to the description of its table's protection. */
-static void
-add_policy(CnapProtection *protection, const CnapChecks *checks, HeapTuple tuple,
-		   TupleDesc desc)
-{
-	Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
-	CnapPolicy	policy;
-	bool		is_own = CnapRecognizePolicy(checks, tuple, desc, &policy);
-
-	if (!is_own && !CnapIsPolicyName(NameStr(form->polname)))
-	{
-		protection->others = lappend(protection->others, pstrdup(NameStr(form->polname)));
-		protection->others_permissive |= form->polpermissive;
-		protection->others_show |= form->polpermissive &&
-			(form->polcmd == '*' || form->polcmd == ACL_SELECT_CHR);
-		return;
-	}
-	protection->own = lappend(protection->own, pstrdup(NameStr(form->polname)));
-	if (!is_own)
-	{
-		protection->altered = true;
-		return;
-	}
-
-	if (!protection->is_protected)
-	{
-		protection->test = policy.test;
-		protection->agrees = true;
-	}
-	protection->is_protected = true;
-	protection->agrees &= CnapIsSameWay(&policy.test, &protection->test);
-	if (!policy.permissive)
-	{
-		protection->restricted[policy.command] = true;
-		protection->permission[policy.command] = policy.test.permission;
-	}
-	else
-	{
-		protection->permitted[policy.command] = true;
-		protection->permitted_for[policy.command] = policy.test.permission;
-	}
-}
-
-/*
- * Read a table's protection from the catalog, as of a snapshot; NULL means now.
- */
-void
-CnapReadProtectionAsOf(Oid relid, const CnapChecks *checks, Snapshot snapshot,
-					   CnapProtection *protection)
-{
-	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	memset(protection, 0, sizeof(*protection));
-	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, snapshot, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		add_policy(protection, checks, tuple, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-}
-
-/*
- * Make CnapReadProtection() read each table only once, for callers that look
- * at many tables and change none.
- */
-void
-CnapKeepProtections(CnapChecks *checks)
-{
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(KnownProtection),
-	.hcxt = CurrentMemoryContext};
-
-	checks->known = hash_create("cnap_org protections", 256, &ctl,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-/* Read a table's protection: what its policies amount to. */
-void
-CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
-{
-	KnownProtection *known;
-	bool		found;
-
-	if (checks->known == NULL)
-	{
-		CnapReadProtectionAsOf(relid, checks, NULL, protection);
-		return;
-	}
-	known = hash_search(checks->known, &relid, HASH_FIND, &found);
-	if (!found)
-	{
-		CnapReadProtectionAsOf(relid, checks, NULL, protection);
-		known = hash_search(checks->known, &relid, HASH_ENTER, NULL);
-		known->protection = *protection;
-	}
-	*protection = known->protection;
-}
-
-/*
- * Does every command require a permission: reading 'access', and all kinds of
- * writing the same one?  The latter is returned in *write.
- */
-bool
-CnapIsComplete(const CnapProtection *protection, CnapPermission *write)
-{
-	*write = CNAP_ACCESS;
-	for (int i = 0; i < CNAP_COMMANDS; i++)
-	{
-		if (!protection->restricted[i])
-			return false;
-		if (CnapCommands[i].writes)
-			*write = protection->permission[i];
-		else if (protection->permission[i] != CNAP_ACCESS)
-			return false;
-	}
-	for (int i = 0; i < CNAP_COMMANDS; i++)
-	{
-		if (CnapCommands[i].writes && protection->permission[i] != *write)
-			return false;
-	}
-	return protection->agrees;
-}
-
-/*
- * Does no policy permit a command, so that nobody can access any row by it?
- * The table's own permissive policies are the reason why there are none of
- * ours, and may have been dropped since.
- */
-bool
-CnapIsDenied(const CnapProtection *protection, int command)
-{
-	return !protection->others_permissive && !protection->permitted[command];
-}
-
-/*
- * The permission for writing that a table's policies require, or as far as
- * they are left, have required.
- */
-CnapPermission
-CnapFormerPermission(const CnapProtection *former, CnapPermission otherwise)
-{
-	for (int i = 0; i < CNAP_COMMANDS; i++)
-	{
-		if (CnapCommands[i].writes && former->restricted[i])
-			return former->permission[i];
-	}
-	for (int i = 0; i < CNAP_COMMANDS; i++)
-	{
-		if (CnapCommands[i].writes && former->permitted[i])
-			return former->permitted_for[i];
-	}
-	return otherwise;
-}
-
-/*
- * The parent through which a table is protected, whether by a workspace column
- * that follows the parent's, or by policies.  InvalidOid if there is none.
- */
-Oid
-CnapParentOf(Oid relid, const CnapProtection *protection)
-{
-	CnapKeeper	keeper;
-
-	if (CnapFindKeeper(relid, &keeper) && keeper.column != 0)
-		return keeper.link.parent;
-	return protection->test.link.parent;
-}
-
-/* ---- dependencies ---- */
 
 /* A copy of a policy's pg_policy tuple; NULL if it has been dropped. */
 HeapTuple
@@ -539,32 +404,4 @@ CnapCopyPolicy(Relation rel, Oid policy)
 		tuple = heap_copytuple(tuple);
 	systable_endscan(scan);
 	return tuple;
-}
-
-/*
- * The tables that are directly protected through a parent, found by the
- * dependencies of their policies, in the order of their OIDs.
- */
-List *
-CnapProtectedChildren(Oid parent, const CnapChecks *checks)
-{
-	List	   *policies = CnapDependents(parent, PolicyRelationId);
-	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	List	   *children = NIL;
-	ListCell   *lc;
-
-	foreach(lc, policies)
-	{
-		HeapTuple	tuple = CnapCopyPolicy(rel, lfirst_oid(lc));
-		CnapPolicy	policy;
-
-		if (HeapTupleIsValid(tuple) &&
-			CnapRecognizePolicy(checks, tuple, RelationGetDescr(rel), &policy) &&
-			policy.test.link.parent == parent)
-			children = list_append_unique_oid(children,
-											  ((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
-	}
-	table_close(rel, AccessShareLock);
-	list_sort(children, list_oid_cmp);
-	return children;
 }

@@ -50,8 +50,16 @@ typedef struct CnapTest
 {
 	AttrNumber	column;			/* 0 if the parent is tested */
 	CnapLink	link;
-	CnapPermission permission;
 } CnapTest;
+
+/* What one of our policies requires of the current user. */
+typedef struct CnapDemand
+{
+	CnapPermission permission;
+	CnapPermission visible;		/* besides, to see the row; or CNAP_ACCESS */
+	bool		is_bare;		/* nothing but that the parent is visible */
+	char	   *undefined;		/* name of a permission that does not exist */
+} CnapDemand;
 
 /* A policy with the shape of ours. */
 typedef struct CnapPolicy
@@ -59,24 +67,8 @@ typedef struct CnapPolicy
 	int			command;		/* index into CnapCommands */
 	bool		permissive;
 	CnapTest	test;
+	CnapDemand	demand;
 } CnapPolicy;
-
-/* What the policies of one table amount to. */
-typedef struct CnapProtection
-{
-	List	   *own;			/* names of our policies */
-	bool		is_protected;	/* any of them has our shape */
-	bool		altered;		/* one with a name of ours has not our shape */
-	List	   *others;			/* names of the other policies */
-	bool		others_permissive;
-	bool		others_show;	/* one of them permits reading */
-	bool		agrees;			/* all of ours test the same column or parent */
-	CnapTest	test;			/* that column or parent */
-	bool		restricted[CNAP_COMMANDS];	/* has restrictive policy of ours */
-	CnapPermission permission[CNAP_COMMANDS];	/* required by that policy */
-	bool		permitted[CNAP_COMMANDS];	/* has permissive policy of ours */
-	CnapPermission permitted_for[CNAP_COMMANDS];	/* required by that policy */
-} CnapProtection;
 
 extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
 extern void CnapFindChecksIn(const char *schema, CnapChecks *checks);
@@ -84,18 +76,7 @@ extern char *CnapPolicyName(int command, bool permissive);
 extern bool CnapIsPolicyName(const char *name);
 extern bool CnapRecognizePolicy(const CnapChecks *checks, HeapTuple tuple, TupleDesc desc,
 								CnapPolicy *policy);
-extern void CnapKeepProtections(CnapChecks *checks);
-extern void CnapReadProtectionAsOf(Oid relid, const CnapChecks *checks, Snapshot snapshot,
-								   CnapProtection *protection);
-extern void CnapReadProtection(Oid relid, const CnapChecks *checks,
-							   CnapProtection *protection);
-extern bool CnapIsComplete(const CnapProtection *protection, CnapPermission *write);
-extern bool CnapIsDenied(const CnapProtection *protection, int command);
-extern CnapPermission CnapFormerPermission(const CnapProtection *former,
-										   CnapPermission otherwise);
-extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);
 extern bool CnapIsSameWay(const CnapTest *a, const CnapTest *b);
 extern HeapTuple CnapCopyPolicy(Relation rel, Oid policy);
-extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
 
 #endif							/* CNAP_POLICY_TEXT_H */

@@ -6,14 +6,15 @@
  * For each command there is one RESTRICTIVE policy, so that no other policy
  * can open what it closes, and, unless the table has permissive policies of
  * its own, a PERMISSIVE one with the same expression, which PostgreSQL folds
- * into the former.  Reading requires the permission 'access'; writing requires
- * the given one, for both the old and the new row.
+ * into the former.  Reading requires one permission and writing another, for
+ * both the old and the new row; both are 'access' unless given.  Whoever changes
+ * or deletes a row must be able to read it as well.
  *
  * A policy on a parent does not apply to a query of its child, so partitions
  * and inheritance children get the same policies.
  *
- * The policies of tables that are protected through a parent contain its write
- * permission.  So when that changes, they must be recreated.
+ * The policies of tables that are protected through a parent contain its
+ * permission for writing.  So when that changes, they must be recreated.
  *
  * What row-level security was before is recorded with the policies, and restored
  * when they are dropped (row_security.c).
@@ -87,10 +88,10 @@ advise_ancestors(Oid relid, const CnapChecks *checks)
 	foreach(lc, ancestors)
 	{
 		CnapProtection protection;
-		CnapPermission write;
+		CnapRequired required;
 
 		CnapReadProtection(lfirst_oid(lc), checks, &protection);
-		if (!CnapIsComplete(&protection, &write))
+		if (!CnapIsComplete(&protection, &required))
 			ereport(NOTICE,
 					(errmsg("\"%s\" inherits from \"%s\", which is not protected",
 							get_rel_name(relid), get_rel_name(lfirst_oid(lc))),
@@ -99,20 +100,35 @@ advise_ancestors(Oid relid, const CnapChecks *checks)
 	}
 }
 
+/* The name of a permission that is, or was, required. */
+static const char *
+required_name(CnapPermission permission, const CnapProtection *protection)
+{
+	const char *name = CnapPermissionName(permission);
+
+	return name != NULL || protection->undefined == NIL ? name : linitial(protection->undefined);
+}
+
 /*
- * Tell the owner if writing requires another permission than before: who asks
- * for one may not know what is there.
+ * Tell the owner if reading or writing requires another permission than before:
+ * who asks for one may not know what is there.
  */
 static void
-announce_permission(Oid relid, const CnapProtection *former, CnapPermission write)
+announce_permissions(Oid relid, const CnapProtection *former, const CnapRequired *required)
 {
-	CnapPermission before = CnapFormerPermission(former, write);
+	CnapRequired before;
 
-	if (former->is_protected && before != write)
+	CnapFormerRequired(former, required, &before);
+	if (former->is_protected && before.read != required->read)
+		ereport(NOTICE,
+				(errmsg("reading \"%s\" now requires the permission \"%s\", no longer \"%s\"",
+						get_rel_name(relid), CnapPermissionName(required->read),
+						required_name(before.read, former))));
+	if (former->is_protected && before.write != required->write)
 		ereport(NOTICE,
 				(errmsg("writing to \"%s\" now requires the permission \"%s\", no longer \"%s\"",
-						get_rel_name(relid), CnapPermissionName(write),
-						CnapPermissionName(before))));
+						get_rel_name(relid), CnapPermissionName(required->write),
+						required_name(before.write, former))));
 }
 
 /* Drop our policies. */
@@ -131,32 +147,33 @@ drop_policies(Oid relid, const CnapProtection *protection)
  * can use, and that PostgreSQL folds, include the parents' keys.
  */
 static void
-create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test, int command,
-			  bool permissive)
+create_policy(Oid relid, const CnapChecks *checks, const CnapTest *test,
+			  const CnapRequired *required, int command, bool permissive)
 {
-	CnapPermission permission = CnapCommands[command].writes ? test->permission : CNAP_ACCESS;
+	CnapDemand	demand = {0};
 	StringInfoData sql;
 
+	demand.permission = CnapCommands[command].writes ? required->write : required->read;
+	demand.visible = CnapVisibleBesides(command, required);
+	demand.is_bare = CnapIsBareTest(command, required);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC",
 					 CnapPolicyName(command, permissive), CnapQualifiedName(relid),
 					 permissive ? "PERMISSIVE" : "RESTRICTIVE", CnapCommands[command].name);
 	if (CnapCommands[command].tests_old)
 		appendStringInfo(&sql, " USING (%s)",
-						 CnapTestExpression(relid, checks, test, permission,
-											permission == CNAP_ACCESS));
+						 CnapTestExpression(relid, checks, test, &demand, demand.is_bare));
+	demand.visible = CNAP_ACCESS;
 	if (CnapCommands[command].tests_new)
 		appendStringInfo(&sql, " WITH CHECK (%s)",
-						 CnapTestExpression(relid, checks, test, permission, false));
+						 CnapTestExpression(relid, checks, test, &demand, false));
 	CnapExecuteUtility(sql.data);
 }
 
-/*
- * Protect one table, replacing any protection of ours that it has.  The test's
- * permission is that for writing.
- */
+/* Protect one table, replacing any protection of ours that it has. */
 static void
-protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
+protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test,
+			  const CnapRequired *required)
 {
 	CnapProtection former;
 	CnapRowSecurity before;
@@ -173,9 +190,9 @@ protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
 	drop_policies(relid, &former);
 	for (int i = 0; i < CNAP_COMMANDS; i++)
 	{
-		create_policy(relid, checks, test, i, false);
+		create_policy(relid, checks, test, required, i, false);
 		if (!former.others_permissive)
-			create_policy(relid, checks, test, i, true);
+			create_policy(relid, checks, test, required, i, true);
 	}
 	if (is_known)
 		CnapRecordRowSecurity(relid, CnapPolicyName(0, false), &before);
@@ -184,9 +201,9 @@ protect_table(Oid relid, const CnapChecks *checks, const CnapTest *test)
 	CommandCounterIncrement();
 }
 
-/* Recreate the protection of one table with another permission for writing. */
+/* Recreate the protection of one table with other permissions. */
 static void
-renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
+renew_table(Oid relid, const CnapChecks *checks, const CnapRequired *required)
 {
 	CnapProtection protection;
 
@@ -194,49 +211,50 @@ renew_table(Oid relid, const CnapChecks *checks, CnapPermission write)
 	if (!protection.is_protected)
 		return;
 	if (!get_rel_relispartition(relid))
-		announce_permission(relid, &protection, write);
-	protection.test.permission = write;
-	protect_table(relid, checks, &protection.test);
+		announce_permissions(relid, &protection, required);
+	protect_table(relid, checks, &protection.test, required);
 }
 
 /*
  * Recreate the policies of the tables that are protected through a parent, if
  * they do not contain its permission for writing, or may not test it in the
  * same way as the parent does.  For tables whose workspace column follows the
- * parent's, only the permission matters, and it is left alone if it was not
- * the same as the parent's before.
+ * parent's, only the permissions matter, and they are left alone if they were
+ * not the same as the parent's before.
  */
 static void
-renew_children(Oid parent, const CnapChecks *checks, CnapPermission former,
-			   CnapPermission write)
+renew_children(Oid parent, const CnapChecks *checks, const CnapRequired *former,
+			   const CnapRequired *required)
 {
 	List	   *children = CnapProtectedChildren(parent, checks);
 	ListCell   *lc;
 	CnapProtection protection;
-	CnapPermission own;
+	CnapRequired own;
 
 	foreach(lc, children)
 	{
 		CnapReadProtection(lfirst_oid(lc), checks, &protection);
-		if (CnapIsComplete(&protection, &own) && own == write && write == CNAP_ACCESS)
+		if (CnapIsComplete(&protection, &own) && own.write == required->write &&
+			CnapIsBareTest(CNAP_COMMANDS - 1, former) &&
+			CnapIsBareTest(CNAP_COMMANDS - 1, required))
 			continue;
-		renew_table(lfirst_oid(lc), checks, write);
-		renew_children(lfirst_oid(lc), checks, own, write);
+		renew_table(lfirst_oid(lc), checks, required);
+		renew_children(lfirst_oid(lc), checks, former, required);
 	}
 
-	children = former == write ? NIL : CnapKeptChildren(parent);
+	children = CnapIsSameRequired(former, required) ? NIL : CnapKeptChildren(parent);
 	foreach(lc, children)
 	{
 		List	   *tables;
 		ListCell   *table;
 
 		CnapReadProtection(lfirst_oid(lc), checks, &protection);
-		if (!CnapIsComplete(&protection, &own) || own != former)
+		if (!CnapIsComplete(&protection, &own) || !CnapIsSameRequired(&own, former))
 			continue;
 		tables = find_all_inheritors(lfirst_oid(lc), AccessExclusiveLock, NULL);
 		foreach(table, tables)
-			renew_table(lfirst_oid(table), checks, write);
-		renew_children(lfirst_oid(lc), checks, former, write);
+			renew_table(lfirst_oid(table), checks, required);
+		renew_children(lfirst_oid(lc), checks, former, required);
 	}
 }
 
@@ -295,9 +313,11 @@ translate_test(Oid from, Oid to, const CnapTest *test, CnapTest *translated)
  * caller must have connected to SPI.
  */
 void
-CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
+CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test,
+				  const CnapRequired *required)
 {
-	CnapPermission of_first = test->permission;
+	static const CnapRequired nothing = {CNAP_ACCESS, CNAP_ACCESS};
+	CnapRequired of_first = *required;
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -305,28 +325,28 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test)
 		Oid			relid = lfirst_oid(lc);
 		CnapTest	translated;
 		CnapProtection former;
-		CnapPermission write;
+		CnapRequired before;
 		bool		is_same;
 
 		translate_test(linitial_oid(tables), relid, test, &translated);
 		CnapReadProtection(relid, checks, &former);
 		check_kept_children(relid, &translated);
-		is_same = CnapIsComplete(&former, &write) && write == test->permission &&
+		is_same = CnapIsComplete(&former, &before) && CnapIsSameRequired(&before, required) &&
 			CnapIsSameWay(&former.test, &translated);
 		/* Of many partitions that were alike, one is enough. */
-		write = CnapFormerPermission(&former, of_first);
-		if (relid == linitial_oid(tables) || write != of_first)
-			announce_permission(relid, &former, test->permission);
+		CnapFormerRequired(&former, &of_first, &before);
+		if (relid == linitial_oid(tables) || !CnapIsSameRequired(&before, &of_first))
+			announce_permissions(relid, &former, required);
 		if (relid == linitial_oid(tables))
-			of_first = write;
-		protect_table(relid, checks, &translated);
+			of_first = before;
+		protect_table(relid, checks, &translated, required);
 		if (test->column != 0)
 			advise_index(relid, &translated.column, 1);
 		else
 			advise_index(relid, translated.link.child_keys, translated.link.nkeys);
+		CnapFormerRequired(&former, &nothing, &before);
 		if (!is_same)
-			renew_children(relid, checks, CnapFormerPermission(&former, CNAP_ACCESS),
-						   test->permission);
+			renew_children(relid, checks, &before, required);
 	}
 	advise_ancestors(linitial_oid(tables), checks);
 }
@@ -339,23 +359,40 @@ void
 CnapProtectHeirs(Oid ancestor, List *heirs, const CnapChecks *checks)
 {
 	CnapProtection protection;
+	CnapRequired required = {CNAP_ACCESS, CNAP_ACCESS};
 	ListCell   *lc;
 
 	CnapReadProtection(ancestor, checks, &protection);
-	protection.test.permission = CnapFormerPermission(&protection, CNAP_ACCESS);
+	CnapFormerRequired(&protection, &required, &required);
 	foreach(lc, heirs)
 	{
 		CnapTest	translated;
 
 		translate_test(ancestor, lfirst_oid(lc), &protection.test, &translated);
-		protect_table(lfirst_oid(lc), checks, &translated);
+		protect_table(lfirst_oid(lc), checks, &translated, &required);
 	}
 }
 
 /*
- * cnap_protect(relation, workspace_column, write_permission) -> void
+ * The permission in an argument; if that is null, the former one, which may be
+ * none that exists.
+ */
+static CnapPermission
+permission_argument(FunctionCallInfo fcinfo, int argno, CnapPermission former,
+					const CnapProtection *protection)
+{
+	if (!PG_ARGISNULL(argno))
+		return CnapNamedPermission(PG_GETARG_TEXT_PP(argno));
+	if (former == CNAP_PERMISSION_UNDEFINED)
+		(void) CnapNamedPermission(cstring_to_text(linitial(protection->undefined)));
+	return former;
+}
+
+/*
+ * cnap_protect(relation, workspace_column, write_permission, read_permission)
+ *	 -> void
  *
- * For null, the column and the permission stay as they are, and for a table
+ * For null, the column and the permissions stay as they are, and for a table
  * that is not protected are 'workspace_id' and 'access'.
  */
 Datum
@@ -366,12 +403,14 @@ cnap_protect(PG_FUNCTION_ARGS)
 	CnapChecks	checks;
 	CnapProtection former;
 	CnapTest	test = {0};
+	CnapRequired required = {CNAP_ACCESS, CNAP_ACCESS};
 	List	   *tables;
 	ListCell   *lc;
 
 	CnapFindChecks(fcinfo, &checks);
 	tables = CnapLockTables(relid, true);
 	CnapReadProtection(relid, &checks, &former);
+	CnapFormerRequired(&former, &required, &required);
 	if (!PG_ARGISNULL(1))
 		column = NameStr(*PG_GETARG_NAME(1));
 	else if (former.agrees && former.test.column != 0)
@@ -379,11 +418,11 @@ cnap_protect(PG_FUNCTION_ARGS)
 	foreach(lc, tables)
 		CnapCheckColumn(lfirst_oid(lc), column);
 	test.column = get_attnum(relid, column);
-	test.permission = PG_ARGISNULL(2) ? CnapFormerPermission(&former, CNAP_ACCESS) :
-		CnapNamedPermission(PG_GETARG_TEXT_PP(2));
+	required.write = permission_argument(fcinfo, 2, required.write, &former);
+	required.read = permission_argument(fcinfo, 3, required.read, &former);
 
 	SPI_connect();
-	CnapProtectTables(tables, &checks, &test);
+	CnapProtectTables(tables, &checks, &test, &required);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

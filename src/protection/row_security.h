@@ -8,7 +8,7 @@
 #ifndef CNAP_ROW_SECURITY_H
 #define CNAP_ROW_SECURITY_H
 
-#include "protection/policy_text.h"
+#include "protection/protection.h"
 
 typedef struct CnapRowSecurity
 {

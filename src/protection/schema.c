@@ -90,7 +90,7 @@ return_plan(ReturnSetInfo *rsinfo, const CnapTarget *table)
 
 /*
  * cnap_protect_schema(schema, execute, workspace_column, write_permission,
- *						child_column)
+ *						read_permission, child_column)
  *	 -> setof (relation, protection, columns, parent, statement, reason)
  */
 Datum
@@ -105,9 +105,11 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 	read_request(fcinfo, &request);
 	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
 	request.write_given = !PG_ARGISNULL(3);
-	request.write = request.write_given ? CnapNamedPermission(PG_GETARG_TEXT_PP(3)) : CNAP_ACCESS;
-	if (!PG_ARGISNULL(4))
-		request.child_column = NameStr(*PG_GETARG_NAME(4));
+	request.read_given = !PG_ARGISNULL(4);
+	request.required.write = request.write_given ? CnapNamedPermission(PG_GETARG_TEXT_PP(3)) : CNAP_ACCESS;
+	request.required.read = request.read_given ? CnapNamedPermission(PG_GETARG_TEXT_PP(4)) : CNAP_ACCESS;
+	if (!PG_ARGISNULL(5))
+		request.child_column = NameStr(*PG_GETARG_NAME(5));
 	InitMaterializedSRF(fcinfo, 0);
 	tables = CnapPlanSchema(&request);
 	if (execute)

@@ -10,7 +10,7 @@
 
 #include <limits.h>
 
-#include "protection/policy_text.h"
+#include "protection/protection.h"
 
 /* The level of tables that are not protected, and will not be. */
 #define CNAP_NO_LEVEL INT_MAX
@@ -36,8 +36,9 @@ typedef struct CnapRequest
 	CnapChecks	checks;
 	Oid			schema;
 	const char *column;
-	CnapPermission write;
-	bool		write_given;	/* rather than the default */
+	CnapRequired required;
+	bool		read_given;		/* rather than the default */
+	bool		write_given;
 	const char *child_column;	/* NULL if children get no column */
 } CnapRequest;
 

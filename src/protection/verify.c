@@ -74,22 +74,22 @@ is_same_test(Oid a, const CnapTest *of_a, Oid b, const CnapTest *of_b)
  */
 static bool
 is_uniform(Oid relid, const CnapProtection *protection, const CnapChecks *checks,
-		   const List *relatives, CnapPermission *write)
+		   const List *relatives, CnapRequired *required)
 {
 	ListCell   *lc;
 
-	if (!CnapIsComplete(protection, write) || !is_forced(relid))
+	if (!CnapIsComplete(protection, required) || !is_forced(relid))
 		return false;
 	foreach(lc, relatives)
 	{
 		Oid			relative = lfirst_oid(lc);
 		CnapProtection other;
-		CnapPermission of_other;
+		CnapRequired of_other;
 
 		if (!is_forced(relative))
 			return false;
 		CnapReadProtection(relative, checks, &other);
-		if (!CnapIsComplete(&other, &of_other) || of_other != *write ||
+		if (!CnapIsComplete(&other, &of_other) || !CnapIsSameRequired(&of_other, required) ||
 			!is_same_test(relid, &protection->test, relative, &other.test))
 			return false;
 	}
@@ -104,10 +104,10 @@ bool
 CnapIsProtectedAlike(Oid relid, Oid relative, const CnapChecks *checks)
 {
 	CnapProtection protection;
-	CnapPermission write;
+	CnapRequired required;
 
 	CnapReadProtection(relid, checks, &protection);
-	return is_uniform(relid, &protection, checks, list_make1_oid(relative), &write);
+	return is_uniform(relid, &protection, checks, list_make1_oid(relative), &required);
 }
 
 /*
@@ -117,11 +117,11 @@ CnapIsProtectedAlike(Oid relid, Oid relative, const CnapChecks *checks)
  * we got here.
  */
 static bool
-is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *below)
+is_enforced(Oid relid, const CnapChecks *checks, CnapRequired *required, List *below)
 {
 	CnapProtection protection;
 	const CnapLink *link = &protection.test.link;
-	CnapPermission of_parent;
+	CnapRequired of_parent;
 	List	   *family;
 	bool		uniform;
 
@@ -129,22 +129,22 @@ is_enforced(Oid relid, const CnapChecks *checks, CnapPermission *write, List *be
 		return false;
 	CnapReadProtection(relid, checks, &protection);
 	family = list_concat(find_all_inheritors(relid, NoLock, NULL), CnapAncestors(relid));
-	uniform = is_uniform(relid, &protection, checks, family, write);
+	uniform = is_uniform(relid, &protection, checks, family, required);
 	list_free(family);
 
 	return uniform &&
 		(protection.test.column != 0 ||
 		 (CnapIsUnique(link->parent, link->parent_keys, link->nkeys, false) &&
 		  is_enforced(link->parent, checks, &of_parent, lcons_oid(relid, list_copy(below))) &&
-		  of_parent == *write));
+		  CnapIsSameRequired(&of_parent, required)));
 }
 
 bool
 CnapIsEnforced(Oid relid, const CnapChecks *checks)
 {
-	CnapPermission write;
+	CnapRequired required;
 
-	return is_enforced(relid, checks, &write, NIL);
+	return is_enforced(relid, checks, &required, NIL);
 }
 
 /*
@@ -158,18 +158,19 @@ CnapIsIntact(Oid relid, const CnapChecks *checks)
 	List	   *heirs = find_all_inheritors(relid, NoLock, NULL);
 	CnapProtection protection;
 	CnapProtection of_parent;
-	CnapPermission write;
+	CnapRequired required;
+	CnapRequired above;
 	ListCell   *lc;
 
 	CnapReadProtection(relid, checks, &protection);
-	if (!is_uniform(relid, &protection, checks, heirs, &write))
+	if (!is_uniform(relid, &protection, checks, heirs, &required))
 		return false;
 	foreach(lc, heirs)
 	{
 		CnapProtection of_heir;
 
 		CnapReadProtection(lfirst_oid(lc), checks, &of_heir);
-		if (of_heir.altered)
+		if (of_heir.altered != NIL)
 			return false;
 		for (int i = 0; i < CNAP_COMMANDS; i++)
 		{
@@ -180,5 +181,6 @@ CnapIsIntact(Oid relid, const CnapChecks *checks)
 	if (protection.test.column != 0)
 		return true;
 	CnapReadProtection(protection.test.link.parent, checks, &of_parent);
-	return CnapFormerPermission(&of_parent, write) == write;
+	CnapFormerRequired(&of_parent, &required, &above);
+	return CnapIsSameRequired(&above, &required);
 }

@@ -8,7 +8,7 @@
 #ifndef CNAP_VERIFY_H
 #define CNAP_VERIFY_H
 
-#include "protection/policy_text.h"
+#include "protection/protection.h"
 
 extern bool CnapIsProtectedAlike(Oid relid, Oid relative, const CnapChecks *checks);
 extern bool CnapIsEnforced(Oid relid, const CnapChecks *checks);

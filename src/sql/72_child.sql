@@ -42,4 +42,4 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_protect_child';
 COMMENT ON FUNCTION @extschema@.cnap_protect_child(regclass, name, name) IS
-'protects a table by row-level security that follows the foreign key of a column: a row is visible if the row that it refers to is, and writing requires the parent''s write_permission as well. With a workspace_column, added if there is none, that column is kept equal to the parents'' workspaces, and protects the table. For the table''s owner; with a workspace_column, for the parent''s. Errors: 0A000, 22023, 25001, 42501, 42702, 42703, 42804, 42809, 42P17, 55000';
+'protects a table by row-level security that follows the foreign key of a column: a row is visible if the row that it refers to is, and writing requires the parent''s write_permission as well. With a workspace_column, added if there is none, that column is kept equal to the parents'' workspaces, and protects the table, with the parent''s permissions. For the table''s owner; with a workspace_column, for the parent''s. Errors: 0A000, 22023, 25001, 42501, 42702, 42703, 42804, 42809, 42P17, 55000';

@@ -31,11 +31,13 @@ AS 'MODULE_PATHNAME', 'cnap_policies';
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
 'every policy of the database; own: one that cnap_protect() replaces; the following columns are null for a policy with a shape other than those of cnap_protect() and cnap_protect_child(): the permission that it requires, the column that holds the workspace or refers to the parent (the first of several), and the parent. checks: the schema of the public functions';
 
-CREATE FUNCTION cnap.denied_commands(relation oid, checks regnamespace) RETURNS "char"[]
-LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000
-AS 'MODULE_PATHNAME', 'cnap_denied_commands';
-COMMENT ON FUNCTION cnap.denied_commands(oid, regnamespace) IS
-'the commands, as in pg_policy, for which a table has no permissive policy of cnap_protect(), while it has none of its own either; cnap_protect_schema() repairs the same. checks: the schema of the public functions';
+CREATE FUNCTION cnap.protections(checks regnamespace)
+RETURNS TABLE (relation oid, column_number smallint, parent oid, write_permission text, read_permission text,
+	torn boolean, restricted "char"[], denied "char"[], altered text[], undefined text[])
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000 ROWS 1000
+AS 'MODULE_PATHNAME', 'cnap_protections';
+COMMENT ON FUNCTION cnap.protections(regnamespace) IS
+'what the policies of each table amount to that has any of cnap_protect() or cnap_protect_child(): the column that holds the workspace or refers to the parent (the first of several), and the parent; the permissions; torn: the policies disagree about these; the commands, as in pg_policy, that have their restrictive policy, and those that no policy permits; the policies that were altered, and the permissions that do not exist. checks: the schema of the public functions';
 
 CREATE FUNCTION cnap.lint_open_alternative(expression pg_node_tree) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE
@@ -95,7 +97,7 @@ COMMENT ON FUNCTION cnap.lint_granted_by(oid, oid) IS
 'the clause with which REVOKE takes what a grantor has granted on an object of that owner; null for a grantor whose grants fall with the grant option';
 
 CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name name,
-	permission text) RETURNS text
+	write_permission text, read_permission text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -104,8 +106,9 @@ AS $$
 	SELECT CASE WHEN parent IS NOT NULL
 			THEN format('SELECT %s.cnap_protect_child(%L::regclass, %L::name, NULL::name);',
 				'@extschema@', relation::regclass, column_name)
-		ELSE format('SELECT %s.cnap_protect(%L::regclass, %L::name, %L::text);',
-			'@extschema@', relation::regclass, column_name, coalesce(permission, 'access'))
+		ELSE format('SELECT %s.cnap_protect(%L::regclass, %L::name, %L::text, %L::text);',
+			'@extschema@', relation::regclass, column_name, coalesce(write_permission, 'access'),
+			coalesce(read_permission, 'access'))
 		END
 	WHERE column_name IS NOT NULL
 		-- foreign tables among the heirs are refused, and by
@@ -125,5 +128,5 @@ AS $$
 					WHERE f.contype = 'f' AND f.convalidated AND f.conrelid = c.oid
 						AND f.confrelid = parent AND a.attname = column_name))
 $$;
-COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, text) IS
+COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, text, text) IS
 'the statement that protects a table: through its parent, if it has one, otherwise by the workspace column; null without a column, if a partition or inheritance child is a foreign table, and if an inheritance child lacks the foreign key';

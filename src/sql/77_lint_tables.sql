@@ -37,33 +37,17 @@ SET jit = off
 AS $$
 WITH RECURSIVE command (place, code, name) AS (
 	VALUES (1, 'r'::"char", 'select'), (2, 'a', 'insert'), (3, 'w', 'update'), (4, 'd', 'delete')
-), policy AS MATERIALIZED (
-	-- way: the parent, or 0 if none, and the column
-	SELECT p.*, CASE WHEN permission IS NOT NULL THEN ARRAY[coalesce(parent, 0)::bigint, column_number] END AS way,
-		CASE WHEN NOT permissive AND command <> 'r' THEN permission END AS write_permission
-	FROM cnap.policies('@extschema@') p
-), summary AS (
-	SELECT relation,
-		mode() WITHIN GROUP (ORDER BY way) AS way,
-		mode() WITHIN GROUP (ORDER BY write_permission DESC) AS permission,
-		coalesce(min(way) <> max(way) OR min(write_permission) <> max(write_permission)
-			OR max(permission) FILTER (WHERE NOT permissive AND command = 'r') <> 'access', false) AS torn,
-		coalesce(array_agg(command) FILTER (WHERE permission IS NOT NULL AND NOT permissive), '{}') AS restricted,
-		coalesce(array_agg(policy) FILTER (WHERE own AND permission IS NULL), '{}') AS altered
-	FROM policy
-	GROUP BY relation
-	HAVING bool_or(own)
 ), own AS MATERIALIZED (
 	-- names are looked up one by one, as these are few compared with all
 	-- columns
-	SELECT s.*, (SELECT attname FROM pg_attribute WHERE attrelid = s.relation AND attnum = s.way[2]) AS attname
-	FROM summary s
+	SELECT p.*, (SELECT attname FROM pg_attribute WHERE attrelid = p.relation AND attnum = p.column_number) AS attname
+	FROM cnap.protections('@extschema@') p
 ), workspace_column AS MATERIALIZED (
 	-- where the workspace is the primary key, its name is that of other keys, as
 	-- id, so says nothing about other tables
 	SELECT * FROM cnap.lint_workspace_columns(array(SELECT DISTINCT attname FROM own
-		WHERE way[1] = 0 AND NOT EXISTS (SELECT FROM pg_index
-			WHERE indrelid = own.relation AND indisprimary AND indnkeyatts = 1 AND indkey[0] = way[2])))
+		WHERE parent IS NULL AND NOT EXISTS (SELECT FROM pg_index
+			WHERE indrelid = own.relation AND indisprimary AND indnkeyatts = 1 AND indkey[0] = column_number)))
 ), candidate AS MATERIALIZED (
 	SELECT * FROM workspace_column WHERE type = 'uuid'::regtype
 ), key AS MATERIALIZED (
@@ -89,19 +73,21 @@ WITH RECURSIVE command (place, code, name) AS (
 	GROUP BY oid, relation, parent, conname, conparentid
 ), shape AS MATERIALIZED (
 	SELECT DISTINCT ON (own.relation) own.relation, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
-		own.torn, own.restricted, own.altered,
-		own.way[2]::smallint AS attnum, own.attname, reference.oid AS reference,
-		CASE WHEN own.way IS NOT NULL THEN nullif(own.way[1], 0)::oid
+		own.torn, own.restricted, own.denied, own.altered, own.undefined,
+		own.column_number AS attnum, own.attname, reference.oid AS reference,
+		CASE WHEN own.column_number IS NOT NULL THEN own.parent
 			WHEN candidate.relation IS NULL THEN reference.parent END AS parent,
-		CASE WHEN own.way[1] = 0 THEN own.attname
+		-- while a permission does not exist, nobody knows what to require instead
+		CASE WHEN cardinality(own.undefined) > 0 THEN NULL
+			WHEN own.column_number IS NOT NULL AND own.parent IS NULL THEN own.attname
 			ELSE coalesce(candidate.workspace_column, reference.column_name) END AS column_name,
-		coalesce(own.permission, 'access') AS permission
+		coalesce(own.write_permission, 'access') AS write_permission, coalesce(own.read_permission, 'access') AS read_permission
 	FROM own
 		JOIN pg_class c ON c.oid = own.relation
-		LEFT JOIN candidate ON candidate.relation = own.relation AND own.way IS NULL
+		LEFT JOIN candidate ON candidate.relation = own.relation AND own.column_number IS NULL
 		LEFT JOIN key ON key.relation = own.relation
-			AND CASE WHEN own.way IS NULL THEN key.parent <> own.relation AND key.parent IN (SELECT relation FROM own)
-				ELSE ARRAY[key.parent::bigint, key.attnum] = own.way AND key.usable END
+			AND CASE WHEN own.column_number IS NULL THEN key.parent <> own.relation AND key.parent IN (SELECT relation FROM own)
+				ELSE (key.parent, key.attnum) = (own.parent, own.column_number) AND key.usable END
 		LEFT JOIN reference ON reference.oid = key.oid
 	ORDER BY own.relation, NOT reference.not_null, reference.column_name
 ), generation AS (
@@ -114,7 +100,7 @@ WITH RECURSIVE command (place, code, name) AS (
 	SELECT i.inhrelid, l.ancestor
 	FROM lineage l JOIN pg_inherits i ON i.inhparent = l.relation
 ), topmost AS MATERIALIZED (
-	SELECT l.relation, l.ancestor AS top, shape.parent, shape.column_name, shape.permission
+	SELECT l.relation, l.ancestor AS top, shape.parent, shape.column_name, shape.write_permission, shape.read_permission
 	FROM lineage l JOIN shape ON shape.relation = l.ancestor
 	WHERE l.ancestor NOT IN (SELECT relation FROM lineage WHERE relation <> ancestor)
 ), family AS MATERIALIZED (
@@ -122,10 +108,10 @@ WITH RECURSIVE command (place, code, name) AS (
 	-- others have to follow the one with the strictest protection
 	SELECT DISTINCT ON (relation) relation, top
 	FROM topmost
-	ORDER BY relation, permission DESC, top
+	ORDER BY relation, write_permission DESC, read_permission DESC, top
 ), protection AS MATERIALIZED (
 	SELECT shape.*, top.relation AS top, top.parent AS top_parent, top.column_name AS top_column,
-		top.permission AS top_permission, coalesce(generation.step, 1) AS step
+		top.write_permission AS top_write, top.read_permission AS top_read, coalesce(generation.step, 1) AS step
 	FROM shape
 		JOIN family USING (relation)
 		JOIN shape top ON top.relation = family.top
@@ -169,7 +155,7 @@ WITH RECURSIVE command (place, code, name) AS (
 	-- a step of its own, so that the expressions of other policies are not
 	-- examined
 	SELECT p.relation, p.policy, CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command, q.polqual
-	FROM policy p JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
+	FROM cnap.policies('@extschema@') p JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
 	WHERE p.permission IS NULL AND p.relation IN (SELECT unnest(under_protection))
 )
 
@@ -188,35 +174,42 @@ SELECT CASE WHEN array_to_string(altered, ' ') LIKE '%\_restrictive%' THEN 'erro
 	'policy_altered', relation::regclass::text,
 	'policies differ from those that cnap_protect() creates: ' || array_to_string(array(
 		SELECT quote_ident(name) FROM unnest(altered) name ORDER BY name), ', '),
-	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_write, top_read), step
 FROM protection
 WHERE cardinality(altered) > 0
 
 UNION ALL
 SELECT 'error', 'policy_missing', relation::regclass::text,
 	'has no restrictive policy of cnap_protect() for ' || string_agg(upper(c.name), ', ' ORDER BY c.place),
-	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_write, top_read), step
 FROM protection p, command c
 WHERE c.code <> ALL (p.restricted) AND format('cnap_%s_restrictive', c.name) <> ALL (p.altered)
-GROUP BY relation, top, top_parent, top_column, top_permission, step
+GROUP BY relation, top, top_parent, top_column, top_write, top_read, step
 
 UNION ALL
 SELECT 'warning', 'policy_missing_permissive', relation::regclass::text,
 	format('has no permissive policy for %s, so access to every row is denied',
 		string_agg(upper(c.name), ', ' ORDER BY c.place)),
-	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_write, top_read), step
 FROM protection p
-	CROSS JOIN unnest(cnap.denied_commands(p.relation, '@extschema@')) denied (code)
+	CROSS JOIN unnest(p.denied) denied (code)
 	JOIN command c ON c.code = denied.code
 WHERE format('cnap_%s_permissive', c.name) <> ALL (p.altered)
-GROUP BY relation, top, top_parent, top_column, top_permission, step
+GROUP BY relation, top, top_parent, top_column, top_write, top_read, step
 
 UNION ALL
 SELECT 'error', 'policy_disagreement', relation::regclass::text,
 	'the policies check different columns or parents, or require inconsistent permissions',
-	cnap.lint_protect_call(top, top_parent, top_column, top_permission), step
+	cnap.lint_protect_call(top, top_parent, top_column, top_write, top_read), step
 FROM protection
 WHERE torn
+
+UNION ALL
+SELECT 'error', 'permission_undefined', relation::regclass::text,
+	format('policies name permissions that do not exist, so that statements fail: %s; define them by cnap_define_permission(), or name others in cnap_protect()',
+		array_to_string(undefined, ', ')), NULL, 1
+FROM protection
+WHERE cardinality(undefined) > 0
 
 UNION ALL
 -- without protection
@@ -225,9 +218,9 @@ SELECT CASE WHEN handmade THEN 'warning' ELSE 'error' END, 'table_unprotected', 
 			THEN 'has its own policies instead of those of cnap_protect() for column %I, so another permissive policy can widen access'
 			ELSE 'is not protected, although column %I appears to refer to a workspace' END,
 		workspace_column),
-	cnap.lint_protect_call(relation, NULL, workspace_column, coalesce(
-		(SELECT max(p.permission) FROM ancestor a JOIN protection p ON p.relation = a.heir
-			WHERE a.relation = c.relation), 'access')), 1
+	(SELECT cnap.lint_protect_call(c.relation, NULL, c.workspace_column, max(p.write_permission), max(p.read_permission))
+		FROM ancestor a JOIN protection p ON p.relation = a.heir
+		WHERE a.relation = c.relation), 1
 FROM (SELECT c.*, r.relrowsecurity AND r.relforcerowsecurity
 			AND c.relation IN (SELECT unnest(under_protection)) AS handmade
 		FROM candidate c JOIN pg_class r ON r.oid = c.relation
@@ -247,7 +240,7 @@ UNION ALL
 SELECT CASE WHEN not_null THEN 'error' ELSE 'warning' END, 'child_unprotected', relation::regclass::text,
 	format('is not protected, although foreign key %I references %s, which is or should be protected',
 		conname, parent::regclass),
-	cnap.lint_protect_call(relation, parent, column_name, NULL), step
+	cnap.lint_protect_call(relation, parent, column_name, NULL, NULL), step
 FROM (SELECT DISTINCT ON (relation) * FROM child
 		ORDER BY relation, NOT not_null, step, column_name IS NULL, conname) nearest
 
@@ -260,9 +253,9 @@ WHERE parent NOT IN (SELECT relation FROM covered UNION ALL SELECT relation FROM
 UNION ALL
 SELECT 'error', 'parent_disagreement', p.relation::regclass::text,
 	format('requires a different permission for writing than its parent %s', p.parent::regclass),
-	cnap.lint_protect_call(p.top, p.top_parent, p.top_column, NULL), p.step
+	cnap.lint_protect_call(p.top, p.top_parent, p.top_column, NULL, NULL), p.step
 FROM protection p JOIN protection parent ON parent.relation = p.parent
-WHERE p.permission <> parent.permission AND p.attnum IS NOT NULL
+WHERE p.write_permission <> parent.write_permission AND p.attnum IS NOT NULL
 
 UNION ALL
 SELECT 'warning', 'parent_without_key', relation::regclass::text,
@@ -273,9 +266,9 @@ WHERE parent IS NOT NULL AND attnum IS NOT NULL AND reference IS NULL
 UNION ALL
 SELECT 'error', 'partition_unprotected', o.relation::regclass::text,
 	format('is protected only when accessed through %s, not when accessed directly', p.relation::regclass),
-	coalesce(cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.permission),
+	coalesce(cnap.lint_protect_call(p.relation, p.parent, p.column_name, p.write_permission, p.read_permission),
 		CASE WHEN p.parent IS NULL OR c.relispartition
-			THEN cnap.lint_protect_call(o.relation, p.parent, p.column_name, p.permission) END), p.step
+			THEN cnap.lint_protect_call(o.relation, p.parent, p.column_name, p.write_permission, p.read_permission) END), p.step
 FROM offspring o
 	JOIN protection p ON p.relation = o.top
 	JOIN pg_class c ON c.oid = o.relation
@@ -283,18 +276,19 @@ WHERE c.relkind <> 'f'
 
 UNION ALL
 SELECT 'error', 'partition_disagreement', c.relation::regclass::text,
-	format('is protected by another column or parent than %s, from which it inherits, or requires a different permission for writing', p.relation::regclass),
+	format('is protected by another column or parent than %s, from which it inherits, or requires different permissions', p.relation::regclass),
 	(SELECT CASE WHEN bool_and((t.parent, t.column_name) IS NOT DISTINCT FROM (c.top_parent, c.top_column))
 			THEN coalesce(
-				string_agg(cnap.lint_protect_call(t.top, t.parent, t.column_name, c.top_permission), ' ' ORDER BY t.top::regclass::text)
-					FILTER (WHERE t.permission <> c.top_permission),
-				cnap.lint_protect_call(c.top, c.top_parent, c.top_column, c.top_permission)) END
+				string_agg(cnap.lint_protect_call(t.top, t.parent, t.column_name, c.top_write, c.top_read), ' ' ORDER BY t.top::regclass::text)
+					FILTER (WHERE (t.write_permission, t.read_permission) <> (c.top_write, c.top_read)),
+				cnap.lint_protect_call(c.top, c.top_parent, c.top_column, c.top_write, c.top_read)) END
 		FROM topmost t WHERE t.relation = c.relation), c.step
 FROM protection c
 	JOIN pg_inherits i ON i.inhrelid = c.relation
 	JOIN protection p ON p.relation = i.inhparent
 WHERE c.attnum IS NOT NULL AND p.attnum IS NOT NULL
-	AND (c.attname, c.parent, c.permission) IS DISTINCT FROM (p.attname, p.parent, p.permission)
+	AND (c.attname, c.parent, c.write_permission, c.read_permission)
+		IS DISTINCT FROM (p.attname, p.parent, p.write_permission, p.read_permission)
 
 UNION ALL
 SELECT 'error', 'ancestor_unprotected', relation::regclass::text,
@@ -353,7 +347,7 @@ WHERE relkind = 'r' AND attname IS NOT NULL
 UNION ALL
 SELECT 'warning', 'policy_without_index', h.relation::regclass::text,
 	format('policy %I combines the access check by OR with a condition that involves no column, so no index can be used', h.policy),
-	cnap.lint_protect_call(coalesce(p.top, h.relation), p.top_parent, coalesce(p.top_column, c.workspace_column), coalesce(p.top_permission, 'access')),
+	cnap.lint_protect_call(coalesce(p.top, h.relation), p.top_parent, coalesce(p.top_column, c.workspace_column), p.top_write, p.top_read),
 	coalesce(p.step, 1)
 FROM handmade h
 	LEFT JOIN protection p USING (relation)

@@ -88,7 +88,6 @@ AS $$
 
 		-- called by policies, index conditions, triggers of protected tables, and
 		-- the linter
-		('FUNCTION', 'cnap.denied_commands', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.fill_workspace', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.is_trusted', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.never', 'EXECUTE', 'everybody'),
@@ -96,6 +95,7 @@ AS $$
 		('FUNCTION', 'cnap.parent_visible(boolean, "any")', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.policies', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.privileges', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.protections', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.reachable(text)', 'EXECUTE', 'everybody'),
 
 		-- for roles that the administrator chooses

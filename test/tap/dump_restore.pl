@@ -56,7 +56,8 @@ $node->safe_psql('source', qq{
 	SELECT cnap_define_permission('deploy', roles => '{admin}', delegable => false);
 	SELECT cnap_define_role('deployer', '{deploy,manage_members}');
 	CREATE TABLE app.release (workspace_id uuid);
-	SELECT cnap_protect('app.release', write_permission => 'deploy');});
+	SELECT cnap_define_permission('audit', roles => '{admin}');
+	SELECT cnap_protect('app.release', write_permission => 'deploy', read_permission => 'audit');});
 act_as($node, 'source', 'carol', qq{
 	SELECT cnap_add_workspace_member('$W1', 'rel', 'deployer');
 	SELECT cnap_invite_to_workspace('$W1', 'deployer');});
@@ -190,6 +191,18 @@ same($node->safe_psql('defaults', $PRIVILEGES), $privileges, 'defaults: same pri
 is($node->safe_psql('defaults', q{SELECT rule, count(*) FROM cnap_lint() WHERE object ~ 'cnap' GROUP BY rule}), '',
 	'defaults: no findings about them');
 compare('jobs', sub { restore_in_parallel($node, $_[0], "$dir/custom") });
+
+# policies that are there before the permissions that they name
+$node->safe_psql('postgres', 'CREATE DATABASE later TEMPLATE template0');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'later', "--section=$_", "$dir/custom" ], "restore of $_")
+  foreach ('pre-data', 'post-data');
+is($node->safe_psql('later', q{SELECT enforced FROM cnap_protected_tables() WHERE relation = 'app.release'::regclass})
+	  . $node->safe_psql('later', q{SELECT object FROM cnap_lint() WHERE rule = 'permission_undefined' AND object = 'app.release'}),
+	'fapp.release', 'later: undefined permissions');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'later', '--section=data', '-n', 'cnap', '-t', $_, "$dir/custom" ],
+	"restore of $_") foreach ('role_definition', 'permission_definition');
+same($node->safe_psql('later', $_), $node->safe_psql('source', $_), "later: same $_")
+  foreach ('SELECT * FROM cnap_protected_tables()', 'SELECT * FROM cnap_roles()');
 
 # the dump of a restored database is the same
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/again", 'source' ], 'pg_dump again');

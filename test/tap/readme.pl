@@ -215,6 +215,8 @@ my %example = (workspace => '4f1c1dad-a924-4653-9a98-109853e84f8a');
 my $setup = <<"END";
 CREATE SCHEMA app;
 CREATE TABLE app.deployment (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+CREATE TABLE app.access_record (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+CREATE TABLE app.log (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int UNIQUE REFERENCES app.project);
 CREATE TABLE app.comment (task_id int UNIQUE REFERENCES app.task);
