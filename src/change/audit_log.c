@@ -35,6 +35,7 @@
 #include "core/rows.h"
 #include "core/trigger.h"
 
+PG_FUNCTION_INFO_V1(cnap_is_import);
 PG_FUNCTION_INFO_V1(cnap_audit_log_before_insert);
 PG_FUNCTION_INFO_V1(cnap_audit_log_before_write);
 
@@ -170,7 +171,8 @@ CnapRecordEntry(CnapEntry *entry)
 
 	if (current_act != NULL)
 	{
-		write_entry(current_act, entry);
+		if (!current_act->unrecorded)
+			write_entry(current_act, entry);
 		return;
 	}
 	user = CnapCurrentUser();
@@ -214,6 +216,17 @@ CnapExecuteActOnRow(const CnapAct *act, CnapStatement *statement,
 {
 	if (CnapExecuteAct(act, statement, values, nulls) == 0)
 		CnapSerializationFailure();
+}
+
+/*
+ * cnap.is_import() -> boolean
+ *
+ * For the triggers of new rows, which leave those alone that are restored.
+ */
+Datum
+cnap_is_import(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(current_act != NULL && current_act->import);
 }
 
 /* ---- the log itself ---- */

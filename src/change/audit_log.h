@@ -29,6 +29,8 @@ typedef struct CnapAct
 	bool		as_manager;		/* through the organization in "manager" */
 	pg_uuid_t	manager;
 	const pg_uuid_t *workspace; /* the workspace acted on, or NULL */
+	bool		import;			/* new rows may be older than that */
+	bool		unrecorded;		/* one entry about all rows has to do */
 } CnapAct;
 
 /*

@@ -18,6 +18,8 @@
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 
@@ -26,6 +28,7 @@
  * of postgres.h.
  */
 #if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
 #include "varatt.h"
 #endif
 
@@ -143,5 +146,37 @@ typedef JsonParseErrorType CnapJsonResult;
 #define CnapJsonLexContext(json, len) \
 	makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true)
 #endif
+
+/*
+ * The moment that a text means; false if it means none.  PostgreSQL 16 introduced
+ * input functions that report errors instead of raising them (d9f7f5d32f2).
+ */
+static inline bool
+CnapParseMoment(char *str, TimestampTz *moment)
+{
+#if PG_VERSION_NUM < 160000
+	char		buffer[MAXDATELEN + MAXDATEFIELDS];
+	char	   *fields[MAXDATEFIELDS];
+	int			types[MAXDATEFIELDS];
+	int			count;
+	int			type;
+	int			zone;
+	fsec_t		fraction;
+	struct pg_tm tm;
+
+	return ParseDateTime(str, buffer, sizeof(buffer), fields, types, MAXDATEFIELDS, &count) == 0 &&
+		DecodeDateTime(fields, types, count, &type, &tm, &fraction, &zone) == 0 &&
+		type == DTK_DATE && tm2timestamp(&tm, fraction, &zone, moment) == 0;
+#else
+	ErrorSaveContext errors = {T_ErrorSaveContext};
+	Datum		value;
+
+	if (!DirectInputFunctionCallSafe(timestamptz_in, str, InvalidOid, -1,
+									 (Node *) &errors, &value))
+		return false;
+	*moment = DatumGetTimestampTz(value);
+	return true;
+#endif
+}
 
 #endif							/* CNAP_COMPAT_H */

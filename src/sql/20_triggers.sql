@@ -3,7 +3,8 @@
  *
  * A new row with a created_at other than now() is assumed to have been restored
  * from a dump or copied from elsewhere together with its audit entries, so no
- * new ones are written.
+ * new ones are written; unless it is imported, with the time at which it was created
+ * elsewhere.
  *
  * PostgreSQL fires triggers of the same kind in alphabetical order by name.
  * The triggers that enforce rules fire when foreign keys do: not in logical
@@ -40,6 +41,12 @@ AS 'MODULE_PATHNAME', 'cnap_record_change';
 COMMENT ON FUNCTION cnap.record_change() IS
 'writes the audit entries of a changed row, or of TRUNCATE, and queues their notifications';
 
+CREATE FUNCTION cnap.is_import() RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_is_import';
+COMMENT ON FUNCTION cnap.is_import() IS
+'whether the statement that is being executed imports rows';
+
 CREATE FUNCTION cnap.audit_log_before_insert() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_audit_log_before_insert';
@@ -64,7 +71,7 @@ CREATE TRIGGER before_write BEFORE UPDATE ON cnap.organization
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization
-	FOR EACH ROW WHEN (NEW.created_at = now())
+	FOR EACH ROW WHEN (NEW.created_at = now() OR cnap.is_import())
 	EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.organization
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
@@ -82,7 +89,7 @@ CREATE TRIGGER last_owner_update AFTER UPDATE ON cnap.organization_member
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization_member
-	FOR EACH ROW WHEN (NEW.created_at = now())
+	FOR EACH ROW WHEN (NEW.created_at = now() OR cnap.is_import())
 	EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.organization_member
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
@@ -92,7 +99,7 @@ CREATE TRIGGER before_write BEFORE INSERT OR UPDATE ON cnap.workspace
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.workspace
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace
-	FOR EACH ROW WHEN (NEW.created_at = now())
+	FOR EACH ROW WHEN (NEW.created_at = now() OR cnap.is_import())
 	EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.workspace
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
@@ -102,7 +109,7 @@ CREATE TRIGGER before_write BEFORE UPDATE ON cnap.workspace_member
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.workspace_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace_member
-	FOR EACH ROW WHEN (NEW.created_at = now())
+	FOR EACH ROW WHEN (NEW.created_at = now() OR cnap.is_import())
 	EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.workspace_member
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();

@@ -79,6 +79,8 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_unprotect_schema', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_update_organization', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_update_workspace', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_uuid(bigint)', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_uuid(text)', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_wait', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_audit', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_invitations', 'EXECUTE', 'everybody'),

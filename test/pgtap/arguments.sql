@@ -122,6 +122,8 @@ INSERT INTO test.probe (kind, what, literal, state)
 	FROM (VALUES
 		('new name', 'null', 'null'), ('slug', 'null', 'null'), ('logo', 'null', 'null'), ('email', 'null', 'null'),
 		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('accepts', 'null', 'null'), ('invited user', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
+		('rows', 'null', 'null'), ('any number', 'null', 'null'), ('any text', 'null', 'null'), ('any text', 'empty', ''''''),
+		('any text', 'blank', ''' '''), ('any text', '256 bytes', 'repeat(''x'', 256)'),
 		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
 		('max uses', 'null', 'null'), ('duration', 'null', 'null'),
 		('optional column', 'null', 'null'), ('optional permission', 'null', 'null'), ('successor', 'null', 'null'),
@@ -147,6 +149,11 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('until', 'infinity', '''infinity''')) good (kind, what, literal);
 INSERT INTO test.probe VALUES
 	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
+	('kind of rows', 'null', 'null', '22023', 'kind is required'),
+	('kind of rows', 'empty', '''''', '22023', 'invalid kind'),
+	('kind of rows', 'blank', ''' ''', '22023', 'invalid kind'),
+	('kind of rows', '256 bytes', 'repeat(''x'', 256)', '22023', 'invalid kind'),
+	('rows', 'an object', '''{}''', '22023', 'invalid rows'),
 	('cursor', 'empty', '''''', '22023', 'invalid cursor'),
 	('cursor', 'a number', '''1''', '22023', 'invalid cursor'),
 	('cursor', 'a snapshot', '''10:20:10,14,15''', '22023', 'invalid cursor'),

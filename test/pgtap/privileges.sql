@@ -46,6 +46,8 @@ SELECT is(o.state || coalesce(' ' || nullif(coalesce(o.message, o.result), ''), 
 	CASE
 		WHEN f.signature ~ '_can_access|_has_permission' THEN '00000 false'
 		WHEN f.signature ~ 'protected_tables' THEN '00000 test.folder'
+		WHEN f.signature = 'cnap_uuid(bigint)' THEN '00000 ' || cnap_uuid(42)
+		WHEN f.signature = 'cnap_uuid(text)' THEN '00000 ' || cnap_uuid('acme')
 		WHEN f.signature ~ 'cnap_roles' THEN '00000 member'
 		WHEN f.signature ~ '_current_user|cnap_workspace_role|protect|_wait' THEN '00000'
 		WHEN f.signature ~ '_accessible_workspaces' THEN '00000 {}'

@@ -224,8 +224,8 @@ INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$example{workspace}', '
 END
 
 # Executes a document's SQL in one session, like somebody who pastes it.
-# What concerns several servers is executed by fleet.pl.
-foreach my $file ('README.md', grep { !/scaling/ } @guides)
+# What concerns several servers is executed by fleet.pl, and the import of tables by adoption.pl.
+foreach my $file ('README.md', grep { !/scaling|adoption/ } @guides)
 {
 	my @sql = map { $_->[1] } grep { $_->[0] eq 'sql' } blocks_of($file);
 	my $script = '';
