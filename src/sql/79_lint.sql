@@ -65,7 +65,7 @@ AS $$
 	FROM cnap.lint_findings() f
 	WHERE (f.rule, f.object, f.finding) NOT IN (SELECT a.rule, a.object, a.finding FROM @extschema@.cnap_accepted_findings() a)
 	ORDER BY array_position(ARRAY['error', 'warning', 'notice'], f.severity),
-		f.step, f.rule COLLATE "C", f.object COLLATE "C"
+		f.step, f.rule COLLATE "C", f.object COLLATE "C", f.finding COLLATE "C"
 $$;
 COMMENT ON FUNCTION @extschema@.cnap_lint() IS
 'gaps in the protection of tables, worst first: severity (error, warning or notice), the name of the rule, the object, the finding, and the statement that remedies it, or null if there is none. Reads only the catalogs, and which findings were accepted';
