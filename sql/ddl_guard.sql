@@ -40,7 +40,7 @@ ALTER POLICY renamed ON app.project RENAME TO cnap_insert_restrictive;
 -- the column
 SELECT pg_temp.try('ALTER TABLE app.project DROP COLUMN workspace_id');
 SELECT pg_temp.try('ALTER TABLE app.project DROP COLUMN workspace_id CASCADE');
-SELECT pg_temp.try('ALTER TABLE app.project ALTER COLUMN workspace_id TYPE text');
+SELECT rtrim(pg_temp.try('ALTER TABLE app.project ALTER COLUMN workspace_id TYPE text'), '.') AS try;
 -- the keys
 SELECT pg_temp.try('ALTER TABLE app.project DROP CONSTRAINT project_workspace_id_fkey');
 SELECT pg_temp.try('ALTER TABLE app.comment DROP CONSTRAINT comment_task_id_fkey');

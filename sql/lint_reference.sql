@@ -56,7 +56,8 @@ BEGIN
 		SET CONSTRAINTS ALL IMMEDIATE;
 		result := 'rows: ' || n;
 	EXCEPTION WHEN OTHERS THEN
-		result := SQLSTATE || ' ' || SQLERRM;
+		-- since PostgreSQL 18, RESTRICT has an error of its own
+		result := replace(SQLSTATE, '23001', '23503') || ' ' || replace(SQLERRM, 'RESTRICT setting of ', '');
 	END;
 	RESET role;
 	RESET cnap.user_id;
@@ -139,7 +140,9 @@ CREATE TABLE mention (
 	event_id integer, event_day date, CONSTRAINT mention_event_fkey FOREIGN KEY (event_id, event_day) REFERENCES event MATCH FULL
 );
 SELECT cnap_protect('event'), cnap_protect('mention');
+\set ECHO none
 SELECT remedy FROM cnap_lint() WHERE rule = 'reference_across_workspaces' \gexec
+\set ECHO all
 SELECT object, remedy FROM cnap_lint() WHERE rule = 'reference_across_workspaces';
 SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE contype = 'f' AND conparentid = 0 AND conrelid IN ('event'::regclass, 'mention'::regclass) AND confrelid <> 'cnap.workspace'::regclass ORDER BY 1, 2;

@@ -118,8 +118,10 @@ ORDER BY actual;
 
 SET cnap.user_id = 'few';
 -- a hash index does not get the condition, which it supports in bitmap scans only, but serves others
-SET enable_seqscan = off;
+SET seq_page_cost = 1000000;
 EXPLAIN (COSTS off) SELECT note FROM app.hashed;
+RESET seq_page_cost;
+SET enable_seqscan = off;
 EXPLAIN (COSTS off) SELECT note FROM app.hashed WHERE workspace_id = '00000000-0000-4000-9000-000000000001';
 RESET enable_seqscan;
 SELECT count(*) FROM app.hashed;

@@ -18,13 +18,15 @@ our $W1 = '00000000-0000-4000-8000-000000000001';
 our $W2 = '00000000-0000-4000-8000-000000000002';
 our $W3 = '00000000-0000-4000-8000-000000000003';
 
-# All privileges on the extension's objects of others than their owner
+# All privileges on the extension's objects of others than their owner. Whether the types of tables and of
+# arrays are members of an extension depends on the version, and on whether pg_upgrade has made them.
 our $PRIVILEGES = q{SELECT pg_describe_object(d.classid, d.objid, 0),
 		CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, a.privilege_type, a.is_grantable
 	FROM pg_extension e
 		JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
 		JOIN (SELECT 'pg_namespace'::regclass, oid, nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
 			UNION ALL SELECT 'pg_type'::regclass, oid, typowner, coalesce(typacl, acldefault('T', typowner)) FROM pg_type
+				WHERE typcategory <> 'A' AND typrelid NOT IN (SELECT oid FROM pg_class WHERE relkind <> 'c')
 			UNION ALL SELECT 'pg_proc'::regclass, oid, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
 			UNION ALL SELECT 'pg_class'::regclass, oid, relowner, relacl FROM pg_class) o (classid, objid, owner, acl)
 		USING (classid, objid)

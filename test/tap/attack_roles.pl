@@ -270,8 +270,7 @@ foreach my $end (q{SELECT cnap_distrust('team')}, 'REVOKE team FROM former', 'AL
 	$session = connect_to($node, 'former');
 	is($session->query('SELECT cnap_current_user()'), 'erin', "(before $end)");
 	my $version = major_version($node);
-	$end = "GRANT team TO former WITH INHERIT FALSE" if $end =~ /NOINHERIT/ && $version >= 16;
-	$admin->query($end);
+	$admin->query($end =~ /NOINHERIT/ && $version >= 16 ? 'GRANT team TO former WITH INHERIT FALSE' : $end);
 	is(state($session), $NOBODY, "an open session after $end");
 	logs_in_as('former', 'nobody', "a login after $end");
 	like($admin->query('SELECT rule, severity, remedy FROM cnap_lint()'),

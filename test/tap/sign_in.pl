@@ -181,6 +181,10 @@ auto_explain.log_min_duration = 0
 auto_explain.log_nested_statements = on
 auto_explain.log_analyze = on
 END
+
+# PostgreSQL 16 has a setting of its own for the parameters that auto_explain logs
+my $explains_parameters = major_version($node) >= 16;
+$node->append_conf('postgresql.conf', 'auto_explain.log_parameter_max_length = 0') if $explains_parameters;
 $node->reload;
 
 my $watcher = connect_to($node, 'plain');
@@ -214,6 +218,9 @@ foreach my $way (
 	[ 'with auto_explain.log_verbose', 'bind', ['auto_explain.log_verbose = on'], 'does not tell', 'tells' ],
 	[ 'with auto_explain.log_verbose and a generic plan', 'prepare', [ 'auto_explain.log_verbose = on', 'plan_cache_mode = force_generic_plan' ],
 		'does not tell', 'does not tell' ],
+	$explains_parameters
+	? [ 'with auto_explain.log_parameter_max_length', 'bind', ['auto_explain.log_parameter_max_length = -1'], 'does not tell', 'tells' ]
+	: (),
 	[ 'with log_parameter_max_length_on_error', 'wrong', ['log_parameter_max_length_on_error = -1'], 'does not tell', 'tells' ])
 {
 	my ($title, $how, $settings, $to_others, $to_log) = @$way;
