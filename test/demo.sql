@@ -402,7 +402,7 @@ CREATE ROLE rest_server LOGIN;
 \echo
 \echo 'Next: doc/schemas.md brings your own schema, doc/identity.md has the code for application'
 \echo 'servers and poolers, doc/reference.md lists every function, examples/rest serves this'
-\echo 'database by HTTP. To go on here, connect to the cluster below and become the application:'
+\echo 'database by HTTP, and a page. To go on here, connect to the cluster below and become the application:'
 \echo
 \echo '    \\connect - app_server'
 \echo '    BEGIN;'

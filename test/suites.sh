@@ -23,6 +23,7 @@ LONGEST=(
 	tap/pg_upgrade
 	tap/dump_restore
 	regress/plans
+	examples/rest_page
 	tap/revocation_stress
 	regress/lint
 )

@@ -1,0 +1,184 @@
+/*
+ * workspace.js: a workspace: who has access, who manages it, what happened
+ */
+
+import { get, list, path, send } from './api.js';
+import { auditLog } from './audit.js';
+import { action, choice, confirm, form, h, note, table, textField, time, timeField } from './dom.js';
+import { draw } from './draw.js';
+
+async function namesOfOrganizations() {
+	const names = new Map((await list('/v1/organizations')).map(({ id, name }) => [id, name]));
+
+	return (id) => names.get(id) ?? `org. ${id.slice(0, 8)}…`;
+}
+
+// The roles that can be given in a workspace
+async function rolesOf() {
+	const roles = new Set((await list('/v1/roles')).map(({ role }) => role));
+
+	roles.delete('owner');
+	return [...roles].map((role) => [role]);
+}
+
+function access(ways, nameOf) {
+	return table(
+		'Everybody with access, and each of their ways in',
+		{
+			User: ({ user_id }) => user_id,
+			Role: ({ role }) => role,
+			By: ({ via, organization }) => (organization === null ? via : nameOf(organization)),
+			Since: ({ since }) => time(since),
+			Until: ({ until }) => time(until),
+		},
+		ways,
+	);
+}
+
+// ---- direct members ----
+
+function membership({ id, permissions }, ways, roles, changed) {
+	const members = path('workspaces', id, 'members');
+	const direct = ways.filter(({ via }) => via === 'member');
+
+	return [
+		h('h2', {}, 'Direct members'),
+		table(
+			'Direct members',
+			{
+				User: ({ user_id }) => user_id,
+				Role: ({ role }) => role,
+				Remove: ({ user_id }) =>
+					action(
+						'Remove',
+						() =>
+							changed(`${user_id} is no member any more.`, () =>
+								send('DELETE', `${members}?user_id=${encodeURIComponent(user_id)}`),
+							),
+						{ danger: true, name: `Remove ${user_id}` },
+					),
+			},
+			direct,
+			'There are none.',
+		),
+		form({
+			label: 'Add a member',
+			fields: [
+				textField('User', 'user_id', { required: true }),
+				choice('Role', 'role', permissions.includes('manage_roles') ? roles : [['member']]),
+			],
+			button: 'Add member',
+			submit: (values) =>
+				changed(`${values.user_id} has access now.`, () => send('POST', members, values), true),
+		}),
+		permissions.includes('manage_roles') &&
+			direct.length > 0 &&
+			form({
+				label: 'Change a role',
+				fields: [
+					choice(
+						'Member',
+						'user_id',
+						direct.map(({ user_id }) => [user_id]),
+					),
+					choice('New role', 'role', roles),
+				],
+				button: 'Change role',
+				submit: (values) =>
+					changed(
+						`${values.user_id} is ${values.role} now.`,
+						() => send('PATCH', members, values),
+						true,
+					),
+			}),
+	].filter(Boolean);
+}
+
+// ---- management ----
+
+async function revoke({ id, name }, organization, changed) {
+	const rows = await list(path('workspaces', id, 'management', 'revocation'));
+	const done = await confirm({
+		title: `End the management of ${name}?`,
+		content: [
+			note(`This ends all access through ${organization}, at once.`),
+			table(
+				'Who would lose access',
+				{
+					User: ({ user_id }) => user_id,
+					Loses: ({ loses_access, remaining_role }) =>
+						loses_access ? 'all access' : `remains as ${remaining_role}`,
+				},
+				rows,
+				'Nobody has access through it at the moment.',
+			),
+		],
+		button: 'End the management',
+		submit: () => send('DELETE', path('workspaces', id, 'management')),
+	});
+
+	if (done) await changed('The management has ended.');
+}
+
+function management(workspace, ways, roles, nameOf, changed) {
+	const { id, permissions } = workspace;
+	const managed = ways.find(({ via }) => via === 'organization');
+	const end = () => revoke(workspace, managed ? nameOf(managed.organization) : 'an organization', changed);
+
+	return [
+		h('h2', {}, 'Management'),
+		managed
+			? note(`${nameOf(managed.organization)} (${managed.organization}) manages this workspace.`)
+			: note('Nobody has access as a manager.'),
+		permissions.includes('manage_delegation') &&
+			form({
+				label: 'Let an organization manage the workspace',
+				fields: [
+					textField('Organization (id)', 'organization', {
+						required: true,
+						value: managed?.organization,
+					}),
+					choice('Role', 'role', [['admin'], ...roles.filter(([role]) => role !== 'admin')]),
+					timeField('Until', 'until'),
+				],
+				button: 'Grant management',
+				submit: (values) =>
+					changed(
+						'The organization manages this workspace now.',
+						() => send('PUT', path('workspaces', id, 'management'), values),
+						true,
+					),
+			}),
+		permissions.includes('manage_delegation') &&
+			action('Preview and end the management', () => end(), { danger: true }),
+	].filter(Boolean);
+}
+
+// ---- the whole ----
+
+export async function workspaceView({ changed }, id) {
+	const workspace = await get(path('workspaces', id));
+	const ways = await list(path('workspaces', id, 'members'));
+	const nameOf = await namesOfOrganizations();
+	const roles = await rolesOf();
+	const may = (permission) => workspace.permissions.includes(permission);
+
+	return {
+		title: workspace.name,
+		content: [
+			note(
+				workspace.section === 'own'
+					? 'Your own workspace.'
+					: `Shared with you, as ${workspace.role}.`,
+				` You may: ${workspace.permissions.join(', ')}.`,
+			),
+			note('Id: ', h('code', {}, workspace.id)),
+			h('h2', {}, 'Who has access'),
+			draw(workspace.name, ways, nameOf),
+			access(ways, nameOf),
+			...(may('manage_members') ? membership(workspace, ways, roles, changed) : []),
+			...management(workspace, ways, roles, nameOf, changed),
+			...(may('manage_members') ? await auditLog(path('workspaces', id, 'audit')) : []),
+		],
+	};
+}
