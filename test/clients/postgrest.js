@@ -1,5 +1,5 @@
 /*
- * postgrest.js: what PostgREST sends, with the recipe of doc/identity.md
+ * postgrest.js: what PostgREST sends, with the recipes of doc/identity.md and doc/api.md
  *
  * PostgREST itself is in no registry that the tests use. For each request it opens a transaction,
  * and first executes a statement that sets the search path, the role, the claims of the JSON web
@@ -24,6 +24,7 @@ const { renamed } = require('./lib/readme.js');
 const { is, ok, refused, test } = require('./lib/tap.js');
 
 const ROLE = 'postgrest_web_user';
+const ANONYMOUS = 'postgrest_anonymous';
 const BEGINNING = `SELECT set_config('search_path', 'app, public', true), set_config('role', $1, true),
 	set_config('request.jwt.claims', $2, true), set_config('request.method', 'GET', true),
 	set_config('request.path', '/item', true), set_config('request.headers', $3, true),
@@ -51,6 +52,54 @@ async function request(pool, claims, text, values, headers = {}) {
 	}
 }
 
+// A request without a JSON web token, before which PostgREST calls the function of doc/api.md
+async function preRequest(pool, text, headers) {
+	const client = await pool.connect();
+
+	try {
+		await client.query('BEGIN');
+		await client.query(BEGINNING, [ANONYMOUS, '', JSON.stringify(headers)]);
+		await client.query('SELECT "api"."cnap_pre_request"()');
+		const result = await value(client, text);
+		await client.query('COMMIT');
+		return result;
+	} catch (error) {
+		await client.query('ROLLBACK');
+		throw error;
+	} finally {
+		client.release();
+	}
+}
+
+async function accessTokens(pool, system) {
+	await system.query(
+		renamed(
+			{ anonymous: ANONYMOUS, authenticator: 'postgrest_authenticator' },
+			'sql',
+			'FUNCTION api.cnap_pre_request',
+		),
+	);
+	await system.query(`GRANT USAGE ON SCHEMA app TO ${ANONYMOUS}; GRANT SELECT ON app.item TO ${ANONYMOUS}`);
+	const tokens = {};
+	for (const n of everybody)
+		tokens[n] = await value(
+			system,
+			"SELECT cnap_create_access_token('api') FROM set_config('cnap.user_id', $1, true)",
+			[user(n)],
+		);
+	const come = (token) => preRequest(pool, IDS, token === undefined ? {} : { 'x-access-token': token });
+
+	const crowd = [...everybody, null, ...everybody, null];
+	is(
+		await Promise.all(crowd.map((n) => come(n ? tokens[n] : undefined))),
+		crowd.map((n) => (n ? itemsOf(n) : [])),
+		`${crowd.length} requests at once with access tokens, each sees the rows of its user`,
+	);
+	for (const token of ['cnap_pat_wrong', '', `${tokens[1]} `])
+		await refused(come(token), 'PT401', `the token "${token.slice(0, 10)}"`, /^invalid API key$/);
+	is(await preRequest(pool, IDS, { 'x-user': user(1) }), [], 'another header says nothing');
+}
+
 test(async () => {
 	const { database, system, workspaces } = await createDatabase('postgrest');
 
@@ -72,6 +121,8 @@ test(async () => {
 		crowd.map((n) => (n ? itemsOf(n) : [])),
 		`${crowd.length} requests at once, each sees the rows of its user`,
 	);
+
+	await accessTokens(pool, system);
 
 	is(
 		await as(1, 'SELECT cnap_can_access(workspace => $1)', [workspaces[1]]),

@@ -279,7 +279,9 @@ is_deeply(
 		q{SELECT remedy FROM cnap_lint() WHERE severity <> 'notice' AND remedy IS NOT NULL \gexec},
 		'{"action": "management.grant", "organization": "4f1c…", "workspace": "9a4e…", "actor": "gina"}',
 		# are settings, used by fleet.pl
-		"shared_preload_libraries = 'cnap_org'" ],
+		"shared_preload_libraries = 'cnap_org'",
+		# is the configuration of nginx
+		'map $http_authorization $access_token {' ],
 	'what nobody executes');
 
 # ALTER DATABASE and ALTER ROLE affect only later sessions.
