@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * lint.c
- *	  Examining the expression of a policy, for cnap_lint().
+ *	  What cnap_lint() cannot find out in SQL: what the expression of a policy
+ *	  means, and whether the access data is fresh.
  *
- * Everything else that it examines is in the columns of the catalogs, and done
- * in SQL (src/sql/76_lint.sql and the files that follow it).
+ * Everything else that it examines is in the columns of the catalogs
+ * (src/sql/76_lint.sql and the files that follow it).
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +20,9 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 
+#include "core/freshness.h"
+
+PG_FUNCTION_INFO_V1(cnap_lint_freshness);
 PG_FUNCTION_INFO_V1(cnap_lint_open_alternative);
 
 /* Does an expression call a function of the extension? */
@@ -77,4 +81,23 @@ cnap_lint_open_alternative(PG_FUNCTION_ARGS)
 												 fcinfo->flinfo->fn_oid);
 
 	PG_RETURN_BOOL(has_open_alternative(stringToNode(expression), &extension));
+}
+
+/*
+ * cnap.lint_freshness() -> text
+ *
+ * The words are explained in src/sql/77_lint_fleet.sql.
+ */
+Datum
+cnap_lint_freshness(PG_FUNCTION_ARGS)
+{
+	const char *answer;
+
+	if (CnapFleetRoleNow() == CNAP_ORIGIN)
+		answer = "kept";
+	else if (!CnapDataIsFresh())
+		answer = "stale";
+	else
+		answer = CnapMaxStaleness < 0 ? "unlimited" : "fresh";
+	PG_RETURN_TEXT_P(cstring_to_text(answer));
 }

@@ -38,6 +38,7 @@ AS $$
 	UNION ALL SELECT f.* FROM protected, guarded, cnap.lint_rows(tables, relations) f
 	UNION ALL SELECT f.* FROM protected, cnap.lint_names(tables) f
 	UNION ALL SELECT f.* FROM cnap.lint_tokens() f
+	UNION ALL SELECT f.* FROM cnap.lint_fleet() f
 $$;
 COMMENT ON FUNCTION cnap.lint_findings() IS 'all findings, also accepted ones';
 
@@ -68,4 +69,4 @@ AS $$
 		f.step, f.rule COLLATE "C", f.object COLLATE "C", f.finding COLLATE "C"
 $$;
 COMMENT ON FUNCTION @extschema@.cnap_lint() IS
-'gaps in the protection of tables, worst first: severity (error, warning or notice), the name of the rule, the object, the finding, and the statement that remedies it, or null if there is none. Reads only the catalogs, and which findings were accepted';
+'gaps in the protection of tables, worst first: severity (error, warning or notice), the name of the rule, the object, the finding, and the statement that remedies it, or null if there is none. Reads only the catalogs, the state of replication, and which findings were accepted';

@@ -98,6 +98,7 @@ AS $$
 		('FUNCTION', 'cnap.policies', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.privileges', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.protections', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.published_tables', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.reachable(text)', 'EXECUTE', 'everybody'),
 
 		-- for roles that the administrator chooses

@@ -96,6 +96,15 @@ sub answers
 	return join ' / ', sort keys %distinct;
 }
 
+# The rules by which the linter finds something about other databases, as an ordinary role executes it
+sub found
+{
+	my ($node) = @_;
+
+	return as_user($node, 'gina', q{SELECT coalesce(string_agg(rule, ' ' ORDER BY rule), '') FROM cnap_lint()
+		WHERE rule ~ '^(publication|subscription|access_stale|staleness|reference_to)_?'});
+}
+
 # becomes(EXPECTED, NAME, CODE): until the code returns that, which need not be at once
 sub becomes
 {
@@ -153,6 +162,7 @@ becomes('t', 'the beat arrives', sub { $follower->safe_psql('postgres', 'SELECT 
 becomes('t', 'and the workspaces', sub { $follower->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.workspace') });
 is(as_user($follower, 'gina', $ask), $closed, 'but as long as a table is being copied, nobody has access');
 is(as_user($follower, 'gina', 'SELECT * FROM cnap_workspaces()'), '55000', 'and functions say so');
+is(found($follower), 'access_stale subscription_copying', 'and the linter does');
 $blocker->query('COMMIT');
 $follower->wait_for_subscription_sync($origin, 'access');
 becomes($open, 'a complete follower answers', sub { as_user($follower, 'gina', $ask) });
@@ -171,6 +181,50 @@ becomes($open, 'and a standby', sub { as_user($standby, 'gina', $ask) });
 
 my @followers = ($follower, $second, $standby);
 my %sessions = map { $_->name => [ sessions($_, 'ben') ] } @followers;
+
+is(found($_), '', $_->name . ': nothing is found') foreach $origin, @followers;
+
+# What is not published any more, or in part, until the remedies have been executed
+sub remedied
+{
+	my ($node, $rule) = @_;
+
+	like($node->safe_psql('postgres', "SELECT string_agg(remedy, '\n') AS remedy FROM cnap_lint() WHERE rule = '$rule' \\gset\n:remedy"),
+		qr/^\s*$/, "$rule: the remedy");
+	return;
+}
+foreach my $change ('DROP TABLE cnap.workspace', 'SET TABLE cnap.workspace WHERE (false)', q{SET (publish = 'insert')})
+{
+	$origin->safe_psql('postgres', 'CREATE PUBLICATION other FOR ALL TABLES');
+	$origin->safe_psql('postgres', "ALTER PUBLICATION cnap_access $change");
+	is(found($origin), 'publication_incomplete publication_of_records', "publication: $change");
+	$origin->safe_psql('postgres', 'DROP PUBLICATION other');
+	remedied($origin, 'publication_incomplete');
+	is(found($origin), '', "publication: $change, remedied");
+}
+$origin->safe_psql('postgres', 'ALTER PUBLICATION cnap_access ADD TABLE cnap.audit_log');
+is(found($origin), 'publication_of_records', 'publication of the audit log');
+remedied($origin, 'publication_of_records');
+is(found($origin), '', 'publication of the audit log, remedied');
+
+$origin->safe_psql('postgres', 'ALTER PUBLICATION cnap_access DROP TABLE cnap.role_definition');
+$follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access REFRESH PUBLICATION');
+is(found($follower), 'access_stale subscription_incomplete', 'a subscription that receives less');
+$origin->safe_psql('postgres', 'SELECT cnap_publish()');
+remedied($follower, 'subscription_incomplete');
+$follower->wait_for_subscription_sync($origin, 'access');
+becomes('', 'and all again', sub { found($follower) });
+
+$follower->safe_psql('postgres', 'CREATE TABLE invoice (workspace_id uuid REFERENCES cnap.workspace ON DELETE CASCADE)');
+is(found($follower), 'reference_to_followed', 'a foreign key whose actions do not happen');
+$follower->safe_psql('postgres', 'DROP TABLE invoice');
+$origin->safe_psql('postgres', 'CREATE PUBLICATION other FOR TABLE cnap.workspace, cnap.audit_log');
+$follower->safe_psql('postgres', sprintf(q{CREATE SUBSCRIPTION other CONNECTION '%s' PUBLICATION other WITH (copy_data = false)},
+		$origin->connstr('postgres') =~ s/'/''/gr));
+becomes('subscription_of_records subscription_twice', 'subscriptions that collide', sub { found($follower) });
+$follower->safe_psql('postgres', 'DROP SUBSCRIPTION other');
+$origin->safe_psql('postgres', 'DROP PUBLICATION other');
+is(found($follower), '', 'and no longer');
 
 # A change, and what follows from it everywhere, once cnap_wait() has returned
 sub change
@@ -276,13 +330,17 @@ is($signed_in->query('EXECUTE ask'), $closed, 'subscription disabled: tokens');
 is($signed_in->query('SELECT cnap_current_user() IS NULL'), 't', 'which may have been revoked');
 is(as_user($follower, 'ben', "RESET cnap.user_id; SELECT cnap_authenticate('$token')"), '55000', 'nobody signs in');
 closes($second, 'and what follows it');
+is(found($second), 'access_stale', 'and the linter says so');
+is(found($follower), 'access_stale subscription_disabled', 'and why');
+like($follower->safe_psql('postgres', 'SET cnap.max_staleness = -1; SELECT rule FROM cnap_lint()'), qr/^staleness_unlimited$/m,
+	'and where nothing is ever stale');
 is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT cnap_can_access('gina', '$w')"), 't',
 	'a superuser can turn it off');
 is(as_user($follower, 'gina', 'SELECT cnap_current_user(); SET cnap.max_staleness = -1'), '42501', 'and nobody else');
 like(as_user($follower, 'gina', "SET cnap.max_staleness = -1; $ask"), qr/^\Q$closed\E$/m, 'nor before the library is loaded');
 is($follower->safe_psql('postgres', "SET debug_parallel_query = on; SELECT cnap_can_access('gina', '$w')"), 'f', 'parallel workers')
   if major_version($follower) >= 16;
-$follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access ENABLE');
+remedied($follower, 'subscription_disabled');
 opens($_, $_->name . ' after the subscription was enabled') foreach $follower, $second;
 is($signed_in->query('EXECUTE ask'), $open, 'and for tokens');
 
@@ -298,6 +356,7 @@ $follower->safe_psql('postgres', "SET session_replication_role = replica;"
 	  . " INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
 $origin->safe_psql('postgres', "INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ('$w', 'conflict')");
 closes($follower, 'apply wedged');
+becomes('access_stale subscription_failing', 'and found', sub { found($follower) });
 $follower->safe_psql('postgres', "SET session_replication_role = replica; DELETE FROM cnap.workspace_member WHERE user_id = 'conflict'");
 opens($follower, 'apply');
 
