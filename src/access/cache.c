@@ -49,6 +49,7 @@
 #include "core/freshness.h"
 #include "identity/generation.h"
 #include "identity/identity.h"
+#include "identity/session_token.h"
 
 PG_FUNCTION_INFO_V1(cnap_cache_stats);
 
@@ -252,6 +253,19 @@ get_user(const char *id, int len)
 	return user;
 }
 
+/* The limits for answers about the user with that id, or NULL. */
+static const CnapLimits *
+limits_of(const char *id, int len)
+{
+	const char *current;
+
+	if (likely(!CnapSignedInByToken()))
+		return NULL;
+	current = CnapCurrentUser();
+	return current != NULL && (int) strlen(current) == len && memcmp(current, id, len) == 0 ?
+		CnapCurrentLimits() : NULL;
+}
+
 CnapUser *
 CnapGetCachedUser(const char *id, int len)
 {
@@ -261,6 +275,8 @@ CnapGetCachedUser(const char *id, int len)
 	if (last_user == NULL || last_user->id_len != len ||
 		memcmp(last_user->id, id, len) != 0)
 		last_user = get_user(id, len);
+	if (last_user != NULL)
+		last_user->limits = limits_of(id, len);
 	return last_user;
 }
 
@@ -288,6 +304,8 @@ get_current_user(void)
 				 current_user_entry->id_len != (int) strlen(id) ||
 				 memcmp(current_user_entry->id, id, current_user_entry->id_len) != 0)
 			current_user_entry = get_user(id, strlen(id));
+		if (current_user_entry != NULL)
+			current_user_entry->limits = CnapCurrentLimits();
 		current_user_as_of = CnapIdentityGeneration;
 		current_user_known = is_fixed ? CnapIdentityGeneration : 0;
 	}
@@ -309,10 +327,16 @@ CnapCachedUserSerial(const char *id)
 	return entry != NULL ? entry->user->serial : 0;
 }
 
+const CnapLimits *
+CnapUserLimits(const CnapUser *user)
+{
+	return user->limits;
+}
+
 uint64
 CnapUserSerial(const CnapUser *user)
 {
-	return user->serial;
+	return user->limits != NULL ? user->limits->serial : user->serial;
 }
 
 /* ---- decisions ---- */
@@ -549,18 +573,27 @@ all_ways(CnapUser *user, const pg_uuid_t *workspace)
 	return look_up(user, workspace);
 }
 
-CnapWays
-CnapAllWays(CnapUser *user, const pg_uuid_t *workspace)
+CnapRole
+CnapUserRole(CnapUser *user, const pg_uuid_t *workspace)
 {
-	return all_ways(user, workspace);
+	const CnapLimits *limits = user->limits;
+
+	if (limits == NULL)
+		return CnapWaysRole(all_ways(user, workspace));
+	return CnapLimitsInclude(limits, workspace) ?
+		CnapLimitedRole(all_ways(user, workspace), limits->permissions) : CNAP_ROLE_NONE;
 }
 
 /* Nothing is asked of permission.c where the user has no way in at all. */
 static inline bool
 allows(CnapUser *user, const pg_uuid_t *workspace, CnapPermission permission)
 {
-	CnapWays	ways = all_ways(user, workspace);
+	CnapWays	ways;
 
+	if (unlikely(user->limits != NULL) &&
+		!CnapLimitsAllow(user->limits, workspace, permission))
+		return false;
+	ways = all_ways(user, workspace);
 	return ways != CNAP_NO_WAY && CnapWaysAllow(ways, permission);
 }
 
@@ -583,6 +616,9 @@ CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission)
 int
 CnapReachSize(CnapUser *user, int max_rows)
 {
+	if (user->limits != NULL && user->limits->nworkspaces >= 0)
+		return user->limits->nworkspaces;
+
 	/*
 	 * For an estimate, the set may well have changed since, or while it is
 	 * read.
@@ -601,13 +637,25 @@ int
 CnapSampleReach(const CnapUser *user, int max_sample, pg_uuid_t *sample)
 {
 	const CnapKnownSet *known = user->known;
+	const pg_uuid_t *workspaces;
+	int			size;
 	int			count;
 
-	if (known == NULL || !known->loaded)
+	if (user->limits != NULL && user->limits->nworkspaces >= 0)
+	{
+		workspaces = user->limits->workspaces;
+		size = user->limits->nworkspaces;
+	}
+	else if (known != NULL && known->loaded)
+	{
+		workspaces = known->workspaces;
+		size = known->size;
+	}
+	else
 		return 0;
-	count = Min(known->size, max_sample);
+	count = Min(size, max_sample);
 	for (int i = 0; i < count; i++)
-		sample[i] = known->workspaces[(int64) i * known->size / count];
+		sample[i] = workspaces[(int64) i * size / count];
 	return count;
 }
 
@@ -617,11 +665,34 @@ CnapUserVersion(const CnapUser *user)
 	return CnapLastChangeOfSet(user);
 }
 
+/* Likewise, of a list of workspaces. */
+static pg_uuid_t *
+reachable_of(CnapUser *user, CnapPermission permission, const pg_uuid_t *workspaces,
+			 int nworkspaces, int *count)
+{
+	pg_uuid_t  *result = palloc(Max(nworkspaces, 1) * sizeof(pg_uuid_t));
+
+	*count = 0;
+	for (int i = 0; i < nworkspaces; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (allows(user, &workspaces[i], permission))
+			result[(*count)++] = workspaces[i];
+	}
+	return result;
+}
+
 pg_uuid_t *
 CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 {
+	const CnapLimits *limits = user->limits;
 	pg_uuid_t  *result;
 	int			found = 0;
+
+	if (limits != NULL && !(limits->permissions & CnapPermissionBit(permission)))
+		return reachable_of(user, permission, NULL, 0, count);
+	if (limits != NULL && limits->nworkspaces >= 0)
+		return reachable_of(user, permission, limits->workspaces, limits->nworkspaces, count);
 
 	CnapRefreshUser(user);
 	if (user->complete ||

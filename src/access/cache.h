@@ -9,6 +9,7 @@
 #define CNAP_CACHE_H
 
 #include "access/ways.h"
+#include "identity/token_limits.h"
 
 /* A user that the session has checked access for; opaque. */
 typedef struct CnapUser CnapUser;
@@ -21,6 +22,9 @@ extern void CnapCacheInit(void);
  * stale (freshness.h).  It is good until
  * either is called again.  This also processes pending invalidation messages,
  * so each decision must begin with it.
+ *
+ * If a limited token has signed the user in, all answers about that user, also
+ * by id, are within the limits.
  */
 extern CnapUser *CnapGetCachedUser(const char *id, int len);
 extern CnapUser *CnapGetCurrentCachedUser(void);
@@ -31,7 +35,13 @@ extern CnapUser *CnapGetCurrentCachedUser(void);
  */
 extern uint64 CnapCachedUserSerial(const char *id);
 
-/* A number that is unique among all users that this session ever knew. */
+/* The limits that answers about the user are within, or NULL. */
+extern const CnapLimits *CnapUserLimits(const CnapUser *user);
+
+/*
+ * A number that is unique among all users that this session ever knew, and the
+ * limits of their tokens.
+ */
 extern uint64 CnapUserSerial(const CnapUser *user);
 
 /*
@@ -47,8 +57,11 @@ extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace,
 /* Does the current user?  This is the fastest check, made for each row. */
 extern bool CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission);
 
-/* All of the user's current ways into the workspace. */
-extern CnapWays CnapAllWays(CnapUser *user, const pg_uuid_t *workspace);
+/*
+ * The user's highest role in the workspace, or CNAP_ROLE_NONE.  Within limits, it
+ * is the highest of which they include all permissions.
+ */
+extern CnapRole CnapUserRole(CnapUser *user, const pg_uuid_t *workspace);
 
 /*
  * The sorted ids of the workspaces in which the user has the permission,

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -117,7 +118,7 @@ workspace_role(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 
 	if (user == NULL || PG_ARGISNULL(argno))
 		PG_RETURN_NULL();
-	role = CnapWaysRole(CnapAllWays(user, PG_GETARG_UUID_P(argno)));
+	role = CnapUserRole(user, PG_GETARG_UUID_P(argno));
 	if (role == CNAP_ROLE_NONE)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(CnapRoleToDatum(role));
@@ -252,11 +253,41 @@ cnap_reachable_uuid(PG_FUNCTION_ARGS)
 	return reachable_with(fcinfo, uuid_user_argument(fcinfo, 0), 1);
 }
 
+/* What cnap_explain_access() explains. */
+typedef struct Explanation
+{
+	ReturnSetInfo *rsinfo;
+	bool		within_limits;	/* of the token that signed the user in */
+	const char *limits;			/* what these mean here, added to reasons */
+} Explanation;
+
+/* What the limits of a token mean for a workspace. */
+static const char *
+explain_limits(const CnapLimits *limits, const pg_uuid_t *workspace)
+{
+	StringInfoData names;
+
+	if (!CnapLimitsInclude(limits, workspace))
+		return "; but the access token is limited to other workspaces";
+	if (limits->permissions == CNAP_ALL_PERMISSIONS)
+		return "";
+
+	initStringInfo(&names);
+	for (int i = 0; i <= CNAP_LAST_PERMISSION; i++)
+	{
+		if ((limits->permissions & CnapPermissionBit(i)) && CnapPermissionName(i) != NULL)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", CnapPermissionName(i));
+	}
+	return psprintf("; but the access token is limited to the permissions: %s",
+					names.len > 0 ? names.data : "none");
+}
+
 /* Add one row to the result of cnap_explain_access(). */
 static void
-explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
+explain_row(const Explanation *explanation, const char *path, CnapRole role,
 			bool granted, TimestampTz until, const char *reason)
 {
+	ReturnSetInfo *rsinfo = explanation->rsinfo;
 	Datum		values[5];
 	bool		nulls[5] = {false};
 
@@ -264,16 +295,17 @@ explain_row(ReturnSetInfo *rsinfo, const char *path, CnapRole role,
 	nulls[1] = role == CNAP_ROLE_NONE;
 	if (!nulls[1])
 		values[1] = CnapRoleToDatum(role);
-	values[2] = BoolGetDatum(granted);
+	values[2] = BoolGetDatum(granted && explanation->within_limits);
 	nulls[3] = until == DT_NOEND;
 	values[3] = TimestampTzGetDatum(until);
-	values[4] = CStringGetTextDatum(reason);
+	values[4] = CStringGetTextDatum(psprintf("%s%s", reason,
+											 granted ? explanation->limits : ""));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
 /* Add the row of cnap_explain_access() about the managing organization. */
 static void
-explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
+explain_management(const Explanation *explanation, Snapshot snapshot,
 				   const CnapWorkspace *workspace, text *user)
 {
 	char	   *organization;
@@ -283,7 +315,7 @@ explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
 
 	if (!workspace->managed)
 	{
-		explain_row(rsinfo, "organization", CNAP_ROLE_NONE, false, DT_NOEND,
+		explain_row(explanation, "organization", CNAP_ROLE_NONE, false, DT_NOEND,
 					"no organization manages the workspace");
 		return;
 	}
@@ -303,7 +335,7 @@ explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
 		reason = psprintf("the user has role %s in organization %s, which manages the workspace",
 						  CnapRoleName(role), organization);
 	}
-	explain_row(rsinfo, "organization", given, given != CNAP_ROLE_NONE,
+	explain_row(explanation, "organization", given, given != CNAP_ROLE_NONE,
 				workspace->managed_until, reason);
 }
 
@@ -317,8 +349,9 @@ explain_management(ReturnSetInfo *rsinfo, Snapshot snapshot,
 Datum
 cnap_explain_access(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Explanation explanation = {.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo, .within_limits = true, .limits = ""};
 	text	   *user;
+	CnapUser   *cached;
 	const pg_uuid_t *id;
 	Snapshot	snapshot;
 	CnapWorkspace workspace;
@@ -327,6 +360,12 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 	user = CnapRequiredUserId(fcinfo, 0, "user_id");
 	id = CnapRequiredUuid(fcinfo, 1, "workspace");
 	CnapRequireFreshData();
+	cached = CnapGetCachedUser(VARDATA_ANY(user), VARSIZE_ANY_EXHDR(user));
+	if (cached != NULL && CnapUserLimits(cached) != NULL)
+	{
+		explanation.within_limits = CnapLimitsAllow(CnapUserLimits(cached), id, CNAP_ACCESS);
+		explanation.limits = explain_limits(CnapUserLimits(cached), id);
+	}
 	InitMaterializedSRF(fcinfo, 0);
 	snapshot = CnapFreshSnapshot();
 	if (CnapFindWorkspaceAsOf(snapshot, id, &workspace))
@@ -334,17 +373,17 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 		bool		owner = CnapTextEqual(workspace.owner, user);
 		CnapRole	role = CnapMemberRoleAsOf(snapshot, CNAP_WORKSPACE_MEMBER, id, user);
 
-		explain_row(rsinfo, "owner", owner ? CNAP_ROLE_OWNER : CNAP_ROLE_NONE,
+		explain_row(&explanation, "owner", owner ? CNAP_ROLE_OWNER : CNAP_ROLE_NONE,
 					owner, DT_NOEND,
 					owner ? "the user owns the workspace" :
 					"the user does not own the workspace");
-		explain_row(rsinfo, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,
+		explain_row(&explanation, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,
 					role != CNAP_ROLE_NONE ? "the user is a direct member" :
 					"the user is not a direct member");
-		explain_management(rsinfo, snapshot, &workspace, user);
+		explain_management(&explanation, snapshot, &workspace, user);
 	}
 	else
-		explain_row(rsinfo, "none", CNAP_ROLE_NONE, false, DT_NOEND,
+		explain_row(&explanation, "none", CNAP_ROLE_NONE, false, DT_NOEND,
 					"the workspace does not exist");
 	UnregisterSnapshot(snapshot);
 	return (Datum) 0;

@@ -11,6 +11,7 @@
 #include "access/decisions.h"
 #include "access/ways.h"
 #include "core/epoch.h"
+#include "identity/token_limits.h"
 
 /*
  * A user's set is loaded once FIRST_LOAD lookups have been needed, reading at
@@ -64,6 +65,13 @@ struct CnapUser
 	bool		complete;
 	uint32		judged_at;
 	uint32		valid_from;
+
+	/*
+	 * Set whenever the cache is asked for the user: the limits of the token
+	 * that signed this user in, or NULL.  Whoever answers a question applies
+	 * them; nothing that is kept depends on them.
+	 */
+	const CnapLimits *limits;
 
 	uint32		stamp;			/* of the fields below */
 	uint32		lookups;		/* needed since the last change */

@@ -106,16 +106,20 @@ invalidate_all(void)
 
 /*
  * Hook for changes of the identity.  The name of the user is not needed: the
- * cache tells whether it knows the user.
+ * cache tells whether it knows the user.  Limits are those of one token of one user,
+ * so they stand for the user as well.
  */
 static void
-identity_changed(const char *user)
+identity_changed(const char *user, uint64 limits)
 {
 	uint64		serial;
 
 	if (ncolumns == 0 || (user != NULL && user[0] == '\0'))
 		return;
-	serial = user != NULL ? CnapCachedUserSerial(user) : 0;
+	if (user == NULL)
+		serial = 0;
+	else
+		serial = limits != 0 ? limits : CnapCachedUserSerial(user);
 	for (int i = 0; i < ncolumns; i++)
 	{
 		KnownKind  *known = known_kind(serial, i);

@@ -343,6 +343,7 @@ record_access_token(const Change *change)
 	AttrNumber	terms[] = {
 		Anum_access_token_id, Anum_access_token_user_id, Anum_access_token_name,
 		Anum_access_token_token_hash, Anum_access_token_expires_at,
+		Anum_access_token_workspaces, Anum_access_token_permissions,
 		revoked ? InvalidAttrNumber : Anum_access_token_revoked_at
 	};
 	CnapEntry	entry;

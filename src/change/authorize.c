@@ -14,6 +14,12 @@
  * A nonexistent object and one that the actor is not allowed to see raise the
  * same error.
  *
+ * A session that a limited token has signed in has nothing but rights in
+ * workspaces, as far as the limits include them: so of these functions only
+ * CnapAuthorizeWorkspace() and CnapAuthorizeRevocation() let it pass.  What is
+ * beyond the limits is refused before anything is looked up, so the error tells
+ * nothing but what the token is.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -37,8 +43,8 @@ CnapNoOrganization(const pg_uuid_t *id)
 			 errmsg("organization \"%s\" does not exist", CnapUuidString(id))));
 }
 
-pg_noreturn static void
-no_workspace(const pg_uuid_t *id)
+void
+CnapNoWorkspace(const pg_uuid_t *id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -259,6 +265,23 @@ act_as_manager(const CnapAccess *access, CnapAct *act)
 						 CnapUuidString(&act->manager));
 }
 
+bool
+CnapActAllows(const CnapAct *act, CnapPermission permission)
+{
+	return CnapWaysAllow(act->ways, permission) &&
+		(act->actor.limits == NULL ||
+		 CnapLimitsAllow(act->actor.limits, act->workspace, permission));
+}
+
+void
+CnapRequireOfAct(const CnapAct *act, CnapPermission permission)
+{
+	if (act->actor.limits != NULL &&
+		!CnapLimitsAllow(act->actor.limits, act->workspace, permission))
+		CnapTokenIsLimited();
+	CnapRequirePermission(act->ways, permission);
+}
+
 /*
  * Find the actor's current ways into a workspace, using one snapshot.  The
  * system has those of the owner.
@@ -269,6 +292,8 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 	CnapAccess	access = {0};
 	CnapWorkspace workspace;
 
+	if (act->actor.limits != NULL && !CnapLimitsAllow(act->actor.limits, id, CNAP_ACCESS))
+		CnapTokenIsLimited();
 	if (act->actor.user != NULL)
 		access = CnapFindAccess(act->actor.user, id, NULL);
 	else if (CnapFindWorkspace(id, &workspace))
@@ -277,7 +302,7 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 		access.ways = CNAP_WAY_OWNER;
 	}
 	if (!CnapWaysAllow(access.ways, CNAP_ACCESS))
-		no_workspace(id);
+		CnapNoWorkspace(id);
 	act->ways = access.ways;
 	return access;
 }
@@ -285,10 +310,14 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 static void
 check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 {
-	CnapAccess	access = find_access(id, act);
-	CnapWays	direct = act->ways & CNAP_DIRECT_WAY;
+	CnapAccess	access;
+	CnapWays	direct;
 
-	CnapRequirePermission(act->ways, permission);
+	if (act->actor.limits != NULL && !CnapLimitsAllow(act->actor.limits, id, permission))
+		CnapTokenIsLimited();
+	access = find_access(id, act);
+	direct = act->ways & CNAP_DIRECT_WAY;
+	CnapRequireOfAct(act, permission);
 
 	/* The path names the highest of the actor's own ways that allow it. */
 	if (act->actor.user == NULL)
@@ -309,9 +338,9 @@ workspace_rank(const CnapAct *act)
 {
 	if (act->actor.user == NULL)
 		return CNAP_RANK_SYSTEM;
-	if (CnapWaysAllow(act->ways, CNAP_MANAGE_DELEGATION))
+	if (CnapActAllows(act, CNAP_MANAGE_DELEGATION))
 		return CNAP_RANK_OWNER;
-	if (CnapWaysAllow(act->ways, CNAP_MANAGE_MEMBERS))
+	if (CnapActAllows(act, CNAP_MANAGE_MEMBERS))
 		return CNAP_RANK_ADMIN;
 	return act->ways & CNAP_DIRECT_WAY ? CNAP_RANK_MEMBER : CNAP_RANK_OUTSIDER;
 }
@@ -321,7 +350,7 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 					   CnapLock lock, CnapAct *act)
 {
 	memset(act, 0, sizeof(*act));
-	CnapGetActor(&act->actor);
+	CnapGetLimitedActor(&act->actor);
 	act->workspace = id;
 	check_workspace(id, permission, act);
 	if (lock == CNAP_READ)
@@ -332,14 +361,15 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 
 /*
  * A user with manage_delegation can revoke the delegation; owners and admins
- * of the managing organization can release the workspace.
+ * of the managing organization can release the workspace, unless they have only
+ * signed in by a limited token.
  */
 static void
 check_revocation(const pg_uuid_t *id, CnapAct *act)
 {
 	CnapAccess	access = find_access(id, act);
 
-	if (!CnapWaysAllow(act->ways, CNAP_MANAGE_DELEGATION) &&
+	if (!CnapWaysAllow(act->ways, CNAP_MANAGE_DELEGATION) && act->actor.limits == NULL &&
 		access.manager_role != CNAP_ROLE_NONE)
 	{
 		CnapRequireOrganizationAct(access.manager_role, CNAP_ORGANIZATION_RELEASE);
@@ -353,7 +383,7 @@ void
 CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
 {
 	memset(act, 0, sizeof(*act));
-	CnapGetActor(&act->actor);
+	CnapGetLimitedActor(&act->actor);
 	act->workspace = workspace;
 	check_revocation(workspace, act);
 	hold_workspace(workspace, CNAP_END, workspace_rank(act));
@@ -388,8 +418,10 @@ CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act)
 void
 CnapActByPrivilege(CnapAct *act)
 {
-	const char *user = CnapCurrentUser();
+	const char *user;
 
+	CnapRefuseLimitedToken();
+	user = CnapCurrentUser();
 	memset(act, 0, sizeof(*act));
 	act->actor.user = user != NULL ? cstring_to_text(user) : NULL;
 	act->actor.role = GetUserId();

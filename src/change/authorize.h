@@ -33,13 +33,21 @@ typedef enum CnapLock
 /*
  * Each of these fills in the act, or raises 28000 if there is no current user,
  * 42704 if the object does not exist or the actor cannot see it, 42501 if the
- * actor's role is too low.  The system is allowed to do everything.
+ * actor's role is too low or their token too limited.  The system is allowed to do
+ * everything.
  */
 extern void CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
 									  CnapLock lock, CnapAct *act);
 extern void CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 								   CnapLock lock, CnapAct *act);
 extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
+
+/*
+ * Does an act in a workspace include the permission, besides that for which it was
+ * authorized?  The second raises 42501 if not.
+ */
+extern bool CnapActAllows(const CnapAct *act, CnapPermission permission);
+extern void CnapRequireOfAct(const CnapAct *act, CnapPermission permission);
 
 /*
  * The creator of an object owns it, unless the system names another user.
@@ -95,6 +103,7 @@ extern bool CnapKeepOrganization(const pg_uuid_t *id, const CnapAct *act);
 
 /* Raise 42704 (undefined_object). */
 pg_noreturn extern void CnapNoOrganization(const pg_uuid_t *id);
+pg_noreturn extern void CnapNoWorkspace(const pg_uuid_t *id);
 
 /*
  * Raise 55000 (object_not_in_prerequisite_state) for a token, link or

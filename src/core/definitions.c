@@ -39,6 +39,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_role_rank);
 PG_FUNCTION_INFO_V1(cnap_is_definable);
+PG_FUNCTION_INFO_V1(cnap_is_permission_list);
 
 typedef struct DefinedName
 {
@@ -469,6 +470,36 @@ cnap_is_definable(PG_FUNCTION_ARGS)
 	text	   *value = PG_GETARG_TEXT_PP(0);
 
 	PG_RETURN_BOOL(CnapIsDefinableName(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)));
+}
+
+/*
+ * cnap.is_permission_list(value) -> boolean, for the constraints of the tables
+ *
+ * It does not ask which permissions are defined, so that what it returns never
+ * changes, and rows can be restored before the definitions.
+ */
+Datum
+cnap_is_permission_list(PG_FUNCTION_ARGS)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
+	Datum	   *elements;
+	int			count;
+
+	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+		PG_RETURN_BOOL(false);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+	if (count > CNAP_LAST_PERMISSION + 1)
+		PG_RETURN_BOOL(false);
+	for (int i = 0; i < count; i++)
+	{
+		text	   *name = DatumGetTextPP(elements[i]);
+
+		if (!CnapIsDefinableName(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) &&
+			find_builtin_permission(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) ==
+			CNAP_FIRST_OWN_PERMISSION)
+			PG_RETURN_BOOL(false);
+	}
+	PG_RETURN_BOOL(true);
 }
 
 /*

@@ -82,6 +82,8 @@ typedef enum CnapTable
 #define Anum_access_token_token_hash 4
 #define Anum_access_token_expires_at 5
 #define Anum_access_token_revoked_at 6
+#define Anum_access_token_workspaces 7
+#define Anum_access_token_permissions 8
 
 #define Anum_access_token_use_token_id 1
 #define Anum_access_token_use_last_used_at 2

@@ -178,14 +178,44 @@ CnapRoleRank(CnapRole role)
 	}
 }
 
+/* The higher one of two roles, the first among equals. */
+static CnapRole
+higher(CnapRole a, CnapRole b)
+{
+	return CnapRoleRank(b) > CnapRoleRank(a) ? b : a;
+}
+
+/*
+ * The highest role that the ways give if only these permissions count: one of
+ * theirs, if it gives no others, or else a built-in one that gives less.
+ */
+CnapRole
+CnapLimitedRole(CnapWays ways, CnapPermissions permissions)
+{
+	CnapRole	direct = CnapDirectRoleOf(ways);
+	CnapRole	managed = CnapManagedRoleOf(ways);
+	CnapPermissions allowed = CnapWaysPermissions(ways) & permissions;
+	CnapRole	role = CNAP_ROLE_NONE;
+
+	if ((CnapCurrentMatrix.direct[direct] & ~permissions) == 0)
+		role = direct;
+	if ((CnapCurrentMatrix.managed[managed] & ~permissions) == 0)
+		role = higher(role, managed);
+	if (permissions == CNAP_ALL_PERMISSIONS)
+		return role;
+	for (CnapRole i = CNAP_ROLE_MEMBER; i <= CNAP_ROLE_ADMIN; i++)
+	{
+		if ((CnapCurrentMatrix.direct[i] & ~allowed) == 0)
+			role = higher(role, i);
+	}
+	return role;
+}
+
 /* The highest role that any of the ways gives; a direct one among equals. */
 CnapRole
 CnapWaysRole(CnapWays ways)
 {
-	CnapRole	direct = CnapDirectRoleOf(ways);
-	CnapRole	managed = CnapManagedRoleOf(ways);
-
-	return CnapRoleRank(managed) > CnapRoleRank(direct) ? managed : direct;
+	return CnapLimitedRole(ways, CNAP_ALL_PERMISSIONS);
 }
 
 pg_noreturn static void

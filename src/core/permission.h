@@ -43,6 +43,8 @@ typedef uint8 CnapPermission;
 /* A set of permissions. */
 typedef uint64 CnapPermissions;
 
+#define CNAP_ALL_PERMISSIONS (~UINT64CONST(0))
+
 #define CnapPermissionBit(permission) (UINT64CONST(1) << (permission))
 
 /* What a person may do with an organization. */
@@ -135,6 +137,7 @@ extern bool CnapMayBeGiven(CnapPermission permission);
 extern CnapWays CnapJoinWays(CnapWays a, CnapWays b);
 extern int	CnapRoleRank(CnapRole role);
 extern CnapRole CnapWaysRole(CnapWays ways);
+extern CnapRole CnapLimitedRole(CnapWays ways, CnapPermissions permissions);
 
 /*
  * CnapRequireXXX() raise 42501 (insufficient_privilege) and name the lowest

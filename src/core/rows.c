@@ -265,6 +265,16 @@ begin_token_row(CnapScan *scan, CnapTable table, CnapTokenKey by)
 	return CnapScanRow(scan, table, &key);
 }
 
+/* A copy of the array in a column, or NULL if it is null. */
+static ArrayType *
+copy_array(const CnapScan *scan, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = CnapField(scan, tuple, attno, &isnull);
+
+	return isnull ? NULL : DatumGetArrayTypePCopy(value);
+}
+
 /* Fetch the access token with that key; false if there is none. */
 bool
 CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token)
@@ -287,9 +297,22 @@ CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token)
 		token->expires_at = end_column(&scan, tuple, Anum_access_token_expires_at);
 		CnapField(&scan, tuple, Anum_access_token_revoked_at, &isnull);
 		token->revoked = !isnull;
+		token->workspaces = copy_array(&scan, tuple, Anum_access_token_workspaces);
+		token->permissions = copy_array(&scan, tuple, Anum_access_token_permissions);
 	}
 	CnapEndScan(&scan);
 	return found;
+}
+
+/* Free what a token that was found consists of. */
+void
+CnapFreeAccessToken(CnapAccessToken *token)
+{
+	pfree(token->user);
+	if (token->workspaces != NULL)
+		pfree(token->workspaces);
+	if (token->permissions != NULL)
+		pfree(token->permissions);
 }
 
 /* The user who was recorded for a database role, or NULL if there is none. */

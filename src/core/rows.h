@@ -12,6 +12,7 @@
 #define CNAP_ROWS_H
 
 #include "datatype/timestamp.h"
+#include "utils/array.h"
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -31,13 +32,15 @@ typedef struct CnapWorkspace
 	TimestampTz managed_until;	/* DT_NOEND if unlimited */
 } CnapWorkspace;
 
-/* An access token, and the user it signs in. */
+/* An access token, the user it signs in, and its limits. */
 typedef struct CnapAccessToken
 {
 	pg_uuid_t	id;
 	text	   *user;
 	TimestampTz expires_at;		/* DT_NOEND if unlimited */
 	bool		revoked;
+	ArrayType  *workspaces;		/* NULL if not limited to some */
+	ArrayType  *permissions;	/* likewise */
 } CnapAccessToken;
 
 /*
@@ -101,6 +104,7 @@ extern bool CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id,
 extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
 extern bool CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token);
+extern void CnapFreeAccessToken(CnapAccessToken *token);
 extern text *CnapFindRoleUser(Oid role);
 extern bool CnapFindTokenUse(const pg_uuid_t *token_id, TimestampTz *last_used_at);
 extern bool CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link);

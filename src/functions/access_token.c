@@ -19,6 +19,8 @@
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -26,6 +28,7 @@
 #include "change/audit_log.h"
 #include "change/authorize.h"
 #include "core/arguments.h"
+#include "core/definitions.h"
 #include "core/freshness.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
@@ -105,12 +108,68 @@ cnap_authenticate(PG_FUNCTION_ARGS)
 		CnapInvalidToken();
 
 	record_use(&token.id);
-	CnapSignIn(&token.id, text_to_cstring(token.user), is_local);
+	CnapSignIn(&token.id, is_local);
 	PG_RETURN_TEXT_P(token.user);
 }
 
+/* The elements of an array argument that is a list without nulls. */
+static int
+list_argument(FunctionCallInfo fcinfo, int argno, const char *argname, Oid type,
+			  int16 length, char align, Datum **elements)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(argno);
+	int			count;
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a list", argname)));
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not contain nulls", argname)));
+	deconstruct_array(array, type, length, false, align, elements, NULL, &count);
+	return count;
+}
+
 /*
- * cnap_create_access_token(name, expires_at) -> text
+ * Check the limits of a token, which may be null.  What a token is limited to must
+ * exist now, which detects typing errors; if it ends later, nothing is left of it.
+ */
+static void
+check_limits(FunctionCallInfo fcinfo, int workspaces, int permissions, const CnapActor *actor)
+{
+	Datum	   *elements;
+	int			count;
+
+	if (!PG_ARGISNULL(workspaces))
+	{
+		count = list_argument(fcinfo, workspaces, "workspaces", UUIDOID, UUID_LEN,
+							  TYPALIGN_CHAR, &elements);
+		if (count > CNAP_MAX_TOKEN_WORKSPACES)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("too many workspaces"),
+					 errdetail("A token can be limited to at most %d workspaces.",
+							   CNAP_MAX_TOKEN_WORKSPACES)));
+		for (int i = 0; i < count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!CnapSeesWorkspace(actor, DatumGetUUIDP(elements[i])))
+				CnapNoWorkspace(DatumGetUUIDP(elements[i]));
+		}
+	}
+	if (!PG_ARGISNULL(permissions))
+	{
+		count = list_argument(fcinfo, permissions, "permissions", TEXTOID, -1,
+							  TYPALIGN_INT, &elements);
+		for (int i = 0; i < count; i++)
+			CnapNamedPermission(DatumGetTextPP(elements[i]));
+	}
+}
+
+/*
+ * cnap_create_access_token(name, expires_at, workspaces, permissions) -> text
  *
  * A session signed in by a token cannot create another token, which would
  * survive the revocation of the first.
@@ -120,15 +179,18 @@ cnap_create_access_token(PG_FUNCTION_ARGS)
 {
 	static CnapStatement insert = {
 		"WITH token AS ("
-		"INSERT INTO cnap.access_token (user_id, name, token_hash, expires_at)"
-		" VALUES ($1, $2, $3, $4) RETURNING id)"
+		"INSERT INTO cnap.access_token (user_id, name, token_hash, expires_at, workspaces, permissions)"
+		" VALUES ($1, $2, $3, $4,"
+		" CASE WHEN $5 IS NOT NULL THEN ARRAY(SELECT DISTINCT w FROM unnest($5) w ORDER BY w) END,"
+		" CASE WHEN $6 IS NOT NULL THEN ARRAY(SELECT DISTINCT p COLLATE \"C\" FROM unnest($6) p ORDER BY 1) END)"
+		" RETURNING id)"
 		" INSERT INTO cnap.access_token_use (token_id) SELECT id FROM token",
-		4, {TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID}
+		6, {TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, UUIDARRAYOID, TEXTARRAYOID}
 	};
 	CnapAct		act = {0};
 	text	   *token;
-	Datum		values[4];
-	char		nulls[4] = {' ', ' ', ' ', ' '};
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 
 	CnapGetUser(&act.actor);
 	if (CnapSignedInByToken())
@@ -144,6 +206,12 @@ cnap_create_access_token(PG_FUNCTION_ARGS)
 	token = CnapNewToken(CNAP_ACCESS_TOKEN_PREFIX, &values[2]);
 	values[3] = PG_GETARG_DATUM(1);
 	nulls[3] = PG_ARGISNULL(1) ? 'n' : ' ';
+	check_limits(fcinfo, 2, 3, &act.actor);
+	for (int i = 2; i < 4; i++)
+	{
+		values[i + 2] = PG_GETARG_DATUM(i);
+		nulls[i + 2] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
 	CnapExecuteAct(&act, &insert, values, nulls);
 	PG_RETURN_TEXT_P(token);
 }

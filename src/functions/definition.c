@@ -249,13 +249,22 @@ cnap_drop_role(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cnap_drop_permission(name) -> void */
+/*
+ * cnap_drop_permission(name) -> void
+ *
+ * Access tokens that are limited to it lose it, rather than keep it for another
+ * permission that will have the same name.
+ */
 Datum
 cnap_drop_permission(PG_FUNCTION_ARGS)
 {
 	static CnapStatement users = {"SELECT cnap.policies_with($1)", 1, {TEXTOID}};
 	static CnapStatement drop = {
 		"DELETE FROM cnap.permission_definition WHERE name = $1", 1, {TEXTOID}
+	};
+	static CnapStatement take = {
+		"UPDATE cnap.access_token SET permissions = array_remove(permissions, $1)"
+		" WHERE $1 = ANY (permissions)", 1, {TEXTOID}
 	};
 	CnapAct		act;
 	Datum		name;
@@ -264,6 +273,7 @@ cnap_drop_permission(PG_FUNCTION_ARGS)
 	name = PointerGetDatum(required_name(fcinfo, "permission"));
 	CnapNamedPermission(DatumGetTextPP(name));
 	refuse_if_used(&users, name, "permission");
+	CnapExecuteAct(&act, &take, &name, NULL);
 	CnapExecuteActOnRow(&act, &drop, &name, NULL);
 	PG_RETURN_VOID();
 }

@@ -188,6 +188,7 @@ cnap_redeem_install_link(PG_FUNCTION_ARGS)
 	CnapInstallLink link;
 	TimestampTz until = DT_NOEND;
 
+	CnapRefuseLimitedToken();
 	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
 	link = required_link(fcinfo, 0);
 	if (!CnapAuthorizeGrant(workspace, &link.organization, &act))

@@ -72,6 +72,7 @@ invite(FunctionCallInfo fcinfo, CnapMembership *kind)
 	Datum		values[8];
 	char		nulls[8];
 
+	CnapRefuseLimitedToken();
 	kind->authorize(CnapRequiredUuid(fcinfo, 0, kind->name), CNAP_CHANGE, &act);
 	role = CnapRequiredRole(fcinfo, 1, kind->roles);
 	kind->require_on_role(&act, role);

@@ -87,7 +87,7 @@ authorize_workspace(const pg_uuid_t *id, CnapLock lock, CnapAct *act)
 static void
 require_on_workspace_role(const CnapAct *act, CnapRole role)
 {
-	CnapRequirePermission(act->ways, CnapPermissionOnRole(role));
+	CnapRequireOfAct(act, CnapPermissionOnRole(role));
 }
 
 static bool

@@ -189,8 +189,17 @@ cnap_workspaces(PG_FUNCTION_ARGS)
 	static CnapStatement query = {
 		"SELECT * FROM cnap.list_workspaces($1)", 1, {TEXTOID}
 	};
+	static CnapStatement limited_query = {
+		"SELECT * FROM cnap.list_workspaces_within_limits($1)", 1, {TEXTOID}
+	};
+	CnapActor	actor;
+	Datum		user;
 
-	return CnapCurrentUserRows(fcinfo, &query);
+	CnapGetLimitedActor(&actor);
+	if (actor.limits == NULL)
+		return CnapCurrentUserRows(fcinfo, &query);
+	user = PointerGetDatum(actor.user);
+	return CnapReturnRows(fcinfo, &limited_query, &user, NULL);
 }
 
 /* cnap_workspace_members(workspace) -> everyone with access, by which ways */

@@ -154,7 +154,7 @@ read_claims(const char *claims)
 	known_claims = NULL;
 	known_claims = MemoryContextStrdup(TopMemoryContext, claims);
 	strlcpy(known_user, user, sizeof(known_user));
-	CnapIdentityChanged(known_user);
+	CnapIdentityChanged(known_user, 0);
 }
 
 bool
@@ -191,7 +191,7 @@ assign_claims(const char *newval, void *extra)
 	if (known_claims != NULL)
 		pfree(known_claims);
 	known_claims = NULL;
-	CnapIdentityChanged(NULL);
+	CnapIdentityChanged(NULL, 0);
 }
 
 void

@@ -18,9 +18,9 @@ uint64		CnapIdentityGeneration = 1;
 CnapIdentityHookType CnapIdentityHook = NULL;
 
 void
-CnapIdentityChanged(const char *user)
+CnapIdentityChanged(const char *user, uint64 limits)
 {
 	CnapIdentityGeneration++;
 	if (CnapIdentityHook != NULL)
-		CnapIdentityHook(user);
+		CnapIdentityHook(user, limits);
 }

@@ -18,13 +18,14 @@ extern uint64 CnapIdentityGeneration;
 
 /*
  * Called at each such change, with the user who may be the current one now: NULL
- * if that is not known yet, and empty if it is nobody.  It must neither access
- * catalogs nor fail, because settings are assigned to at any time.
+ * if that is not known yet, and empty if it is nobody; and with the serial number
+ * of the limits, 0 if there are none.  It must neither access catalogs nor fail,
+ * because settings are assigned to at any time.
  */
-typedef void (*CnapIdentityHookType) (const char *user);
+typedef void (*CnapIdentityHookType) (const char *user, uint64 limits);
 extern CnapIdentityHookType CnapIdentityHook;
 
 /* To be called by the sources. */
-extern void CnapIdentityChanged(const char *user);
+extern void CnapIdentityChanged(const char *user, uint64 limits);
 
 #endif							/* CNAP_GENERATION_H */

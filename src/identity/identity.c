@@ -132,7 +132,7 @@ static void
 assign_user_id(const char *newval, void *extra)
 {
 	user_id_is_default = *(bool *) extra;
-	CnapIdentityChanged(newval != NULL ? newval : "");
+	CnapIdentityChanged(newval != NULL ? newval : "", 0);
 }
 
 void
@@ -204,6 +204,12 @@ CnapCurrentUser(void)
 	return CnapFindCurrentUser(&is_fixed);
 }
 
+const CnapLimits *
+CnapCurrentLimits(void)
+{
+	return CnapTokenLimits();
+}
+
 /*
  * Is the caller the system, given that there is no current user?  Not if the
  * session is signed in with a token that has ended, or there are claims that
@@ -232,7 +238,24 @@ no_current_user(void)
 }
 
 void
-CnapGetActor(CnapActor *actor)
+CnapTokenIsLimited(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("access token is limited"),
+			 errdetail("It gives certain rights in workspaces, and nothing beyond them."),
+			 errhint("Sign in by another token, or without one.")));
+}
+
+void
+CnapRefuseLimitedToken(void)
+{
+	if (CnapCurrentUser() != NULL && CnapCurrentLimits() != NULL)
+		CnapTokenIsLimited();
+}
+
+void
+CnapGetLimitedActor(CnapActor *actor)
 {
 	const char *user = CnapCurrentUser();
 
@@ -242,6 +265,15 @@ CnapGetActor(CnapActor *actor)
 		CnapRequireFreshData();
 	actor->user = user != NULL ? cstring_to_text(user) : NULL;
 	actor->role = GetUserId();
+	actor->limits = user != NULL ? CnapCurrentLimits() : NULL;
+}
+
+void
+CnapGetActor(CnapActor *actor)
+{
+	CnapGetLimitedActor(actor);
+	if (actor->limits != NULL)
+		CnapTokenIsLimited();
 }
 
 void

@@ -8,11 +8,16 @@
 #ifndef CNAP_IDENTITY_H
 #define CNAP_IDENTITY_H
 
+#include "core/compat.h"
+#include "identity/token_limits.h"
+
 /* Who acts: a user, or the system if user is NULL. */
 typedef struct CnapActor
 {
 	text	   *user;			/* palloc'd in the caller's context */
 	Oid			role;			/* the calling database role */
+	const CnapLimits *limits;	/* of the user's rights; NULL if there are
+								 * none */
 } CnapActor;
 
 extern void CnapIdentityInit(void);
@@ -30,6 +35,13 @@ extern const char *CnapFindCurrentUser(bool *is_fixed);
 extern const char *CnapCurrentUser(void);
 
 /*
+ * The limits of the current user's rights, as of the last call of one of these;
+ * NULL if there are none.  They stay in place, but are those of another token
+ * once the current user has become another one.
+ */
+extern const CnapLimits *CnapCurrentLimits(void);
+
+/*
  * Raise 55000 (object_not_in_prerequisite_state) if cnap.user_id says who the
  * current user is, so that nobody can sign in by a token.
  */
@@ -37,14 +49,27 @@ extern void CnapRefuseTwoUsers(void);
 
 /*
  * Fill in who acts.  Raises 28000 (invalid_authorization_specification) if
- * that is neither a user nor the system.
+ * that is neither a user nor the system, and 42501 (insufficient_privilege) if
+ * the session is signed in by a limited token.
  */
 extern void CnapGetActor(CnapActor *actor);
 
 /*
- * Likewise, for functions that only a user can call: raises 28000 for the
- * system as well.
+ * Likewise, but whoever calls this applies the limits.  It is for what a limited
+ * token can be good for: rights in workspaces.
+ */
+extern void CnapGetLimitedActor(CnapActor *actor);
+
+/*
+ * Like CnapGetActor(), for functions that only a user can call: raises 28000 for
+ * the system as well.
  */
 extern void CnapGetUser(CnapActor *actor);
+
+/* Raise 42501 because of the limits of a token. */
+pg_noreturn extern void CnapTokenIsLimited(void);
+
+/* Likewise, if a limited token has signed in. */
+extern void CnapRefuseLimitedToken(void);
 
 #endif							/* CNAP_IDENTITY_H */

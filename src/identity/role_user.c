@@ -60,7 +60,7 @@ look_up(Oid role)
 	if (CnapEpochMayKeep())
 		known.role = role;
 	if (strcmp(before, known.user) != 0)
-		CnapIdentityChanged(known.user[0] != '\0' ? known.user : NULL);
+		CnapIdentityChanged(known.user[0] != '\0' ? known.user : NULL, 0);
 }
 
 const char *

@@ -36,7 +36,6 @@ static char *session_token = NULL;	/* id of an access token */
 
 /* Is cnap_authenticate() setting cnap.session_token? */
 static bool signing_in = false;
-static const char *signing_in_as = NULL;	/* the token's user */
 
 /* The token of this session, as of its last lookup. */
 static struct
@@ -44,8 +43,10 @@ static struct
 	char		id[UUID_LEN * 2 + 5];	/* text form; empty if none yet */
 	uint64		events;			/* epoch total before the lookup */
 	bool		valid;			/* apart from its expiry */
+	bool		limited;
 	TimestampTz expires_at;
 	char		user[CNAP_MAX_USER_ID + 1];
+	CnapLimits	limits;			/* if limited */
 }			session;
 
 /*
@@ -64,17 +65,28 @@ check_session_token(char **newval, void **extra, GucSource source)
 	return false;
 }
 
-/* assign_hook of cnap.session_token */
+/* Tell who the current user is by the token that was looked up last. */
+static void
+announce_user(void)
+{
+	CnapIdentityChanged(session.valid ? session.user : "",
+						session.valid && session.limited ? session.limits.serial : 0);
+}
+
+/*
+ * assign_hook of cnap.session_token
+ *
+ * cnap_authenticate() looks the token up at once, and so tells who that is.
+ */
 static void
 assign_session_token(const char *newval, void *extra)
 {
-	if (newval == NULL || newval[0] == '\0')
-		CnapIdentityChanged("");
-	else if (signing_in)
-		CnapIdentityChanged(signing_in_as);
+	if (newval == NULL || newval[0] == '\0' || signing_in)
+		CnapIdentityChanged("", 0);
+	else if (strcmp(newval, session.id) == 0)
+		announce_user();
 	else
-		CnapIdentityChanged(strcmp(newval, session.id) == 0 && session.valid ?
-							session.user : NULL);
+		CnapIdentityChanged(NULL, 0);
 }
 
 void
@@ -105,12 +117,16 @@ look_up(void)
 
 	session.id[0] = '\0';
 	session.events = CnapCurrentEpoch.total;
-	session.valid = CnapFindAccessToken(CnapById(DatumGetUUIDP(id)), &token) && !token.revoked;
-	if (session.valid)
+	session.valid = false;
+	if (CnapFindAccessToken(CnapById(DatumGetUUIDP(id)), &token))
 	{
 		session.expires_at = token.expires_at;
 		text_to_cstring_buffer(token.user, session.user, sizeof(session.user));
-		pfree(token.user);
+		session.limited = CnapIsLimited(&token);
+		if (session.limited)
+			CnapSetLimits(&session.limits, &token);
+		session.valid = !token.revoked;
+		CnapFreeAccessToken(&token);
 	}
 	pfree(DatumGetUUIDP(id));
 	if (CnapEpochMayKeep())
@@ -127,20 +143,25 @@ CnapTokenUser(void)
 		strcmp(session.id, session_token) != 0)
 	{
 		look_up();
-		CnapIdentityChanged(session.valid ? session.user : "");
+		announce_user();
 	}
 	if (!session.valid || !CnapHoldsUntil(session.expires_at) || !CnapDataIsFresh())
 		return NULL;
 	return session.user;
 }
 
+const CnapLimits *
+CnapTokenLimits(void)
+{
+	return CnapSignedInByToken() && session.limited ? &session.limits : NULL;
+}
+
 void
-CnapSignIn(const pg_uuid_t *token_id, const char *user, bool is_local)
+CnapSignIn(const pg_uuid_t *token_id, bool is_local)
 {
 	PG_TRY();
 	{
 		signing_in = true;
-		signing_in_as = user;
 		set_config_option("cnap.session_token", CnapUuidString(token_id),
 						  PGC_SUSET, PGC_S_SESSION,
 						  is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,
@@ -151,6 +172,7 @@ CnapSignIn(const pg_uuid_t *token_id, const char *user, bool is_local)
 		signing_in = false;
 	}
 	PG_END_TRY();
+	CnapTokenUser();
 }
 
 void

@@ -11,6 +11,7 @@
 #include "utils/uuid.h"
 
 #include "core/compat.h"
+#include "identity/token_limits.h"
 
 extern void CnapSessionTokenInit(void);
 
@@ -27,8 +28,14 @@ extern bool CnapSignedInByToken(void);
  */
 extern const char *CnapTokenUser(void);
 
+/*
+ * The limits of that user's rights, as of the last call of CnapTokenUser(); NULL
+ * if there is no token, or it has none.
+ */
+extern const CnapLimits *CnapTokenLimits(void);
+
 /* Sign in by an access token, until the end of the transaction or session. */
-extern void CnapSignIn(const pg_uuid_t *token_id, const char *user, bool is_local);
+extern void CnapSignIn(const pg_uuid_t *token_id, bool is_local);
 
 /*
  * Raise 28000 (invalid_authorization_specification) for a token, with a

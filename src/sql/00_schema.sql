@@ -103,6 +103,12 @@ AS 'MODULE_PATHNAME', 'cnap_is_definable';
 COMMENT ON FUNCTION cnap.is_definable(text) IS
 'whether value can be the name of a role or permission of the application''s own: at most 63 lower-case letters and digits, and _ : . - between them, beginning with a letter, and not a built-in name';
 
+CREATE FUNCTION cnap.is_permission_list(value text[]) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_is_permission_list';
+COMMENT ON FUNCTION cnap.is_permission_list(text[]) IS
+'whether value has one dimension, at most 64 elements, and each of them can be the name of a permission, whether there is one or not';
+
 CREATE DOMAIN cnap.user_id AS text COLLATE "C"
 	CONSTRAINT user_id_format CHECK (cnap.is_user_id(VALUE));
 COMMENT ON DOMAIN cnap.user_id IS

@@ -138,9 +138,19 @@ CREATE TABLE cnap.access_token (
 		CONSTRAINT access_token_token_hash_format CHECK (octet_length(token_hash) = 32),
 	expires_at timestamptz,
 	revoked_at timestamptz,
+	workspaces uuid[]
+		CONSTRAINT access_token_workspaces_format CHECK (
+			cardinality(workspaces) <= 1000 AND coalesce(array_ndims(workspaces), 1) = 1
+			AND array_position(workspaces, NULL) IS NULL),
+	permissions text[]
+		CONSTRAINT access_token_permissions_format CHECK (cnap.is_permission_list(permissions)),
 	created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE cnap.access_token IS 'personal access tokens, and whom they sign in; of the tokens only the SHA-256 is stored';
+COMMENT ON COLUMN cnap.access_token.workspaces IS
+'the only workspaces in which a session signed in by it has rights; null: all of the user''s';
+COMMENT ON COLUMN cnap.access_token.permissions IS
+'the only permissions that such a session has; null: all of the user''s';
 CREATE INDEX access_token_user_id_idx ON cnap.access_token (user_id);
 
 /*

@@ -233,8 +233,8 @@ CREATE TRIGGER signal_delete AFTER DELETE ON cnap.access_token
 CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.access_token
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.access_token
-	FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.expires_at, OLD.revoked_at)
-		IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.expires_at, NEW.revoked_at))
+	FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.expires_at, OLD.revoked_at, OLD.workspaces, OLD.permissions)
+		IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.expires_at, NEW.revoked_at, NEW.workspaces, NEW.permissions))
 	EXECUTE FUNCTION cnap.signal_user();
 ALTER TABLE cnap.access_token
 	ENABLE ALWAYS TRIGGER signal_delete,

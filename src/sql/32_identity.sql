@@ -16,21 +16,22 @@ COMMENT ON FUNCTION @extschema@.cnap_authenticate(text, boolean) IS
 'makes the user who created an access token the current user, until the end of the transaction, or of the session if is_local is false, as long as the token is valid; returns the user''s id. Errors: 22023 for null, 28000 for a token that is unknown, expired, revoked or malformed';
 
 CREATE FUNCTION @extschema@.cnap_create_access_token(
-	name text, expires_at timestamptz DEFAULT NULL) RETURNS text
+	name text, expires_at timestamptz DEFAULT NULL, workspaces uuid[] DEFAULT NULL,
+	permissions text[] DEFAULT NULL) RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_create_access_token';
-COMMENT ON FUNCTION @extschema@.cnap_create_access_token(text, timestamptz) IS
-'creates an access token of the current user and returns it, the only time that it is shown; the name distinguishes it from others; it expires at that time, or never. Errors: 22023, 28000 without a current user, 42501 for a user who is signed in by a token';
+COMMENT ON FUNCTION @extschema@.cnap_create_access_token(text, timestamptz, uuid[], text[]) IS
+'creates an access token of the current user and returns it, the only time that it is shown; the name distinguishes it from others; it expires at that time, or never. A session signed in by it has, of the user''s rights, only those permissions, in those workspaces; null: all. Errors: 22023, 28000 without a current user, 42501 for a user who is signed in by a token, 42704 for a workspace that does not exist or is hidden';
 
 CREATE FUNCTION @extschema@.cnap_access_tokens()
 RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
-	last_used_at timestamptz, revoked_at timestamptz)
+	last_used_at timestamptz, revoked_at timestamptz, workspaces uuid[], permissions text[])
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_access_tokens';
 COMMENT ON FUNCTION @extschema@.cnap_access_tokens() IS
-'the current user''s access tokens, newest first, including those that have ended; last_used_at is precise to a minute. Errors: 28000 without a current user';
+'the current user''s access tokens, newest first, including those that have ended; last_used_at is precise to a minute; workspaces and permissions are its limits, null for none. Errors: 28000 without a current user, 42501 if a limited token has signed in';
 
 CREATE FUNCTION @extschema@.cnap_revoke_access_token(token_id uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -139,6 +139,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.list_workspaces(text) IS 'rows of cnap_workspaces()';
 
+CREATE FUNCTION cnap.list_workspaces_within_limits(person text)
+RETURNS TABLE (id uuid, name text, section text, role text, via text,
+	organization uuid)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+AS $$
+	SELECT l.id, l.name, l.section, @extschema@.cnap_workspace_role(l.id), l.via, l.organization
+	FROM cnap.list_workspaces(person) l
+	WHERE @extschema@.cnap_can_access(l.id)
+$$;
+COMMENT ON FUNCTION cnap.list_workspaces_within_limits(text) IS
+'rows of cnap_workspaces() for a session that a limited token of that user has signed in';
+
 CREATE FUNCTION cnap.list_workspace_members(workspace uuid)
 RETURNS TABLE (user_id text, role text, via text, organization uuid,
 	since timestamptz, until timestamptz)
@@ -265,10 +277,11 @@ COMMENT ON FUNCTION cnap.list_workspace_invitations(uuid) IS 'rows of cnap_works
 
 CREATE FUNCTION cnap.list_access_tokens(person text)
 RETURNS TABLE (id uuid, name text, created_at timestamptz, expires_at timestamptz,
-	last_used_at timestamptz, revoked_at timestamptz)
+	last_used_at timestamptz, revoked_at timestamptz, workspaces uuid[], permissions text[])
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
-	SELECT t.id, t.name, t.created_at, t.expires_at, u.last_used_at, t.revoked_at
+	SELECT t.id, t.name, t.created_at, t.expires_at, u.last_used_at, t.revoked_at,
+		t.workspaces, t.permissions
 	FROM cnap.access_token t
 		LEFT JOIN cnap.access_token_use u ON u.token_id = t.id
 	WHERE t.user_id = person

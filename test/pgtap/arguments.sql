@@ -172,6 +172,11 @@ INSERT INTO test.probe VALUES
 	('asked permission', 'another case', '''ACCESS''', '22023', 'permission "ACCESS" does not exist'),
 	('owner', 'somebody else', '''nina''', '42501', 'only the system can name another owner'),
 	('owner', '255 bytes of somebody else', 'repeat(''x'', 255)', '42501', 'only the system can name another owner');
+INSERT INTO test.probe (kind, what, literal, state, message)
+	SELECT 'optional workspaces', what, format('ARRAY[{ws}, %s]::uuid[]', literal), '42704',
+		format('workspace "%s" does not exist', test.value(literal))
+	FROM (VALUES ('unknown id', '{unknown}'), ('somebody else''s', '{foreign}'),
+		('id of an organization', '{vendor}')) bad (what, literal);
 -- ids that do not exist, or belong to somebody else
 INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('organization', 'unknown id', '{unknown}', '42704', 'organization "{id}" does not exist'),
@@ -205,6 +210,21 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 INSERT INTO test.probe VALUES
 	('array of names', 'null', 'null', '22023', '{argument} is required'),
 	('array of names', 'null inside', 'ARRAY[NULL]::text[]', '22023', '{argument} must not contain nulls'),
+	('optional workspaces', 'null', 'null', '00000', NULL),
+	('optional workspaces', 'empty array', '''{}''', '00000', NULL),
+	('optional workspaces', 'null inside', 'ARRAY[NULL]::uuid[]', '22023', '{argument} must not contain nulls'),
+	('optional workspaces', 'two dimensions', 'ARRAY[ARRAY[{ws}, {ws}]]::uuid[]', '22023', '{argument} must be a list'),
+	('optional workspaces', 'twice the same', 'ARRAY[{ws}, {ws}]::uuid[]', '00000', NULL),
+	('optional workspaces', '1000', 'array_fill({ws}::uuid, ARRAY[1000])', '00000', NULL),
+	('optional workspaces', '1001', 'array_fill({ws}::uuid, ARRAY[1001])', '22023', 'too many workspaces'),
+	('optional permissions', 'null', 'null', '00000', NULL),
+	('optional permissions', 'empty array', '''{}''', '00000', NULL),
+	('optional permissions', 'null inside', 'ARRAY[NULL]::text[]', '22023', '{argument} must not contain nulls'),
+	('optional permissions', 'two dimensions', 'ARRAY[ARRAY[''access'', ''access'']]', '22023', '{argument} must be a list'),
+	('optional permissions', 'twice the same', 'ARRAY[''access'', ''access'']', '00000', NULL),
+	('optional permissions', 'another case', 'ARRAY[''ACCESS'']', '22023', 'permission "ACCESS" does not exist'),
+	('optional permissions', 'a role', 'ARRAY[''admin'']', '22023', 'permission "admin" does not exist'),
+	('optional permissions', 'empty inside', 'ARRAY['''']', '22023', 'permission "" does not exist'),
 	('own role', 'unknown', '''unknown''', '22023', 'role "unknown" does not exist'),
 	('own permission', 'unknown', '''unknown''', '22023', 'permission "unknown" does not exist');
 -- tokens
@@ -271,14 +291,14 @@ INSERT INTO test.probe (kind, what, literal, state)
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42602'), ('text[]', '22P02'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
+			('regrole', '42602'), ('text[]', '22P02'), ('uuid[]', '22P02'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
 		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42704'), ('text[]', '22P02'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
+			('regrole', '42704'), ('text[]', '22P02'), ('uuid[]', '22P02'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
 
 SELECT is_empty($$
 	SELECT a.signature, a.name, what

@@ -136,7 +136,7 @@ is($admin->query(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_pro
 	'', 'no internal function is a SECURITY DEFINER, and those of cnap_lint() have no rights but the caller\'s');
 
 my %sample = (text => q{'x'}, uuid => "'$W1'", bigint => '1', integer => '1', boolean => 'true', interval => q{'1 day'},
-	'timestamp with time zone' => 'now()', oid => '1', regclass => q{'pg_class'}, name => q{'x'}, jsonb => q{'{}'});
+	'timestamp with time zone' => 'now()', oid => '1', regclass => q{'pg_class'}, name => q{'x'}, jsonb => q{'{}'}, 'text[]' => q{'{x}'});
 foreach my $role (@roles)
 {
 	my $session = connect_to($node, $role, 'CREATE TEMP TABLE t (id uuid, user_id text)');

@@ -351,7 +351,7 @@ sub found
 	my ($signature, $returns, $for, $comment) = @{ $_[0] };
 
 	$signature =~ s/DEFAULT/default/g;
-	$signature =~ s/NULL::[\w ]+/null/g;
+	$signature =~ s/NULL::[\w ]+(?:\[\])?/null/g;
 	$signature =~ s/"//g;
 	$signature =~ s/'00:00:0(\d)'::interval/'$1s'/;
 	$signature =~ s/('[\w{}]*')::[\w.]+(?:\[\])?/$1/g;
