@@ -4,7 +4,8 @@
  * start() opens what a process needs once and returns what its workers share, as plain data.
  * connect(shared) gives one client: check(user, workspace) and list(user) answer, join(organization,
  * user) and leave(organization, user) return when the change is committed.  memory() is what the
- * client's side of the server has for itself, in bytes.
+ * client's side of the server has for itself, in bytes.  Where checksOnly is true, nothing but check
+ * is there.
  */
 import fs from 'node:fs';
 import pg from 'pg';
@@ -160,6 +161,13 @@ const spicedb = (consistency) => ({
 });
 
 export const contestants = {
+	// what it costs to ask at all; the answer is null
+	nothing: {
+		...inPostgres({
+			check: 'SELECT NULL::boolean FROM (SELECT $1::text, $2::uuid) AS parameters',
+		}),
+		checksOnly: true,
+	},
 	cnap: inPostgres({
 		check: 'SELECT cnap_can_access($1::text, $2::uuid)',
 		list: 'SELECT unnest(cnap_accessible_workspaces($1))',

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 const [input, table, plot] = process.argv.slice(2);
 
 const names = {
+	nothing: 'a query of nothing',
 	cnap: 'cnap_org',
 	array: 'set in the policy',
 	account: 'account rows',
@@ -98,7 +99,7 @@ fs.writeFileSync(
 
 /* ---- the plot: a dot for each contestant, on a logarithmic scale of milliseconds ---- */
 
-const colours = ['#b3261e', '#1d4f91', '#1f6f43', '#8a5a00', '#6a3d9a', '#a06cc8'];
+const colours = ['#999999', '#b3261e', '#1d4f91', '#1f6f43', '#8a5a00', '#6a3d9a', '#a06cc8'];
 const rows = measures.filter(([, , , plotted]) => plotted);
 const [left, width, top, step, low, high] = [330, 520, 70, 26, 0.0001, 10000];
 const at = (value) =>
@@ -115,8 +116,8 @@ fs.writeFileSync(
 		'<rect width="100%" height="100%" fill="#ffffff"/>',
 		...present.map(
 			(name, n) =>
-				`<circle cx="${20 + 145 * n}" cy="22" r="5" fill="${colours[n]}"/>` +
-				text(30 + 145 * n, 26, 'start', names[name], 'font-size="11"'),
+				`<circle cx="${20 + 215 * (n % 4)}" cy="${18 + 20 * Math.floor(n / 4)}" r="5" fill="${colours[n]}"/>` +
+				text(30 + 215 * (n % 4), 22 + 20 * Math.floor(n / 4), 'start', names[name]),
 		),
 		...[0.0001, 0.001, 0.01, 0.1, 1, 10, 100, 1000, 10000].map(
 			(value) =>

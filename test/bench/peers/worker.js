@@ -7,7 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { contestants } from './contestants.js';
 
-const { name, shared, work, seconds, pairs, offset, organization } = workerData;
+const { name, shared, work, seconds, pairs, n, organization } = workerData;
 const client = await contestants[name].connect(shared);
 const latencies = [];
 let wrong = 0;
@@ -15,18 +15,26 @@ let wrong = 0;
 parentPort.once('message', async () => {
 	const until = performance.now() + 1000 * seconds;
 
-	for (let i = offset; ; i++) {
+	let joined = null;
+
+	for (let i = 0; performance.now() < until; i++) {
 		const before = performance.now();
 
-		if (before > until) break;
 		if (work === 'check') {
 			const pair = pairs[i % pairs.length];
+			const answer = await client.check(pair.user_id, pair.workspace_id);
 
-			if ((await client.check(pair.user_id, pair.workspace_id)) !== pair.allowed) wrong++;
-		} else if (i % 2 === 0) await client.join(organization, `worker-${offset}-${i}`);
-		else await client.leave(organization, `worker-${offset}-${i - 1}`);
+			if (answer !== null && answer !== pair.allowed) wrong++;
+		} else if (joined === null) {
+			joined = `worker-${n}`;
+			await client.join(organization, joined);
+		} else {
+			await client.leave(organization, joined);
+			joined = null;
+		}
 		latencies.push(performance.now() - before);
 	}
+	if (joined !== null) await client.leave(organization, joined);
 	await client.close();
 	parentPort.postMessage({ latencies, wrong });
 	parentPort.close();
