@@ -20,10 +20,18 @@ OBJS = $(patsubst $(SOURCE)%.c,%.o,$(sort $(wildcard $(SOURCE)src/*.c $(SOURCE)s
 # The install script is joined from its pieces, in the order of their names.
 SQL_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 SQL_PIECES = $(sort $(wildcard $(SOURCE)src/sql/*.sql))
-DATA_built = $(SQL_SCRIPT)
+
+# src/sql/update/VERSION.sql leads to that version from the one before. From each released version
+# there is one script to the present version, and to no other one.
+UPDATE_DIR = $(SOURCE)src/sql/update
+FIRST_VERSION = 1.0.0
+VERSIONS := $(FIRST_VERSION) $(shell ls '$(UPDATE_DIR)' | sed -n 's/^\([0-9].*\)\.sql$$/\1/p' | sort -V)
+UPDATE_SCRIPTS = $(patsubst %,$(EXTENSION)--%--$(EXTVERSION).sql,$(filter-out $(EXTVERSION),$(VERSIONS)))
+
+DATA_built = $(SQL_SCRIPT) $(UPDATE_SCRIPTS)
 
 # PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system.
-PG_CPPFLAGS = -I$(SOURCE)src -isystem $(includedir_server)
+PG_CPPFLAGS = -I$(SOURCE)src -DCNAP_VERSION='"$(EXTVERSION)"' -isystem $(includedir_server)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
 	-Wmissing-noreturn $(if $(WERROR),-Werror)
 
@@ -68,9 +76,22 @@ include $(PGXS)
 
 $(if $(SOURCE),$(shell mkdir -p $(sort $(dir $(OBJS)))))
 $(OBJS) $(OBJS:.o=.bc): $(INCLUDED)
+src/cnap_org.o src/core/version.o: $(SOURCE)cnap_org.control
 
 $(SQL_SCRIPT): $(SQL_PIECES)
 	cat $^ > $@
+
+# The steps that follow that version, between what each update begins and ends with
+define update_script
+$(EXTENSION)--$(1)--$(EXTVERSION).sql: $(patsubst %,$(UPDATE_DIR)/%.sql,begin \
+		$(shell printf '%s\n' $(VERSIONS) | awk 'found; $$0 == "$(1)" { found = 1 }') end) \
+		$(filter %/90_privileges.sql %/92_set_privileges.sql %/95_made.sql,$(SQL_PIECES))
+	cat $$^ > $$@
+endef
+$(foreach version,$(filter-out $(EXTVERSION),$(VERSIONS)),$(eval $(call update_script,$(version))))
+
+$(if $(filter $(EXTVERSION),$(lastword $(VERSIONS))),,$(error $(lastword $(VERSIONS)) is the last version \
+	that $(UPDATE_DIR) leads to, and cnap_org.control says $(EXTVERSION)))
 
 # The pgTAP tests against a running server, in a database of their own, with roles that they drop
 .PHONY: pgtap

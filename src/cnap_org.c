@@ -24,9 +24,11 @@
 #include "access/plan_kinds.h"
 #include "change/notifications.h"
 #include "change/precedence.h"
+#include "core/compat.h"
 #include "core/epoch.h"
 #include "core/freshness.h"
 #include "core/own_catalog.h"
+#include "core/version.h"
 #include "fleet/beat_worker.h"
 #include "identity/claims.h"
 #include "identity/identity.h"
@@ -35,13 +37,14 @@
 #include "protection/ddl_guard.h"
 #include "protection/fkey_guard.h"
 
-PG_MODULE_MAGIC;
+CNAP_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
 void
 _PG_init(void)
 {
+	CnapVersionInit();
 	CnapTrustedInit();
 	CnapIdentityInit();
 	CnapSessionTokenInit();

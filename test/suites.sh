@@ -12,6 +12,7 @@ SUITES=(regress pgtap isolation tap clients schemas examples)
 LONGEST=(
 	schemas/zabbix
 	schemas/davical
+	tap/upgrade
 	tap/differential
 	tap/attack_leaks
 	tap/lint

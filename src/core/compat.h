@@ -83,6 +83,16 @@
 #endif
 
 /*
+ * PostgreSQL 18 (9324c8c5806) lets a library tell its name and version, which
+ * pg_get_loaded_modules() shows.
+ */
+#if PG_VERSION_NUM < 180000
+#define CNAP_MODULE_MAGIC PG_MODULE_MAGIC
+#else
+#define CNAP_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "cnap_org", .version = CNAP_VERSION)
+#endif
+
+/*
  * PostgreSQL 18 (83ea6c54025) introduced virtual generated columns.
  */
 #ifndef ATTRIBUTE_GENERATED_VIRTUAL

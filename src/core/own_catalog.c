@@ -34,6 +34,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -46,6 +47,9 @@
 #include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
+#include "core/version.h"
+
+PG_FUNCTION_INFO_V1(cnap_begin_update);
 
 #define EXTENSION_NAME "cnap_org"
 #define SCHEMA_NAME "cnap"
@@ -97,6 +101,14 @@ is_valid(const KnownOid *known)
 	return likely(known->as_of == own_invalidations);
 }
 
+/* Look everything up again when it is needed. */
+static void
+forget_all(void)
+{
+	own_invalidations++;
+	CnapEpochAdvance();
+}
+
 /* Relation cache callback: InvalidOid stands for all relations. */
 static void
 forget_oids(Datum arg, Oid relid)
@@ -110,8 +122,7 @@ forget_oids(Datum arg, Oid relid)
 		if (i == CNAP_TABLES)
 			return;
 	}
-	own_invalidations++;
-	CnapEpochAdvance();
+	forget_all();
 }
 
 void
@@ -129,14 +140,52 @@ not_installed(void)
 					EXTENSION_NAME)));
 }
 
-static Oid
-lookup_table(Oid schema, CnapTable table)
+/* Something that a version after that of this database has. */
+pg_noreturn static void
+not_updated(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("\"%s.%s\" does not exist in this version of extension \"%s\"",
+					SCHEMA_NAME, name, EXTENSION_NAME),
+			 errhint("ALTER EXTENSION %s UPDATE;", EXTENSION_NAME)));
+}
+
+/* A table; one that is not there yet is looked up again by the next call. */
+static KnownOid
+lookup_table(Oid schema, CnapTable table, uint64 as_of)
 {
 	Oid			oid = get_relname_relid(table_names[table], schema);
 
-	if (!OidIsValid(oid))
-		not_installed();
-	return oid;
+	return (KnownOid) {oid, OidIsValid(oid) ? as_of : 0};
+}
+
+/* Find our extension, and its version; false if it is not in this database. */
+static bool
+find_extension(Oid *extension, char **version)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(EXTENSION_NAME));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+
+		*extension = ((Form_pg_extension) GETSTRUCT(tuple))->oid;
+		*version = TextDatumGetCString(heap_getattr(tuple, Anum_pg_extension_extversion,
+													RelationGetDescr(rel), &isnull));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
 }
 
 /*
@@ -152,29 +201,30 @@ own_schema(void)
 {
 	uint64		before = own_invalidations;
 	Oid			schema;
+	Oid			extension;
+	char	   *version;
 
 	if (is_valid(&own.schema))
 		return own.schema.oid;
 
 	schema = get_namespace_oid(SCHEMA_NAME, true);
-	if (!OidIsValid(schema))
+	if (!OidIsValid(schema) || !find_extension(&extension, &version))
 		not_installed();
+	CnapCheckVersion(version);
 	if (schema != own.schema.oid)
 	{
-		Oid			extension = get_extension_oid(EXTENSION_NAME, true);
-		Oid			tables[CNAP_TABLES];
+		KnownOid	tables[CNAP_TABLES];
 
-		if (!OidIsValid(extension) ||
-			getExtensionOfObject(NamespaceRelationId, schema) != extension)
+		if (getExtensionOfObject(NamespaceRelationId, schema) != extension)
 			not_installed();
 		for (int i = 0; i < CNAP_TABLES; i++)
-			tables[i] = lookup_table(schema, i);
+			tables[i] = lookup_table(schema, i, before);
 
 		memset(&own, 0, sizeof(own));
-		for (int i = 0; i < CNAP_TABLES; i++)
-			own.table[i] = (KnownOid) {tables[i], before};
+		memcpy(own.table, tables, sizeof(own.table));
 	}
 	own.schema = (KnownOid) {schema, before};
+	pfree(version);
 	return schema;
 }
 
@@ -233,7 +283,7 @@ lookup_function(const char *name, int nargs, const Oid *types)
 										   ObjectIdGetDatum(own_schema()));
 
 	if (!OidIsValid(function))
-		not_installed();
+		not_updated(name);
 	return function;
 }
 
@@ -280,9 +330,11 @@ CnapTableOid(CnapTable table)
 
 	if (!is_valid(known))
 	{
-		Oid			oid = lookup_table(own_schema(), table);
+		KnownOid	found = lookup_table(own_schema(), table, before);
 
-		*known = (KnownOid) {oid, before};
+		if (!OidIsValid(found.oid))
+			not_updated(table_names[table]);
+		*known = found;
 	}
 	return known->oid;
 }
@@ -382,6 +434,21 @@ Oid
 CnapOwner(void)
 {
 	return CnapRelationOwner(CnapTableOid(CNAP_ORGANIZATION));
+}
+
+/*
+ * cnap.begin_update() -> void; called by update scripts
+ *
+ * Refuses the update if this library does not serve the new version, which the
+ * extension has by then.  PostgreSQL sends no message about that, so we send one
+ * about a table of ours.
+ */
+Datum
+cnap_begin_update(PG_FUNCTION_ARGS)
+{
+	forget_all();
+	CacheInvalidateRelcacheByRelid(CnapTableOid(CNAP_WORKSPACE));
+	PG_RETURN_VOID();
 }
 
 bool

@@ -144,7 +144,8 @@ extern Oid	CnapKnownTableOid(CnapTable table);
 
 /*
  * All of these raise 55000 (object_not_in_prerequisite_state) if the extension
- * is not installed in this database.
+ * is not installed in this database, or with a version that this library does not
+ * serve, or that does not have the table or function yet.
  */
 extern Oid	CnapTableOid(CnapTable table);
 extern bool CnapIsOwnTable(Oid relid);

@@ -94,8 +94,14 @@ CnapEndScan(CnapScan *scan)
 	table_close(scan->rel, AccessShareLock);
 }
 
+/* In a version of the extension that lacks the column, it is null. */
 Datum
 CnapField(const CnapScan *scan, HeapTuple tuple, AttrNumber attno, bool *isnull)
 {
+	if (attno > RelationGetNumberOfAttributes(scan->rel))
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
 	return heap_getattr(tuple, attno, RelationGetDescr(scan->rel), isnull);
 }

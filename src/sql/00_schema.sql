@@ -51,6 +51,12 @@ $$;
 CREATE SCHEMA cnap;
 COMMENT ON SCHEMA cnap IS 'tables, types and internal functions of the extension cnap_org';
 
+CREATE FUNCTION cnap.begin_update() RETURNS void
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_begin_update';
+COMMENT ON FUNCTION cnap.begin_update() IS
+'called at the start of an update script: refuses an update by a library that is too old for it, and tells all sessions';
+
 /*
  * The formats are defined in one place, src/core/formats.c, which the public
  * functions use for their arguments and the tables for their constraints.

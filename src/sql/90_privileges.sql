@@ -1,7 +1,7 @@
 /*
  * Who has which privileges on the extension's objects.
  *
- * This is the only list of them.  The installation sets exactly these, cnap_trust()
+ * This is the only list of them.  The installation sets exactly these (92_set_privileges.sql), cnap_trust()
  * grants those of trusted roles, and the linter reports any others.  What is not
  * listed is for the owner alone.
  */
@@ -136,60 +136,3 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.privileges() IS
 'the privileges on the extension''s objects of roles other than their owner: of everybody, of trusted roles, or of roles that the administrator chooses. An object without an entry is for its owner alone';
-
-/*
- * Whatever ALTER DEFAULT PRIVILEGES had in mind for new objects, here or where
- * a dump is restored, is undone.
- */
-DO $$
-DECLARE
-	wrong text;
-	statement text;
-BEGIN
-	SELECT string_agg(object, ', ') INTO wrong
-	FROM (SELECT object FROM cnap.privileges() WHERE objid IS NULL AND kind <> 'PARAMETER'
-		UNION ALL
-		SELECT object FROM cnap.privileges() GROUP BY object, privilege HAVING count(*) > 1) w;
-	IF wrong IS NOT NULL THEN
-		RAISE EXCEPTION 'cnap.privileges() lists what does not exist, or twice: %', wrong;
-	END IF;
-
-	FOR statement IN
-		WITH object (classid, objid, name, owner, acl) AS (
-			SELECT 'pg_namespace'::regclass, oid, format('SCHEMA %I', nspname), nspowner,
-				coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
-			UNION ALL
-			SELECT 'pg_class'::regclass, oid,
-				format('%s %s', CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass), relowner,
-				coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner)) FROM pg_class
-			UNION ALL
-			SELECT 'pg_type'::regclass, oid, format('TYPE %s', oid::regtype), typowner,
-				coalesce(typacl, acldefault('T', typowner)) FROM pg_type t
-			-- 18 makes those of arrays members, too; they have the privileges of their elements
-			WHERE NOT EXISTS (SELECT FROM pg_type element WHERE element.typarray = t.oid)
-			UNION ALL
-			SELECT 'pg_proc'::regclass, oid, format('ROUTINE %s', oid::regprocedure), proowner,
-				coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
-		), own AS (
-			SELECT object.*
-			FROM object
-				JOIN pg_depend d USING (classid, objid)
-				JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-			WHERE e.extname = 'cnap_org' AND d.deptype = 'e'
-		)
-		SELECT s.statement
-		FROM (SELECT DISTINCT 1, format('REVOKE ALL ON %s FROM %s CASCADE', own.name,
-					CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
-				FROM own, aclexplode(own.acl)
-			UNION ALL
-			SELECT 2, format('GRANT ALL ON %s TO %s', name, owner::regrole) FROM own
-			UNION ALL
-			SELECT 3, format('GRANT %s ON %s TO PUBLIC', p.privilege, own.name)
-			FROM own JOIN cnap.privileges() p USING (classid, objid) WHERE p.audience = 'everybody'
-			) s (step, statement)
-		ORDER BY s.step
-	LOOP
-		EXECUTE statement;
-	END LOOP;
-END
-$$;
