@@ -8,9 +8,10 @@
  * the time of each check, and enforced by row-level security.  README.md in
  * this directory explains how the parts work together.
  *
- * The library needs no shared memory, and can be loaded by the first call of
- * one of its functions.  Listing it in session_preload_libraries is
- * recommended, so that its settings exist from the start of a session.
+ * The library can be loaded by the first call of one of its functions.  Listing
+ * it in session_preload_libraries is recommended, so that its settings exist
+ * from the start of a session.  The background worker and the statistics of the
+ * server need it in shared_preload_libraries.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +23,7 @@
 #include "access/cache.h"
 #include "access/large_sets.h"
 #include "access/plan_kinds.h"
+#include "access/statistics.h"
 #include "change/notifications.h"
 #include "change/precedence.h"
 #include "core/compat.h"
@@ -53,6 +55,7 @@ _PG_init(void)
 	CnapEpochInit();
 	CnapFreshnessInit();
 	CnapCacheInit();
+	CnapStatisticsInit();
 	CnapPlanKindsInit();
 	CnapLargeSetsInit();
 	CnapNotifyInit();

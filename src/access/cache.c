@@ -116,11 +116,13 @@ static uint64 last_serial = 0;	/* of users; never reset */
  */
 static bool empty_cache_next = false;
 
-/* Statistics of this session, for cnap_cache_stats(). */
+/* Statistics of this session. */
 static struct
 {
 	int64		hits;
 	int64		misses;
+	int64		denials;
+	int64		without_user;
 	int64		loads;
 	int64		overflows;
 }			stats;
@@ -290,7 +292,10 @@ get_current_user(void)
 {
 	begin_question();
 	if (unlikely(!CnapDataIsFresh()))
+	{
+		stats.without_user++;
 		return NULL;
+	}
 	if (unlikely(current_user_known != CnapIdentityGeneration))
 	{
 		bool		is_fixed;
@@ -309,6 +314,8 @@ get_current_user(void)
 		current_user_as_of = CnapIdentityGeneration;
 		current_user_known = is_fixed ? CnapIdentityGeneration : 0;
 	}
+	if (unlikely(current_user_entry == NULL))
+		stats.without_user++;
 	return current_user_entry;
 }
 
@@ -588,13 +595,22 @@ CnapUserRole(CnapUser *user, const pg_uuid_t *workspace)
 static inline bool
 allows(CnapUser *user, const pg_uuid_t *workspace, CnapPermission permission)
 {
-	CnapWays	ways;
+	bool		result;
 
 	if (unlikely(user->limits != NULL) &&
 		!CnapLimitsAllow(user->limits, workspace, permission))
-		return false;
-	ways = all_ways(user, workspace);
-	return ways != CNAP_NO_WAY && CnapWaysAllow(ways, permission);
+	{
+		stats.hits++;
+		result = false;
+	}
+	else
+	{
+		CnapWays	ways = all_ways(user, workspace);
+
+		result = ways != CNAP_NO_WAY && CnapWaysAllow(ways, permission);
+	}
+	stats.denials += !result;
+	return result;
 }
 
 bool
@@ -707,7 +723,13 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 		{
 			CnapDecision *decision = find_decision(user, &known->workspaces[i]);
 
-			if (CnapWaysAllow(CnapWaysNow(decision->ways, decision->managed_until), permission))
+			/*
+			 * The set is complete as of the last event, and none arrives in
+			 * this loop.
+			 */
+			Assert(decision != NULL);
+			if (decision != NULL &&
+				CnapWaysAllow(CnapWaysNow(decision->ways, decision->managed_until), permission))
 				result[found++] = known->workspaces[i];
 		}
 	}
@@ -748,6 +770,17 @@ CnapCacheInit(void)
 							PGC_USERSET,
 							GUC_UNIT_KB | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							NULL, assign_cache_size, NULL);
+}
+
+void
+CnapCacheCounters(CnapCounters *counters)
+{
+	counters->count[CNAP_CHECKS] = stats.hits + stats.misses;
+	counters->count[CNAP_DENIALS] = stats.denials;
+	counters->count[CNAP_WITHOUT_USER] = stats.without_user;
+	counters->count[CNAP_LOOKUPS] = stats.misses;
+	counters->count[CNAP_LOADS] = stats.loads;
+	counters->count[CNAP_FLUSHES] = CnapCurrentEpoch.changes + stats.overflows;
 }
 
 /*

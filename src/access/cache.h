@@ -82,4 +82,28 @@ extern int	CnapSampleReach(const CnapUser *user, int max_sample, pg_uuid_t *samp
  */
 extern int	CnapReachSize(CnapUser *user, int max_rows);
 
+/* ---- statistics ---- */
+
+/* What a session counts, in the order of the columns of cnap_server_stats(). */
+typedef enum CnapCounter
+{
+	CNAP_CHECKS,				/* questions about one workspace */
+	CNAP_DENIALS,				/* of these, those about a permission, answered no */
+	CNAP_WITHOUT_USER,			/* questions without a current user, or of a
+								 * follower that is closed */
+	CNAP_LOOKUPS,				/* checks that the cache did not answer */
+	CNAP_LOADS,					/* attempts to load a user's set */
+	CNAP_FLUSHES				/* changes, and when the cache was full */
+} CnapCounter;
+
+#define CNAP_COUNTERS (CNAP_FLUSHES + 1)
+
+typedef struct CnapCounters
+{
+	int64		count[CNAP_COUNTERS];
+} CnapCounters;
+
+/* What this session has counted since it began. */
+extern void CnapCacheCounters(CnapCounters *counters);
+
 #endif							/* CNAP_CACHE_H */

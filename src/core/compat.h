@@ -22,6 +22,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
 
 /*
  * PostgreSQL 16 (d952373a987) moved the macros of variable-length values out
@@ -120,6 +121,15 @@
 #define CnapNotifyQueuePages() (SLRU_PAGES_PER_SEGMENT * 0x10000 / 2)
 #else
 #define CnapNotifyQueuePages() max_notify_queue_pages
+#endif
+
+/*
+ * PostgreSQL 17 (c9af054653e) gave libraries wait events of their own, by a name.
+ */
+#if PG_VERSION_NUM < 170000
+#define CnapWaitEvent(name) PG_WAIT_EXTENSION
+#else
+#define CnapWaitEvent(name) WaitEventExtensionNew(name)
 #endif
 
 /*

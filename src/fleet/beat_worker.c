@@ -77,6 +77,8 @@ renew_beat(void)
 void
 cnap_beat_worker_main(Datum main_arg)
 {
+	uint32		wait_event;
+
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -85,6 +87,7 @@ cnap_beat_worker_main(Datum main_arg)
 	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION);
 
+	wait_event = CnapWaitEvent("CnapBeat");
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -95,7 +98,7 @@ cnap_beat_worker_main(Datum main_arg)
 		}
 		renew_beat();
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 beat_interval, PG_WAIT_EXTENSION);
+						 beat_interval, wait_event);
 		ResetLatch(MyLatch);
 	}
 }

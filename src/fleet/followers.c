@@ -229,6 +229,7 @@ cnap_wait(PG_FUNCTION_ARGS)
 	TimestampTz until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 																TimestampTzGetDatum(GetCurrentTimestamp()),
 																IntervalPGetDatum(timeout)));
+	uint32		wait_event = CnapWaitEvent("CnapWaitPosition");
 
 	while (!has_arrived(origin, place))
 	{
@@ -239,7 +240,7 @@ cnap_wait(PG_FUNCTION_ARGS)
 					 errdetail("This database has not yet received all changes that were committed before it."),
 					 errhint("Ask the origin, or wait longer.")));
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 LOOK_AGAIN, PG_WAIT_EXTENSION);
+						 LOOK_AGAIN, wait_event);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -37,6 +37,7 @@
 #include "core/arguments.h"
 #include "core/formats.h"
 #include "core/own_catalog.h"
+#include "core/progress.h"
 #include "core/rows.h"
 #include "identity/trusted.h"
 
@@ -255,7 +256,12 @@ cnap_forget_user(PG_FUNCTION_ARGS)
 		escape_json(&detail, text_to_cstring(successor));
 	}
 	for (int i = 0; i < (int) lengthof(forget); i++)
+	{
+		CnapProgressPart(i + 1, lengthof(forget));
+		CnapProgress(forget[i].sql);
 		CnapExecuteAct(&act, &forget[i], values, nulls);
+	}
+	CnapProgressEnd();
 
 	if (CnapIsNamed(user))
 		CnapSerializationFailure();

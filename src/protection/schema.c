@@ -22,6 +22,7 @@
 #include "core/arguments.h"
 #include "core/definitions.h"
 #include "core/own_catalog.h"
+#include "core/progress.h"
 #include "core/relation.h"
 #include "protection/plan.h"
 #include "protection/protect.h"
@@ -40,6 +41,7 @@ execute_plan(List *tables)
 	{
 		CnapTarget *table = lfirst(lc);
 
+		CnapProgressPart(foreach_current_index(lc) + 1, list_length(tables));
 		if (table->statement != NULL &&
 			SPI_execute(table->statement, false, 0) != SPI_OK_SELECT)
 			elog(ERROR, "could not execute: %s", table->statement);

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "core/progress.h"
 #include "core/relation.h"
 #include "protection/statement.h"
 
@@ -38,6 +39,7 @@ execute(const char *sql)
 	bool		former = is_executing;
 
 	is_executing = true;
+	CnapProgress(sql);
 	PG_TRY();
 	{
 		result = SPI_execute(sql, false, 0);
@@ -47,6 +49,7 @@ execute(const char *sql)
 		is_executing = former;
 	}
 	PG_END_TRY();
+	CnapProgressEnd();
 	return result;
 }
 

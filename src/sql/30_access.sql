@@ -121,16 +121,24 @@ AS 'MODULE_PATHNAME', 'cnap_cache_stats';
 COMMENT ON FUNCTION @extschema@.cnap_cache_stats() IS
 'statistics of this session''s cache of access decisions: checks answered from it (hits) and by lookups (misses), attempts to load a user''s whole set (loads), invalidations and overflows (flushes); the decisions (entries) and the memory (bytes) that it holds now';
 
+CREATE FUNCTION @extschema@.cnap_server_stats()
+RETURNS TABLE (checks bigint, denials bigint, without_user bigint, lookups bigint, loads bigint, flushes bigint,
+	since timestamptz)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 1
+AS 'MODULE_PATHNAME', 'cnap_server_stats';
+COMMENT ON FUNCTION @extschema@.cnap_server_stats() IS
+'what all sessions of the server have asked, in all databases, since it was started; no row unless cnap_org is in shared_preload_libraries';
+
 CREATE FUNCTION @extschema@.cnap_trust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_trust';
 COMMENT ON FUNCTION @extschema@.cnap_trust(regrole) IS
-'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys. For superusers. Errors: 22023 for a role that bypasses row-level security';
+'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys. For superusers. Errors: 22023 for a role that bypasses row-level security and for null, 42704 for a role that does not exist';
 
 CREATE FUNCTION @extschema@.cnap_distrust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_distrust';
 COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
-'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. A warning tells if the role can still set cnap.user_id. For superusers';
+'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. A warning tells if the role can still set cnap.user_id. For superusers. Errors: 22023 for null, 42704 for a role that does not exist';

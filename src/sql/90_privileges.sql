@@ -106,6 +106,7 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_audit_feed', 'EXECUTE', 'chosen'),
 		('FUNCTION', '@extschema@.cnap_beat', 'EXECUTE', 'chosen'),
 		('FUNCTION', '@extschema@.cnap_followers', 'EXECUTE', 'chosen'),
+		('FUNCTION', '@extschema@.cnap_server_stats', 'EXECUTE', 'chosen'),
 
 		-- about any user; those of the schema cnap are used in index conditions
 		('PARAMETER', 'cnap.user_id', 'SET', 'trusted'),

@@ -161,6 +161,7 @@ foreach my $file ('README.md', 'CHANGELOG.md', 'src/README.md', 'examples/rest/R
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cnap_org'\n");
 $node->start;
 
 # The database, roles, tables and workspace of the examples
@@ -220,6 +221,8 @@ CREATE TABLE app.log (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
 CREATE TABLE app.project (id int PRIMARY KEY, workspace_id uuid NOT NULL UNIQUE);
 CREATE TABLE app.task (id int PRIMARY KEY, project_id int UNIQUE REFERENCES app.project);
 CREATE TABLE app.comment (task_id int UNIQUE REFERENCES app.task);
+GRANT USAGE ON SCHEMA app TO app_server;
+GRANT SELECT ON app.project TO app_server;
 INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$example{workspace}', 'w', 'gina');
 END
 

@@ -88,6 +88,7 @@ INSERT INTO test.function VALUES
 	('cnap_beat(boolean)', 'superuser', 'wanda'),
 	('cnap_publish()', 'superuser', 'wanda'),
 	('cnap_followers()', 'superuser', 'wanda'),
+	('cnap_server_stats()', 'superuser', 'wanda'),
 	('cnap_position()', 'everybody', 'wanda'),
 	('cnap_wait(text,interval)', 'everybody', 'wanda'),
 	('cnap_audit_feed(text,integer)', 'superuser', 'wanda'),
