@@ -13,7 +13,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_authenticate';
 COMMENT ON FUNCTION @extschema@.cnap_authenticate(text, boolean) IS
-'makes the user who created an access token the current user, until the end of the transaction, or of the session if is_local is false, as long as the token is valid; returns the user''s id. Errors: 22023 for null, 28000 for a token that is unknown, expired, revoked or malformed';
+'makes the user who created an access token the current user, until the end of the transaction, or of the session if is_local is false, as long as the token is valid; returns the user''s id. Errors: 22023 for null, 28000 for a token that is unknown, expired, revoked or malformed, 55000 while cnap.user_id is set';
 
 CREATE FUNCTION @extschema@.cnap_create_access_token(
 	name text, expires_at timestamptz DEFAULT NULL, workspaces uuid[] DEFAULT NULL,
