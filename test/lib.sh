@@ -141,6 +141,14 @@ have_schema_tools() {
 	/usr/bin/python3 -c 'import alembic, django, psycopg2' 2>/dev/null
 }
 
+have_python_clients() {
+	/usr/bin/python3 -c 'import asyncpg, django, psycopg, psycopg2, psycopg_pool, sqlalchemy' 2>/dev/null
+}
+
+have_ruby_clients() {
+	/usr/bin/ruby -e 'require "active_record"; require "pg"' 2>/dev/null
+}
+
 have_apt() {
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null
 }
@@ -176,6 +184,11 @@ packages_for() {
 			pgbouncer) echo pgbouncer ;;
 			npm) echo nodejs npm ca-certificates ;;
 			schema_tools) echo python3-alembic python3-django python3-psycopg2 ;;
+			python_clients)
+				echo python3-asyncpg python3-django python3-psycopg python3-psycopg-pool
+				echo python3-psycopg2 python3-sqlalchemy
+				;;
+			ruby_clients) echo ruby ruby-activerecord ruby-pg ;;
 			apt) echo apt dpkg ;;
 			pg_bsd_indent) echo pg-bsd-indent ;;
 			perlcritic) echo libperl-critic-perl ;;
@@ -214,7 +227,7 @@ apt_install() {
 }
 
 # need THING...: makes sure that these are installed: server, compiler, pgtap, pg_prove, prove,
-# tap, pgbouncer, npm, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
+# tap, pgbouncer, npm, schema_tools, python_clients, ruby_clients, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then

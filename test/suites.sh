@@ -48,7 +48,7 @@ needed_by() {
 	case $1 in
 		pgtap) echo pgtap pg_prove ;;
 		tap) echo tap ;;
-		clients) echo prove pgbouncer npm schema_tools ;;
+		clients) echo prove pgbouncer npm schema_tools python_clients ruby_clients ;;
 		schemas) echo prove apt ;;
 		examples) echo prove npm curl chromium ;;
 	esac

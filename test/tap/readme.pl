@@ -6,7 +6,7 @@
 # - the reference lists each public function and setting, in agreement with the catalogs
 # - the table of permissions agrees with the functions, and that of audited actions is complete
 # - every other SQL statement can be executed, in the order of the text; test/clients execute the
-#   JavaScript and Python; everything that is not executed is listed here
+#   JavaScript, Python and Ruby; everything that is not executed is listed here
 # - the README links to each guide, and every link leads to an existing file and heading
 
 use strict;
@@ -252,13 +252,13 @@ foreach my $file ('README.md', grep { !/scaling|adoption/ } @guides)
 # the name that it defines.
 my $clients = join '', map { slurp_file($_) } glob 'test/clients/*.js';
 my %texts;
-push @{ $texts{$1} }, $2 while $clients =~ /'(js|python)', '([^']+)'/g;
+push @{ $texts{$1} }, $2 while $clients =~ /'(js|python|ruby)', '([^']+)'/g;
 my (@not_executed, @not_asked_for);
 foreach my $block (map { blocks_of($_) } 'README.md', @guides)
 {
 	my ($language, $content) = @$block;
 
-	if ($language eq 'js' || $language eq 'python')
+	if ($language =~ /^(?:js|python|ruby)$/)
 	{
 		my ($name) = $content =~ /^(?:const|(?:async )?function) (\w+)/;
 		push @not_asked_for, $content
@@ -270,7 +270,7 @@ foreach my $block (map { blocks_of($_) } 'README.md', @guides)
 		push @not_executed, (lines($content))[0];
 	}
 }
-is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript and Python');
+is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript, Python and Ruby');
 is_deeply(
 	\@not_executed,
 	[ 'make demo',

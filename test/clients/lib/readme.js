@@ -12,10 +12,12 @@ const text = ['README.md', ...guides]
 	.map((name) => fs.readFileSync(path.join(root, name), 'utf8'))
 	.join('\n');
 
-// The fenced block of a language that has a text in it, of which there must be one
+// The fenced block of a language in which there is a text, or what matches an expression; there must
+// be one
 function block(language, contents) {
+	const found = (code) => (contents instanceof RegExp ? contents.test(code) : code.includes(contents));
 	const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(
-		(match) => match[1] === language && match[2].includes(contents),
+		(match) => match[1] === language && found(match[2]),
 	);
 
 	if (blocks.length !== 1)
@@ -30,9 +32,10 @@ function renamed(words, ...which) {
 
 // The value of a name after executing a block of JavaScript with these variables
 function defined(name, variables = {}, words = {}) {
-	return new Function(...Object.keys(variables), `${renamed(words, 'js', name)}; return ${name};`)(
-		...Object.values(variables),
-	);
+	return new Function(
+		...Object.keys(variables),
+		`${renamed(words, 'js', new RegExp(`^(async )?(function|const) ${name}\\b`, 'm'))}; return ${name};`,
+	)(...Object.values(variables));
 }
 
 module.exports = { defined, renamed };
