@@ -303,14 +303,43 @@ explain_row(const Explanation *explanation, const char *path, CnapRole role,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/*
+ * Why a member of the managing organization is let in or not, by name, and until
+ * when.
+ */
+static const char *
+explain_assignment(Snapshot snapshot, const pg_uuid_t *id, const CnapWorkspace *workspace,
+				   text *user, const pg_uuid_t *membership_id, bool *let_in, TimestampTz *until)
+{
+	bool		activated = workspace->terms.managers == CNAP_MANAGERS_ACTIVATED;
+	CnapAssignment assignment;
+
+	*let_in = workspace->terms.managers == CNAP_MANAGERS_ALL;
+	if (*let_in)
+		return "which manages the workspace";
+
+	if (!CnapFindAssignmentAsOf(snapshot, id, user, &assignment) ||
+		!CnapAssignmentCounts(&assignment, workspace, membership_id))
+		return activated ? "which manages the workspace, but has not activated that with cnap_activate_management()" :
+			"which manages the workspace, but is not assigned to it: its owners and admins can do that with cnap_assign_manager()";
+	*until = Min(*until, assignment.until);
+	*let_in = CnapHoldsUntil(assignment.until);
+	if (*let_in)
+		return activated ? "which manages the workspace, and has activated that" :
+			"which manages the workspace, and is assigned to it";
+	return activated ? "which manages the workspace, but the activation with cnap_activate_management() has ended" :
+		"which manages the workspace, but the assignment to it has ended: its owners and admins can renew it with cnap_assign_manager()";
+}
+
 /* Add the row of cnap_explain_access() about the managing organization. */
 static void
-explain_management(const Explanation *explanation, Snapshot snapshot,
+explain_management(const Explanation *explanation, Snapshot snapshot, const pg_uuid_t *id,
 				   const CnapWorkspace *workspace, text *user)
 {
 	char	   *organization;
-	CnapRole	role;
+	CnapOrganizationMember member;
 	CnapRole	given = CNAP_ROLE_NONE;
+	TimestampTz until = workspace->managed_until;
 	char	   *reason;
 
 	if (!workspace->managed)
@@ -321,22 +350,24 @@ explain_management(const Explanation *explanation, Snapshot snapshot,
 	}
 
 	organization = CnapUuidString(&workspace->managed_by);
-	role = CnapMemberRoleAsOf(snapshot, CNAP_ORGANIZATION_MEMBER,
-							  &workspace->managed_by, user);
-	if (role == CNAP_ROLE_NONE)
+	if (!CnapFindMemberAsOf(snapshot, &workspace->managed_by, user, &member))
 		reason = psprintf("the user is not a member of organization %s, which was granted management of the workspace",
 						  organization);
 	else if (!CnapManagedNow(workspace))
 		reason = psprintf("the user has role %s in organization %s, whose management of the workspace has ended",
-						  CnapRoleName(role), organization);
+						  CnapRoleName(member.role), organization);
 	else
 	{
-		given = workspace->managed_role;
-		reason = psprintf("the user has role %s in organization %s, which manages the workspace",
-						  CnapRoleName(role), organization);
+		bool		let_in;
+		const char *why = explain_assignment(snapshot, id, workspace, user, &member.id,
+											 &let_in, &until);
+
+		if (let_in)
+			given = workspace->managed_role;
+		reason = psprintf("the user has role %s in organization %s, %s",
+						  CnapRoleName(member.role), organization, why);
 	}
-	explain_row(explanation, "organization", given, given != CNAP_ROLE_NONE,
-				workspace->managed_until, reason);
+	explain_row(explanation, "organization", given, given != CNAP_ROLE_NONE, until, reason);
 }
 
 /*
@@ -380,7 +411,7 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 		explain_row(&explanation, "member", role, role != CNAP_ROLE_NONE, DT_NOEND,
 					role != CNAP_ROLE_NONE ? "the user is a direct member" :
 					"the user is not a direct member");
-		explain_management(&explanation, snapshot, &workspace, user);
+		explain_management(&explanation, snapshot, id, &workspace, user);
 	}
 	else
 		explain_row(&explanation, "none", CNAP_ROLE_NONE, false, DT_NOEND,

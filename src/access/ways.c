@@ -17,6 +17,10 @@
  * snapshot saw as well, because it was written by a transaction that had ended
  * then.  The decision is one as of the earlier snapshot.
  *
+ * Where not all managers get in, one who does has an assignment, and that counts only
+ * if it belongs to this grant and to this membership, by their ids.  So whatever
+ * became of its row, it has ended with either.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,6 +28,7 @@
 #include "access/transam.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
 #include "access/ways.h"
@@ -82,6 +87,52 @@ existed_then(const CnapMemberships *known, const CnapWorkspace *row, Snapshot sn
 }
 
 /*
+ * Does a decision about the workspace depend on an assignment?  That is read now, so
+ * must be all the rest.
+ */
+static bool
+depends_on_assignment(const CnapMemberships *known, const CnapWorkspace *row)
+{
+	return row->managed && row->terms.managers != CNAP_MANAGERS_ALL &&
+		known_role(known, CNAP_ORGANIZATION_MEMBER, &row->managed_by) != CNAP_ROLE_NONE;
+}
+
+/*
+ * Find the user's role in the organization that manages the workspace, and whether
+ * and until when that lets the user in.
+ */
+static CnapRole
+find_manager(const CnapMemberships *known, Snapshot snapshot, const pg_uuid_t *workspace,
+			 const CnapWorkspace *row, text *user, bool *let_in, TimestampTz *until)
+{
+	CnapOrganizationMember member;
+	CnapAssignment assignment;
+
+	*let_in = false;
+	*until = row->managed_until;
+	if (known != NULL || row->terms.managers == CNAP_MANAGERS_ALL)
+	{
+		CnapRole	role = find_role(known, snapshot, CNAP_ORGANIZATION_MEMBER,
+									 &row->managed_by, user);
+
+		Assert(known == NULL || role == CNAP_ROLE_NONE ||
+			   row->terms.managers == CNAP_MANAGERS_ALL);
+		*let_in = role != CNAP_ROLE_NONE && row->terms.managers == CNAP_MANAGERS_ALL;
+		return role;
+	}
+
+	if (!CnapFindMemberAsOf(snapshot, &row->managed_by, user, &member))
+		return CNAP_ROLE_NONE;
+	if (CnapFindAssignmentAsOf(snapshot, workspace, user, &assignment) &&
+		CnapAssignmentCounts(&assignment, row, &member.id))
+	{
+		*let_in = CnapHoldsUntil(assignment.until);
+		*until = Min(row->managed_until, assignment.until);
+	}
+	return member.role;
+}
+
+/*
  * The owner has every permission, so nothing else is looked up for the owner.
  * A managed way that has ended already is omitted.
  */
@@ -99,20 +150,24 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *kn
 		access.ways = CNAP_WAY_OWNER;
 	else if (access.exists)
 	{
-		if (known != NULL && !existed_then(known, &row, snapshot))
+		if (known != NULL &&
+			(!existed_then(known, &row, snapshot) || depends_on_assignment(known, &row)))
 			known = NULL;
 		access.ways = CnapWayOfMember(find_role(known, snapshot, CNAP_WORKSPACE_MEMBER,
 												workspace, user));
 		if (CnapManagedNow(&row))
 		{
+			bool		let_in;
+			TimestampTz until;
+
 			access.manager = row.managed_by;
-			access.manager_role = find_role(known, snapshot, CNAP_ORGANIZATION_MEMBER,
-											&row.managed_by, user);
-		}
-		if (access.manager_role != CNAP_ROLE_NONE)
-		{
-			access.ways |= CnapWayOfManager(row.managed_role);
-			access.managed_until = row.managed_until;
+			access.manager_role = find_manager(known, snapshot, workspace, &row, user,
+											   &let_in, &until);
+			if (let_in)
+			{
+				access.ways |= CnapWayOfManager(row.managed_role);
+				access.managed_until = until;
+			}
 		}
 	}
 	if (access.exists)
@@ -236,18 +291,19 @@ collect_owned(ReachList *list, text *user)
 }
 
 /*
- * Collect the workspaces that an organization manages, disregarding
- * managed_until.
+ * Collect the workspaces that an organization manages and into which it lets all
+ * of its members, disregarding managed_until.
  */
 static void
-collect_managed(ReachList *list, const pg_uuid_t *organization)
+collect_managed(ReachList *list, const pg_uuid_t *organization, text *all)
 {
-	ScanKeyData key;
+	ScanKeyData keys[2];
 	CnapScan	scan;
 	HeapTuple	tuple;
 
-	CnapKeyUuid(&key, Anum_workspace_managed_by, organization);
-	CnapBeginScan(&scan, CNAP_WORKSPACE, list->snapshot, 1, &key);
+	CnapKeyUuid(&keys[0], Anum_workspace_managed_by, organization);
+	CnapKeyText(&keys[1], Anum_workspace_managed_access, all);
+	CnapBeginScan(&scan, CNAP_WORKSPACE, list->snapshot, 2, keys);
 	while (next_row(list, &scan, &tuple))
 	{
 		bool		isnull;
@@ -258,6 +314,50 @@ collect_managed(ReachList *list, const pg_uuid_t *organization)
 		append_reach(list, DatumGetUUIDP(id),
 					 CnapWayOfManager(CnapRoleFromDatum(role)),
 					 isnull ? DT_NOEND : DatumGetTimestampTz(until));
+	}
+	CnapEndScan(&scan);
+}
+
+/*
+ * Collect the workspaces to which the user is assigned, likewise.  The workspaces of
+ * one organization mostly follow each other, so the membership found last is kept.
+ */
+static void
+collect_assigned(ReachList *list, text *user, const CnapMemberships *held)
+{
+	pg_uuid_t	organization = {0};
+	CnapOrganizationMember member = {0};
+	ScanKeyData key;
+	CnapScan	scan;
+	HeapTuple	tuple;
+
+	CnapKeyText(&key, Anum_assignment_user_id, user);
+	CnapBeginScan(&scan, CNAP_ASSIGNMENT, list->snapshot, 1, &key);
+	while (next_row(list, &scan, &tuple))
+	{
+		CnapAssignment assignment = CnapGetAssignment(&scan, tuple);
+		bool		isnull;
+		Datum		id = CnapField(&scan, tuple, Anum_assignment_workspace_id, &isnull);
+		CnapWorkspace row;
+
+		if (!CnapFindWorkspaceAsOf(list->snapshot, DatumGetUUIDP(id), &row))
+			continue;
+		pfree(row.owner);
+		if (list->rows_left > 0)
+			list->rows_left--;
+		if (!row.managed || row.terms.managers == CNAP_MANAGERS_ALL ||
+			known_role(held, CNAP_ORGANIZATION_MEMBER, &row.managed_by) == CNAP_ROLE_NONE)
+			continue;
+		if (member.role == CNAP_ROLE_NONE ||
+			memcmp(&organization, &row.managed_by, sizeof(pg_uuid_t)) != 0)
+		{
+			organization = row.managed_by;
+			if (!CnapFindMemberAsOf(list->snapshot, &organization, user, &member))
+				elog(ERROR, "membership disappeared from a snapshot");
+		}
+		if (CnapAssignmentCounts(&assignment, &row, &member.id))
+			append_reach(list, DatumGetUUIDP(id), CnapWayOfManager(row.managed_role),
+						 Min(row.managed_until, assignment.until));
 	}
 	CnapEndScan(&scan);
 }
@@ -297,8 +397,16 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 			append_reach(&list, &direct->object, CnapWayOfMember(direct->role), DT_NOEND);
 		}
 		collect_owned(&list, user);
-		for (int i = 0; i < held->norganizations && list.rows_left > 0; i++)
-			collect_managed(&list, &held->list[i].object);
+		if (held->norganizations > 0)
+		{
+			text	   *all = cstring_to_text(CnapManagersName(CNAP_MANAGERS_ALL));
+
+			for (int i = 0; i < held->norganizations && list.rows_left > 0; i++)
+				collect_managed(&list, &held->list[i].object, all);
+			if (list.rows_left > 0)
+				collect_assigned(&list, user, held);
+			pfree(all);
+		}
 	}
 	else
 		pfree(held);

@@ -15,7 +15,8 @@
 
 /*
  * A user's ways into a workspace.  The managed ways end at managed_until,
- * which CnapWaysNow() compares with the clock at each use.
+ * which CnapWaysNow() compares with the clock at each use: when the management
+ * does, or the assignment without which the user would not have them.
  */
 typedef struct CnapAccess
 {
@@ -24,8 +25,9 @@ typedef struct CnapAccess
 	bool		exists;			/* the workspace exists */
 
 	/*
-	 * The organization that manages the workspace, and the user's role in it;
-	 * unless the user owns the workspace, or the management has ended.
+	 * The organization that manages the workspace, and the user's role in it,
+	 * whether that lets the user in or not; unless the user owns the
+	 * workspace, or the management has ended.
 	 */
 	pg_uuid_t	manager;
 	CnapRole	manager_role;

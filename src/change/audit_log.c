@@ -152,6 +152,17 @@ CnapJsonMoment(TimestampTz moment)
 	return JsonEncodeDateTime(buffer, TimestampTzGetDatum(moment), TIMESTAMPTZOID, NULL);
 }
 
+char *
+CnapJsonInterval(const Interval *interval)
+{
+	char	   *buffer = palloc(MAXDATELEN + 1);
+	struct pg_itm itm;
+
+	interval2itm(*interval, &itm);
+	EncodeInterval(&itm, INTSTYLE_ISO_8601, buffer);
+	return buffer;
+}
+
 void
 CnapRecord(const CnapAct *act, const char *action, text *subject, const char *detail)
 {

@@ -83,4 +83,7 @@ extern void CnapRecord(const CnapAct *act, const char *action, text *subject,
  */
 extern char *CnapJsonMoment(TimestampTz moment);
 
+/* Likewise of an interval, in the format of ISO 8601. */
+extern char *CnapJsonInterval(const Interval *interval);
+
 #endif							/* CNAP_AUDIT_LOG_H */

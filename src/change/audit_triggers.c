@@ -221,6 +221,27 @@ get_manager(const Change *change, HeapTuple workspace)
 	return get_uuid(change, workspace, Anum_workspace_managed_by);
 }
 
+/*
+ * Add which of the managers get in, and for how long they can activate that, unless
+ * all do as before.
+ */
+static void
+append_terms(StringInfo json, const Change *change, HeapTuple row,
+			 AttrNumber managers, AttrNumber activation)
+{
+	char	   *name = get_text(change, row, managers);
+	bool		were_others = is_update(change) &&
+		!heap_attisnull(change->before, managers, change->desc) &&
+		!heap_attisnull(change->after, managers, change->desc) && changed(change, managers);
+	bool		isnull;
+	Datum		value = get(change, row, activation, &isnull);
+
+	if (were_others || strcmp(name, CnapManagersName(CNAP_MANAGERS_ALL)) != 0)
+		CnapAppendPair(json, "managers", name);
+	if (!isnull)
+		CnapAppendPair(json, "activation", CnapJsonInterval(DatumGetIntervalP(value)));
+}
+
 /* Record the change of a workspace's management, if there is one. */
 static void
 record_management(const Change *change)
@@ -254,7 +275,9 @@ record_management(const Change *change)
 			changed(change, Anum_workspace_managed_since);
 
 		if (!renewed && !changed(change, Anum_workspace_managed_role) &&
-			!changed(change, Anum_workspace_managed_until))
+			!changed(change, Anum_workspace_managed_until) &&
+			!changed(change, Anum_workspace_managed_access) &&
+			!changed(change, Anum_workspace_managed_activation))
 			return;
 		CnapBeginEntry(&entry, renewed ? "management.grant" : "management.change");
 		entry.organization = after;
@@ -266,6 +289,59 @@ record_management(const Change *change)
 	if (!isnull)
 		CnapAppendPair(&entry.detail, "until",
 					   CnapJsonMoment(DatumGetTimestampTz(until)));
+	append_terms(&entry.detail, change, terms, Anum_workspace_managed_access,
+				 Anum_workspace_managed_activation);
+	CnapRecordEntry(&entry);
+}
+
+/*
+ * Record that a manager was assigned to a workspace, has activated the management,
+ * or lost that again; unless the grant or the membership has ended, which has an
+ * entry of its own, or it had ended by itself.
+ */
+static void
+record_assignment(const Change *change)
+{
+	HeapTuple	row = current_row(change);
+	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_assignment_workspace_id));
+	text	   *user = DatumGetTextPP(get_current(change, Anum_assignment_user_id));
+	CnapAssignment assignment = {0};
+	CnapWorkspace workspace;
+	CnapOrganizationMember member;
+	CnapEntry	entry;
+	bool		isnull;
+	Datum		until = get(change, row, Anum_assignment_until, &isnull);
+
+	assignment.management_id = *DatumGetUUIDP(get_current(change, Anum_assignment_management_id));
+	assignment.membership_id = *DatumGetUUIDP(get_current(change, Anum_assignment_membership_id));
+	assignment.until = isnull ? DT_NOEND : DatumGetTimestampTz(until);
+	if (!CnapFindWorkspace(id, &workspace) || !workspace.managed ||
+		!CnapFindMemberAsOf(NULL, &workspace.managed_by, user, &member) ||
+		!CnapAssignmentCounts(&assignment, &workspace, &member.id))
+		return;
+
+	if (change->after == NULL)
+	{
+		if (!CnapHoldsUntil(assignment.until))
+			return;
+		CnapBeginEntry(&entry, "manager.unassign");
+	}
+	else
+	{
+		if (is_update(change) && !changed(change, Anum_assignment_until) &&
+			!changed(change, Anum_assignment_reason) &&
+			!changed(change, Anum_assignment_management_id) &&
+			!changed(change, Anum_assignment_membership_id))
+			return;
+		CnapBeginEntry(&entry, heap_attisnull(row, Anum_assignment_reason, change->desc) ?
+					   "manager.assign" : "manager.activate");
+	}
+	entry.organization = &workspace.managed_by;
+	entry.workspace = id;
+	entry.subject = user;
+	CnapAppendPair(&entry.detail, "reason", get_text(change, row, Anum_assignment_reason));
+	if (!isnull)
+		CnapAppendPair(&entry.detail, "until", CnapJsonMoment(assignment.until));
 	CnapRecordEntry(&entry);
 }
 
@@ -410,6 +486,7 @@ record_install_link(const Change *change)
 		Anum_install_link_id, Anum_install_link_organization_id,
 		Anum_install_link_label, Anum_install_link_token_hash,
 		Anum_install_link_role, Anum_install_link_duration,
+		Anum_install_link_managers, Anum_install_link_activation,
 		Anum_install_link_max_uses, Anum_install_link_expires_at,
 		redeemed ? InvalidAttrNumber : Anum_install_link_uses,
 		revoked ? InvalidAttrNumber : Anum_install_link_revoked_at
@@ -429,6 +506,8 @@ record_install_link(const Change *change)
 				   get_text(change, row, Anum_install_link_label));
 	CnapAppendPair(&entry.detail, "role",
 				   get_text(change, row, Anum_install_link_role));
+	append_terms(&entry.detail, change, row, Anum_install_link_managers,
+				 Anum_install_link_activation);
 	if (revoked || !is_update(change))
 		CnapRecordEntry(&entry);
 	record_terms(change, &entry, "install_link.update", terms, lengthof(terms));
@@ -585,6 +664,9 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			break;
 		case CNAP_WORKSPACE:
 			record_workspace(&change);
+			break;
+		case CNAP_ASSIGNMENT:
+			record_assignment(&change);
 			break;
 		case CNAP_ACCESS_TOKEN:
 			record_access_token(&change);

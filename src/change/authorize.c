@@ -256,13 +256,12 @@ CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct what,
  * workspace.
  */
 static void
-act_as_manager(const CnapAccess *access, CnapAct *act)
+act_as_manager(const pg_uuid_t *manager, CnapRole role, CnapAct *act)
 {
 	act->as_manager = true;
-	act->manager = access->manager;
+	act->manager = *manager;
 	act->path = psprintf("as %s of organization %s, which manages the workspace",
-						 CnapRoleName(access->manager_role),
-						 CnapUuidString(&act->manager));
+						 CnapRoleName(role), CnapUuidString(manager));
 }
 
 bool
@@ -284,10 +283,12 @@ CnapRequireOfAct(const CnapAct *act, CnapPermission permission)
 
 /*
  * Find the actor's current ways into a workspace, using one snapshot.  The
- * system has those of the owner.
+ * system has those of the owner.  Somebody without any is told that there is no such
+ * workspace; except, if that is asked for, for members of the managing organization
+ * whom it does not let in, since they see it in the organization's list.
  */
 static CnapAccess
-find_access(const pg_uuid_t *id, CnapAct *act)
+find_access(const pg_uuid_t *id, CnapAct *act, bool or_is_member)
 {
 	CnapAccess	access = {0};
 	CnapWorkspace workspace;
@@ -301,7 +302,8 @@ find_access(const pg_uuid_t *id, CnapAct *act)
 		CnapRefreshDefinitions();
 		access.ways = CNAP_WAY_OWNER;
 	}
-	if (!CnapWaysAllow(access.ways, CNAP_ACCESS))
+	if (!CnapWaysAllow(access.ways, CNAP_ACCESS) &&
+		!(or_is_member && CnapOrganizationAllows(access.manager_role, CNAP_ORGANIZATION_SEE)))
 		CnapNoWorkspace(id);
 	act->ways = access.ways;
 	return access;
@@ -315,7 +317,7 @@ check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 
 	if (act->actor.limits != NULL && !CnapLimitsAllow(act->actor.limits, id, permission))
 		CnapTokenIsLimited();
-	access = find_access(id, act);
+	access = find_access(id, act, false);
 	direct = act->ways & CNAP_DIRECT_WAY;
 	CnapRequireOfAct(act, permission);
 
@@ -326,7 +328,7 @@ check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 		act->path = psprintf("as %s of the workspace",
 							 CnapRoleName(CnapDirectRoleOf(direct)));
 	else
-		act_as_manager(&access, act);
+		act_as_manager(&access.manager, access.manager_role, act);
 }
 
 /*
@@ -367,13 +369,13 @@ CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 static void
 check_revocation(const pg_uuid_t *id, CnapAct *act)
 {
-	CnapAccess	access = find_access(id, act);
+	CnapAccess	access = find_access(id, act, true);
 
 	if (!CnapWaysAllow(act->ways, CNAP_MANAGE_DELEGATION) && act->actor.limits == NULL &&
 		access.manager_role != CNAP_ROLE_NONE)
 	{
 		CnapRequireOrganizationAct(access.manager_role, CNAP_ORGANIZATION_RELEASE);
-		act_as_manager(&access, act);
+		act_as_manager(&access.manager, access.manager_role, act);
 	}
 	else
 		check_workspace(id, CNAP_MANAGE_DELEGATION, act);
@@ -388,6 +390,68 @@ CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act)
 	check_revocation(workspace, act);
 	hold_workspace(workspace, CNAP_END, workspace_rank(act));
 	check_revocation(workspace, act);
+}
+
+/*
+ * Owners and direct members of the workspace see it, but what they may do depends on
+ * their role in the managing organization as anybody else's.
+ */
+static void
+check_manager(const pg_uuid_t *id, CnapOrganizationAct what, CnapAct *act)
+{
+	CnapWorkspace workspace = {0};
+	bool		exists = CnapFindWorkspace(id, &workspace);
+	bool		managed = exists && CnapManagedNow(&workspace);
+
+	if (act->actor.user == NULL)
+	{
+		if (!exists)
+			CnapNoWorkspace(id);
+		if (!managed)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("workspace is not managed")));
+		act->role = CNAP_ROLE_OWNER;
+		act->path = CNAP_AS_SYSTEM;
+		return;
+	}
+
+	act->role = managed ? CnapOrganizationRole(&workspace.managed_by, act->actor.user) :
+		CNAP_ROLE_NONE;
+	if (!CnapOrganizationAllows(act->role, CNAP_ORGANIZATION_SEE))
+	{
+		if (!CnapSeesWorkspace(&act->actor, id))
+			CnapNoWorkspace(id);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only members of the managing organization can do that")));
+	}
+	CnapRequireOrganizationAct(act->role, what);
+	act_as_manager(&workspace.managed_by, act->role, act);
+}
+
+void
+CnapAuthorizeManager(const pg_uuid_t *workspace, CnapOrganizationAct what,
+					 CnapLock lock, CnapAct *act)
+{
+	CnapRank	rank;
+
+	memset(act, 0, sizeof(*act));
+	CnapGetActor(&act->actor);
+	act->workspace = workspace;
+	check_manager(workspace, what, act);
+	rank = organization_rank(act);
+	if (lock == CNAP_END)
+	{
+		CnapEnterFirst(CNAP_HELD_ASSIGNMENTS, workspace, rank);
+		CnapEnter(CNAP_HELD_WORKSPACE, workspace, foreign_rank(rank));
+	}
+	else
+	{
+		CnapEnter(CNAP_HELD_ASSIGNMENTS, workspace, rank);
+		hold_workspace(workspace, lock, foreign_rank(rank));
+	}
+	check_manager(workspace, what, act);
 }
 
 text *

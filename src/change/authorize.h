@@ -40,6 +40,16 @@ extern void CnapAuthorizeOrganization(const pg_uuid_t *id, CnapOrganizationAct w
 									  CnapLock lock, CnapAct *act);
 extern void CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permission,
 								   CnapLock lock, CnapAct *act);
+
+/*
+ * Likewise for the managers of a workspace: what members of the managing
+ * organization do about who of them gets in, whether they do themselves or not.  A
+ * CNAP_CHANGE locks the workspace's row, a CNAP_END does not: it must not wait for
+ * a manager.  Raises 55000 (object_not_in_prerequisite_state) to the system if the
+ * workspace is not managed.
+ */
+extern void CnapAuthorizeManager(const pg_uuid_t *workspace, CnapOrganizationAct what,
+								 CnapLock lock, CnapAct *act);
 extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
 
 /*

@@ -18,6 +18,8 @@ typedef enum CnapHeld
 	CNAP_HELD_DELETION,			/* the workspaces of an organization that is
 								 * deleted */
 	CNAP_HELD_WORKSPACE,		/* its row, against other changes */
+	CNAP_HELD_ASSIGNMENTS,		/* those to a workspace, by ranks in the
+								 * managing organization */
 	CNAP_HELD_LINK,				/* the row of an install link, to count a use */
 	CNAP_HELD_TOKENS			/* the access tokens of a user */
 } CnapHeld;

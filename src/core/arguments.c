@@ -192,6 +192,42 @@ CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRoleKind kind)
 	return CnapNamedRole(DatumGetTextPP(CnapRequiredArg(fcinfo, argno, "role")), kind);
 }
 
+/*
+ * Which of the managers get in, and, if they have to activate that, for how long they
+ * can.
+ */
+CnapManagerTerms
+CnapRequiredTerms(FunctionCallInfo fcinfo, int managers, int activation)
+{
+	text	   *name = DatumGetTextPP(CnapRequiredArg(fcinfo, managers, "managers"));
+	CnapManagerTerms terms = {0};
+
+	if (!CnapFindManagers(name, &terms.managers))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid managers"),
+				 errdetail("It must be \"%s\", \"%s\" or \"%s\".",
+						   CnapManagersName(CNAP_MANAGERS_ALL),
+						   CnapManagersName(CNAP_MANAGERS_ASSIGNED),
+						   CnapManagersName(CNAP_MANAGERS_ACTIVATED))));
+	CnapCheckDuration(fcinfo, activation, "activation");
+	if (terms.managers == CNAP_MANAGERS_ACTIVATED)
+		terms.activation = *DatumGetIntervalP(CnapRequiredArg(fcinfo, activation, "activation"));
+	return terms;
+}
+
+/* An interval argument, how long something is to last, or null. */
+void
+CnapCheckDuration(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	if (!PG_ARGISNULL(argno) && !CnapIsDuration(PG_GETARG_INTERVAL_P(argno)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", argname),
+				 errdetail("A duration must be longer than zero, and none of its fields may be negative or more than %d years.",
+						   CNAP_MAX_DURATION)));
+}
+
 /* An argument that must be the name of a permission. */
 CnapPermission
 CnapRequiredPermission(FunctionCallInfo fcinfo, int argno, const char *argname)

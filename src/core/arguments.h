@@ -13,6 +13,7 @@
 
 #include "core/compat.h"
 #include "core/definitions.h"
+#include "core/managers.h"
 
 /*
  * Each of these returns the checked argument, or raises 22023
@@ -25,6 +26,7 @@ extern const pg_uuid_t *CnapRequiredUuid(FunctionCallInfo fcinfo, int argno,
 extern text *CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern text *CnapRequiredName(FunctionCallInfo fcinfo, int argno);
 extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRoleKind kind);
+extern CnapManagerTerms CnapRequiredTerms(FunctionCallInfo fcinfo, int managers, int activation);
 extern CnapPermission CnapRequiredPermission(FunctionCallInfo fcinfo, int argno,
 											 const char *argname);
 extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
@@ -39,6 +41,7 @@ pg_noreturn extern void CnapInvalidInvitation(void);
 
 /* Each of these raises 22023 if the value does not have the format. */
 extern void CnapCheckAccepts(const text *value);
+extern void CnapCheckDuration(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern void CnapCheckText(const text *value, const char *argname);
 extern void CnapCheckSlug(const text *slug);
 extern void CnapCheckUrl(const text *url, const char *argname);

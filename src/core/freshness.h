@@ -15,7 +15,7 @@
 #include "core/own_catalog.h"
 
 /* The tables whose contents decide about access, and that followers receive. */
-#define CNAP_PUBLISHED_TABLES 8
+#define CNAP_PUBLISHED_TABLES 9
 extern const CnapTable CnapPublishedTables[CNAP_PUBLISHED_TABLES];
 
 /*

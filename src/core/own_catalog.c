@@ -72,6 +72,7 @@ static const char *const table_names[CNAP_TABLES] = {
 	[CNAP_ROLE_USER] = "role_user",
 	[CNAP_ROLE_DEFINITION] = "role_definition",
 	[CNAP_PERMISSION_DEFINITION] = "permission_definition",
+	[CNAP_ASSIGNMENT] = "assignment",
 };
 
 /*
@@ -228,34 +229,56 @@ own_schema(void)
 	return schema;
 }
 
-/* Is the leading column of an index ordered bytewise, if it has a collation? */
+/* Is a column of an index ordered bytewise, if it has a collation? */
 static bool
-is_bytewise(HeapTuple tuple, TupleDesc desc)
+is_bytewise(HeapTuple tuple, TupleDesc desc, int column)
 {
 	bool		isnull;
 	Datum		collations = heap_getattr(tuple, Anum_pg_index_indcollation, desc, &isnull);
-	Oid			collation = ((oidvector *) DatumGetPointer(collations))->values[0];
+	Oid			collation = ((oidvector *) DatumGetPointer(collations))->values[column];
 
 	return !OidIsValid(collation) || collation == C_COLLATION_OID;
 }
 
 /*
- * Find an index of a table by its leading column.  The primary key takes
- * precedence: only that is known to have all columns that a point lookup uses.
- * The others are used with their leading column only, so any valid index with
- * the collation of lookups will do.
+ * The second column by which rows are looked up, with the first one, or
+ * InvalidAttrNumber.
+ */
+static AttrNumber
+second_column(CnapTable table, AttrNumber leading)
+{
+	switch (table)
+	{
+		case CNAP_ORGANIZATION_MEMBER:
+		case CNAP_WORKSPACE_MEMBER:
+		case CNAP_ASSIGNMENT:
+			return leading == Anum_organization_member_organization_id ?
+				Anum_organization_member_user_id : InvalidAttrNumber;
+		case CNAP_WORKSPACE:
+			return leading == Anum_workspace_managed_by ?
+				Anum_workspace_managed_access : InvalidAttrNumber;
+		default:
+			return InvalidAttrNumber;
+	}
+}
+
+/*
+ * Find an index of a table by the columns of a lookup, of which there are one or
+ * two.  Any valid index that begins with them and has the collation of lookups
+ * will do; the primary key takes precedence.
  */
 static Oid
-lookup_index(Oid table, AttrNumber leading)
+lookup_index(CnapTable table, AttrNumber leading)
 {
 	Relation	rel = table_open(IndexRelationId, AccessShareLock);
 	Oid			index = InvalidOid;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	AttrNumber	second = second_column(table, leading);
 
 	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(table));
+				ObjectIdGetDatum(CnapTableOid(table)));
 	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -264,7 +287,10 @@ lookup_index(Oid table, AttrNumber leading)
 		if (form->indisvalid && form->indkey.values[0] == leading &&
 			(!OidIsValid(index) || form->indisprimary) &&
 			heap_attisnull(tuple, Anum_pg_index_indpred, RelationGetDescr(rel)) &&
-			is_bytewise(tuple, RelationGetDescr(rel)) &&
+			is_bytewise(tuple, RelationGetDescr(rel), 0) &&
+			(second == InvalidAttrNumber ||
+			 (form->indnkeyatts > 1 && form->indkey.values[1] == second &&
+			  is_bytewise(tuple, RelationGetDescr(rel), 1))) &&
 			CnapIndexMethod(form->indexrelid) == BTREE_AM_OID)
 			index = form->indexrelid;
 	}
@@ -352,7 +378,7 @@ CnapIndexOid(CnapTable table, AttrNumber leading)
 	known = &own.index[table][leading];
 	if (!is_valid(known))
 	{
-		Oid			oid = lookup_index(CnapTableOid(table), leading);
+		Oid			oid = lookup_index(table, leading);
 
 		*known = (KnownOid) {oid, before};
 	}

@@ -28,10 +28,11 @@ typedef enum CnapTable
 	CNAP_BEAT,
 	CNAP_ROLE_USER,
 	CNAP_ROLE_DEFINITION,
-	CNAP_PERMISSION_DEFINITION
+	CNAP_PERMISSION_DEFINITION,
+	CNAP_ASSIGNMENT
 } CnapTable;
 
-#define CNAP_TABLES (CNAP_PERMISSION_DEFINITION + 1)
+#define CNAP_TABLES (CNAP_ASSIGNMENT + 1)
 
 /* The columns that C code uses, numbered as in CREATE TABLE. */
 #define Anum_organization_id 1
@@ -50,6 +51,7 @@ typedef enum CnapTable
 #define Anum_organization_member_role 3
 #define Anum_organization_member_added_by 4
 #define Anum_organization_member_updated_at 6
+#define Anum_organization_member_membership_id 7
 
 #define Anum_workspace_id 1
 #define Anum_workspace_name 2
@@ -58,10 +60,21 @@ typedef enum CnapTable
 #define Anum_workspace_managed_role 5
 #define Anum_workspace_managed_until 6
 #define Anum_workspace_managed_since 7
-#define Anum_workspace_billing_email 8
-#define Anum_workspace_customer_id 9
-#define Anum_workspace_metadata 10
-#define Anum_workspace_updated_at 12
+#define Anum_workspace_managed_access 8
+#define Anum_workspace_managed_activation 9
+#define Anum_workspace_management_id 10
+#define Anum_workspace_billing_email 11
+#define Anum_workspace_customer_id 12
+#define Anum_workspace_metadata 13
+#define Anum_workspace_updated_at 15
+
+#define Anum_assignment_workspace_id 1
+#define Anum_assignment_user_id 2
+#define Anum_assignment_until 3
+#define Anum_assignment_reason 4
+#define Anum_assignment_assigned_by 5
+#define Anum_assignment_management_id 7
+#define Anum_assignment_membership_id 8
 
 #define Anum_audit_log_id 1
 #define Anum_audit_log_occurred_at 2
@@ -97,11 +110,13 @@ typedef enum CnapTable
 #define Anum_install_link_token_hash 4
 #define Anum_install_link_role 5
 #define Anum_install_link_duration 6
-#define Anum_install_link_max_uses 7
-#define Anum_install_link_uses 8
-#define Anum_install_link_expires_at 9
-#define Anum_install_link_revoked_at 10
-#define Anum_install_link_created_by 11
+#define Anum_install_link_managers 7
+#define Anum_install_link_activation 8
+#define Anum_install_link_max_uses 9
+#define Anum_install_link_uses 10
+#define Anum_install_link_expires_at 11
+#define Anum_install_link_revoked_at 12
+#define Anum_install_link_created_by 13
 
 #define Anum_redemption_link_id 1
 #define Anum_redemption_workspace_id 2
@@ -129,6 +144,11 @@ typedef enum CnapTable
 #define Anum_workspace_member_workspace_id Anum_organization_member_organization_id
 #define Anum_workspace_member_user_id Anum_organization_member_user_id
 #define Anum_workspace_member_role Anum_organization_member_role
+
+/* Assignments have their key in the same columns. */
+StaticAssertDecl(Anum_assignment_workspace_id == Anum_organization_member_organization_id &&
+				 Anum_assignment_user_id == Anum_organization_member_user_id,
+				 "the tables of users' rows differ");
 
 /* The tables of definitions begin alike. */
 #define Anum_role_definition_name 1

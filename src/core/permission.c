@@ -41,6 +41,7 @@ static const struct
 	[CNAP_ORGANIZATION_MANAGE_MEMBERS] =	{yes, yes, no},
 	[CNAP_ORGANIZATION_MANAGE_LINKS] =		{yes, yes, no},
 	[CNAP_ORGANIZATION_RELEASE] =			{yes, yes, no},
+	[CNAP_ORGANIZATION_ASSIGN] =			{yes, yes, no},
 	[CNAP_ORGANIZATION_READ_AUDIT] =		{yes, yes, no},
 	[CNAP_ORGANIZATION_MANAGE_ROLES] =		{yes, no, no},
 	[CNAP_ORGANIZATION_DELETE] =			{yes, no, no},

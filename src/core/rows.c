@@ -32,6 +32,53 @@ end_column(const CnapScan *scan, HeapTuple tuple, AttrNumber attno)
 	return isnull ? DT_NOEND : DatumGetTimestampTz(value);
 }
 
+/* Get which of the managers are let in, and for how long, from two columns. */
+static CnapManagerTerms
+terms_columns(const CnapScan *scan, HeapTuple tuple, AttrNumber managers, AttrNumber activation)
+{
+	CnapManagerTerms terms = {0};
+	bool		isnull;
+	Datum		value = CnapField(scan, tuple, managers, &isnull);
+
+	terms.managers = CnapManagersFromDatum(value);
+	if (terms.managers == CNAP_MANAGERS_ACTIVATED)
+	{
+		value = CnapField(scan, tuple, activation, &isnull);
+		terms.activation = *DatumGetIntervalP(value);
+	}
+	return terms;
+}
+
+/* Scan a table that has an object and a user as its primary key for one of them. */
+static HeapTuple
+begin_row_of_user(CnapScan *scan, CnapTable table, Snapshot snapshot,
+				  const pg_uuid_t *id, text *user)
+{
+	ScanKeyData keys[2];
+
+	CnapKeyUuid(&keys[0], Anum_organization_member_organization_id, id);
+	CnapKeyText(&keys[1], Anum_organization_member_user_id, user);
+	CnapBeginScan(scan, table, snapshot, 2, keys);
+	return CnapNextRow(scan);
+}
+
+/* The fields of the row of an assignment that a scan has found. */
+CnapAssignment
+CnapGetAssignment(const CnapScan *scan, HeapTuple tuple)
+{
+	CnapAssignment assignment;
+	bool		isnull;
+	Datum		value = CnapField(scan, tuple, Anum_assignment_management_id, &isnull);
+
+	assignment.management_id = *DatumGetUUIDP(value);
+	value = CnapField(scan, tuple, Anum_assignment_membership_id, &isnull);
+	assignment.membership_id = *DatumGetUUIDP(value);
+	assignment.until = end_column(scan, tuple, Anum_assignment_until);
+	CnapField(scan, tuple, Anum_assignment_reason, &isnull);
+	assignment.activated = !isnull;
+	return assignment;
+}
+
 /*
  * The user's role in one of the two tables of members, or CNAP_ROLE_NONE.  A
  * NULL snapshot stands for a fresh one.
@@ -39,15 +86,11 @@ end_column(const CnapScan *scan, HeapTuple tuple, AttrNumber attno)
 CnapRole
 CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table, const pg_uuid_t *id, text *user)
 {
-	ScanKeyData keys[2];
 	CnapScan	scan;
 	HeapTuple	tuple;
 	CnapRole	role = CNAP_ROLE_NONE;
 
-	CnapKeyUuid(&keys[0], Anum_organization_member_organization_id, id);
-	CnapKeyText(&keys[1], Anum_organization_member_user_id, user);
-	CnapBeginScan(&scan, table, snapshot, 2, keys);
-	tuple = CnapNextRow(&scan);
+	tuple = begin_row_of_user(&scan, table, snapshot, id, user);
 	if (HeapTupleIsValid(tuple))
 	{
 		bool		isnull;
@@ -58,6 +101,63 @@ CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table, const pg_uuid_t *id, text
 	}
 	CnapEndScan(&scan);
 	return role;
+}
+
+/* Likewise, the user's membership of an organization; false if there is none. */
+bool
+CnapFindMemberAsOf(Snapshot snapshot, const pg_uuid_t *organization, text *user,
+				   CnapOrganizationMember *member)
+{
+	CnapScan	scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	tuple = begin_row_of_user(&scan, CNAP_ORGANIZATION_MEMBER, snapshot, organization, user);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+		Datum		value = CnapField(&scan, tuple, Anum_organization_member_role, &isnull);
+
+		member->role = CnapRoleFromDatum(value);
+		value = CnapField(&scan, tuple, Anum_organization_member_membership_id, &isnull);
+		member->id = *DatumGetUUIDP(value);
+	}
+	CnapEndScan(&scan);
+	return found;
+}
+
+/*
+ * Likewise, the user's assignment to a workspace.  It may have ended; see
+ * CnapAssignmentCounts().
+ */
+bool
+CnapFindAssignmentAsOf(Snapshot snapshot, const pg_uuid_t *workspace, text *user,
+					   CnapAssignment *assignment)
+{
+	CnapScan	scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	tuple = begin_row_of_user(&scan, CNAP_ASSIGNMENT, snapshot, workspace, user);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+		*assignment = CnapGetAssignment(&scan, tuple);
+	CnapEndScan(&scan);
+	return found;
+}
+
+/*
+ * Does an assignment to a workspace belong to its current management, and to that
+ * membership?  Until when it does is another question.
+ */
+bool
+CnapAssignmentCounts(const CnapAssignment *assignment, const CnapWorkspace *workspace,
+					 const pg_uuid_t *membership_id)
+{
+	return workspace->managed &&
+		memcmp(&assignment->management_id, &workspace->management_id, sizeof(pg_uuid_t)) == 0 &&
+		memcmp(&assignment->membership_id, membership_id, sizeof(pg_uuid_t)) == 0;
 }
 
 /* Does the organization exist? */
@@ -183,6 +283,10 @@ CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *wor
 			workspace->managed_role = CnapRoleFromDatum(value);
 			workspace->managed_until = end_column(&scan, tuple,
 												  Anum_workspace_managed_until);
+			workspace->terms = terms_columns(&scan, tuple, Anum_workspace_managed_access,
+											 Anum_workspace_managed_activation);
+			value = CnapField(&scan, tuple, Anum_workspace_management_id, &isnull);
+			workspace->management_id = *DatumGetUUIDP(value);
 		}
 	}
 	CnapEndScan(&scan);
@@ -227,6 +331,8 @@ CnapIsNamed(text *user)
 		{CNAP_ORGANIZATION, Anum_organization_created_by},
 		{CNAP_ORGANIZATION_MEMBER, Anum_organization_member_added_by},
 		{CNAP_WORKSPACE_MEMBER, Anum_organization_member_added_by},
+		{CNAP_ASSIGNMENT, Anum_assignment_user_id},
+		{CNAP_ASSIGNMENT, Anum_assignment_assigned_by},
 	};
 	bool		found = false;
 
@@ -392,6 +498,8 @@ CnapFindInstallLink(CnapTokenKey key, CnapInstallLink *link)
 			link->duration = palloc(sizeof(Interval));
 			*link->duration = *DatumGetIntervalP(value);
 		}
+		link->terms = terms_columns(&scan, tuple, Anum_install_link_managers,
+									Anum_install_link_activation);
 		CnapField(&scan, tuple, Anum_install_link_revoked_at, &isnull);
 		link->revoked = !isnull;
 		value = CnapField(&scan, tuple, Anum_install_link_uses, &isnull);

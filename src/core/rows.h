@@ -17,8 +17,10 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "core/managers.h"
 #include "core/own_catalog.h"
 #include "core/permission.h"
+#include "core/table_scan.h"
 
 /* The fields of a workspace that access depends on. */
 typedef struct CnapWorkspace
@@ -26,11 +28,29 @@ typedef struct CnapWorkspace
 	TransactionId xmin;			/* that wrote this version, even if frozen
 								 * since */
 	text	   *owner;
-	bool		managed;		/* the next three say by whom and how */
+	bool		managed;		/* the next five say by whom and how */
 	pg_uuid_t	managed_by;
 	CnapRole	managed_role;
 	TimestampTz managed_until;	/* DT_NOEND if unlimited */
+	CnapManagerTerms terms;
+	pg_uuid_t	management_id;	/* of this grant */
 } CnapWorkspace;
+
+/* A membership of an organization. */
+typedef struct CnapOrganizationMember
+{
+	CnapRole	role;
+	pg_uuid_t	id;				/* of this membership */
+} CnapOrganizationMember;
+
+/* A member of a managing organization who has been let into a workspace. */
+typedef struct CnapAssignment
+{
+	pg_uuid_t	management_id;	/* of the grant and the membership that it */
+	pg_uuid_t	membership_id;	/* belongs to */
+	TimestampTz until;			/* DT_NOEND if unlimited */
+	bool		activated;		/* rather than assigned */
+} CnapAssignment;
 
 /* An access token, the user it signs in, and its limits. */
 typedef struct CnapAccessToken
@@ -53,6 +73,7 @@ typedef struct CnapInstallLink
 	pg_uuid_t	organization;
 	CnapRole	role;
 	Interval   *duration;		/* NULL if unlimited */
+	CnapManagerTerms terms;
 	bool		revoked;
 	bool		valid;			/* neither revoked, nor expired, nor used up */
 } CnapInstallLink;
@@ -98,6 +119,13 @@ extern bool CnapAcceptsAnyone(const pg_uuid_t *organization);
 extern text *CnapFindOwner(const pg_uuid_t *organization);
 extern CnapRole CnapMemberRoleAsOf(Snapshot snapshot, CnapTable table,
 								   const pg_uuid_t *id, text *user);
+extern bool CnapFindMemberAsOf(Snapshot snapshot, const pg_uuid_t *organization,
+							   text *user, CnapOrganizationMember *member);
+extern bool CnapFindAssignmentAsOf(Snapshot snapshot, const pg_uuid_t *workspace,
+								   text *user, CnapAssignment *assignment);
+extern CnapAssignment CnapGetAssignment(const CnapScan *scan, HeapTuple tuple);
+extern bool CnapAssignmentCounts(const CnapAssignment *assignment, const CnapWorkspace *workspace,
+								 const pg_uuid_t *membership_id);
 extern CnapRole CnapOrganizationRole(const pg_uuid_t *organization, text *user);
 extern bool CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id,
 								  CnapWorkspace *workspace);

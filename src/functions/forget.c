@@ -78,6 +78,7 @@ enum
 #define USERS_WORKSPACES \
 	" SELECT id FROM cnap.workspace WHERE owner_id = $1" \
 	" UNION ALL SELECT workspace_id FROM cnap.workspace_member WHERE $1 IN (user_id, added_by)" \
+	" UNION ALL SELECT workspace_id FROM cnap.assignment WHERE $1 IN (user_id, assigned_by)" \
 	" UNION ALL SELECT workspace_id FROM cnap.invitation WHERE $1 IN (inviter, outcome_by, user_id)"
 #define FIND(query) \
 	FORGET("SELECT array_agg(DISTINCT id) FROM (" query ") found WHERE id IS NOT NULL")
@@ -181,6 +182,7 @@ static CnapStatement hand_over[] = {
 static CnapStatement forget[] = {
 	FORGET("DELETE FROM cnap.workspace_member"
 		   " WHERE user_id = $1 AND workspace_id = ANY ($3)"),
+	FORGET("DELETE FROM cnap.assignment WHERE user_id = $1"),
 	FORGET("DELETE FROM cnap.organization_member"
 		   " WHERE user_id = $1 AND organization_id = ANY ($2)"),
 	FORGET("DELETE FROM cnap.access_token WHERE user_id = $1"),
@@ -209,6 +211,7 @@ static CnapStatement forget[] = {
 		   " WHERE added_by = $1 AND organization_id = ANY ($2)"),
 	FORGET("UPDATE cnap.workspace_member SET added_by = NULL"
 		   " WHERE added_by = $1 AND workspace_id = ANY ($3)"),
+	FORGET("UPDATE cnap.assignment SET assigned_by = NULL WHERE assigned_by = $1"),
 };
 
 /*

@@ -58,41 +58,28 @@ required_link(FunctionCallInfo fcinfo, int argno)
 	return link;
 }
 
-/* Check max_uses and duration, which may be null. */
-static void
-check_terms(FunctionCallInfo fcinfo, int max_uses, int duration)
-{
-	if (!PG_ARGISNULL(max_uses) && PG_GETARG_INT32(max_uses) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_uses must be positive")));
-	if (!PG_ARGISNULL(duration) && !CnapIsDuration(PG_GETARG_INTERVAL_P(duration)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid duration"),
-				 errdetail("A duration must be longer than zero, and none of its fields may be negative or more than %d years.",
-						   CNAP_MAX_DURATION)));
-}
-
 /*
  * cnap_create_install_link(organization, label, max_uses, expires_at, role,
- *							duration) -> text
+ *							duration, managers, activation) -> text
  */
 Datum
 cnap_create_install_link(PG_FUNCTION_ARGS)
 {
 	static CnapStatement insert = {
 		"INSERT INTO cnap.install_link"
-		" (organization_id, label, max_uses, expires_at, role, duration, token_hash, created_by)"
-		" VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8)",
-		8, {UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TEXTOID, INTERVALOID, BYTEAOID, TEXTOID}
+		" (organization_id, label, max_uses, expires_at, role, duration, managers, activation,"
+		" token_hash, created_by)"
+		" VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10)",
+		10, {UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, TEXTOID, INTERVALOID, TEXTOID, INTERVALOID,
+		BYTEAOID, TEXTOID}
 	};
 	CnapAct		act;
 	text	   *label;
 	text	   *token;
 	CnapRole	role;
-	Datum		values[8];
-	char		nulls[8];
+	CnapManagerTerms terms;
+	Datum		values[10];
+	char		nulls[10];
 
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
 							  CNAP_ORGANIZATION_MANAGE_LINKS, CNAP_CHANGE, &act);
@@ -101,14 +88,21 @@ cnap_create_install_link(PG_FUNCTION_ARGS)
 		CnapCheckText(label, "label");
 	CnapCheckFuture(fcinfo, 3, "expires_at");
 	role = CnapRequiredRole(fcinfo, 4, CNAP_WORKSPACE_ROLES);
-	check_terms(fcinfo, 2, 5);
+	if (!PG_ARGISNULL(2) && PG_GETARG_INT32(2) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_uses must be positive")));
+	CnapCheckDuration(fcinfo, 5, "duration");
+	terms = CnapRequiredTerms(fcinfo, 6, 7);
 
-	CnapArguments(fcinfo, 6, values, nulls);
+	CnapArguments(fcinfo, 8, values, nulls);
 	values[4] = CnapRoleToDatum(role);
-	token = CnapNewToken(CNAP_INSTALL_LINK_PREFIX, &values[6]);
-	nulls[6] = ' ';
-	values[7] = PointerGetDatum(act.actor.user);
-	nulls[7] = act.actor.user != NULL ? ' ' : 'n';
+	if (terms.managers != CNAP_MANAGERS_ACTIVATED)
+		nulls[7] = 'n';
+	token = CnapNewToken(CNAP_INSTALL_LINK_PREFIX, &values[8]);
+	nulls[8] = ' ';
+	values[9] = PointerGetDatum(act.actor.user);
+	nulls[9] = act.actor.user != NULL ? ' ' : 'n';
 	CnapExecuteAct(&act, &insert, values, nulls);
 	PG_RETURN_TEXT_P(token);
 }
@@ -199,7 +193,7 @@ cnap_redeem_install_link(PG_FUNCTION_ARGS)
 		until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 														TimestampTzGetDatum(GetCurrentTimestamp()),
 														IntervalPGetDatum(link.duration)));
-	CnapGrantManagement(&act, workspace, &link.organization, link.role, until);
+	CnapGrantManagement(&act, workspace, &link.organization, link.role, until, &link.terms);
 	PG_RETURN_VOID();
 }
 

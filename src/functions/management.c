@@ -40,35 +40,41 @@ CnapAuthorizeGrant(const pg_uuid_t *workspace, const pg_uuid_t *organization,
 
 /*
  * If the organization manages the workspace already, this changes the terms:
- * the role or the end.  Granting the terms that are already in force is an
+ * the role, the end, or who of its members gets in.  Granting the terms that are already in force is an
  * error, like creating an object that already exists.
  */
 void
 CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
-					const pg_uuid_t *organization, CnapRole role, TimestampTz until)
+					const pg_uuid_t *organization, CnapRole role, TimestampTz until,
+					const CnapManagerTerms *terms)
 {
 	static CnapStatement grant = {
-		"UPDATE cnap.workspace SET managed_by = $2,"
-		" managed_role = $3, managed_until = $4 WHERE id = $1",
-		4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}
+		"UPDATE cnap.workspace SET managed_by = $2, managed_role = $3, managed_until = $4,"
+		" managed_access = $5, managed_activation = $6 WHERE id = $1",
+		6, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INTERVALOID}
 	};
 	CnapWorkspace row;
-	Datum		values[4];
-	char		nulls[4] = {' ', ' ', ' ', ' '};
+	Interval	activation = terms->activation;
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 
 	if (CnapFindWorkspace(workspace, &row) && CnapManagedNow(&row) &&
 		memcmp(&row.managed_by, organization, sizeof(pg_uuid_t)) == 0 &&
-		row.managed_role == role && row.managed_until == until)
+		row.managed_role == role && row.managed_until == until &&
+		CnapSameTerms(&row.terms, terms))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
 				 errmsg("workspace is already managed"),
-				 errdetail("The organization already manages it with this role and until this time.")));
+				 errdetail("The organization already manages it with this role, until this time and by these managers.")));
 
 	values[0] = UUIDPGetDatum(workspace);
 	values[1] = UUIDPGetDatum(organization);
 	values[2] = CnapRoleToDatum(role);
 	values[3] = TimestampTzGetDatum(until);
 	nulls[3] = until == DT_NOEND ? 'n' : ' ';
+	values[4] = CStringGetTextDatum(CnapManagersName(terms->managers));
+	values[5] = IntervalPGetDatum(&activation);
+	nulls[5] = terms->managers == CNAP_MANAGERS_ACTIVATED ? ' ' : 'n';
 	CnapExecuteActOnRow(act, &grant, values, nulls);
 }
 
@@ -95,7 +101,10 @@ require_acceptance(const CnapAct *act, const pg_uuid_t *workspace,
 			 errhint("Ask it for a link, and redeem that with cnap_redeem_install_link().")));
 }
 
-/* cnap_grant_management(workspace, organization, role, until) -> void */
+/*
+ * cnap_grant_management(workspace, organization, role, until, managers,
+ *						 activation) -> void
+ */
 Datum
 cnap_grant_management(PG_FUNCTION_ARGS)
 {
@@ -103,16 +112,18 @@ cnap_grant_management(PG_FUNCTION_ARGS)
 	const pg_uuid_t *organization;
 	CnapAct		act;
 	CnapRole	role;
+	CnapManagerTerms terms;
 
 	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
 	organization = CnapRequiredUuid(fcinfo, 1, "organization");
 	role = CnapRequiredRole(fcinfo, 2, CNAP_WORKSPACE_ROLES);
 	CnapCheckFuture(fcinfo, 3, "until");
+	terms = CnapRequiredTerms(fcinfo, 4, 5);
 	if (!CnapAuthorizeGrant(workspace, organization, &act))
 		CnapNoOrganization(organization);
 	require_acceptance(&act, workspace, organization);
 	CnapGrantManagement(&act, workspace, organization, role,
-						PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3));
+						PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3), &terms);
 	PG_RETURN_VOID();
 }
 

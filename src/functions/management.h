@@ -9,6 +9,7 @@
 #define CNAP_MANAGEMENT_H
 
 #include "change/authorize.h"
+#include "core/managers.h"
 
 /*
  * Check that the actor is allowed to grant an organization the management of a
@@ -22,6 +23,6 @@ extern bool CnapAuthorizeGrant(const pg_uuid_t *workspace,
 /* Grant the management, until a time or DT_NOEND, or change its terms. */
 extern void CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 								const pg_uuid_t *organization, CnapRole role,
-								TimestampTz until);
+								TimestampTz until, const CnapManagerTerms *terms);
 
 #endif							/* CNAP_MANAGEMENT_H */

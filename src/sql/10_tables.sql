@@ -73,9 +73,12 @@ CREATE TABLE cnap.organization_member (
 	added_by cnap.user_id,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now(),
+	membership_id uuid NOT NULL DEFAULT gen_random_uuid(),
 	CONSTRAINT organization_member_pkey PRIMARY KEY (organization_id, user_id)
 );
 COMMENT ON TABLE cnap.organization_member IS 'who belongs to an organization, and with which role';
+COMMENT ON COLUMN cnap.organization_member.membership_id IS
+'identifies this membership: somebody who leaves and joins again has another one';
 CREATE INDEX organization_member_user_id_idx ON cnap.organization_member (user_id, organization_id);
 
 CREATE TABLE cnap.workspace (
@@ -90,6 +93,11 @@ CREATE TABLE cnap.workspace (
 		CONSTRAINT workspace_managed_role_cap CHECK (managed_role <> 'owner'),
 	managed_until timestamptz,
 	managed_since timestamptz,
+	managed_access text COLLATE "C"
+		CONSTRAINT workspace_managed_access_known CHECK (managed_access IN ('all', 'assigned', 'activated')),
+	managed_activation interval
+		CONSTRAINT workspace_managed_activation_format CHECK (cnap.is_duration(managed_activation)),
+	management_id uuid,
 	billing_email text
 		CONSTRAINT workspace_billing_email_format CHECK (cnap.is_email(billing_email)),
 	customer_id text
@@ -103,12 +111,20 @@ CREATE TABLE cnap.workspace (
 	CONSTRAINT workspace_management_whole CHECK (
 		(managed_by IS NULL) = (managed_role IS NULL)
 		AND (managed_by IS NULL) = (managed_since IS NULL)
+		AND (managed_by IS NULL) = (managed_access IS NULL)
+		AND (managed_by IS NULL) = (management_id IS NULL)
+		AND (managed_activation IS NOT NULL) = (managed_access IS NOT DISTINCT FROM 'activated')
 		AND (managed_by IS NOT NULL OR managed_until IS NULL))
 );
 COMMENT ON TABLE cnap.workspace IS 'a customer''s workspace, and the organization that manages it';
+COMMENT ON COLUMN cnap.workspace.managed_access IS
+'which members of the organization have access: all, those who have been assigned, or those who have activated it';
+COMMENT ON COLUMN cnap.workspace.managed_activation IS 'for how long at most a manager can activate the management';
+COMMENT ON COLUMN cnap.workspace.management_id IS
+'identifies this grant, with these managed_access and managed_activation: assignments belong to it';
 CREATE INDEX workspace_own_role_idx ON cnap.workspace (own_role) WHERE own_role IS NOT NULL;
 CREATE INDEX workspace_owner_id_idx ON cnap.workspace (owner_id);
-CREATE INDEX workspace_managed_by_idx ON cnap.workspace (managed_by);
+CREATE INDEX workspace_managed_by_idx ON cnap.workspace (managed_by, managed_access);
 
 CREATE TABLE cnap.workspace_member (
 	workspace_id uuid NOT NULL
@@ -127,6 +143,33 @@ CREATE TABLE cnap.workspace_member (
 COMMENT ON TABLE cnap.workspace_member IS 'the direct members of a workspace; its owner is workspace.owner_id';
 CREATE INDEX workspace_member_own_role_idx ON cnap.workspace_member (own_role) WHERE own_role IS NOT NULL;
 CREATE INDEX workspace_member_user_id_idx ON cnap.workspace_member (user_id, workspace_id);
+
+/*
+ * An assignment belongs to one grant and to one membership, which it names by their
+ * ids, and counts only as long as both are there: if one of them ends, and another
+ * one begins, that has another id.  So what has ended stays so, whoever ended it
+ * and in whatever order, although nobody waits for anybody.  There are no foreign
+ * keys: the customer's side and the managers' would delete the same rows, and have
+ * to wait for each other.  The triggers remove what has ended and is not in use.
+ */
+CREATE TABLE cnap.assignment (
+	workspace_id uuid NOT NULL,
+	user_id cnap.user_id NOT NULL,
+	until timestamptz,
+	reason text
+		CONSTRAINT assignment_reason_format CHECK (cnap.is_name(reason)),
+	assigned_by cnap.user_id,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	management_id uuid NOT NULL,
+	membership_id uuid NOT NULL,
+	CONSTRAINT assignment_pkey PRIMARY KEY (workspace_id, user_id)
+);
+COMMENT ON TABLE cnap.assignment IS
+'who of the managing organization gets into a workspace whose managed_access is not all';
+COMMENT ON COLUMN cnap.assignment.reason IS 'why the user activated the management; null: somebody assigned the user';
+COMMENT ON COLUMN cnap.assignment.management_id IS 'workspace.management_id of the grant that it belongs to';
+COMMENT ON COLUMN cnap.assignment.membership_id IS 'organization_member.membership_id of the membership that it belongs to';
+CREATE INDEX assignment_user_id_idx ON cnap.assignment (user_id, workspace_id);
 
 CREATE TABLE cnap.access_token (
 	id uuid CONSTRAINT access_token_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -187,6 +230,10 @@ CREATE TABLE cnap.install_link (
 		CONSTRAINT install_link_role_cap CHECK (role <> 'owner'),
 	duration interval
 		CONSTRAINT install_link_duration_format CHECK (cnap.is_duration(duration)),
+	managers text COLLATE "C" NOT NULL DEFAULT 'all'
+		CONSTRAINT install_link_managers_known CHECK (managers IN ('all', 'assigned', 'activated')),
+	activation interval
+		CONSTRAINT install_link_activation_format CHECK (cnap.is_duration(activation)),
 	max_uses integer
 		CONSTRAINT install_link_max_uses_positive CHECK (max_uses > 0),
 	uses integer NOT NULL DEFAULT 0
@@ -197,11 +244,13 @@ CREATE TABLE cnap.install_link (
 	created_at timestamptz NOT NULL DEFAULT now(),
 	own_role text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN role NOT IN ('member', 'admin', 'owner') AND revoked_at IS NULL THEN role END) STORED
 		CONSTRAINT install_link_own_role_fkey REFERENCES cnap.role_definition (name),
+	CONSTRAINT install_link_activation_whole CHECK ((activation IS NOT NULL) = (managers = 'activated')),
 	CONSTRAINT install_link_uses_at_most CHECK (uses <= max_uses)
 );
 COMMENT ON TABLE cnap.install_link IS
 'install links: with one, the owner of a workspace lets an organization manage it; of its token only the SHA-256 is stored';
 COMMENT ON COLUMN cnap.install_link.duration IS 'how long after the redemption the management ends; null: never';
+COMMENT ON COLUMN cnap.install_link.managers IS 'becomes workspace.managed_access, and activation managed_activation';
 CREATE INDEX install_link_organization_id_idx ON cnap.install_link (organization_id);
 
 /*
@@ -312,6 +361,7 @@ SELECT pg_extension_config_dump('cnap.organization', '');
 SELECT pg_extension_config_dump('cnap.organization_member', '');
 SELECT pg_extension_config_dump('cnap.workspace', '');
 SELECT pg_extension_config_dump('cnap.workspace_member', '');
+SELECT pg_extension_config_dump('cnap.assignment', '');
 SELECT pg_extension_config_dump('cnap.access_token', '');
 SELECT pg_extension_config_dump('cnap.access_token_use', '');
 -- A role that has been dropped would be dumped as a number, which may be that of

@@ -28,6 +28,19 @@ AS 'MODULE_PATHNAME', 'cnap_workspace_before_write';
 COMMENT ON FUNCTION cnap.workspace_before_write() IS
 'prevents changes of the id of a workspace; keeps the columns of its management consistent; refuses to replace a manager; maintains updated_at';
 
+CREATE FUNCTION cnap.assignment_before_write() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_assignment_before_write';
+COMMENT ON FUNCTION cnap.assignment_before_write() IS
+'makes a new assignment one of the current grant and membership; prevents changes of its workspace and user';
+
+CREATE FUNCTION cnap.remove_assignments() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_remove_assignments';
+COMMENT ON FUNCTION cnap.remove_assignments() IS
+'removes the assignments that have ended with a grant, a membership or a workspace';
+
 CREATE FUNCTION cnap.last_owner() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -86,6 +99,10 @@ CREATE TRIGGER last_owner_truncate AFTER TRUNCATE ON cnap.organization_member
 CREATE TRIGGER last_owner_update AFTER UPDATE ON cnap.organization_member
 	FOR EACH ROW WHEN (OLD.role = 'owner' AND NEW.role <> 'owner')
 	EXECUTE FUNCTION cnap.last_owner();
+CREATE TRIGGER remove_assignments AFTER DELETE ON cnap.organization_member
+	FOR EACH ROW EXECUTE FUNCTION cnap.remove_assignments();
+CREATE TRIGGER remove_assignments_truncate AFTER TRUNCATE ON cnap.organization_member
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.remove_assignments();
 CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.organization_member
 	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_insert AFTER INSERT ON cnap.organization_member
@@ -102,6 +119,26 @@ CREATE TRIGGER record_insert AFTER INSERT ON cnap.workspace
 	FOR EACH ROW WHEN (NEW.created_at = now() OR cnap.is_import())
 	EXECUTE FUNCTION cnap.record_change();
 CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.workspace
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
+
+CREATE TRIGGER remove_assignments AFTER DELETE ON cnap.workspace
+	FOR EACH ROW WHEN (OLD.managed_access <> 'all')
+	EXECUTE FUNCTION cnap.remove_assignments();
+CREATE TRIGGER remove_assignments_truncate AFTER TRUNCATE ON cnap.workspace
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.remove_assignments();
+CREATE TRIGGER remove_assignments_update AFTER UPDATE ON cnap.workspace
+	FOR EACH ROW WHEN ((OLD.managed_access <> 'all' OR NEW.managed_access <> 'all')
+		AND OLD.management_id IS DISTINCT FROM NEW.management_id)
+	EXECUTE FUNCTION cnap.remove_assignments();
+
+CREATE TRIGGER before_write BEFORE INSERT OR UPDATE ON cnap.assignment
+	FOR EACH ROW EXECUTE FUNCTION cnap.assignment_before_write();
+CREATE TRIGGER record_change AFTER UPDATE OR DELETE ON cnap.assignment
+	FOR EACH ROW EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_insert AFTER INSERT ON cnap.assignment
+	FOR EACH ROW WHEN (NEW.created_at = now())
+	EXECUTE FUNCTION cnap.record_change();
+CREATE TRIGGER record_truncate AFTER TRUNCATE ON cnap.assignment
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.record_change();
 
 CREATE TRIGGER before_write BEFORE UPDATE ON cnap.workspace_member
@@ -181,7 +218,7 @@ CREATE FUNCTION cnap.signal_user() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_signal_user';
 COMMENT ON FUNCTION cnap.signal_user() IS
-'tells every session that a membership or an access token of the row''s user changed';
+'tells every session that a membership, an assignment or an access token of the row''s user changed';
 
 CREATE FUNCTION cnap.signal_workspace() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -194,7 +231,8 @@ CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.organization_member
 CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.organization_member
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.organization_member
-	FOR EACH ROW WHEN ((OLD.organization_id, OLD.user_id) IS DISTINCT FROM (NEW.organization_id, NEW.user_id))
+	FOR EACH ROW WHEN ((OLD.organization_id, OLD.user_id, OLD.membership_id)
+		IS DISTINCT FROM (NEW.organization_id, NEW.user_id, NEW.membership_id))
 	EXECUTE FUNCTION cnap.signal_user();
 ALTER TABLE cnap.organization_member
 	ENABLE ALWAYS TRIGGER signal_row,
@@ -214,13 +252,28 @@ ALTER TABLE cnap.workspace_member
 	ENABLE ALWAYS TRIGGER signal_truncate,
 	ENABLE ALWAYS TRIGGER signal_update;
 
+CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.assignment
+	FOR EACH ROW EXECUTE FUNCTION cnap.signal_user();
+CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.assignment
+	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
+CREATE TRIGGER signal_update AFTER UPDATE ON cnap.assignment
+	FOR EACH ROW WHEN ((OLD.workspace_id, OLD.user_id, OLD.until, OLD.management_id, OLD.membership_id)
+		IS DISTINCT FROM (NEW.workspace_id, NEW.user_id, NEW.until, NEW.management_id, NEW.membership_id))
+	EXECUTE FUNCTION cnap.signal_user();
+ALTER TABLE cnap.assignment
+	ENABLE ALWAYS TRIGGER signal_row,
+	ENABLE ALWAYS TRIGGER signal_truncate,
+	ENABLE ALWAYS TRIGGER signal_update;
+
 CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.workspace
 	FOR EACH ROW EXECUTE FUNCTION cnap.signal_workspace();
 CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.workspace
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_change();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.workspace
-	FOR EACH ROW WHEN ((OLD.id, OLD.owner_id, OLD.managed_by, OLD.managed_role, OLD.managed_until)
-		IS DISTINCT FROM (NEW.id, NEW.owner_id, NEW.managed_by, NEW.managed_role, NEW.managed_until))
+	FOR EACH ROW WHEN ((OLD.id, OLD.owner_id, OLD.managed_by, OLD.managed_role, OLD.managed_until,
+			OLD.managed_access, OLD.management_id)
+		IS DISTINCT FROM (NEW.id, NEW.owner_id, NEW.managed_by, NEW.managed_role, NEW.managed_until,
+			NEW.managed_access, NEW.management_id))
 	EXECUTE FUNCTION cnap.signal_workspace();
 ALTER TABLE cnap.workspace
 	ENABLE ALWAYS TRIGGER signal_row,

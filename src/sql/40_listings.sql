@@ -25,7 +25,18 @@ CREATE VIEW cnap.way_in AS
 		w.managed_until, greatest(w.managed_since, m.created_at)
 	FROM cnap.workspace w
 		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
-	WHERE w.managed_until IS NULL OR w.managed_until > clock_timestamp();
+	WHERE w.managed_access = 'all'
+		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+	UNION ALL
+	SELECT w.id, m.user_id, 'organization', w.managed_role, w.managed_by,
+		least(w.managed_until, a.until), greatest(w.managed_since, m.created_at, a.created_at)
+	FROM cnap.assignment a
+		JOIN cnap.workspace w ON w.id = a.workspace_id AND w.management_id = a.management_id
+		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
+			AND m.user_id = a.user_id AND m.membership_id = a.membership_id
+	WHERE w.managed_access <> 'all'
+		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+		AND (a.until IS NULL OR a.until > clock_timestamp());
 COMMENT ON VIEW cnap.way_in IS
 'every current way of every user into every workspace: the rules of access as a single query';
 
@@ -68,10 +79,15 @@ COMMENT ON FUNCTION cnap.list_organization_members(uuid) IS 'rows of cnap_organi
 
 CREATE FUNCTION cnap.list_organization_workspaces(organization uuid)
 RETURNS TABLE (id uuid, name text, owner_id text, managed_role text,
-	managed_since timestamptz, managed_until timestamptz)
+	managed_since timestamptz, managed_until timestamptz, managers text, activation interval,
+	assigned text[])
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
-	SELECT w.id, w.name, w.owner_id, w.managed_role, w.managed_since, w.managed_until
+	SELECT w.id, w.name, w.owner_id, w.managed_role, w.managed_since, w.managed_until,
+		w.managed_access, w.managed_activation,
+		CASE WHEN w.managed_access <> 'all' THEN ARRAY(
+			SELECT i.user_id::text FROM cnap.way_in i
+			WHERE i.workspace_id = w.id AND i.via = 'organization' ORDER BY i.user_id) END
 	FROM cnap.workspace w
 	WHERE w.managed_by = organization
 		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
@@ -153,13 +169,24 @@ COMMENT ON FUNCTION cnap.list_workspaces_within_limits(text) IS
 
 CREATE FUNCTION cnap.list_workspace_members(workspace uuid)
 RETURNS TABLE (user_id text, role text, via text, organization uuid,
-	since timestamptz, until timestamptz)
+	since timestamptz, until timestamptz, active boolean)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
-	SELECT i.user_id, i.role, i.via, i.organization_id, i.since, i.until
-	FROM cnap.way_in i
-	WHERE i.workspace_id = workspace
-	ORDER BY cnap.role_rank(i.role) DESC, i.user_id, i.via
+	SELECT *
+	FROM (
+		SELECT i.user_id, i.role, i.via, i.organization_id, i.since, i.until, true
+		FROM cnap.way_in i
+		WHERE i.workspace_id = workspace
+		UNION ALL
+		SELECT m.user_id, w.managed_role, 'organization', w.managed_by, NULL, w.managed_until, false
+		FROM cnap.workspace w
+			JOIN cnap.organization_member m ON m.organization_id = w.managed_by
+		WHERE w.id = workspace AND w.managed_access = 'activated'
+			AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+			AND NOT EXISTS (SELECT FROM cnap.way_in i
+				WHERE i.workspace_id = workspace AND i.user_id = m.user_id AND i.via = 'organization')
+	) i (user_id, role, via, organization_id, since, until, active)
+	ORDER BY i.active DESC, cnap.role_rank(i.role) DESC, i.user_id, i.via
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_members(uuid) IS 'rows of cnap_workspace_members()';
 
@@ -179,10 +206,11 @@ COMMENT ON FUNCTION cnap.list_workspace_audit(uuid, bigint, integer) IS 'rows of
 
 CREATE FUNCTION cnap.list_revocation(workspace uuid)
 RETURNS TABLE (user_id text, organization uuid, role text, loses_access boolean,
-	remaining_role text)
+	remaining_role text, assigned boolean)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
-	SELECT i.user_id, i.organization_id, i.role, other.role IS NULL, other.role
+	SELECT i.user_id, i.organization_id, i.role, other.role IS NULL, other.role,
+		(SELECT w.managed_access <> 'all' FROM cnap.workspace w WHERE w.id = workspace)
 	FROM cnap.way_in i
 		LEFT JOIN LATERAL (
 			SELECT o.role
@@ -199,10 +227,11 @@ COMMENT ON FUNCTION cnap.list_revocation(uuid) IS 'rows of cnap_preview_revocati
 
 CREATE FUNCTION cnap.show_install_link(link_id uuid)
 RETURNS TABLE (organization uuid, name text, slug text, logo text, role text,
-	until timestamptz, expires_at timestamptz)
+	until timestamptz, expires_at timestamptz, managers text, activation interval)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-	SELECT o.id, o.name, o.slug, o.logo, l.role, clock_timestamp() + l.duration, l.expires_at
+	SELECT o.id, o.name, o.slug, o.logo, l.role, clock_timestamp() + l.duration, l.expires_at,
+		l.managers, l.activation
 	FROM cnap.install_link l
 		JOIN cnap.organization o ON o.id = l.organization_id
 	WHERE l.id = link_id
@@ -212,11 +241,11 @@ COMMENT ON FUNCTION cnap.show_install_link(uuid) IS 'rows of cnap_install_link()
 CREATE FUNCTION cnap.list_install_links(organization uuid)
 RETURNS TABLE (id uuid, label text, role text, duration interval, max_uses integer,
 	uses integer, expires_at timestamptz, created_by text, created_at timestamptz,
-	revoked_at timestamptz)
+	revoked_at timestamptz, managers text, activation interval)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
 	SELECT l.id, l.label, l.role, l.duration, l.max_uses, l.uses, l.expires_at,
-		l.created_by, l.created_at, l.revoked_at
+		l.created_by, l.created_at, l.revoked_at, l.managers, l.activation
 	FROM cnap.install_link l
 	WHERE l.organization_id = organization
 	ORDER BY l.created_at DESC, l.id

@@ -51,12 +51,13 @@ COMMENT ON FUNCTION @extschema@.cnap_organization(uuid) IS
 
 CREATE FUNCTION @extschema@.cnap_organization_workspaces(organization uuid)
 RETURNS TABLE (id uuid, name text, owner_id text, managed_role text,
-	managed_since timestamptz, managed_until timestamptz)
+	managed_since timestamptz, managed_until timestamptz, managers text, activation interval,
+	assigned text[])
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_organization_workspaces';
 COMMENT ON FUNCTION @extschema@.cnap_organization_workspaces(uuid) IS
-'the workspaces that an organization manages now, by name. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+'the workspaces that an organization manages now, by name, and which of its members get in (managers); unless all do, those who are in now (assigned). For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_organization_members(organization uuid)
 RETURNS TABLE (user_id text, role text, added_by text, created_at timestamptz)

@@ -49,12 +49,12 @@ COMMENT ON FUNCTION @extschema@.cnap_workspaces() IS
 
 CREATE FUNCTION @extschema@.cnap_workspace_members(workspace uuid)
 RETURNS TABLE (user_id text, role text, via text, organization uuid,
-	since timestamptz, until timestamptz)
+	since timestamptz, until timestamptz, active boolean)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace_members';
 COMMENT ON FUNCTION @extschema@.cnap_workspace_members(uuid) IS
-'everyone with access to a workspace, a row for each way in (owner, member, organization), the highest role first. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
+'everyone with access to a workspace, a row for each way in (owner, member, organization) and until when, the highest role first; then, with active false, those who could activate the management and have not. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_add_workspace_member(
 	workspace uuid, user_id text, role text DEFAULT 'member') RETURNS void
@@ -99,12 +99,13 @@ COMMENT ON FUNCTION @extschema@.cnap_workspace_audit(uuid, bigint, integer) IS
 
 CREATE FUNCTION @extschema@.cnap_grant_management(
 	workspace uuid, organization uuid, role text DEFAULT 'admin',
-	until timestamptz DEFAULT NULL) RETURNS void
+	until timestamptz DEFAULT NULL, managers text DEFAULT 'all',
+	activation interval DEFAULT '8 hours') RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_grant_management';
-COMMENT ON FUNCTION @extschema@.cnap_grant_management(uuid, uuid, text, timestamptz) IS
-'lets an organization manage a workspace: every member of it has access, as admin or capped to member, until a time or the revocation. If the organization manages the workspace already, this changes these terms. Requires the permission manage_delegation. Errors: 22023, 23001 for a workspace that another organization manages or that is managed on these terms, 28000, 42501, also for an organization that accepts links alone, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
+COMMENT ON FUNCTION @extschema@.cnap_grant_management(uuid, uuid, text, timestamptz, text, interval) IS
+'lets an organization manage a workspace: its members have access with that role, until a time or the revocation. managers: all, those assigned, or those who activate it, for at most activation. If it manages it already, this changes the terms; other managers end all assignments. Requires the permission manage_delegation. Errors: 22023, 23001 for a workspace that another one manages or that is managed on these terms, 28000, 42501, also for one that accepts links alone, 42704 for an organization that does not exist, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_revoke_management(workspace uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -113,11 +114,34 @@ AS 'MODULE_PATHNAME', 'cnap_revoke_management';
 COMMENT ON FUNCTION @extschema@.cnap_revoke_management(uuid) IS
 'ends the management of a workspace. Requires the permission manage_delegation, or the role admin in the managing organization, which releases the workspace. Errors: 22023, 28000, 42501, 55000 for a workspace that is not managed, 42704 for a workspace that does not exist or that the actor cannot access';
 
+CREATE FUNCTION @extschema@.cnap_assign_manager(
+	workspace uuid, user_id text, until timestamptz DEFAULT NULL) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_assign_manager';
+COMMENT ON FUNCTION @extschema@.cnap_assign_manager(uuid, text, timestamptz) IS
+'assigns a member of the managing organization to a workspace whose managers are assigned, until a time or null, or changes that time; it ends with the membership and with the grant as well. For owners and admins of that organization. Errors: 22023, 23505 for somebody who is assigned until that time, 28000, 42501, 42704 for somebody who is not a member of the organization, 42704 for a workspace that does not exist or that the actor cannot access, 55000 for other managers';
+
+CREATE FUNCTION @extschema@.cnap_unassign_manager(workspace uuid, user_id text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_unassign_manager';
+COMMENT ON FUNCTION @extschema@.cnap_unassign_manager(uuid, text) IS
+'ends somebody''s assignment to a workspace, or activation. For owners and admins of the managing organization, and for the user. Errors: 22023, 28000, 42501, 42704 for somebody who is not assigned, 42704 for a workspace that does not exist or that the actor cannot access';
+
+CREATE FUNCTION @extschema@.cnap_activate_management(
+	workspace uuid, reason text, duration interval DEFAULT NULL) RETURNS timestamptz
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_activate_management';
+COMMENT ON FUNCTION @extschema@.cnap_activate_management(uuid, text, interval) IS
+'gives the current user, a member of the managing organization, access to a workspace whose managers activate that, and returns until when. reason: for the audit log, which the customer reads; duration: null means as long as the grant allows. Errors: 22023, also for a longer duration, 28000, 42501 for others who can access the workspace, 42704 for a workspace that does not exist or that the actor cannot access, 55000 for other managers';
+
 CREATE FUNCTION @extschema@.cnap_preview_revocation(workspace uuid)
 RETURNS TABLE (user_id text, organization uuid, role text, loses_access boolean,
-	remaining_role text)
+	remaining_role text, assigned boolean)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_preview_revocation';
 COMMENT ON FUNCTION @extschema@.cnap_preview_revocation(uuid) IS
-'everyone who has access to a workspace through the managing organization, whether they would lose it if the management ended, and which role they would keep by another way. Requires the permission manage_delegation. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'everyone who has access to a workspace through the managing organization, whether they would lose it if the management ended, which role they would keep by another way, and whether by an assignment or activation, which would be gone. Requires the permission manage_delegation. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';

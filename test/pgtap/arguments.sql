@@ -53,7 +53,8 @@ CREATE TABLE test.probe (
 -- values that are refused for every user id, and for every name
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', 'invalid {argument}'
-	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor', 'invited user']) kind,
+	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor', 'invited user',
+			'assigned manager']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('blank at the start', ''' nina'''),
 			('blank at the end', '''nina '''), ('line feed at the end', 'E''nina\n'''),
 			('no-break space at the end', 'E''nina\u00a0'''), ('zero-width space at the start', 'E''\u200bnina'''),
@@ -87,6 +88,11 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		('text', 'blank', ''' '''), ('text', '256 bytes', 'repeat(''x'', 256)'), ('text', 'line feed', 'E''a\nb'''),
 		('label', 'direction', 'E''\u202ea'''), ('label', 'blank', ''' '''), ('label', '256 bytes', 'repeat(''x'', 256)'),
 		('accepts', 'empty', ''''''), ('accepts', 'blank', ''' '''), ('accepts', '256 bytes', 'repeat(''x'', 256)'), ('accepts', 'another case', '''Links'''),
+		('managers', 'empty', ''''''), ('managers', 'blank', ''' '''), ('managers', '256 bytes', 'repeat(''x'', 256)'),
+		('managers', 'another case', '''All'''),
+		('reason of a manager', 'empty', ''''''), ('reason of a manager', 'blank', ''' '''),
+		('reason of a manager', '256 bytes', 'repeat(''x'', 256)'), ('reason of a manager', 'line feed', 'E''a\nb'''),
+		('activation', 'zero', '''0'''), ('activation', 'negative', '''-1 day'''), ('activation', 'too long', '''1001 years'''),
 		('duration', 'zero', '''0'''), ('duration', 'negative', '''-1 day'''),
 		('duration', 'partly negative', '''1 month -29 days'''), ('duration', 'too long', '''1001 years'''),
 		('age', 'negative', '''-1 day'''), ('age', 'partly negative', '''1 month -29 days'''),
@@ -111,7 +117,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
 		'database role', 'relation', 'parent column', 'any column', 'schema', 'access token',
 		'finding', 'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean',
-		'position', 'time']) kind;
+		'position', 'time', 'managers', 'assigned manager']) kind;
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT 'position', what, literal, '22023', 'invalid position'
 	FROM (VALUES ('empty', ''''''), ('blank', ''' '''), ('256 bytes', 'repeat(''x'', 256)'), ('no place', '''1/2'''),
@@ -125,7 +131,8 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('rows', 'null', 'null'), ('any number', 'null', 'null'), ('any text', 'null', 'null'), ('any text', 'empty', ''''''),
 		('any text', 'blank', ''' '''), ('any text', '256 bytes', 'repeat(''x'', 256)'),
 		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
-		('max uses', 'null', 'null'), ('duration', 'null', 'null'),
+		('max uses', 'null', 'null'), ('duration', 'null', 'null'), ('activation', 'null', 'null'),
+		('activation', 'all that is allowed', '''8 hours'''), ('reason of a manager', '255 characters', 'repeat(''ä'', 255)'),
 		('optional column', 'null', 'null'), ('optional permission', 'null', 'null'), ('successor', 'null', 'null'),
 		('age', 'zero', '''0'''), ('age', '1000 years', '''1000 years'''),
 		('label', 'empty', ''''''), ('label', '255 characters', 'repeat(''ä'', 255)'),
@@ -159,6 +166,8 @@ INSERT INTO test.probe VALUES
 	('cursor', 'a snapshot', '''10:20:10,14,15''', '22023', 'invalid cursor'),
 	('cursor', 'something else', '''a/b/c''', '22023', 'invalid cursor'),
 	('cursor', 'of another history', '''00000000-0000-4000-8000-000000000000/1/10:10:''', '55000', 'the cursor belongs to another history of the database'),
+	('reason of a manager', 'null', 'null', '22023', 'reason is required'),
+	('activation', 'more than is allowed', '''8 hours 1 us''', '22023', 'duration is too long'),
 	('max uses', 'zero', '''0''', '22023', 'max_uses must be positive'),
 	('successor', 'the same', '''dave''', '22023', 'successor must be somebody else'),
 	('max uses', 'negative', '''-1''', '22023', 'max_uses must be positive'),
@@ -192,6 +201,8 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('organization member', 'unknown id', '''nina''', '42704', 'user "{id}" is not a member of the organization'),
 	('organization member', 'another organization''s', '''rita''', '42704', 'user "{id}" is not a member of the organization'),
 	('organization member', '255 bytes', 'repeat(''x'', 255)', '42704', 'user "{id}" is not a member of the organization'),
+	('assigned manager', 'another manager', '''max''', '42704', 'user "{id}" is not assigned to the workspace'),
+	('assigned manager', 'unknown id', '''nina''', '42704', 'user "{id}" is not assigned to the workspace'),
 	('workspace member', 'unknown id', '''nina''', '42704', 'user "{id}" is not a member of the workspace'),
 	('workspace member', 'a manager', '''olga''', '42704', 'user "{id}" is not a member of the workspace'),
 	('workspace member', '255 bytes', 'repeat(''x'', 255)', '42704', 'user "{id}" is not a member of the workspace');

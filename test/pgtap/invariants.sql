@@ -86,15 +86,19 @@ SELECT set_eq('SELECT relname::text, attname::text FROM test.user_column', $$ VA
 	('organization', 'created_by'), ('organization_member', 'user_id'), ('organization_member', 'added_by'),
 	('workspace', 'owner_id'), ('workspace_member', 'user_id'), ('workspace_member', 'added_by'),
 	('access_token', 'user_id'), ('role_user', 'user_id'), ('install_link', 'created_by'),
+	('assignment', 'user_id'), ('assignment', 'assigned_by'),
 	('invitation', 'inviter'), ('invitation', 'outcome_by'), ('invitation', 'user_id'), ('audit_log', 'actor'), ('audit_log', 'subject')
 	$$, 'the columns that hold user ids have the domain');
 INSERT INTO cnap.role_user (role, user_id) VALUES ('cnap_test_visitor', 'wanda');
+INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_access) VALUES (test.id('token'), 'Assigned', 'greta', test.id('vendor'), 'assigned');
+INSERT INTO cnap.assignment (workspace_id, user_id) VALUES (test.id('token'), 'mia');
 SELECT is(test.direct(format(statement, value)),
 	test.line('23514', 'value for domain cnap.user_id violates check constraint "user_id_format"', false),
 	format(statement, value))
 FROM test.user_column,
 	unnest(ARRAY['''''', ''' ''', ''' x''', '''x ''', 'E''x\n''', 'repeat(''x'', 256)', 'repeat(''ä'', 128)', 'E''gina\u00a0''', 'E''\u3000gina''',
 		'E''gina\u200b''', 'E''\ufeffgina''', 'E''gina\u2028''', 'E''\u2800''']) value;
+DELETE FROM cnap.workspace WHERE id = test.id('token');
 SELECT is(test.direct(format('UPDATE cnap.workspace SET owner_id = %s WHERE id = {free}', value)),
 	test.line('00000', NULL, true), 'owner_id = ' || value)
 FROM unnest(ARRAY['''x''', 'repeat(''x'', 255)', '''auth0|a b''', '''WANDA''', 'repeat(''ä'', 127) || ''x''', 'E''gina\u00a0x''', '''日本''']) value;

@@ -11,12 +11,14 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-our @EXPORT = qw(populate act_as refused_as seen_by answers table_rows grant_by_default $PRIVILEGES $ACME $W1 $W2 $W3);
+our @EXPORT = qw(populate act_as refused_as seen_by answers table_rows grant_by_default $PRIVILEGES $ACME $W1 $W2 $W3 $ASSIGNED $ACTIVATED);
 
 our $ACME = '00000000-0000-4000-8000-0000000000a1';
 our $W1 = '00000000-0000-4000-8000-000000000001';
 our $W2 = '00000000-0000-4000-8000-000000000002';
 our $W3 = '00000000-0000-4000-8000-000000000003';
+our $ASSIGNED = '00000000-0000-4000-8000-000000000004';
+our $ACTIVATED = '00000000-0000-4000-8000-000000000005';
 
 # All privileges on the extension's objects of others than their owner. Whether the types of tables and of
 # arrays are members of an extension depends on the version, and on whether pg_upgrade has made them.
@@ -120,7 +122,8 @@ sub populate
 		INSERT INTO cnap.organization_member (organization_id, user_id, role)
 		VALUES ('$ACME', 'ann', 'owner');
 		INSERT INTO cnap.workspace (id, name, owner_id)
-		VALUES ('$W1', 'Globex', 'carol'), ('$W2', 'Initech', 'dave'), ('$W3', 'Hooli', 'erin');
+		VALUES ('$W1', 'Globex', 'carol'), ('$W2', 'Initech', 'dave'), ('$W3', 'Hooli', 'erin'),
+			('$ASSIGNED', 'Umbrella', 'fay'), ('$ACTIVATED', 'Tyrell', 'fay');
 		CREATE SCHEMA app;
 		CREATE TABLE app.deployment (id int PRIMARY KEY,
 			workspace_id uuid NOT NULL REFERENCES cnap.workspace ON DELETE CASCADE, note text);
@@ -134,6 +137,10 @@ sub populate
 		SELECT cnap_grant_management('$W1', '$ACME');
 		SELECT cnap_add_workspace_member('$W1', 'gus', 'admin');});
 	act_as($node, $db, 'dave', qq{SELECT cnap_grant_management('$W2', '$ACME', 'member', '2999-01-01 12:34:56.789');});
+	act_as($node, $db, 'fay', qq{SELECT cnap_grant_management('$ASSIGNED', '$ACME', managers => 'assigned'),
+		cnap_grant_management('$ACTIVATED', '$ACME', managers => 'activated', activation => '1000 years');});
+	act_as($node, $db, 'ann', qq{SELECT cnap_assign_manager('$ASSIGNED', 'mia', '2999-01-01 12:34:56.789');});
+	act_as($node, $db, 'mia', qq{SELECT cnap_activate_management('$ACTIVATED', 'ticket 4711');});
 }
 
 1;

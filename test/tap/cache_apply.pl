@@ -81,6 +81,15 @@ change("UPDATE cnap.workspace SET managed_by = NULL WHERE managed_by IS NOT NULL
 change("UPDATE cnap.workspace SET managed_by = test.o() WHERE id = test.w(1)", 'ann customer dora lou');
 change("UPDATE cnap.workspace SET managed_until = now() - interval '1 hour' WHERE id = test.w(1)", 'customer dora');
 change("UPDATE cnap.workspace SET managed_until = NULL WHERE id = test.w(1)", 'ann customer dora lou');
+change("UPDATE cnap.workspace SET managed_access = 'assigned' WHERE id = test.w(1)", 'customer dora');
+change("INSERT INTO cnap.assignment (workspace_id, user_id) VALUES (test.w(1), 'ann'), (test.w(1), 'lou')",
+	'ann customer dora lou');
+change("UPDATE cnap.assignment SET until = now() - interval '1 hour' WHERE user_id = 'ann'", 'customer dora lou');
+change('UPDATE cnap.assignment SET until = NULL', 'ann customer dora lou');
+change("DELETE FROM cnap.assignment WHERE user_id = 'lou'", 'ann customer dora');
+change("DELETE FROM cnap.organization_member WHERE user_id = 'ann'; INSERT INTO cnap.organization_member (organization_id, user_id)"
+	  . " VALUES (test.o(), 'ann')", 'customer dora');
+change("UPDATE cnap.workspace SET managed_access = 'all' WHERE id = test.w(1)", 'ann customer dora lou');
 change("UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)", 'ann boss dora lou');
 change('DELETE FROM cnap.workspace WHERE id = test.w(30)', 'ann dora lou');
 change("INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(30), 'w', 'customer')", 'ann customer dora lou');

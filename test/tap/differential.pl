@@ -83,6 +83,11 @@ sub ending
 		15 => "clock_timestamp() + interval '" . random(300) . " ms'");
 }
 
+sub managers
+{
+	return one_by_weight(30 => "'all'", 35 => "'assigned'", 35 => "'activated'");
+}
+
 # A condition that is true for some of the rows, on a column of type text or uuid
 sub some_of
 {
@@ -107,6 +112,9 @@ sub call
 	my $n = random(64);
 	my $member = "test.workspace_member($workspace, $n)";
 	my $colleague = "test.organization_member($organization, $n)";
+	my $manager = "test.manager($workspace, $n)";
+	my $assigned = "test.assigned_manager($workspace, $n)";
+	my $assigner = "test.managing_owner($workspace)";
 
 	my ($call, $fit) = @{ one_by_weight(
 			6 => [ 'cnap_create_workspace(' . new_name() . ')', person() ],
@@ -128,8 +136,12 @@ sub call
 			3 => [ "cnap_leave_workspace($workspace)", $member ],
 			5 => [ "cnap_transfer_workspace($workspace, $member)", "test.workspace_owner($workspace)" ],
 			3 => [ "cnap_delete_workspace($workspace)", "test.workspace_owner($workspace)" ],
-			12 => [ "cnap_grant_management($workspace, $organization, " . member_role() . ', ' . ending() . ')',
-				"test.workspace_owner($workspace)" ],
+			16 => [ "cnap_grant_management($workspace, $organization, " . member_role() . ', ' . ending()
+				  . ', ' . managers() . one_of(')', ", interval '1 hour')"), "test.workspace_owner($workspace)" ],
+			10 => [ "cnap_assign_manager($workspace, $manager, " . ending() . ')', $assigner ],
+			14 => [ "cnap_activate_management($workspace, 'ticket', "
+				  . one_of('NULL', "interval '1 minute'", "interval '" . (1 + random(300)) . " ms'") . ')', $manager ],
+			5 => [ "cnap_unassign_manager($workspace, $assigned)", one_of($assigner, $assigned) ],
 			9 => [ "cnap_revoke_management($workspace)", "test.workspace_owner($workspace)" ]) };
 	my $actor = one_by_weight(60 => $fit, 25 => undef, 15 => person());
 
@@ -157,10 +169,21 @@ sub statement
 		8 => 'UPDATE cnap.workspace SET owner_id = ' . person() . ' WHERE id = ' . workspace(),
 		4 => 'UPDATE cnap.workspace SET owner_id = ' . person() . ' WHERE ' . some_of('id'),
 		8 => 'UPDATE cnap.workspace SET managed_by = ' . organization() . ', managed_role = ' . member_role()
-		  . ', managed_until = ' . ending() . ' WHERE managed_by IS NULL AND ' . some_of('id'),
+		  . ', managed_access = ' . managers() . ', managed_until = ' . ending() . ' WHERE managed_by IS NULL AND ' . some_of('id'),
 		4 => 'UPDATE cnap.workspace SET managed_by = NULL WHERE ' . some_of('id'),
 		6 => 'UPDATE cnap.workspace SET managed_until = ' . ending() . ' WHERE managed_by IS NOT NULL AND ' . some_of('id'),
 		4 => 'UPDATE cnap.workspace SET managed_role = ' . member_role() . ' WHERE managed_by IS NOT NULL AND ' . some_of('id'),
+		6 => 'UPDATE cnap.workspace SET managed_access = ' . managers() . ' WHERE managed_by IS NOT NULL AND ' . some_of('id'),
+		24 => 'SELECT test.arrange(' . random(64) . ', ' . managers() . ', ' . member_role() . ')',
+		16 => 'INSERT INTO cnap.assignment (workspace_id, user_id, until, reason)'
+		  . " SELECT w.id, m.user_id, CASE w.managed_access WHEN 'assigned' THEN " . ending()
+		  . " ELSE clock_timestamp() + interval '" . random(3000) . " ms' END, CASE w.managed_access WHEN 'activated' THEN 'ticket' END"
+		  . ' FROM cnap.workspace w JOIN cnap.organization_member m ON m.organization_id = w.managed_by'
+		  . " WHERE w.managed_access <> 'all' AND (w.managed_until > clock_timestamp()) IS NOT FALSE AND " . some_of('w.id')
+		  . one_of(' ON CONFLICT DO NOTHING', ' ON CONFLICT (workspace_id, user_id) DO UPDATE SET until = EXCLUDED.until'),
+		4 => 'UPDATE cnap.assignment SET until = ' . ending() . " WHERE $some_members",
+		3 => "DELETE FROM cnap.assignment WHERE $some_members",
+		1 => 'TRUNCATE cnap.assignment',
 		3 => "UPDATE cnap.workspace SET name = name || '' WHERE " . some_of('id'),
 		10 => "INSERT INTO cnap.organization_member ($colleague_key, role) SELECT o.id, p.user_id, " . role()
 		  . ' FROM cnap.organization o, test.person p WHERE ' . some_of('p.user_id') . ' AND ' . some_of('o.id')
@@ -195,6 +218,8 @@ my @noise = (
 	'ANALYZE cnap.workspace_member',
 	'VACUUM cnap.organization_member',
 	'DISCARD PLANS',
+	'VACUUM FULL cnap.assignment',
+	'REINDEX TABLE cnap.assignment',
 	'ALTER TABLE cnap.workspace SET (fillfactor = 90)');
 
 # ---- the sessions ----
@@ -220,7 +245,7 @@ my @readers = map {
 	[ 'repeatable read', 'BEGIN ISOLATION LEVEL REPEATABLE READ', $smallest ],
 	[ 'serializable', 'BEGIN ISOLATION LEVEL SERIALIZABLE' ]);
 
-my %done = ('uses of memberships' => 0, changes => 0, refused => 0, comparisons => 0, 'ways in' => 0, states => 0, transactions => 0,
+my %done = (map({ ("managers ($_)" => 0) } qw(all assigned activated)), 'uses of memberships' => 0, changes => 0, refused => 0, comparisons => 0, 'ways in' => 0, states => 0, transactions => 0,
 	rollbacks => 0, 'rollbacks to a savepoint' => 0, 'two-phase commits' => 0);
 my @log;
 
@@ -340,6 +365,7 @@ sub committed
 	$rules = $oracle->query('SELECT test.rules()');
 	$done{states}++;
 	$done{'ways in'} += () = $rules =~ /"path"/g;
+	$done{"managers ($1)"}++ while $rules =~ /"managers": "(\w+)"/g;
 	return;
 }
 
@@ -347,7 +373,7 @@ sub change
 {
 	my $peek = chance(20);
 	my ($before, $sql) = chance(50) ? call() : ('', statement());
-	my $replica = $before eq '' && $sql =~ /cnap\.\w+_member|SET managed/
+	my $replica = $before eq '' && $sql =~ /cnap\.\w+_member|cnap\.assignment|SET managed/
 	  && $sql !~ /TRUNCATE|cnap\.organization / && chance(10);
 
 	execute('SET test.peek = ' . one_of("'look'", "'look and fail'")) if $peek;
@@ -506,7 +532,7 @@ pass("the engine and the rules agree in $done{comparisons} comparisons");
 
 cmp_ok($done{changes}, '>', $done{refused} / 4, 'a good part of the changes is accepted');
 cmp_ok($done{'ways in'}, '>', $done{states} / 2, 'there is access to take away');
-cmp_ok($done{$_}, '>', 0, $_) foreach 'rollbacks', 'rollbacks to a savepoint';
+cmp_ok($done{$_}, '>', 0, $_) foreach 'rollbacks', 'rollbacks to a savepoint', grep { /managers/ } sort keys %done;
 cmp_ok($done{'uses of memberships'}, '>', 0, 'uses of memberships')
   if keeps_caches($oracle);
 done_testing();

@@ -64,25 +64,81 @@ INSERT INTO test.allowed VALUES
 	('organization', 'member', '{access}');
 GRANT SELECT ON test.allowed TO app;
 
+/*
+ * Who was let into a workspace whose managers are assigned, or activate it, and until when, as told
+ * by the changes alone: whoever is let in is so until the membership ends, or the grant, or the
+ * grant lets in others.  In a session that replicates, the rows say what happened at their origin.
+ */
+CREATE TABLE test.let_in (workspace_id uuid, user_id text COLLATE "C", until timestamptz,
+	PRIMARY KEY (workspace_id, user_id));
+CREATE FUNCTION test.follow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+	replicates CONSTANT boolean := current_setting('session_replication_role') = 'replica';
+BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		DELETE FROM test.let_in;
+	ELSIF TG_TABLE_NAME = 'assignment' THEN
+		IF TG_OP = 'DELETE' THEN
+			DELETE FROM test.let_in l WHERE l.workspace_id = OLD.workspace_id AND l.user_id = OLD.user_id;
+		ELSIF TG_OP = 'INSERT' OR NEW.created_at <> OLD.created_at OR NEW.management_id <> OLD.management_id
+			OR NEW.membership_id <> OLD.membership_id THEN
+			INSERT INTO test.let_in VALUES (NEW.workspace_id, NEW.user_id, NEW.until)
+			ON CONFLICT (workspace_id, user_id) DO UPDATE SET until = EXCLUDED.until;
+		ELSE
+			UPDATE test.let_in l SET until = NEW.until
+			WHERE l.workspace_id = NEW.workspace_id AND l.user_id = NEW.user_id;
+		END IF;
+	ELSIF TG_TABLE_NAME = 'organization_member' THEN
+		DELETE FROM test.let_in l USING cnap.workspace w
+		WHERE w.id = l.workspace_id AND w.managed_by = OLD.organization_id AND l.user_id = OLD.user_id;
+	ELSIF TG_OP = 'DELETE' THEN
+		DELETE FROM test.let_in l WHERE l.workspace_id = OLD.id;
+	ELSIF NEW.managed_by IS DISTINCT FROM OLD.managed_by OR NOT replicates AND (
+		NEW.managed_access IS DISTINCT FROM OLD.managed_access
+		OR NEW.managed_activation IS DISTINCT FROM OLD.managed_activation
+		OR OLD.managed_until <= clock_timestamp() AND (NEW.managed_until > clock_timestamp()) IS NOT FALSE) THEN
+		DELETE FROM test.let_in l WHERE l.workspace_id = OLD.id;
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER "0_follow" BEFORE UPDATE OR DELETE ON cnap.workspace FOR EACH ROW EXECUTE FUNCTION test.follow();
+CREATE TRIGGER "0_follow" AFTER DELETE ON cnap.organization_member FOR EACH ROW EXECUTE FUNCTION test.follow();
+CREATE TRIGGER "0_follow" AFTER INSERT OR UPDATE OR DELETE ON cnap.assignment FOR EACH ROW EXECUTE FUNCTION test.follow();
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY '{workspace,organization_member,assignment}'::text[] LOOP
+		EXECUTE format('CREATE TRIGGER "0_follow_truncate" AFTER TRUNCATE ON cnap.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION test.follow()', name);
+		EXECUTE format('ALTER TABLE cnap.%I ENABLE ALWAYS TRIGGER "0_follow", ENABLE ALWAYS TRIGGER "0_follow_truncate"', name);
+	END LOOP;
+END
+$$;
+
 /* The rules: every way into every workspace, with the time when it ends. */
 CREATE VIEW test.rule AS
 	SELECT id AS workspace_id, owner_id::text AS user_id, 'owner' AS path, 'owner'::text AS role,
-		NULL::timestamptz AS until
+		NULL::timestamptz AS until, NULL::text AS managers
 	FROM cnap.workspace
 	WHERE NOT test.is_other(id)
 	UNION ALL
-	SELECT workspace_id, user_id, 'member', role, NULL
+	SELECT workspace_id, user_id, 'member', role, NULL, NULL
 	FROM cnap.workspace_member
 	UNION ALL
-	SELECT w.id, m.user_id, 'organization', w.managed_role, w.managed_until
-	FROM cnap.workspace w, cnap.organization_member m
-	WHERE m.organization_id = w.managed_by;
+	SELECT w.id, m.user_id, 'organization', w.managed_role, least(w.managed_until, l.until), w.managed_access
+	FROM cnap.workspace w
+		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
+		LEFT JOIN test.let_in l ON w.managed_access <> 'all' AND l.workspace_id = w.id AND l.user_id = m.user_id
+	WHERE w.managed_access = 'all' OR l.user_id IS NOT NULL;
 
 /* The rules as a value, which one session computes and another compares with. */
 CREATE FUNCTION test.rules() RETURNS jsonb LANGUAGE sql VOLATILE SECURITY DEFINER
 AS $$
 	SELECT coalesce(jsonb_agg(jsonb_build_object('workspace_id', workspace_id, 'user_id', user_id,
-		'path', path, 'role', role, 'until', until)), '[]')
+		'path', path, 'role', role, 'until', until, 'managers', managers)), '[]')
 	FROM test.rule
 $$;
 
@@ -295,6 +351,44 @@ AS $$
 	SELECT user_id FROM cnap.organization_member
 	WHERE organization_id = which AND role = 'owner' ORDER BY user_id LIMIT 1
 $$;
+/* A member of the organization that manages a workspace, one who may assign, and one who is in */
+CREATE FUNCTION test.manager(which uuid, n integer) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+AS $$ SELECT test.organization_member((SELECT managed_by FROM cnap.workspace WHERE id = which), n) $$;
+CREATE FUNCTION test.managing_owner(which uuid) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+AS $$ SELECT test.organization_owner((SELECT managed_by FROM cnap.workspace WHERE id = which)) $$;
+CREATE FUNCTION test.assigned_manager(which uuid, n integer) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+AS $$
+	SELECT user_id FROM cnap.assignment WHERE workspace_id = which ORDER BY user_id LIMIT 1
+	OFFSET n % greatest(1, (SELECT count(*) FROM cnap.assignment WHERE workspace_id = which))
+$$;
+
+/*
+ * An organization with some members that manages some of the workspaces, whatever there is of that
+ * already, and of its members those who are let in.  Random changes alone would hardly ever get there.
+ */
+CREATE FUNCTION test.arrange(n integer, managers text, manager_role text) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+	company CONSTANT uuid := (SELECT organization_id FROM test.company ORDER BY 1 OFFSET n % 4 LIMIT 1);
+	places CONSTANT uuid[] := ARRAY(SELECT workspace_id FROM test.place WHERE hashtext(workspace_id::text || n) % 3 = 0);
+BEGIN
+	INSERT INTO cnap.organization (id, name) VALUES (company, right(company::text, 1)) ON CONFLICT DO NOTHING;
+	INSERT INTO cnap.organization_member (organization_id, user_id, role)
+	SELECT company, test.person(n + i), CASE i WHEN 0 THEN 'owner' ELSE 'member' END FROM generate_series(0, 3) i
+	ON CONFLICT DO NOTHING;
+	INSERT INTO cnap.workspace (id, name, owner_id)
+	SELECT p, left(p::text, 1) || right(p::text, 1), test.person(n + 5) FROM unnest(places) p ON CONFLICT DO NOTHING;
+	UPDATE cnap.workspace SET managed_by = company, managed_role = manager_role, managed_access = managers
+	WHERE managed_by IS NULL AND id = ANY (places);
+	INSERT INTO cnap.assignment (workspace_id, user_id, until, reason)
+	SELECT w.id, test.person(n + i), CASE managers WHEN 'activated' THEN clock_timestamp() + interval '1 hour' END,
+		CASE managers WHEN 'activated' THEN 'ticket' END
+	FROM cnap.workspace w, generate_series(1, 2) i
+	WHERE w.managed_by = company AND w.managed_access = managers AND managers <> 'all' AND w.id = ANY (places)
+		AND (w.managed_until > clock_timestamp()) IS NOT FALSE
+	ON CONFLICT DO NOTHING;
+END
+$$;
 
 /*
  * Are the memberships of one of those who own many workspaces known, and used?  A check about a
@@ -339,7 +433,7 @@ DO $$
 DECLARE
 	name text;
 BEGIN
-	FOREACH name IN ARRAY '{workspace,workspace_member,organization_member}'::text[] LOOP
+	FOREACH name IN ARRAY '{workspace,workspace_member,organization_member,assignment}'::text[] LOOP
 		EXECUTE format('CREATE TRIGGER "00_before" BEFORE INSERT OR UPDATE OR DELETE ON cnap.%I
 			FOR EACH ROW EXECUTE FUNCTION test.peek()', name);
 		EXECUTE format('CREATE TRIGGER "00_after" AFTER INSERT OR UPDATE OR DELETE ON cnap.%I

@@ -28,7 +28,10 @@ act_as($node, 'source', $odd, q{
 	SELECT cnap_create_organization('Odd', 'odd');
 	SELECT cnap_create_workspace(repeat('é', 255)) FROM generate_series(1, 20);
 	SELECT cnap_delete_workspace(id) FROM (SELECT id FROM cnap_workspaces() LIMIT 3) w;});
-act_as($node, 'source', 'ann', qq{SELECT cnap_remove_organization_member('$ACME', 'mia');});
+act_as($node, 'source', 'ann', qq{
+	SELECT cnap_remove_organization_member('$ACME', 'mia');
+	SELECT cnap_assign_manager('$ASSIGNED', 'ann', '2999-01-01 12:34:56.789');
+	SELECT cnap_activate_management('$ACTIVATED', 'Odd \\ "reason" ⚙');});
 
 # tokens of each kind, some used, some ended
 sub token

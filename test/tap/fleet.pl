@@ -153,7 +153,7 @@ $second->safe_psql('postgres', 'DELETE FROM cnap.workspace');
 
 $origin->safe_psql('postgres', guide(qr/^SELECT cnap_publish/));
 is($origin->safe_psql('postgres', "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_publication_tables"),
-	'access_token beat organization organization_member permission_definition role_definition workspace workspace_member', 'what is published');
+	'access_token assignment beat organization organization_member permission_definition role_definition workspace workspace_member', 'what is published');
 
 # A copy that is not complete: the lock holds up one table, while the beat is there.
 my $blocker = connect_to($follower, undef, 'BEGIN', 'LOCK cnap.organization_member IN SHARE MODE');
@@ -250,7 +250,7 @@ change("INSERT INTO cnap.organization_member (organization_id, user_id) VALUES (
 
 my $guarded = $follower->safe_psql('postgres', q{SELECT string_agg(c.relname, ' ' ORDER BY c.relname)
 	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgname = 'a_refuse_local_write'});
-is($guarded, 'access_token install_link invitation organization organization_member permission_definition role_definition workspace workspace_member',
+is($guarded, 'access_token assignment install_link invitation organization organization_member permission_definition role_definition workspace workspace_member',
 	'tables that are kept elsewhere');
 foreach my $table (split ' ', $guarded)
 {

@@ -16,7 +16,8 @@ CnapModel::add_extension($node, 'postgres');
 
 
 # A workspace of olga with the admin adam and the member max, managed by vera's organization with the
-# admin vic and the member mia; zoe's workspace besides it; an invitation to each for sue, and a link.
+# admin vic and the member mia; two more of olga's, to which mia is assigned, and for which mia has
+# activated the management; zoe's workspace besides; an invitation to each for sue, and a link.
 # Returns what stands for the words in braces in statements.
 sub world
 {
@@ -30,6 +31,13 @@ sub world
 		SELECT cnap_invite_to_workspace('$name{ws}'), cnap_invite_to_organization('$name{org}'), cnap_create_install_link('$name{org}')});
 	@name{qw(ws_invitation org_invitation link_id)} = split /\|/, $node->safe_psql('postgres', qq{
 		SELECT w.id, o.id, l.id FROM cnap_workspace_invitations('$name{ws}') w, cnap_invitations('$name{org}') o, cnap_install_links('$name{org}') l});
+	@name{qw(assigned activated)} = split /\|/, $node->safe_psql('postgres', q{
+		SELECT cnap_create_workspace('Assigned', 'olga'), cnap_create_workspace('Activated', 'olga')});
+	$node->safe_psql('postgres', qq{
+		SELECT cnap_grant_management('$name{assigned}', '$name{org}', managers => 'assigned'),
+			cnap_grant_management('$name{activated}', '$name{org}', managers => 'activated');
+		SELECT cnap_assign_manager('$name{assigned}', 'mia');
+		INSERT INTO cnap.assignment (workspace_id, user_id, until, reason) VALUES ('$name{activated}', 'mia', '2999-01-01', 'ticket')});
 	return \%name;
 }
 
@@ -125,6 +133,18 @@ ends('max', 'SELECT cnap_leave_workspace({ws})', 'system', q{SELECT cnap_forget_
 ends('mia', 'SELECT cnap_leave_organization({org})', $_, q{SELECT cnap_remove_organization_member({org}, 'mia')})
   foreach 'vic', 'vera';
 ends('mia', 'SELECT cnap_leave_organization({org})', 'system', q{SELECT cnap_forget_user('mia')});
+
+# one who is in, and gives it up or renews it, but is in meanwhile
+my $unassign = q{SELECT cnap_unassign_manager({assigned}, 'mia')};
+my $deactivate = q{SELECT cnap_unassign_manager({activated}, 'mia')};
+my $activate = q{SELECT cnap_activate_management({activated}, 'again')};
+my $assign = q{SELECT cnap_assign_manager({assigned}, 'mia', '2999-01-01')};
+ends('mia', $unassign, $_, $unassign) foreach 'vic', 'vera', 'system';
+ends('mia', $activate, $_, $deactivate) foreach 'vic', 'vera', 'system';
+ends('vic', $assign, 'vera', $unassign);
+ends('mia', $_, 'olga', q{SELECT cnap_revoke_management({activated})}) foreach $activate, $deactivate;
+ends('mia', $activate, 'olga', 'SELECT cnap_delete_workspace({activated})');
+ends('vic', $_, 'olga', q{SELECT cnap_revoke_management({assigned})}) foreach $assign, $unassign;
 
 # an admin, and one who is ending somebody else's access
 ends('adam', q{SELECT cnap_update_workspace({ws}, 'Mine')}, 'olga', q{SELECT cnap_remove_workspace_member({ws}, 'adam')});
@@ -253,6 +273,15 @@ sub spares
 spares('zoe', 'SELECT cnap_grant_management({other}, {org})', 'vera', q{SELECT cnap_remove_organization_member({org}, 'mia')});
 spares('zoe', q{SELECT cnap_update_workspace({other}, 'Mine')}, 'olga', $revoke);
 spares('mia', q{SELECT cnap_can_access({ws})}, 'olga', $revoke);
+spares('mia', q{SELECT cnap_update_workspace({assigned}, 'Mine')}, 'vic', $unassign);
+# the rows of assignments belong to both sides, which end them without waiting for each other
+my $remove_mia = q{SELECT cnap_remove_organization_member({org}, 'mia')};
+foreach my $ending ('SELECT cnap_revoke_management({assigned})', 'SELECT cnap_delete_workspace({assigned})')
+{
+	spares('olga', $ending, 'vic', $remove_mia);
+	spares('vic', $remove_mia, 'olga', $ending);
+}
+spares('olga', q{SELECT cnap_grant_management({assigned}, {org}, managers => 'activated')}, 'vic', $remove_mia);
 
 # the system can change any number of workspaces in one transaction
 is($node->safe_psql('postgres', q{
@@ -266,6 +295,8 @@ foreach my $case (
 	[ 'mia', $rename{mia}, '0A000' ],
 	[ 'adam', $remove_max, '0A000' ],
 	[ 'max', 'SELECT cnap_leave_workspace({ws})', '0A000' ],
+	[ 'mia', $activate, '0A000' ],
+	[ 'vera', $unassign, '0A000' ],
 	[ 'sue', 'SELECT cnap_accept_invitation({ws_token})', '0A000' ],
 	[ 'zoe', 'SELECT cnap_redeem_install_link({link}, {other})', '0A000' ],
 	[ 'zoe', 'SELECT cnap_grant_management({other}, {org})', '0A000' ],

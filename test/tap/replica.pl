@@ -41,6 +41,9 @@ $primary->safe_psql('postgres', qq{
 	INSERT INTO cnap.workspace (name, owner_id, created_at)
 	SELECT 'lou''s', 'lou', '2000-01-01' FROM generate_series(1, 1000)});
 replay();
+# a transaction that keeps the primary from removing what those on the standby may still have to see
+my $keeper = CnapTest::Session->new($primary);
+$keeper->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 my $lou = CnapTest::Session->new($standby);
 my $asked = qq{SELECT count(*) FROM generate_series(1, 20) WHERE cnap_can_access('lou', gen_random_uuid())};
 my $reached = qq{SELECT cnap_can_access('lou', '$W1'), cnap_can_access('lou', '$W2')};
@@ -69,13 +72,31 @@ is($session->query('EXECUTE seen; COMMIT;'), 'two', 'and a grant');
 is($lou->query("$reached; COMMIT"), 'f|t', 'a grant, memberships known');
 $lou->quit;
 
+# which of the managers get in; mia has left and come back, so is assigned no more, nor active
+my $in = qq{SELECT cnap_can_access('$ASSIGNED'), cnap_can_access('$ACTIVATED')};
+is($session->query("BEGIN ISOLATION LEVEL REPEATABLE READ; $in"), 'f|f', 'who comes back is not let in');
+foreach my $change (
+	[ 'ann', "cnap_assign_manager('$ASSIGNED', 'mia')", 't|f' ],
+	[ 'mia', "cnap_activate_management('$ACTIVATED', 'ticket 4712')", 't|t' ],
+	[ 'ann', "cnap_unassign_manager('$ASSIGNED', 'mia')", 'f|t' ],
+	[ 'fay', "cnap_revoke_management('$ACTIVATED')", 'f|f' ],
+	[ 'fay', "cnap_grant_management('$ACTIVATED', '$ACME', managers => 'activated')", 'f|f' ],
+	[ 'mia', "cnap_activate_management('$ACTIVATED', 'ticket 4713', '1 ms')", 'f|f' ])
+{
+	my ($person, $call, $expected) = @$change;
+	act_as($primary, 'postgres', $person, "SELECT $call; SELECT pg_sleep(0.01)");
+	replay();
+	is($session->query($in), $expected, "after $call");
+}
+$session->query('COMMIT');
+
 # a change that is rolled back on the primary is never seen
 act_as($primary, 'postgres', 'dave', "BEGIN; SELECT cnap_revoke_management('$W2'); ROLLBACK;");
 replay();
 is($session->query('EXECUTE seen;'), 'two', 'what was rolled back changes nothing');
 
 # after promotion, everything continues
-$session->quit;
+$_->quit foreach $session, $keeper;
 $primary->stop;
 $standby->promote;
 act_as($standby, 'postgres', 'dave', "SELECT cnap_revoke_management('$W2')");

@@ -140,6 +140,9 @@ my @readers = (
 		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50, $smallest),
 	client_loop('prepared, open SERIALIZABLE', 'direct',
 		'BEGIN ISOLATION LEVEL SERIALIZABLE', 50),
+	client_loop('prepared, open transaction, assigned', 'assigned', 'BEGIN', 50, $smallest),
+	client_loop('prepared, open REPEATABLE READ, activated', 'activated',
+		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50),
 	client_loop('parallel', 'slow', 'BEGIN', 2, "SET $force_parallel = on",
 		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
 		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off'),
@@ -151,6 +154,7 @@ my @readers = (
 # a writer's session, its work, and whether it has finished
 my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.write($_->[1], '2 s')" } }
   ([ 'app', "'{organization,management,member,expiry}', '4 ms'" ],
+	[ 'app', "'{assigned,returner,activated}', '4 ms'" ],
 	[ undef, "'{direct,owner}', '4 ms'" ],
 	[ 'app', "'{slow}', '400 ms'" ]);
 push @writers, { session => connect_to($node, undef), work => "CALL test.swap_continually('2 s')" };
@@ -246,5 +250,7 @@ foreach my $reader (@readers)
 note sprintf '%d checks of a known answer in %.1f s, %d revocations and grants', $total[0] + $total[1],
   time - $started, $changes;
 cmp_ok($changes, '>', 200, 'the writers got through');
+is($admin->query('SELECT count(*) FROM test.kind WHERE pg_sequence_last_value(state) < 12'), '0',
+	'each kind was revoked and granted again and again');
 cmp_ok($uses, '>', 200, 'memberships were used') if $keeps;
 done_testing();

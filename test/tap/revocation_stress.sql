@@ -28,18 +28,25 @@ DECLARE
 	workspace uuid;
 	organization uuid;
 BEGIN
-	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,slow,filler}'::text[] LOOP
+	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,assigned,returner,activated,slow,filler}'::text[] LOOP
 		organization := cnap_create_organization(name, owner => name || ' vendor');
 		workspace := cnap_create_workspace(name, name || ' owner');
-		PERFORM cnap_grant_management(workspace, organization);
+		PERFORM cnap_grant_management(workspace, organization,
+			managers => CASE name WHEN 'activated' THEN name WHEN 'assigned' THEN name WHEN 'returner' THEN 'assigned' ELSE 'all' END);
 		INSERT INTO test.doc (workspace_id) SELECT workspace FROM generate_series(1, 5);
 		CONTINUE WHEN name = 'filler';
 		EXECUTE format('CREATE SEQUENCE test.%I', 'state_' || name);
 		PERFORM setval('test.state_' || name, 4);
 		INSERT INTO test.kind VALUES (name, name || ' person', name || ' owner', workspace, organization,
 			('test.state_' || name)::regclass);
-		IF name IN ('organization', 'slow', 'management', 'expiry') THEN
+		IF name IN ('organization', 'slow', 'management', 'expiry', 'assigned', 'returner', 'activated') THEN
 			PERFORM cnap_add_organization_member(organization, name || ' person');
+			IF name IN ('assigned', 'returner') THEN
+				PERFORM cnap_assign_manager(workspace, name || ' person');
+			ELSIF name = 'activated' THEN
+				PERFORM set_config('cnap.user_id', name || ' person', true);
+				PERFORM cnap_activate_management(workspace, 'at first'), set_config('cnap.user_id', '', true);
+			END IF;
 		ELSIF name = 'owner' THEN
 			UPDATE cnap.workspace w SET owner_id = 'owner person' WHERE w.id = workspace;
 		ELSE
@@ -50,7 +57,7 @@ END
 $$;
 INSERT INTO cnap.workspace (name, owner_id)
 SELECT 'other', name || ' person'
-FROM unnest('{organization,management,member,direct,swapped}'::text[]) name, generate_series(1, 900);
+FROM unnest('{organization,management,member,direct,assigned,returner,swapped}'::text[]) name, generate_series(1, 900);
 CREATE INDEX doc_workspace_id_idx ON test.doc (workspace_id);
 ANALYZE test.doc;
 SELECT cnap_protect('test.doc');
@@ -64,8 +71,17 @@ DECLARE
 	effect timestamptz := clock_timestamp();
 BEGIN
 	PERFORM set_config('cnap.user_id',
-		CASE WHEN kind.name IN ('organization', 'slow') THEN kind.name || ' vendor' ELSE kind.owner END, true);
+		CASE WHEN kind.name IN ('organization', 'slow', 'assigned', 'returner') THEN kind.name || ' vendor'
+			WHEN kind.name = 'activated' THEN kind.person ELSE kind.owner END, true);
 	CASE kind.name
+		WHEN 'assigned' THEN
+			PERFORM cnap_unassign_manager(kind.workspace, kind.person);
+		WHEN 'returner' THEN
+			-- who leaves and comes back is not assigned any more
+			PERFORM cnap_remove_organization_member(kind.organization, kind.person);
+			PERFORM cnap_add_organization_member(kind.organization, kind.person);
+		WHEN 'activated' THEN
+			effect := cnap_activate_management(kind.workspace, 'to the end', '20 ms');
 		WHEN 'organization', 'slow' THEN
 			PERFORM cnap_remove_organization_member(kind.organization, kind.person);
 		WHEN 'management' THEN
@@ -96,8 +112,13 @@ CREATE FUNCTION test.grant(kind test.kind) RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN
 	PERFORM set_config('cnap.user_id',
-		CASE WHEN kind.name IN ('organization', 'slow') THEN kind.name || ' vendor' ELSE kind.owner END, true);
+		CASE WHEN kind.name IN ('organization', 'slow', 'assigned', 'returner') THEN kind.name || ' vendor'
+			WHEN kind.name = 'activated' THEN kind.person ELSE kind.owner END, true);
 	CASE kind.name
+		WHEN 'assigned', 'returner' THEN
+			PERFORM cnap_assign_manager(kind.workspace, kind.person);
+		WHEN 'activated' THEN
+			PERFORM cnap_activate_management(kind.workspace, 'again');
 		WHEN 'organization', 'slow' THEN
 			PERFORM cnap_add_organization_member(kind.organization, kind.person);
 		WHEN 'management', 'expiry' THEN

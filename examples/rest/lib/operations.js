@@ -15,7 +15,7 @@
 'use strict';
 
 const { HttpError } = require('./errors.js');
-const { count, duration, flag, id, json, nullable, role, schemas, text, time } = require('./schemas.js');
+const { count, duration, flag, id, json, managers, nullable, role, schemas, text, time } = require('./schemas.js');
 
 const PAGE = 50;
 
@@ -355,7 +355,7 @@ operation('get', `${WORKSPACE}/audit`, 'Read the audit log, the latest entries f
 
 operation('put', `${WORKSPACE}/management`, 'Let an organization manage the workspace', {
 	id: 'grantManagement',
-	body: { organization: id, role, until: nullable(time) },
+	body: { organization: id, role, until: nullable(time), managers, activation: duration },
 	required: ['organization'],
 	list: 'WayIn',
 	run: async (db, { until, ...args }) => {
@@ -390,6 +390,8 @@ operation('post', `${ORGANIZATION}/install-links`, 'Create an install link', {
 		expires_at: nullable(time),
 		role,
 		duration: nullable(duration),
+		managers,
+		activation: duration,
 	},
 	status: 201,
 	answer: 'Secret',

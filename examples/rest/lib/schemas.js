@@ -15,6 +15,7 @@ const time = {
 const duration = { type: 'string', description: 'a period of ISO 8601, such as `P1Y` or `PT8H`' };
 const role = { type: 'string', description: '`owner`, `admin`, `member`, or a role of the application' };
 const flag = { type: 'boolean' };
+const managers = { type: 'string', enum: ['all', 'assigned', 'activated'] };
 const count = { type: 'integer', minimum: 1, maximum: 2147483647 };
 const json = { type: 'object' };
 
@@ -91,6 +92,9 @@ const schemas = {
 		managed_role: role,
 		managed_since: time,
 		managed_until: nullable(time),
+		managers,
+		activation: nullable(duration),
+		assigned: nullable({ type: 'array', items: text }),
 	}),
 	WorkspaceSummary: object('A workspace to which the user has access', {
 		id,
@@ -116,6 +120,7 @@ const schemas = {
 		organization: nullable(id),
 		since: nullable(time),
 		until: nullable(time),
+		active: flag,
 	}),
 	Revocation: object('A user with access through the managing organization, and what would be left', {
 		user_id: text,
@@ -123,6 +128,7 @@ const schemas = {
 		role,
 		loses_access: flag,
 		remaining_role: nullable(role),
+		assigned: flag,
 	}),
 	InstallLink: object('An install link of an organization, without its token', {
 		id,
@@ -135,6 +141,8 @@ const schemas = {
 		created_by: nullable(text),
 		created_at: time,
 		revoked_at: nullable(time),
+		managers,
+		activation: nullable(duration),
 	}),
 	Offer: object('Who is asking by an install link, and for what', {
 		organization: id,
@@ -144,6 +152,8 @@ const schemas = {
 		role,
 		until: nullable(time),
 		expires_at: nullable(time),
+		managers,
+		activation: nullable(duration),
 	}),
 	Invitation: object('An invitation, without its token', invitation),
 	Invited: object('What an invitation is to', {
@@ -189,4 +199,4 @@ const schemas = {
 	}),
 };
 
-module.exports = { count, duration, flag, id, json, nullable, role, schemas, text, time };
+module.exports = { count, duration, flag, id, json, managers, nullable, role, schemas, text, time };

@@ -6,6 +6,15 @@
  * A public function without a row here, or with arguments other than those
  * given here, fails the tests arguments.sql and privileges.sql.
  */
+
+-- workspaces into which not all of the managers get
+INSERT INTO test.named VALUES
+	('assigned', '00000000-0000-4000-8000-0000000000b6'), ('activated', '00000000-0000-4000-8000-0000000000b7');
+INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_access) VALUES
+	(test.id('assigned'), 'Assigned', 'greta', test.id('vendor'), 'assigned'),
+	(test.id('activated'), 'Activated', 'greta', test.id('vendor'), 'activated');
+INSERT INTO cnap.assignment (workspace_id, user_id) VALUES (test.id('assigned'), 'mia');
+
 CREATE TABLE test.function (
 	signature text PRIMARY KEY,
 	open_to text NOT NULL,		-- everybody, trusted, superuser
@@ -61,10 +70,13 @@ INSERT INTO test.function VALUES
 	('cnap_remove_workspace_member(uuid,text)', 'everybody', 'wanda'),
 	('cnap_leave_workspace(uuid)', 'everybody', 'dave'),
 	('cnap_workspace_audit(uuid,bigint,integer)', 'everybody', 'wanda'),
-	('cnap_grant_management(uuid,uuid,text,timestamp with time zone)', 'everybody', 'wanda'),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 'everybody', 'wanda'),
+	('cnap_assign_manager(uuid,text,timestamp with time zone)', 'everybody', 'olga'),
+	('cnap_unassign_manager(uuid,text)', 'everybody', 'olga'),
+	('cnap_activate_management(uuid,text,interval)', 'everybody', 'mia'),
 	('cnap_revoke_management(uuid)', 'everybody', 'wanda'),
 	('cnap_preview_revocation(uuid)', 'everybody', 'wanda'),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 'everybody', 'adam'),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 'everybody', 'adam'),
 	('cnap_install_link(text)', 'everybody', 'nina'),
 	('cnap_redeem_install_link(text,uuid)', 'everybody', 'wanda'),
 	('cnap_install_links(uuid)', 'everybody', 'adam'),
@@ -198,18 +210,30 @@ INSERT INTO test.argument VALUES
 	('cnap_workspace_audit(uuid,bigint,integer)', 1, 'workspace', false, 'workspace', '{ws}'),
 	('cnap_workspace_audit(uuid,bigint,integer)', 2, 'before', true, 'before', '''1000000'''),
 	('cnap_workspace_audit(uuid,bigint,integer)', 3, 'max_rows', true, 'max rows', '''10'''),
-	('cnap_grant_management(uuid,uuid,text,timestamp with time zone)', 1, 'workspace', false, 'workspace', '{free}'),
-	('cnap_grant_management(uuid,uuid,text,timestamp with time zone)', 2, 'organization', false, 'manager', '{vendor}'),
-	('cnap_grant_management(uuid,uuid,text,timestamp with time zone)', 3, 'role', true, 'workspace role', '''member'''),
-	('cnap_grant_management(uuid,uuid,text,timestamp with time zone)', 4, 'until', true, 'until', '''2999-12-31'''),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 1, 'workspace', false, 'workspace', '{free}'),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 2, 'organization', false, 'manager', '{vendor}'),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 3, 'role', true, 'workspace role', '''member'''),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 4, 'until', true, 'until', '''2999-12-31'''),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 5, 'managers', true, 'managers', '''assigned'''),
+	('cnap_grant_management(uuid,uuid,text,timestamp with time zone,text,interval)', 6, 'activation', true, 'duration', '''2 hours'''),
+	('cnap_assign_manager(uuid,text,timestamp with time zone)', 1, 'workspace', false, 'workspace', '{assigned}'),
+	('cnap_assign_manager(uuid,text,timestamp with time zone)', 2, 'user_id', false, 'organization member', '''max'''),
+	('cnap_assign_manager(uuid,text,timestamp with time zone)', 3, 'until', true, 'until', '''2999-12-31'''),
+	('cnap_unassign_manager(uuid,text)', 1, 'workspace', false, 'workspace', '{assigned}'),
+	('cnap_unassign_manager(uuid,text)', 2, 'user_id', false, 'assigned manager', '''mia'''),
+	('cnap_activate_management(uuid,text,interval)', 1, 'workspace', false, 'workspace', '{activated}'),
+	('cnap_activate_management(uuid,text,interval)', 2, 'reason', false, 'reason of a manager', '''ticket 4711'''),
+	('cnap_activate_management(uuid,text,interval)', 3, 'duration', true, 'activation', '''1 hour'''),
 	('cnap_revoke_management(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
 	('cnap_preview_revocation(uuid)', 1, 'workspace', false, 'workspace', '{ws}'),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 1, 'organization', false, 'organization', '{vendor}'),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 2, 'label', true, 'label', '''Spring'''),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 3, 'max_uses', true, 'max uses', '''3'''),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 4, 'expires_at', true, 'until', '''2999-12-31'''),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 5, 'role', true, 'workspace role', '''member'''),
-	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval)', 6, 'duration', true, 'duration', '''30 days'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 1, 'organization', false, 'organization', '{vendor}'),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 2, 'label', true, 'label', '''Spring'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 3, 'max_uses', true, 'max uses', '''3'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 4, 'expires_at', true, 'until', '''2999-12-31'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 5, 'role', true, 'workspace role', '''member'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 6, 'duration', true, 'duration', '''30 days'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 7, 'managers', true, 'managers', '''assigned'''),
+	('cnap_create_install_link(uuid,text,integer,timestamp with time zone,text,interval,text,interval)', 8, 'activation', true, 'duration', '''2 hours'''),
 	('cnap_install_link(text)', 1, 'token', false, 'install link', '''cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq'''),
 	('cnap_redeem_install_link(text,uuid)', 1, 'token', false, 'install link', '''cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq'''),
 	('cnap_redeem_install_link(text,uuid)', 2, 'workspace', false, 'workspace', '{free}'),
