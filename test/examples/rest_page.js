@@ -187,6 +187,35 @@ async function again(gina, ben, ann, server) {
 	await gina.says('[role=alert]', 'uuid');
 	gina.complaints.length = 0;
 
+	// managers who give a reason
+	await gina.click('button', 'Refresh');
+	await gina.heading('Globex');
+	await gina.fill('Let an organization manage the workspace', {
+		organization: body.data[0].id,
+		role: 'admin',
+		managers: 'activated',
+	});
+	await gina.says('[role=status]', 'The organization manages this workspace now.');
+	is(
+		(await gina.page.$$('svg.ways path.inactive')).length,
+		2,
+		'who is not active is drawn with a broken line',
+	);
+	await ben.click('button', 'Refresh');
+	await ben.heading('There is nothing here');
+	await ben.click('link', 'Acme');
+	await ben.heading('Acme');
+	await accessible(ben, 'managers who give a reason');
+	await ben.fill('Activate', { reason: 'ticket 17', duration: 'PT1H' });
+	await ben.says('[role=status]', 'You have access now.');
+	is(await side(ben, 'Shared with me'), ['Globex'], 'with a reason, ben is in');
+	await ben.click('link', 'Globex');
+	await ben.heading('Globex');
+	await gina.click('button', 'Refresh');
+	await gina.says('main td', 'ticket 17');
+	ok(true, 'and the customer reads it');
+	ben.complaints.length = 0;
+
 	// the vendor's side
 	await ann.click('button', 'Refresh');
 	await ann.says('main td a', 'Globex');
@@ -195,6 +224,7 @@ async function again(gina, ben, ann, server) {
 	await ben.click('button', 'Refresh');
 	await ben.heading('There is nothing here');
 	is(await side(ben, 'Shared with me'), [], 'who leaves the vendor sees nothing, either');
+	ben.complaints.length = 0;
 }
 
 // ---- members, the audit log, tokens ----

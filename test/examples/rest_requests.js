@@ -302,6 +302,76 @@ async function management(as, organization, workspace) {
 	is(await ann('DELETE', path), [204, undefined], 'the vendor can release it');
 }
 
+// Managers who get in one by one
+async function someManagers(as, organization, workspace) {
+	const [ann, ben, gina, eve] = ['ann', 'ben', 'gina', 'eve'].map(as);
+	const path = `/v1/workspaces/${workspace}/management`;
+	const activation = `${path}/activation`;
+	const assignments = `${path}/assignments`;
+	const managed = async () =>
+		summary(
+			(await ann('GET', `/v1/organizations/${organization}/workspaces`))[1].data,
+			'managers',
+			'assigned',
+		);
+
+	await gina('DELETE', `/v1/workspaces/${workspace}/members?user_id=ben`);
+	const [, ways] = await gina('PUT', path, { organization, managers: 'activated', activation: 'PT2H' });
+	is(
+		summary(ways.data, 'user_id', 'active'),
+		[
+			['gina', true],
+			['ann', false],
+			['ben', false],
+		],
+		'managers who have to give a reason are not in yet',
+	);
+	is((await ben('GET', '/v1/workspaces'))[1].data, [], 'nor do they see anything');
+	is(failed(await eve('POST', activation, { reason: 'curious' }))[0], 404, 'strangers cannot');
+	is(
+		failed(await ben('POST', activation, {})),
+		[400, 'reason is required'],
+		'without a reason, nobody can',
+	);
+	is(
+		failed(await ben('POST', activation, { reason: 'x', duration: 'P1D' }))[0],
+		400,
+		'nor for longer than is allowed',
+	);
+	const [status, { until }] = await ben('POST', activation, { reason: 'ticket 17', duration: 'PT1H' });
+	ok(status === 200 && until > now() && until < now() + 2 * 3600, 'with one, for a time');
+	is((await ben('GET', '/v1/workspaces'))[1].data.length, 1, 'ben is in');
+	is((await ann('GET', '/v1/workspaces'))[1].data.length, 0, 'ann is not');
+	const [, log] = await gina('GET', `/v1/workspaces/${workspace}/audit?limit=1`);
+	ok(JSON.stringify(log.data[0]).includes('ticket 17'), 'the customer reads the reason');
+	is(
+		summary((await gina('GET', `${path}/revocation`))[1].data, 'user_id', 'assigned'),
+		[['ben', true]],
+		'and would end it by revoking',
+	);
+	is(await managed(), [['activated', ['ben']]], 'the vendor sees who is in');
+	is(await ben('DELETE', `${assignments}?user_id=ben`), [204, undefined], 'he can end it himself');
+	is((await ben('GET', '/v1/workspaces'))[1].data, [], 'and is out at the next request');
+	is(failed(await ann('PUT', assignments, { user_id: 'ben' }))[0], 409, 'nobody is assigned there');
+
+	await gina('PUT', path, { organization, managers: 'assigned' });
+	is(
+		failed(await ben('PUT', assignments, { user_id: 'ben' }))[0] >= 403,
+		true,
+		'members do not assign themselves',
+	);
+	is(
+		await ann('PUT', assignments, { user_id: 'ben', until: now() + DAY }),
+		[204, undefined],
+		'an admin of the vendor assigns them',
+	);
+	is(await managed(), [['assigned', ['ben']]], 'one is assigned');
+	is(failed(await ben('POST', activation, { reason: 'x' }))[0], 409, 'reasons are for other managers');
+	is(await ann('DELETE', `${assignments}?user_id=ben`), [204, undefined], 'until that is ended');
+	is(failed(await ann('DELETE', `${assignments}?user_id=ben`))[0], 404, 'once');
+	is(await gina('DELETE', path), [204, undefined], 'the customer ends it all');
+}
+
 async function installLinks(as, organization, workspace) {
 	const [ann, gina, eve] = ['ann', 'gina', 'eve'].map(as);
 	const links = `/v1/organizations/${organization}/install-links`;
@@ -311,10 +381,15 @@ async function installLinks(as, organization, workspace) {
 		max_uses: 1,
 		expires_at: now() + DAY,
 		duration: 'P1Y2M',
+		managers: 'all',
 	});
 	ok(status === 201 && /^cnap_link_\w{39}$/.test(token), 'create an install link');
 	const [, offer] = await gina('POST', '/v1/install-links/show', { token });
-	is([offer.organization, offer.name, offer.role], [organization, 'Acme Inc', 'admin'], 'who is asking');
+	is(
+		[offer.organization, offer.name, offer.role, offer.managers],
+		[organization, 'Acme Inc', 'admin', 'all'],
+		'who is asking',
+	);
 	ok(offer.until > now() + 400 * DAY, 'until when');
 	is(
 		failed(await eve('POST', '/v1/install-links/redeem', { token, workspace }))[0],
@@ -577,6 +652,7 @@ test(async () => {
 	const organization = await organizations(as);
 	const workspace = await workspaces(as);
 	await management(as, organization, workspace);
+	await someManagers(as, organization, workspace);
 	await installLinks(as, organization, workspace);
 	await invitations(as, organization, workspace);
 	await audit(as, organization, workspace);

@@ -15,7 +15,7 @@
 'use strict';
 
 const { HttpError } = require('./errors.js');
-const { count, duration, flag, id, json, managers, nullable, role, schemas, text, time } = require('./schemas.js');
+const { count, duration, id, json, managers, nullable, role, schemas, text, time } = require('./schemas.js');
 
 const PAGE = 50;
 
@@ -373,6 +373,35 @@ operation('get', `${WORKSPACE}/management/revocation`, 'Preview who would lose a
 operation('delete', `${WORKSPACE}/management`, 'End the management, as the customer or as the vendor', {
 	id: 'revokeManagement',
 	run: (db, { workspace }) => db.call('cnap_revoke_management', { workspace }),
+});
+
+operation(
+	'post',
+	`${WORKSPACE}/management/activation`,
+	'Get in, for a time, as a manager who gives a reason',
+	{
+		id: 'activateManagement',
+		body: { reason: text, duration: nullable(duration) },
+		required: ['reason'],
+		answer: 'Activation',
+		run: async (db, { workspace, reason, duration: period }) =>
+			shown({
+				until: await db.call('cnap_activate_management', { workspace, reason, duration: period }),
+			}),
+	},
+);
+operation('put', `${WORKSPACE}/management/assignments`, 'Let a member of the managing organization in', {
+	id: 'assignManager',
+	body: { user_id: text, until: nullable(time) },
+	required: ['user_id'],
+	run: (db, { workspace, user_id, until }) =>
+		db.call('cnap_assign_manager', { workspace, user_id, until: at(until) }),
+});
+operation('delete', `${WORKSPACE}/management/assignments`, 'End an assignment or an activation', {
+	id: 'unassignManager',
+	query: { user_id: text },
+	required: ['user_id'],
+	run: (db, args) => db.call('cnap_unassign_manager', args),
 });
 
 // ---- install links; their tokens are in bodies, since URLs are logged ----

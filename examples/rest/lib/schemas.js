@@ -14,8 +14,12 @@ const time = {
 };
 const duration = { type: 'string', description: 'a period of ISO 8601, such as `P1Y` or `PT8H`' };
 const role = { type: 'string', description: '`owner`, `admin`, `member`, or a role of the application' };
+const managers = {
+	type: 'string',
+	enum: ['all', 'assigned', 'activated'],
+	description: 'which members of the managing organization get in',
+};
 const flag = { type: 'boolean' };
-const managers = { type: 'string', enum: ['all', 'assigned', 'activated'] };
 const count = { type: 'integer', minimum: 1, maximum: 2147483647 };
 const json = { type: 'object' };
 
@@ -94,7 +98,10 @@ const schemas = {
 		managed_until: nullable(time),
 		managers,
 		activation: nullable(duration),
-		assigned: nullable({ type: 'array', items: text }),
+		assigned: {
+			...nullable({ type: 'array', items: text }),
+			description: 'who is in now; null if all are',
+		},
 	}),
 	WorkspaceSummary: object('A workspace to which the user has access', {
 		id,
@@ -120,15 +127,16 @@ const schemas = {
 		organization: nullable(id),
 		since: nullable(time),
 		until: nullable(time),
-		active: flag,
+		active: { ...flag, description: 'false for those who could activate it, and have not' },
 	}),
+	Activation: object('Until when the user has access', { until: nullable(time) }),
 	Revocation: object('A user with access through the managing organization, and what would be left', {
 		user_id: text,
 		organization: id,
 		role,
 		loses_access: flag,
 		remaining_role: nullable(role),
-		assigned: flag,
+		assigned: { ...flag, description: 'by an assignment or activation, which would be gone' },
 	}),
 	InstallLink: object('An install link of an organization, without its token', {
 		id,
@@ -173,6 +181,8 @@ const schemas = {
 		expires_at: nullable(time),
 		last_used_at: nullable(time),
 		revoked_at: nullable(time),
+		workspaces: nullable({ type: 'array', items: id }),
+		permissions: nullable({ type: 'array', items: text }),
 	}),
 	OrganizationAudit: object(
 		'An entry of the audit log of an organization',

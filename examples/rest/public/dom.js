@@ -13,7 +13,7 @@ export function h(tag, attributes = {}, ...children) {
 		else if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value);
 	}
 	element.append(
-		...children.flat().filter((child) => child !== undefined && child !== null && child !== false),
+		...children.flat(2).filter((child) => child !== undefined && child !== null && child !== false),
 	);
 	return element;
 }

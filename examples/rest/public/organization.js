@@ -57,7 +57,80 @@ function membership({ id, role: mine }, members, changed) {
 	].filter(Boolean);
 }
 
-function managed(workspaces) {
+const MANAGERS = { all: 'all members', assigned: 'those assigned', activated: 'those who give a reason' };
+
+// How members get into workspaces that do not let all of them in
+function gettingIn(workspaces, members, admin, changed) {
+	const of = (kind) =>
+		workspaces.filter(({ managers }) => managers === kind).map(({ id, name }) => [id, name]);
+	const [activated, assigned] = [of('activated'), of('assigned')];
+
+	return [
+		activated.length > 0 &&
+			form({
+				label: 'Activate',
+				fields: [
+					choice('Workspace to enter', 'workspace', activated),
+					textField('Reason, which the customer reads', 'reason', { required: true }),
+					choice('For', 'duration', [
+						['', 'as long as allowed'],
+						['PT1H', 'an hour'],
+						['PT15M', '15 minutes'],
+					]),
+				],
+				button: 'Activate',
+				submit: ({ workspace, ...values }) =>
+					changed(
+						'You have access now.',
+						() => send('POST', path('workspaces', workspace, 'management', 'activation'), values),
+						true,
+					),
+			}),
+		admin &&
+			assigned.length > 0 &&
+			form({
+				label: 'Assign a manager',
+				fields: [
+					choice('Workspace to let in to', 'workspace', assigned),
+					choice(
+						'Member',
+						'user_id',
+						members.map(({ user_id }) => [user_id]),
+					),
+					timeField('Assigned until', 'until'),
+				],
+				button: 'Assign',
+				submit: ({ workspace, ...values }) =>
+					changed(
+						`${values.user_id} has access now.`,
+						() => send('PUT', path('workspaces', workspace, 'management', 'assignments'), values),
+						true,
+					),
+			}),
+	].filter(Boolean);
+}
+
+// Who is in, each with a button that ends that
+function inside({ id, name, assigned }, admin, changed) {
+	if (assigned === null) return 'all members';
+	return assigned.map((user_id) => [
+		`${user_id} `,
+		admin &&
+			action(
+				'End',
+				() =>
+					changed(`${user_id} has no access any more.`, () =>
+						send(
+							'DELETE',
+							`${path('workspaces', id, 'management', 'assignments')}?user_id=${encodeURIComponent(user_id)}`,
+						),
+					),
+				{ danger: true, name: `End the access of ${user_id} to ${name}` },
+			),
+	]);
+}
+
+function managed(workspaces, members, admin, changed) {
 	return [
 		h('h2', {}, 'Managed workspaces'),
 		table(
@@ -67,10 +140,13 @@ function managed(workspaces) {
 				Owner: ({ owner_id }) => owner_id,
 				'Managers are': ({ managed_role }) => managed_role,
 				Until: ({ managed_until }) => time(managed_until),
+				'Who gets in': ({ managers }) => MANAGERS[managers],
+				'Who is in': (workspace) => inside(workspace, admin, changed),
 			},
 			workspaces,
 			'It manages none.',
 		),
+		...gettingIn(workspaces, members, admin, changed),
 	];
 }
 
@@ -111,6 +187,7 @@ function installLinks(id, links, changed, reveal) {
 					['P30D', '30 days'],
 					['P1Y', 'a year'],
 				]),
+				choice('Who gets in', 'managers', Object.entries(MANAGERS)),
 				numberField('Uses', 'max_uses'),
 				timeField('Expires', 'expires_at'),
 			],
@@ -138,7 +215,7 @@ export async function organizationView({ changed, reveal }, id) {
 		content: [
 			note(`You are ${organization.role} of this organization.`),
 			note('Id: ', h('code', {}, organization.id)),
-			...managed(workspaces),
+			...managed(workspaces, members, admin, changed),
 			...membership(organization, members, changed),
 			...(admin ? installLinks(id, links, changed, reveal) : []),
 			...(admin ? await auditLog(path('organizations', id, 'audit')) : []),

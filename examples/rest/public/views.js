@@ -73,6 +73,14 @@ export async function installView({ changed }, token) {
 					['Its logo is from', hostOf(offer.logo)],
 					['Id', offer.organization],
 					['Its members would be', offer.role],
+					[
+						'Who of them gets in',
+						{
+							all: 'all of them',
+							assigned: 'those whom it assigns',
+							activated: 'whoever gives a reason, for a time',
+						}[offer.managers],
+					],
 					['Until', offer.until === null ? 'you end it' : time(offer.until)],
 				].flatMap(([term, description]) => [h('dt', {}, term), h('dd', {}, description)]),
 			),
@@ -123,6 +131,13 @@ export async function tokensView({ changed }) {
 					Created: ({ created_at }) => time(created_at),
 					Expires: ({ expires_at }) => time(expires_at) || 'never',
 					'Last used': ({ last_used_at }) => time(last_used_at),
+					Limits: ({ workspaces, permissions }) =>
+						[
+							workspaces && `${workspaces.length} workspaces`,
+							permissions && permissions.join(', '),
+						]
+							.filter(Boolean)
+							.join('; ') || 'none',
 					State: state,
 					Revoke: (token) =>
 						state(token) === 'valid' &&

@@ -27,7 +27,8 @@ function access(ways, nameOf) {
 		{
 			User: ({ user_id }) => user_id,
 			Role: ({ role }) => role,
-			By: ({ via, organization }) => (organization === null ? via : nameOf(organization)),
+			By: ({ via, organization, active }) =>
+				`${organization === null ? via : nameOf(organization)}${active ? '' : ', not active'}`,
 			Since: ({ since }) => time(since),
 			Until: ({ until }) => time(until),
 		},
@@ -140,6 +141,16 @@ function management(workspace, ways, roles, nameOf, changed) {
 					}),
 					choice('Role', 'role', [['admin'], ...roles.filter(([role]) => role !== 'admin')]),
 					timeField('Until', 'until'),
+					choice('Who gets in', 'managers', [
+						['all', 'all its members'],
+						['assigned', 'those it assigns'],
+						['activated', 'those who give a reason'],
+					]),
+					choice('For how long at a time', 'activation', [
+						['PT8H', '8 hours'],
+						['PT1H', 'an hour'],
+						['P1D', 'a day'],
+					]),
 				],
 				button: 'Grant management',
 				submit: (values) =>
