@@ -51,6 +51,39 @@ CnapNoWorkspace(const pg_uuid_t *id)
 			 errmsg("workspace \"%s\" does not exist", CnapUuidString(id))));
 }
 
+/*
+ * Somebody can be admin of the organization that manages a workspace, or of another
+ * one, and yet be told that this takes an admin: so the detail says what the role is
+ * that they have here.
+ */
+static void
+require_permission(CnapWays ways, CnapPermission permission)
+{
+	CnapRole	direct = CnapDirectRoleOf(ways);
+
+	if (CnapWaysAllow(ways, permission))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s role required", CnapRoleName(CnapRoleWith(permission))),
+			 direct != CNAP_ROLE_NONE ?
+			 errdetail("The role of the current user in the workspace is \"%s\", which lacks the permission \"%s\".",
+					   CnapRoleName(direct), CnapPermissionName(permission)) :
+			 errdetail("The current user is no member of the workspace, but manages it with the role \"%s\", which lacks the permission \"%s\".",
+					   CnapRoleName(CnapManagedRoleOf(ways)), CnapPermissionName(permission))));
+}
+
+void
+CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct what)
+{
+	if (!CnapOrganizationAllows(role, what))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%s role required", CnapRoleName(CnapOrganizationRoleFor(what))),
+				 errdetail("The role of the current user in this organization is \"%s\".",
+						   CnapRoleName(role))));
+}
+
 void
 CnapEndedAlready(const char *what)
 {
@@ -278,7 +311,7 @@ CnapRequireOfAct(const CnapAct *act, CnapPermission permission)
 	if (act->actor.limits != NULL &&
 		!CnapLimitsAllow(act->actor.limits, act->workspace, permission))
 		CnapTokenIsLimited();
-	CnapRequirePermission(act->ways, permission);
+	require_permission(act->ways, permission);
 }
 
 /*

@@ -60,6 +60,12 @@ extern bool CnapActAllows(const CnapAct *act, CnapPermission permission);
 extern void CnapRequireOfAct(const CnapAct *act, CnapPermission permission);
 
 /*
+ * Raise 42501 unless a role in an organization allows something.  The message names
+ * the lowest role that would suffice: "admin role required" or "owner role required".
+ */
+extern void CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct what);
+
+/*
  * The creator of an object owns it, unless the system names another user.
  * Returns the owner; argument argno may be null.
  */

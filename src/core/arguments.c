@@ -37,6 +37,17 @@ CnapOptionalText(FunctionCallInfo fcinfo, int argno)
 	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
 }
 
+void
+CnapCheckUserId(const text *value, const char *argname)
+{
+	if (!CnapIsUserId(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", argname),
+				 errdetail("A user id has 1 to %d bytes, and no blank at either end.",
+						   CNAP_MAX_USER_ID)));
+}
+
 /* A text argument that must be a user id. */
 text *
 CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname)
@@ -44,12 +55,7 @@ CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *argname)
 	text	   *value;
 
 	value = DatumGetTextPP(CnapRequiredArg(fcinfo, argno, argname));
-	if (!CnapIsUserId(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid %s", argname),
-				 errdetail("A user id has 1 to %d bytes, and no blank at either end.",
-						   CNAP_MAX_USER_ID)));
+	CnapCheckUserId(value, argname);
 	return value;
 }
 
@@ -93,21 +99,21 @@ CnapRequiredName(FunctionCallInfo fcinfo, int argno)
 }
 
 void
-CnapInvalidInvitation(void)
+CnapInvalidOffer(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid or expired invitation")));
+			 errmsg("invalid or expired %s", what)));
 }
 
 Datum
-CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno, const char *prefix)
+CnapRequiredOffer(FunctionCallInfo fcinfo, int argno, const char *prefix, const char *what)
 {
 	text	   *token = DatumGetTextPP(CnapRequiredArg(fcinfo, argno, "token"));
 	Datum		hash;
 
 	if (!CnapHashToken(prefix, token, &hash))
-		CnapInvalidInvitation();
+		CnapInvalidOffer(what);
 	return hash;
 }
 

@@ -35,13 +35,17 @@ extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
  * The hash of an invitation's or install link's token, which must begin with
  * that prefix; and the error for anything that is wrong with a token.
  */
-extern Datum CnapRequiredInvitation(FunctionCallInfo fcinfo, int argno,
-									const char *prefix);
-pg_noreturn extern void CnapInvalidInvitation(void);
+#define CNAP_OFFER_INVITATION "invitation"
+#define CNAP_OFFER_LINK "install link"
+
+extern Datum CnapRequiredOffer(FunctionCallInfo fcinfo, int argno, const char *prefix,
+							   const char *what);
+pg_noreturn extern void CnapInvalidOffer(const char *what);
 
 /* Each of these raises 22023 if the value does not have the format. */
 extern void CnapCheckAccepts(const text *value);
 extern void CnapCheckDuration(FunctionCallInfo fcinfo, int argno, const char *argname);
+extern void CnapCheckUserId(const text *value, const char *argname);
 extern void CnapCheckText(const text *value, const char *argname);
 extern void CnapCheckSlug(const text *slug);
 extern void CnapCheckUrl(const text *url, const char *argname);

@@ -219,21 +219,11 @@ CnapWaysRole(CnapWays ways)
 	return CnapLimitedRole(ways, CNAP_ALL_PERMISSIONS);
 }
 
-pg_noreturn static void
-role_required(CnapRole role)
+/* The lowest built-in role with the (built-in) permission. */
+CnapRole
+CnapRoleWith(CnapPermission permission)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s role required", CnapBuiltinRole(role))));
-}
-
-/* Raise an error if none of the ways allows the (built-in) permission. */
-void
-CnapRequirePermission(CnapWays ways, CnapPermission permission)
-{
-	if (!CnapWaysAllow(ways, permission))
-		role_required(workspace_matrix[permission].admin ?
-					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
+	return workspace_matrix[permission].admin ? CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER;
 }
 
 /* Does a role in an organization allow the act? */
@@ -253,13 +243,11 @@ CnapOrganizationAllows(CnapRole role, CnapOrganizationAct act)
 	}
 }
 
-/* Raise an error if a role in an organization does not allow the act. */
-void
-CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct act)
+/* The lowest role in an organization, above that of a member, that allows the act. */
+CnapRole
+CnapOrganizationRoleFor(CnapOrganizationAct act)
 {
-	if (!CnapOrganizationAllows(role, act))
-		role_required(organization_matrix[act].admin ?
-					  CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER);
+	return organization_matrix[act].admin ? CNAP_ROLE_ADMIN : CNAP_ROLE_OWNER;
 }
 
 CnapOrganizationAct

@@ -140,13 +140,9 @@ extern int	CnapRoleRank(CnapRole role);
 extern CnapRole CnapWaysRole(CnapWays ways);
 extern CnapRole CnapLimitedRole(CnapWays ways, CnapPermissions permissions);
 
-/*
- * CnapRequireXXX() raise 42501 (insufficient_privilege) and name the lowest
- * role that would suffice: "admin role required" or "owner role required".
- */
-extern void CnapRequirePermission(CnapWays ways, CnapPermission permission);
-extern void CnapRequireOrganizationAct(CnapRole role, CnapOrganizationAct act);
+extern CnapRole CnapRoleWith(CnapPermission permission);
 extern bool CnapOrganizationAllows(CnapRole role, CnapOrganizationAct act);
+extern CnapRole CnapOrganizationRoleFor(CnapOrganizationAct act);
 
 /* What is required to add, invite or remove somebody with that role. */
 extern CnapOrganizationAct CnapOrganizationActOnRole(CnapRole role);

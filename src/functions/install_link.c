@@ -50,11 +50,11 @@ PG_FUNCTION_INFO_V1(cnap_revoke_install_link);
 static CnapInstallLink
 required_link(FunctionCallInfo fcinfo, int argno)
 {
-	Datum		hash = CnapRequiredInvitation(fcinfo, argno, CNAP_INSTALL_LINK_PREFIX);
+	Datum		hash = CnapRequiredOffer(fcinfo, argno, CNAP_INSTALL_LINK_PREFIX, CNAP_OFFER_LINK);
 	CnapInstallLink link;
 
 	if (!CnapFindInstallLink(CnapByHash(hash), &link) || !link.valid)
-		CnapInvalidInvitation();
+		CnapInvalidOffer(CNAP_OFFER_LINK);
 	return link;
 }
 
@@ -168,7 +168,7 @@ use_link(const CnapAct *act, const pg_uuid_t *workspace, CnapInstallLink *link)
 	if (!used && exists && link->valid && IsolationUsesXactSnapshot())
 		CnapSerializationFailure();
 	if (!used || !exists || (repeated && !link->valid))
-		CnapInvalidInvitation();
+		CnapInvalidOffer(CNAP_OFFER_LINK);
 	if (!repeated)
 		CnapExecuteAct(act, &record, values, NULL);
 }
@@ -186,7 +186,7 @@ cnap_redeem_install_link(PG_FUNCTION_ARGS)
 	CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_READ, &act);
 	link = required_link(fcinfo, 0);
 	if (!CnapAuthorizeGrant(workspace, &link.organization, &act))
-		CnapInvalidInvitation();
+		CnapInvalidOffer(CNAP_OFFER_LINK);
 	use_link(&act, workspace, &link);
 
 	if (link.duration != NULL)

@@ -236,7 +236,7 @@ valid_invitation(Datum hash, const text *user)
 		 !membership_of(&invitation)->allows_on_role(&invitation.object,
 													 invitation.inviter,
 													 invitation.role)))
-		CnapInvalidInvitation();
+		CnapInvalidOffer(CNAP_OFFER_INVITATION);
 	return invitation;
 }
 
@@ -253,7 +253,7 @@ held_invitation(FunctionCallInfo fcinfo, CnapAct *act)
 	memset(act, 0, sizeof(*act));
 	CnapGetUser(&act->actor);
 	act->path = BY_INVITATION;
-	hash = CnapRequiredInvitation(fcinfo, 0, CNAP_INVITATION_PREFIX);
+	hash = CnapRequiredOffer(fcinfo, 0, CNAP_INVITATION_PREFIX, CNAP_OFFER_INVITATION);
 	invitation = valid_invitation(hash, act->actor.user);
 	membership_of(&invitation)->hold(&invitation.object);
 	return valid_invitation(hash, act->actor.user);
@@ -271,7 +271,7 @@ cnap_invitation(PG_FUNCTION_ARGS)
 	Datum		value;
 
 	CnapGetActor(&actor);
-	invitation = valid_invitation(CnapRequiredInvitation(fcinfo, 0, CNAP_INVITATION_PREFIX),
+	invitation = valid_invitation(CnapRequiredOffer(fcinfo, 0, CNAP_INVITATION_PREFIX, CNAP_OFFER_INVITATION),
 								  actor.user);
 	value = UUIDPGetDatum(&invitation.id);
 	return CnapReturnRows(fcinfo, &query, &value, NULL);

@@ -37,6 +37,14 @@ check_texts(const text *slug, const text *logo, const text *email)
 		CnapCheckEmail(email, "management_email");
 }
 
+pg_noreturn static void
+slug_taken(const text *slug)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("slug \"%s\" is taken", text_to_cstring(slug))));
+}
+
 /*
  * cnap_create_organization(name, slug, logo, management_email, owner) -> uuid
  */
@@ -45,7 +53,8 @@ cnap_create_organization(PG_FUNCTION_ARGS)
 {
 	static CnapStatement insert_organization = {
 		"INSERT INTO cnap.organization (id, name, slug, logo, management_email, created_by)"
-		" VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6)",
+		" VALUES ($1, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6)"
+		" ON CONFLICT (slug) DO NOTHING",
 		6, {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CnapStatement insert_owner = {
@@ -72,7 +81,8 @@ cnap_create_organization(PG_FUNCTION_ARGS)
 	values[0] = CnapNewUuid();
 	values[5] = PointerGetDatum(act.actor.user);
 	nulls[5] = act.actor.user != NULL ? ' ' : 'n';
-	CnapExecuteAct(&act, &insert_organization, values, nulls);
+	if (CnapExecuteAct(&act, &insert_organization, values, nulls) == 0)
+		slug_taken(texts[0]);
 
 	values[1] = PointerGetDatum(owner);
 	values[2] = values[5];
@@ -101,9 +111,14 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 		" WHERE id = $1",
 		7, {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID}
 	};
+	static CnapStatement other_with_slug = {
+		"SELECT id FROM cnap.organization WHERE slug = $2 AND id <> $1",
+		2, {UUIDOID, TEXTOID}
+	};
 	CnapAct		act;
 	Datum		values[7];
 	char		nulls[7];
+	Datum		slug[2];
 
 	CnapAuthorizeOrganization(CnapRequiredUuid(fcinfo, 0, "organization"),
 							  CNAP_ORGANIZATION_UPDATE, CNAP_CHANGE, &act);
@@ -116,6 +131,11 @@ cnap_update_organization(PG_FUNCTION_ARGS)
 		CnapCheckAccepts(PG_GETARG_TEXT_PP(6));
 
 	CnapArguments(fcinfo, 7, values, nulls);
+	/* That of a concurrent transaction is refused by the constraint. */
+	slug[0] = values[0];
+	slug[1] = values[2];
+	if (!PG_ARGISNULL(2) && CnapQueryText(&other_with_slug, slug, NULL) != NULL)
+		slug_taken(PG_GETARG_TEXT_PP(2));
 	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
 }
