@@ -82,7 +82,7 @@ SELECT statement FROM cnap_protect_schema('app') WHERE statement IS NOT NULL;
 SELECT count(*) FROM cnap_protected_tables();
 -- another permission, another column
 SELECT relation, statement FROM cnap_protect_schema('app', write_permission => 'administer') WHERE protection = 'column';
-SELECT relation, columns FROM cnap_protect_schema(schema => 'app', workspace_column => 'tenant') WHERE protection = 'column';
+SELECT relation, columns FROM cnap_protect_schema(schema => 'app', workspace_columns => '{tenant}') WHERE protection = 'column';
 
 -- ---- execution ----
 

@@ -37,6 +37,8 @@ typedef struct Way
 	const CnapLink *link;
 	AttrNumber	column;			/* belongs to no other foreign key */
 	bool		nullable;
+	bool		counted;		/* the next one is known */
+	bool		has_orphans;	/* the key is null in some rows */
 	CnapTarget *parent;			/* NULL if not in the schema */
 	int			level;			/* of a parent not in the schema */
 	AttrNumber	column_of_parent;
@@ -170,26 +172,31 @@ plan_protected(CnapTarget *table, const CnapRequest *request)
 }
 
 /*
- * Find the workspace column: the one with the given name, or else the only one
- * that references workspaces.
+ * Find the workspace column: the first with one of the given names, or else the only
+ * one that references workspaces.
  */
 static bool
 plan_by_column(CnapTarget *table, const CnapRequest *request)
 {
-	AttrNumber	column = get_attnum(table->relid, request->column);
 	AttrNumber	found = 0;
 	List	   *links;
 	ListCell   *lc;
 
-	if (column > 0 && get_atttype(table->relid, column) == UUIDOID)
+	foreach(lc, request->columns)
 	{
-		plan_column(table, request, column, &request->required);
-		return true;
+		AttrNumber	column = get_attnum(table->relid, lfirst(lc));
+
+		if (column > 0 && get_atttype(table->relid, column) == UUIDOID)
+		{
+			table->reason = NULL;
+			plan_column(table, request, column, &request->required);
+			return true;
+		}
+		if (column > 0 && table->reason == NULL)
+			table->reason = psprintf("column %s is of type %s, not uuid",
+									 quote_identifier(lfirst(lc)),
+									 format_type_be(get_atttype(table->relid, column)));
 	}
-	if (column > 0)
-		table->reason = psprintf("column %s is of type %s, not uuid",
-								 quote_identifier(request->column),
-								 format_type_be(get_atttype(table->relid, column)));
 
 	links = CnapForeignKeys(table->relid);
 	foreach(lc, links)
@@ -302,20 +309,39 @@ way_level(const Way *way)
 }
 
 /*
+ * Is the key null in some rows, as far as the caller can see?  These would be visible
+ * to nobody, and are in a table that everybody shares, perhaps.
+ */
+static bool
+has_orphans(CnapTarget *table, Way *way)
+{
+	if (!way->counted)
+	{
+		way->has_orphans = CnapHasNulls(table->relid, way->link->child_keys, way->link->nkeys);
+		way->counted = true;
+		if (way->has_orphans && table->reason == NULL)
+			table->reason = psprintf("some rows have no %s, and belong to no workspace: give these one, add a workspace column, or leave the table as it is if everybody shares it",
+									 quote_identifier(get_attname(table->relid, way->column, false)));
+	}
+	return way->has_orphans;
+}
+
+/*
  * The first of a table's ways of one kind that lead to a parent of the lowest
  * level; NULL if there is none below the bound.
  */
 static const Way *
-best_way(const CnapTarget *table, bool nullable, int bound)
+best_way(CnapTarget *table, bool nullable, int bound)
 {
 	const Way  *best = NULL;
 	ListCell   *lc;
 
 	foreach(lc, table->ways)
 	{
-		const Way  *way = lfirst(lc);
+		Way		   *way = lfirst(lc);
 
-		if (way->nullable == nullable && way_level(way) < bound)
+		if (way->nullable == nullable && way_level(way) < bound &&
+			!(nullable && has_orphans(table, way)))
 		{
 			best = way;
 			bound = way_level(way);
@@ -408,6 +434,11 @@ explain_failure(CnapTarget *table)
 		table->reason = pstrdup("the table has no workspace column, and no usable foreign key to another table");
 	else
 		table->reason = pstrdup("the table has no workspace column, and none of its foreign keys leads to a table that is or will be protected");
+	if (CnapIsReferenced(table->relid))
+		table->reason = psprintf("%s; other tables refer to it, so it may be shared by all, like a list of countries or of users: let nobody read more of it than they may",
+								 table->reason);
+	else if (CnapIsEmpty(table->relid))
+		table->reason = psprintf("%s; it is empty today", table->reason);
 
 	if (get_rel_relkind(table->relid) == RELKIND_PARTITIONED_TABLE)
 		return;
@@ -475,6 +506,13 @@ CnapPlanSchema(const CnapRequest *request)
 
 		if (plan_protected(table, request) && table->statement == NULL)
 			continue;
+		if (list_member_oid(request->left_out, table->relid))
+		{
+			table->reason = pstrdup("left out, as requested");
+			table->is_blocked = true;
+			table->statement = NULL;
+			continue;
+		}
 		table->reason = CnapFindObstacle(table->relid, true);
 		if (table->reason != NULL)
 		{

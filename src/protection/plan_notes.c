@@ -12,23 +12,98 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
+#include "core/compat.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/keeper.h"
 #include "protection/plan_notes.h"
+#include "protection/statement.h"
 
 static void
 add_note(CnapTarget *table, const char *note)
 {
 	table->reason = table->reason == NULL ? pstrdup(note) :
 		psprintf("%s; %s", table->reason, note);
+}
+
+/*
+ * Is there a row that satisfies the condition, or any if it is NULL?  Only those who
+ * own the table are told; otherwise *known is false.  It is asked as the owner, because
+ * reading a table can execute functions in its indexes and constraints.
+ */
+static bool
+has_rows(Oid relid, const char *condition, bool *known)
+{
+	bool		isnull;
+	bool		result;
+
+	*known = CnapOwnsRelation(relid, GetUserId());
+	if (!*known)
+		return false;
+	SPI_connect();
+	CnapExecuteAsOwner(relid, psprintf("SELECT EXISTS (SELECT FROM %s%s%s)", CnapQualifiedName(relid),
+									   condition != NULL ? " WHERE " : "",
+									   condition != NULL ? condition : ""),
+					   SPI_OK_SELECT);
+	result = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return result;
+}
+
+/* Is any of the columns null in any row? */
+bool
+CnapHasNulls(Oid relid, const AttrNumber *columns, int ncolumns)
+{
+	StringInfoData condition;
+	bool		known;
+
+	initStringInfo(&condition);
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(&condition, "%s%s IS NULL", i > 0 ? " OR " : "",
+						 quote_identifier(get_attname(relid, columns[i], false)));
+	return has_rows(relid, condition.data, &known);
+}
+
+/* Has the table no rows? */
+bool
+CnapIsEmpty(Oid relid)
+{
+	bool		known;
+
+	return !has_rows(relid, NULL, &known) && known;
+}
+
+/* Has another table a foreign key to it? */
+bool
+CnapIsReferenced(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		result = false;
+
+	if (rel->trigdesc != NULL)
+	{
+		for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+		{
+			const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+			result = result ||
+				(RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK &&
+				 trigger->tgconstrrelid != relid);
+		}
+	}
+	table_close(rel, NoLock);
+	return result;
 }
 
 /* Does the column refer to a workspace by a foreign key of its own? */
@@ -63,8 +138,8 @@ note_column(CnapTarget *table)
 	if (CnapFindKeeper(table->relid, &keeper) && keeper.column == column)
 		return;
 	if (!CnapIsNotNull(table->relid, column))
-		add_note(table, psprintf("column %s can be null, and rows without a workspace are not visible to anyone",
-								 name));
+		add_note(table, psprintf("column %s can be null, and rows without a workspace are not visible to anyone%s",
+								 name, CnapHasNulls(table->relid, &column, 1) ? "; there are such rows" : ""));
 	if (!refers_to_workspace(table->relid, column))
 		add_note(table, psprintf("column %s has no foreign key to cnap.workspace, so it can name a workspace that does not exist, and rows remain when one is deleted",
 								 name));

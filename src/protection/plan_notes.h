@@ -10,6 +10,12 @@
 
 #include "protection/target.h"
 
+/* What is in a table today; false if the caller does not own it. */
+extern bool CnapHasNulls(Oid relid, const AttrNumber *columns, int ncolumns);
+extern bool CnapIsEmpty(Oid relid);
+
+extern bool CnapIsReferenced(Oid relid);
+
 /* Add to the reasons of a plan what to consider about its tables. */
 extern void CnapAddPlanNotes(List *tables, const CnapRequest *request);
 

@@ -13,10 +13,13 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
 #include "core/arguments.h"
@@ -62,6 +65,49 @@ read_request(FunctionCallInfo fcinfo, CnapRequest *request)
 	CnapKeepProtections(&request->checks);
 }
 
+/* The elements of an array argument, none of which is null. */
+static Datum *
+elements_of(FunctionCallInfo fcinfo, int argno, const char *argname, Oid type, int *count)
+{
+	ArrayType  *array = DatumGetArrayTypeP(CnapRequiredArg(fcinfo, argno, argname));
+	Datum	   *elements;
+	int16		len;
+	bool		byval;
+	char		align;
+
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not contain nulls", argname)));
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	deconstruct_array(array, type, len, byval, align, &elements, NULL, count);
+	return elements;
+}
+
+static List *
+names_in(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	int			count;
+	Datum	   *elements = elements_of(fcinfo, argno, argname, NAMEOID, &count);
+	List	   *names = NIL;
+
+	for (int i = 0; i < count; i++)
+		names = lappend(names, NameStr(*DatumGetName(elements[i])));
+	return names;
+}
+
+static List *
+tables_in(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	int			count;
+	Datum	   *elements = elements_of(fcinfo, argno, argname, REGCLASSOID, &count);
+	List	   *tables = NIL;
+
+	for (int i = 0; i < count; i++)
+		tables = lappend_oid(tables, DatumGetObjectId(elements[i]));
+	return tables;
+}
+
 /* Add a table to the result of cnap_protect_schema(). */
 static void
 return_plan(ReturnSetInfo *rsinfo, const CnapTarget *table)
@@ -91,8 +137,8 @@ return_plan(ReturnSetInfo *rsinfo, const CnapTarget *table)
 }
 
 /*
- * cnap_protect_schema(schema, execute, workspace_column, write_permission,
- *						read_permission, child_column)
+ * cnap_protect_schema(schema, execute, workspace_columns, write_permission,
+ *						read_permission, child_column, leave_out)
  *	 -> setof (relation, protection, columns, parent, statement, reason)
  */
 Datum
@@ -105,7 +151,8 @@ cnap_protect_schema(PG_FUNCTION_ARGS)
 	bool		execute = DatumGetBool(CnapRequiredArg(fcinfo, 1, "execute"));
 
 	read_request(fcinfo, &request);
-	request.column = NameStr(*DatumGetName(CnapRequiredArg(fcinfo, 2, "workspace_column")));
+	request.columns = names_in(fcinfo, 2, "workspace_columns");
+	request.left_out = tables_in(fcinfo, 6, "leave_out");
 	request.write_given = !PG_ARGISNULL(3);
 	request.read_given = !PG_ARGISNULL(4);
 	request.required.write = request.write_given ? CnapNamedPermission(PG_GETARG_TEXT_PP(3)) : CNAP_ACCESS;
