@@ -36,6 +36,7 @@
 #include "identity/identity.h"
 #include "identity/session_token.h"
 #include "identity/trusted.h"
+#include "protection/bypass.h"
 #include "protection/ddl_guard.h"
 #include "protection/fkey_guard.h"
 
@@ -62,6 +63,7 @@ _PG_init(void)
 	CnapPrecedenceInit();
 	CnapReferenceInit();
 	CnapGuardInit();
+	CnapBypassInit();
 	CnapBeatWorkerInit();
 	MarkGUCPrefixReserved("cnap");
 }

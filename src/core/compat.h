@@ -50,6 +50,16 @@
 #endif
 
 /*
+ * PostgreSQL 16 (3d14e171e9e) made it an option of a membership whether SET ROLE is
+ * allowed.
+ */
+#if PG_VERSION_NUM < 160000
+#define CnapMaySetRole(member, role) is_member_of_role(member, role)
+#else
+#define CnapMaySetRole(member, role) member_can_set_role(member, role)
+#endif
+
+/*
  * PostgreSQL 19 (dd1398f1378) made GRANT record any grantor that it is given,
  * also another superuser, whose grants a REVOKE in the name of the owner leaves
  * alone.  Until then, GRANTED BY could name nobody but the current role.

@@ -148,9 +148,8 @@ CnapIdentityInit(void)
 							   check_user_id, assign_user_id, NULL);
 }
 
-/* The value of cnap.user_id, or NULL if there is none that counts. */
-static const char *
-stated_user(void)
+const char *
+CnapStatedUser(void)
 {
 	if (user_id_setting == NULL || user_id_setting[0] == '\0' ||
 		(user_id_is_default && !CnapIsTrusted(GetSessionUserId())))
@@ -161,7 +160,7 @@ stated_user(void)
 const char *
 CnapFindCurrentUser(bool *is_fixed)
 {
-	const char *user = stated_user();
+	const char *user = CnapStatedUser();
 
 	*is_fixed = false;
 	if (CnapSignedInByToken())
@@ -188,7 +187,7 @@ CnapFindCurrentUser(bool *is_fixed)
 void
 CnapRefuseTwoUsers(void)
 {
-	if (stated_user() != NULL)
+	if (CnapStatedUser() != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("an access token cannot be signed in while parameter \"%s\" is set",

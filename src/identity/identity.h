@@ -34,6 +34,9 @@ extern const char *CnapFindCurrentUser(bool *is_fixed);
 /* Likewise, for who keeps nothing about the user. */
 extern const char *CnapCurrentUser(void);
 
+/* The value of cnap.user_id, or NULL if there is none that counts. */
+extern const char *CnapStatedUser(void);
+
 /*
  * The limits of the current user's rights, as of the last call of one of these;
  * NULL if there are none.  They stay in place, but are those of another token

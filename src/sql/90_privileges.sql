@@ -123,6 +123,10 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_has_permission(text, uuid, text)', 'EXECUTE', 'trusted'),
 		('FUNCTION', '@extschema@.cnap_has_permission(uuid, uuid, text)', 'EXECUTE', 'trusted'),
 		('FUNCTION', '@extschema@.cnap_workspace_role(text, uuid)', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_compare_protection', 'EXECUTE', 'trusted'),
+		('FUNCTION', '@extschema@.cnap_visible_rows', 'EXECUTE', 'trusted'),
+		('FUNCTION', 'cnap.row_condition', 'EXECUTE', 'trusted'),
+		('FUNCTION', 'cnap.row_counts', 'EXECUTE', 'trusted'),
 		('FUNCTION', 'cnap.reachable(text, text)', 'EXECUTE', 'trusted'),
 		('FUNCTION', 'cnap.reachable(uuid, text)', 'EXECUTE', 'trusted')
 	)

@@ -115,7 +115,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, 'null', 'null', '22023', '{argument} is required'
 	FROM unnest(ARRAY['organization', 'workspace', 'explained workspace', 'manager', 'user', 'new member',
 		'organization member', 'workspace member', 'organization role', 'workspace role', 'name',
-		'database role', 'relation', 'parent column', 'any column', 'schema', 'access token',
+		'database role', 'relation', 'parent column', 'schema', 'access token', 'array of tables',
 		'finding', 'access token id', 'install link', 'install link id', 'invitation', 'invitation id', 'age', 'required boolean',
 		'position', 'time', 'managers', 'assigned manager']) kind;
 INSERT INTO test.probe (kind, what, literal, state, message)
@@ -236,6 +236,7 @@ INSERT INTO test.probe VALUES
 	('optional permissions', 'another case', 'ARRAY[''ACCESS'']', '22023', 'permission "ACCESS" does not exist'),
 	('optional permissions', 'a role', 'ARRAY[''admin'']', '22023', 'permission "admin" does not exist'),
 	('optional permissions', 'empty inside', 'ARRAY['''']', '22023', 'permission "" does not exist'),
+	('array of tables', 'null inside', 'ARRAY[NULL]::regclass[]', '22023', '{argument} must not contain nulls'),
 	('own role', 'unknown', '''unknown''', '22023', 'role "unknown" does not exist'),
 	('own permission', 'unknown', '''unknown''', '22023', 'permission "unknown" does not exist');
 -- tokens
@@ -243,7 +244,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT 'access token', what, literal, '28000', 'invalid API key'
 	FROM test.bad_token('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q');
 INSERT INTO test.probe (kind, what, literal, state, message)
-	SELECT 'install link', what, literal, '22023', 'invalid or expired invitation'
+	SELECT 'install link', what, literal, '22023', 'invalid or expired install link'
 	FROM (SELECT * FROM test.bad_token('cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq')
 		UNION ALL VALUES ('unknown', '''cnap_link_aaaabbbbccccddddeeeeffffgggghhhh3bqsc5y'''),
 			('an access token', '''cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q''')) bad;
@@ -283,6 +284,10 @@ INSERT INTO test.probe (kind, what, literal, state, result) VALUES
 INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('database role', 'unknown id', '4242', '42704', 'invalid role OID: 4242'),
 	('database role', 'everybody', '''public''', '42704', 'role "public" does not exist'),
+	('role to count as', 'null', 'null', '00000', NULL),
+	('role to count as', 'somebody else''s', '''cnap_test_visitor''', '42501', 'permission denied to set role "cnap_test_visitor"'),
+	('schema to count', 'null', 'null', '00000', NULL), ('schema to count', 'empty', '''''', '00000', NULL),
+	('schema to count', 'blank', ''' ''', '00000', NULL), ('schema to count', '256 bytes', 'repeat(''x'', 256)', '00000', NULL),
 	('relation', 'unknown id', '4242', '42P01', 'relation with OID 4242 does not exist'),
 	('relation', 'somebody else''s', '''test.somebodys''', '42501', 'must be owner of table somebodys'),
 	('relation', 'the extension''s own', '''cnap.workspace''', '42809', '"workspace" is a table of the extension itself'),
@@ -302,14 +307,14 @@ INSERT INTO test.probe (kind, what, literal, state)
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42602'), ('text[]', '22P02'), ('uuid[]', '22P02'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
+			('regrole', '42602'), ('text[]', '22P02'), ('uuid[]', '22P02'), ('name[]', '22P02'), ('regclass[]', '22P02'), ('regclass', '42602'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a),
 		(VALUES ('empty', ''''''), ('blank', ''' ''')) bad (what, literal);
 INSERT INTO test.probe (kind, what, literal, state)
 	SELECT DISTINCT a.kind, '256 bytes', quote_literal(repeat('x', 256)), t.state
 	FROM test.argument a
 		JOIN (VALUES ('uuid', '22P02'), ('jsonb', '22P02'),
 			('bigint', '22P02'), ('integer', '22P02'), ('boolean', '22P02'), ('timestamp with time zone', '22007'),
-			('regrole', '42704'), ('text[]', '22P02'), ('uuid[]', '22P02'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
+			('regrole', '42704'), ('text[]', '22P02'), ('uuid[]', '22P02'), ('name[]', '22P02'), ('regclass[]', '22P02'), ('regclass', '42P01'), ('interval', '22007')) t (type, state) ON t.type = test.type_of(a);
 
 SELECT is_empty($$
 	SELECT a.signature, a.name, what
@@ -381,7 +386,7 @@ FROM (VALUES
 		'Vendor vendor https://vendor.example/logo.png manage@vendor.example {"plan": "pro"} anyone; Managed {}')
 ) t (who, statement, expected);
 
-SELECT is(test.line(o.state, NULL, o.changed), test.line('23505', NULL, false), 'a slug that is taken: ' || statement)
+SELECT is(test.line(o.state, o.message, o.changed), test.line('23505', 'slug "rival" is taken', false), 'a slug that is taken: ' || statement)
 FROM (VALUES
 	('olga', 'SELECT cnap_update_organization({vendor}, slug => ''rival'')'),
 	('nina', 'SELECT cnap_create_organization(''New'', ''rival'')')) t (who, statement),

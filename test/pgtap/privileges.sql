@@ -97,8 +97,9 @@ SELECT set_eq($$
 		('cnap.reachable(text)', 'cnap_test_app'),
 		('cnap.reachable(text)', 'cnap_test_visitor'),
 		('cnap.reachable(text,text)', 'cnap_test_app'),
-		('cnap.reachable(uuid,text)', 'cnap_test_app')
-	$$, 'besides those that check values or read the catalogs for cnap_lint(), users can execute only the internal functions that triggers, policies and index conditions call');
+		('cnap.reachable(uuid,text)', 'cnap_test_app'),
+		('cnap.row_condition(oid,oid,"char")', 'cnap_test_app'), ('cnap.row_counts(name,oid)', 'cnap_test_app')
+	$$, 'besides those that check values or read the catalogs, users can execute only the internal functions that triggers, policies and index conditions call');
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p, test.public_function f
 	WHERE p.oid = f.oid AND p.prosecdef

@@ -256,7 +256,8 @@ my %values = (
 	management_email => "'m\@example.org'", billing_email => "'b\@example.org'", email => "'e\@example.org'",
 	uuid => "'$W1'", text => "'text'", name => "'workspace_id'", role => "'member'", permission => "'access'",
 	jsonb => "'{}'", bool => 'true', timestamptz => "'2999-01-01'", interval => "'1 day'", int8 => 'NULL',
-	int4 => '10', _text => "'{}'", _uuid => "'{$W1}'", regclass => "'app.deployment'", regrole => "'plain'");
+	int4 => '10', _text => "'{}'", _uuid => "'{$W1}'", _name => "'{workspace_id}'", _regclass => "'{}'",
+	regclass => "'app.deployment'", regrole => "'plain'");
 
 sub calls
 {

@@ -188,6 +188,37 @@ is(as_user($db, $id{b}, "INSERT INTO app_versions (owner_org) VALUES ('$new'); D
 is($node->safe_psql($db, 'SELECT count(*) FROM app_versions'), '3', 'Capgo: and with it, what is in it');
 is(as_user($db, '', 'SELECT count(*) FROM orgs'), '0', 'Capgo: without a user, there is nothing');
 
+# ---- the steps of "Bringing your own schema", by an owner who is no superuser ----
+
+$node->safe_psql('postgres', 'CREATE DATABASE steps; CREATE ROLE app_owner LOGIN');
+$node->safe_psql('steps', <<'END');
+CREATE EXTENSION cnap_org;
+SELECT cnap_trust('app_server');
+GRANT REFERENCES ON cnap.workspace TO app_owner;
+CREATE SCHEMA app AUTHORIZATION app_owner;
+SELECT cnap_import('workspaces', '[{"id": 1, "name": "One", "owner_id": "ann"}, {"id": 2, "name": "Two", "owner_id": "bob"}]');
+END
+my ($fill) = slurp_file('doc/schemas.md') =~ /^   ```\n(   ALTER TABLE app.project ADD.*?)^   ```$/ms;
+$fill =~ s/…/cnap_uuid(p.team_id)/;
+my ($execute) = slurp_file('doc/schemas.md') =~ /^   (SELECT relation, statement FROM cnap_protect_schema\(.*?;)$/ms;
+my ($code, $output, $error) = $node->psql('steps', <<"END", on_error_stop => 1, extra_params => [ '-U', 'app_owner' ]);
+SET client_min_messages = warning;
+CREATE TABLE app.project (id int PRIMARY KEY, team_id bigint NOT NULL, title text);
+CREATE TABLE app.task (id int PRIMARY KEY, project_id int NOT NULL REFERENCES app.project);
+INSERT INTO app.project VALUES (1, 1, 'a'), (2, 2, 'b');
+INSERT INTO app.task VALUES (1, 1), (2, 2), (3, 2);
+GRANT USAGE ON SCHEMA app TO app_server;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO app_server;
+$fill
+$execute
+END
+is($code, 0, 'the owner of the tables takes the steps') or diag($error);
+$node->safe_psql('steps', 'REVOKE REFERENCES ON cnap.workspace FROM app_owner');
+is($node->safe_psql('steps', q{SELECT relation, visible, insertable_workspaces, updatable, deletable FROM cnap_visible_rows('bob', 'app_server') ORDER BY relation::text}),
+	"app.project|1|1|1|1\napp.task|2|1|2|2", 'what a user sees then');
+is(as_user('steps', 'bob', 'SELECT id FROM app.task ORDER BY id'), "2\n3", 'and gets');
+is($node->safe_psql('steps', q{SELECT severity, rule, object FROM cnap_lint() WHERE severity = 'error'}), '', 'and no error is left for the linter');
+
 my @with_sql = grep { $guide =~ /^## \Q$_\E\n(?:(?!^## ).)*?^```sql/ms } $guide =~ /^## (.*)$/mg;
 is_deeply([ sort keys %executed ], [ sort @with_sql ], 'all statements of the guide are executed');
 

@@ -51,7 +51,7 @@ my @roles = ('bare', 'plain', 'cnap_app');
 
 # The functions that these can call with any result: those about the catalogs, executed with the
 # caller's privileges, and those about the session itself.
-my $harmless = qr/^cnap_(cache_stats|position|wait|roles|protected_tables|lint|protect_schema|unprotect_schema)\b/;
+my $harmless = qr/^cnap_(cache_stats|position|wait|roles|protected_tables|lint|protect_schema|unprotect_schema|uuid)\b/;
 
 # functions about any user, and the one that forgets any user, are for trusted roles
 my %is_of_trusted = map { $_ => 1 } split /\n/, $admin->query(q{
@@ -130,7 +130,7 @@ cmp_ok(scalar(@internal), '>', 20, '(there are internal functions)');
 # Open to everybody are functions that policies, index conditions and triggers of the application's
 # tables call, and functions in SQL that read the catalogs with the caller's privileges.
 my $open = qr/^cnap\.(reachable\(text\)|never\(|parent_visible\(|fill_workspace\(|policies\(|protections\(|privileges\(|is_trusted\(|lint_)/;
-my $open_to_trusted = qr/^cnap(\.reachable\(|_)(?!.*trust)/;
+my $open_to_trusted = qr/^cnap(\.reachable\(|\.row_|_)(?!.*trust)/;
 is($admin->query(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 	WHERE pronamespace = 'cnap'::regnamespace AND (prosecdef OR (proname LIKE 'lint%' AND lanname NOT IN ('sql', 'plpgsql') AND proname NOT IN ('lint_open_alternative', 'lint_former_roles', 'lint_wanted')))}),
 	'', 'no internal function is a SECURITY DEFINER, and those of cnap_lint() have no rights but the caller\'s');
