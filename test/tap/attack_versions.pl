@@ -242,7 +242,8 @@ SKIP: {
 		CREATE TABLE more.virtual (id int PRIMARY KEY, tenant uuid NOT NULL, workspace_id uuid GENERATED ALWAYS AS (tenant) VIRTUAL NOT NULL);
 		CREATE TABLE more.child (id int PRIMARY KEY, virtual_id int NOT NULL REFERENCES more.virtual)});
 	is($dev->query(q{SELECT relation, protection, columns, reason FROM cnap_protect_schema('more', execute => true, child_column => 'workspace_id')}),
-		"more.virtual|column|{workspace_id}|\nmore.child|parent|{virtual_id}|column workspace_id cannot be used: the parent has"
+		'more.virtual|column|{workspace_id}|column workspace_id has no foreign key to cnap.workspace, so it can name a'
+		  . " workspace that does not exist, and rows remain when one is deleted\nmore.child|parent|{virtual_id}|column workspace_id cannot be used: the parent has"
 		  . ' no workspace column, or one that can be null or is virtual', 'the plan for a schema follows no virtual column');
 	refused($dev, 'nor can a column', q{SELECT cnap_protect_child('more.child', 'virtual_id', 'workspace_id')}, '0A000');
 	$dev->query(q{
@@ -286,8 +287,10 @@ SKIP: {
 	my $protect = q{SELECT cnap_protect_child('app.kept', 'item_id', 'workspace_id')};
 	$dev->query($protect);
 	is($found->('app.kept'), 'nothing', '(a workspace column is kept)');
-	$dev->query('ALTER TABLE app.kept ALTER CONSTRAINT cnap_kept_fkey NOT ENFORCED');
-	is($found->('app.kept'), 'column_not_kept', 'a key that is no longer enforced does not keep it');
+	my $unenforced = 'ALTER TABLE app.kept ALTER CONSTRAINT cnap_kept_fkey NOT ENFORCED';
+	refused($dev, 'a key of a protected table that shall no longer be enforced', $unenforced, '55000');
+	$admin->query("SET cnap.guard = off; $unenforced; RESET cnap.guard");
+	is($found->('app.kept'), 'column_not_kept column_without_key', 'a key that is no longer enforced does not keep it');
 	$dev->query($protect);
 	is($found->('app.kept'), 'nothing', 'until the table is protected again');
 	is($dev->query(q{SELECT string_agg(conname || ' ' || conenforced, ',' ORDER BY conname) FROM pg_constraint
@@ -295,7 +298,9 @@ SKIP: {
 		'cnap_kept_fkey true,kept_item_id_fkey true', 'by a key in place of that one');
 	$dev->query(q{SELECT cnap_protect_child('app.kept', 'item_id')});
 	is($found->('app.kept'), 'nothing', '(a table is protected through its parent)');
-	$dev->query('ALTER TABLE app.kept ALTER CONSTRAINT kept_item_id_fkey NOT ENFORCED');
+	$unenforced = 'ALTER TABLE app.kept ALTER CONSTRAINT kept_item_id_fkey NOT ENFORCED';
+	refused($dev, 'the key to the parent that shall no longer be enforced', $unenforced, '55000');
+	$admin->query("SET cnap.guard = off; $unenforced; RESET cnap.guard");
 	is($found->('app.kept'), 'parent_without_key', 'the linter finds that its key is no longer enforced');
 	$dev->quit;
 }
