@@ -542,6 +542,46 @@ async function tokens(server, as) {
 	);
 }
 
+// A token for one workspace, and for looking only
+async function limitedToken(server, as, workspace) {
+	const lea = as('lea');
+	const [, other] = await lea('POST', '/v1/workspaces', { name: 'Closed' });
+	const [, open] = await lea('POST', '/v1/workspaces', { name: 'Open' });
+	const { rows } = await server.system.query(
+		`SELECT cnap_create_access_token('CI', workspaces => $1, permissions => '{access}') AS token
+		FROM set_config('cnap.user_id', 'lea', true)`,
+		[[open.id]],
+	);
+	const send = async (...args) => {
+		const { status, body } = await request(server, rows[0].token, ...args);
+		return [status, body];
+	};
+
+	is(
+		summary((await send('GET', '/v1/workspaces'))[1].data, 'id'),
+		[[open.id]],
+		'a limited token shows its workspace',
+	);
+	is((await send('GET', `/v1/workspaces/${open.id}`))[1].permissions, ['access'], 'with its permissions');
+	for (const id of [other.id, workspace])
+		is(failed(await send('GET', `/v1/workspaces/${id}`))[0], 404, 'and no other');
+	is(
+		failed(await send('POST', '/v1/organizations', { name: 'x' })),
+		[403, 'access token is limited'],
+		'it creates nothing',
+	);
+	is(failed(await send('DELETE', `/v1/workspaces/${open.id}`))[0], 403, 'nor deletes');
+	const [, { data }] = await lea('GET', '/v1/tokens');
+	is(
+		summary(data, 'name', 'workspaces', 'permissions').sort(),
+		[
+			['CI', [open.id], ['access']],
+			['of lea', null, null],
+		],
+		'its limits are listed',
+	);
+}
+
 // ---- what is malformed ----
 
 async function malformed(server, as) {
@@ -657,6 +697,7 @@ test(async () => {
 	await invitations(as, organization, workspace);
 	await audit(as, organization, workspace);
 	await tokens(server, as);
+	await limitedToken(server, as, workspace);
 	await malformed(server, as);
 
 	const [ann, gina] = ['ann', 'gina'].map(as);
