@@ -38,6 +38,7 @@ suite_files() {
 		tap) echo 'test/tap/*.pl' ;;
 		clients) echo 'test/clients/*.js' ;;
 		schemas) echo 'test/schemas/*.pl' ;;
+		rounds) echo 'test/rounds/*.pl' ;;
 		examples) echo 'test/examples/*.js' ;;
 		*) die "there is no suite $1" ;;
 	esac
@@ -47,7 +48,7 @@ suite_files() {
 needed_by() {
 	case $1 in
 		pgtap) echo pgtap pg_prove ;;
-		tap) echo tap ;;
+		tap | rounds) echo tap ;;
 		clients) echo prove pgbouncer npm schema_tools python_clients ruby_clients ;;
 		schemas) echo prove apt ;;
 		examples) echo prove npm curl chromium ;;
@@ -97,7 +98,9 @@ make_job() {
 	case $suite in
 		regress) private_make -s installcheck "REGRESS=$name" ISOLATION= TAP_TESTS= ;;
 		isolation) private_make -s installcheck REGRESS= "ISOLATION=$name" TAP_TESTS= ;;
-		tap) private_make -s installcheck REGRESS= ISOLATION= "PROVE_TESTS=test/tap/$name.pl" ;;
+		tap | rounds)
+			private_make -s installcheck REGRESS= ISOLATION= "PROVE_TESTS=test/$suite/$name.pl"
+			;;
 		pgtap) private_make -s pgtap "PGTAP_TESTS=test/pgtap/$name.sql" ;;
 		clients) private_make -s clients "CLIENTS_TESTS=test/clients/$name.js" ;;
 		schemas) private_make -s schemas "SCHEMAS_TESTS=test/schemas/$name.pl" ;;
