@@ -220,9 +220,9 @@ static Import imports[] =
 			   "INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by, created_at)"
 			   " SELECT organization_id, user_id, role, added_by, created_at FROM good"),
 		IMPORT("workspaces", "workspace.import",
-			   "INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_until, managed_since,"
+			   "INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_access, managed_until, managed_since,"
 			   " billing_email, customer_id, metadata, created_at)"
-			   " SELECT id, name, owner_id, managed_by, managed_role, managed_until, managed_since,"
+			   " SELECT id, name, owner_id, managed_by, managed_role, managed_access, managed_until, managed_since,"
 			   " billing_email, customer_id, metadata, created_at FROM good"),
 		IMPORT("workspace_members", "workspace_member.import",
 			   "INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by, created_at)"

@@ -125,7 +125,7 @@ COMMENT ON FUNCTION cnap.import_organization_members(jsonb, boolean) IS
 
 CREATE FUNCTION cnap.import_workspaces(imported jsonb, skip_existing boolean)
 RETURNS TABLE (n bigint, key text, problems text[], existing boolean, id uuid, name text, owner_id text,
-	managed_by uuid, managed_role text, managed_until timestamptz, managed_since timestamptz,
+	managed_by uuid, managed_role text, managed_access text, managed_until timestamptz, managed_since timestamptz,
 	billing_email text, customer_id text, metadata jsonb, created_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -136,7 +136,7 @@ AS $$
 				THEN @extschema@.cnap_uuid(e.r ->> 'id') END AS id, e.r ->> 'name' AS name, e.r ->> 'owner_id' AS owner_id,
 			nullif(e.r ->> 'managed_by', '') AS manager, CASE WHEN jsonb_typeof(e.r -> 'managed_by') IN ('string', 'number') AND e.r ->> 'managed_by' <> ''
 				THEN @extschema@.cnap_uuid(e.r ->> 'managed_by') END AS managed_by,
-			nullif(e.r ->> 'managed_role', '') AS managed_role,
+			nullif(e.r ->> 'managed_role', '') AS managed_role, nullif(e.r ->> 'managed_access', '') AS managed_access,
 			cnap.as_moment(e.r ->> 'managed_until') AS managed_until,
 			cnap.as_moment(e.r ->> 'managed_since') AS managed_since,
 			nullif(e.r ->> 'billing_email', '') AS billing_email, nullif(e.r ->> 'customer_id', '') AS customer_id,
@@ -153,8 +153,8 @@ AS $$
 	SELECT c.n, c.key,
 		CASE WHEN c.known AND skip_existing THEN '{}'
 			WHEN jsonb_typeof(c.r) <> 'object' THEN '{"is no object"}' ELSE array_remove(ARRAY[
-			CASE WHEN c.r - '{id,name,owner_id,managed_by,managed_role,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[] <> '{}'
-				THEN cnap.import_excess(c.r - '{id,name,owner_id,managed_by,managed_role,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[]) END,
+			CASE WHEN c.r - '{id,name,owner_id,managed_by,managed_role,managed_access,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[] <> '{}'
+				THEN cnap.import_excess(c.r - '{id,name,owner_id,managed_by,managed_role,managed_access,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[]) END,
 			CASE WHEN c.id IS NULL THEN 'id is required' END,
 			CASE WHEN coalesce(c.name, '') = '' THEN 'name is required' END,
 			CASE WHEN coalesce(c.owner_id, '') = '' THEN 'owner_id is required' END,
@@ -166,13 +166,14 @@ AS $$
 			CASE WHEN c.id IS NOT NULL AND c.twice THEN 'has the id of another row' END,
 			CASE WHEN c.name <> '' AND NOT cnap.is_name(c.name) THEN 'invalid name' END,
 			CASE WHEN c.manager IS NOT NULL AND c.nowhere THEN 'the managing organization does not exist' END,
-			CASE WHEN c.manager IS NULL AND (c.managed_role, c.managed_until, c.managed_since) IS DISTINCT FROM (NULL, NULL, NULL)
+			CASE WHEN c.manager IS NULL AND num_nonnulls(c.managed_role, c.managed_access, c.managed_until, c.managed_since) > 0
 				THEN 'terms of management without managed_by' END,
 			CASE WHEN c.managed_role NOT IN ('member', 'admin') AND NOT c.defined THEN format('a manager cannot be %s', c.managed_role) END,
+			CASE WHEN c.managed_access NOT IN ('all', 'assigned', 'activated') THEN 'invalid managed_access' END,
 			CASE WHEN NOT cnap.is_email(c.billing_email) THEN 'invalid billing_email' END,
 			CASE WHEN NOT cnap.is_name(c.customer_id) THEN 'invalid customer_id' END,
 			CASE WHEN NOT cnap.is_metadata(c.metadata) THEN 'invalid metadata' END], NULL) END,
-		c.known, c.id, c.name, c.owner_id, c.managed_by, c.managed_role, c.managed_until, c.managed_since,
+		c.known, c.id, c.name, c.owner_id, c.managed_by, c.managed_role, c.managed_access, c.managed_until, c.managed_since,
 		c.billing_email, c.customer_id, c.metadata, c.created_at
 	FROM compared c
 $$;

@@ -87,6 +87,7 @@ INSERT INTO test.bad
 		('workspaces', 'no owner', '{"owner_id": ""}', 'owner_id is required'), ('workspaces', 'owner', '{"owner_id": "x "}', 'invalid owner_id'),
 		('workspaces', 'manager', '{"managed_by": 8}', 'the managing organization does not exist'),
 		('workspaces', 'terms alone', '{"managed_role": "admin"}', 'terms of management without managed_by'),
+		('workspaces', 'another term alone', '{"managed_access": "all"}', 'terms of management without managed_by'),
 		('workspaces', 'address', '{"billing_email": "x"}', 'invalid billing_email'), ('workspaces', 'customer_id', '{"customer_id": " "}', 'invalid customer_id'),
 		('workspaces', 'metadata', '{"metadata": 1}', 'invalid metadata'), ('workspaces', 'moments', '{"created_at": "x"}', 'created_at is not a moment'),
 		('workspaces', 'a column too much', '{"slug": "seven"}', '"slug" is no column to import'),
@@ -101,6 +102,7 @@ INSERT INTO test.bad
 	UNION ALL
 	SELECT 'workspaces', what, jsonb_build_object('managed_by', test.id('vendor')) || difference, problem
 	FROM (VALUES ('managed', '{}'::jsonb, NULL), ('managed by a role', '{"managed_role": "own_role", "managed_until": "2999-01-01", "managed_since": "2020-01-01"}', NULL),
+		('some of the managers', '{"managed_access": "activated"}', NULL), ('access', '{"managed_access": "some"}', 'invalid managed_access'),
 		('role', '{"managed_role": "owner"}', 'a manager cannot be owner'), ('unknown role', '{"managed_role": "editor"}', 'a manager cannot be editor'),
 		('end', '{"managed_until": "soon"}', 'managed_until is not a moment'), ('begin', '{"managed_since": "once"}', 'managed_since is not a moment')) t (what, difference, problem);
 
