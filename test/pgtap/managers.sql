@@ -195,6 +195,10 @@ FROM (VALUES
 	('activated', 'the user has role member in organization {vendor}, which manages the workspace, but the activation with cnap_activate_management() has ended')
 ) t (workspace, expected);
 
+SELECT is(test.after(ARRAY['direct: UPDATE cnap.assignment SET until = clock_timestamp()'],
+		$$SELECT (test.attempt('cnap_test_app', 'mia', 'SELECT cnap_update_workspace({activated}, ''New'')')).message$$),
+	format('workspace "%s" does not exist', test.id('activated')), 'nor does anything else go on after the end');
+
 -- what changes nothing about it
 
 SELECT is(test.after(ARRAY[statement], test.mia(workspace)), 't t 1 1', format('%s: still in after %s', workspace, statement))

@@ -346,9 +346,10 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 
 my @statements = (
 	map({ [ $_, 1, 't', "DELETE FROM cnap.organization_member WHERE user_id = '$_'" ] } 'ann', 'lou'),
-	map({ [ $_, 1, 't', 'UPDATE cnap.workspace SET managed_by = NULL, managed_role = NULL, managed_since = NULL WHERE managed_by IS NOT NULL' ] } 'ann', 'lou'),
+	map({ [ $_, 1, 't', 'UPDATE cnap.workspace SET managed_by = NULL, managed_role = NULL, managed_since = NULL, managed_access = NULL, management_id = NULL WHERE managed_by IS NOT NULL' ] } 'ann', 'lou'),
 	[ 'ann', 1, 't', "UPDATE cnap.workspace SET managed_until = now() - interval '1 hour' WHERE managed_by IS NOT NULL" ],
-	map({ [ $_, 30, 'f', "UPDATE cnap.workspace SET managed_by = test.o(), managed_role = 'member', managed_since = now() WHERE owner_id = 'customer'" ] } 'ann', 'lou'),
+	map({ [ $_, 30, 'f', "UPDATE cnap.workspace SET managed_by = test.o(), managed_role = 'member', managed_since = now(), managed_access = 'all', management_id = gen_random_uuid() WHERE id = test.w(30)" ] } 'ann', 'lou'),
+	map({ [ $_, 1, 't', "UPDATE cnap.workspace SET managed_access = 'assigned', management_id = gen_random_uuid() WHERE managed_by IS NOT NULL" ] } 'ann', 'lou'),
 	[ 'boss', 30, 'f', "UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)" ],
 	[ 'customer', 30, 't', "UPDATE cnap.workspace SET owner_id = 'boss' WHERE id = test.w(30)" ],
 	[ 'customer', 50, 'f', "INSERT INTO cnap.workspace (id, name, owner_id) VALUES (test.w(50), 'new', 'customer')" ],
