@@ -185,7 +185,7 @@ typedef struct Import
 	CnapStatement problems;		/* what is wrong with the rows */
 	CnapStatement summary;		/* that as a text, if there is anything */
 	CnapStatement insert;
-}			Import;
+} Import;
 
 #define ROWS(kind) " cnap.import_" kind "($1, $2)"
 #define WITH_PROBLEMS(kind) \
@@ -216,17 +216,17 @@ static Import imports[] =
 		   " SELECT id, name, slug, logo, management_email, customer_id, accepts, metadata, created_by, created_at FROM good)"
 		   " INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by, created_at)"
 		   " SELECT id, owner_id, 'owner', created_by, created_at FROM good"),
-		IMPORT("organization_members", "organization_member.import",
-			   "INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by, created_at)"
-			   " SELECT organization_id, user_id, role, added_by, created_at FROM good"),
-		IMPORT("workspaces", "workspace.import",
-			   "INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_access, managed_until, managed_since,"
-			   " billing_email, customer_id, metadata, created_at)"
-			   " SELECT id, name, owner_id, managed_by, managed_role, managed_access, managed_until, managed_since,"
-			   " billing_email, customer_id, metadata, created_at FROM good"),
-		IMPORT("workspace_members", "workspace_member.import",
-			   "INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by, created_at)"
-			   " SELECT workspace_id, user_id, role, added_by, created_at FROM good"),
+	IMPORT("organization_members", "organization_member.import",
+		   "INSERT INTO cnap.organization_member (organization_id, user_id, role, added_by, created_at)"
+		   " SELECT organization_id, user_id, role, added_by, created_at FROM good"),
+	IMPORT("workspaces", "workspace.import",
+		   "INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_access, managed_until, managed_since,"
+		   " billing_email, customer_id, metadata, created_at)"
+		   " SELECT id, name, owner_id, managed_by, managed_role, managed_access, managed_until, managed_since,"
+		   " billing_email, customer_id, metadata, created_at FROM good"),
+	IMPORT("workspace_members", "workspace_member.import",
+		   "INSERT INTO cnap.workspace_member (workspace_id, user_id, role, added_by, created_at)"
+		   " SELECT workspace_id, user_id, role, added_by, created_at FROM good"),
 };
 
 /*
@@ -279,7 +279,7 @@ cnap_check_import(PG_FUNCTION_ARGS)
  * Raise an error if any row has a problem.
  */
 static void
-refuse_problems(Import * import, Datum *values)
+refuse_problems(Import *import, Datum *values)
 {
 	char	   *summary = CnapQueryText(&import->summary, values, NULL);
 	char	   *end;

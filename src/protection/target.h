@@ -35,8 +35,8 @@ typedef struct CnapRequest
 {
 	CnapChecks	checks;
 	Oid			schema;
-	List	   *columns;		/* names of workspace columns, the first that a
-								 * table has counts */
+	List	   *columns;		/* names of workspace columns, the first that
+								 * a table has counts */
 	List	   *left_out;		/* tables that stay as they are */
 	CnapRequired required;
 	bool		read_given;		/* rather than the default */
