@@ -7,6 +7,8 @@
  * the user's ways into the workspace, and permission.c for what those ways
  * allow.
  *
+ * Only trusted roles may ask about any user.
+ *
  * The functions that return boolean are not strict, but return false for null
  * arguments: null would satisfy a CHECK constraint, and would be overlooked by
  * "IF NOT ... THEN RAISE" and by an application that tests for false.
@@ -53,35 +55,36 @@ PG_FUNCTION_INFO_V1(cnap_reachable_user);
 PG_FUNCTION_INFO_V1(cnap_reachable_uuid);
 PG_FUNCTION_INFO_V1(cnap_explain_access);
 
-/*
- * The user named by a text argument, or NULL if that is null.  Only trusted
- * roles may ask about any user.
- */
+/* How to get the user that a function is about; NULL if there is none. */
+typedef CnapUser *(*UserGetter) (FunctionCallInfo fcinfo);
+
 static CnapUser *
-user_argument(FunctionCallInfo fcinfo, int argno)
+asking_user(FunctionCallInfo fcinfo)
+{
+	return CnapGetCurrentCachedUser();
+}
+
+/* The user named by the first argument, of type text */
+static CnapUser *
+text_user(FunctionCallInfo fcinfo)
 {
 	text	   *id;
 
-	CnapRequireTrust(fcinfo);
-	if (PG_ARGISNULL(argno))
+	if (PG_ARGISNULL(0))
 		return NULL;
-	id = PG_GETARG_TEXT_PP(argno);
+	id = PG_GETARG_TEXT_PP(0);
 	return CnapGetCachedUser(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
 }
 
-/*
- * Likewise for a uuid argument, which stands for the user id that is its text
- * form.
- */
+/* Likewise for a uuid, which stands for the user id that is its text form. */
 static CnapUser *
-uuid_user_argument(FunctionCallInfo fcinfo, int argno)
+uuid_user(FunctionCallInfo fcinfo)
 {
 	char	   *id;
 
-	CnapRequireTrust(fcinfo);
-	if (PG_ARGISNULL(argno))
+	if (PG_ARGISNULL(0))
 		return NULL;
-	id = CnapUuidString(PG_GETARG_UUID_P(argno));
+	id = CnapUuidString(PG_GETARG_UUID_P(0));
 	return CnapGetCachedUser(id, strlen(id));
 }
 
@@ -96,19 +99,28 @@ can_access(FunctionCallInfo fcinfo, CnapUser *user, int argno)
 
 /*
  * Likewise for the permission in the argument that follows the workspace.  A
- * permission that is not defined is an error whoever is asking.
+ * permission that is not defined is an error whoever is asking.  If definitions
+ * change meanwhile, its number may be that of another one, so we begin again.
  */
-static Datum
-has_permission(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+static pg_attribute_always_inline Datum
+has_permission(FunctionCallInfo fcinfo, UserGetter get_user, int argno)
 {
-	CnapPermission permission;
+	uint64		version;
+	bool		allowed;
 
 	if (PG_ARGISNULL(argno + 1))
 		PG_RETURN_BOOL(false);
-	permission = CnapNamedPermission(PG_GETARG_TEXT_PP(argno + 1));
-	if (user == NULL || PG_ARGISNULL(argno))
-		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(CnapAllows(user, PG_GETARG_UUID_P(argno), permission));
+	do
+	{
+		CnapPermission permission = CnapNamedPermission(PG_GETARG_TEXT_PP(argno + 1));
+		CnapUser   *user;
+
+		version = CnapDefinitionsVersion();
+		user = get_user(fcinfo);
+		allowed = user != NULL && !PG_ARGISNULL(argno) &&
+			CnapAllows(user, PG_GETARG_UUID_P(argno), permission);
+	} while (unlikely(version != CnapDefinitionsVersion()));
+	PG_RETURN_BOOL(allowed);
 }
 
 static Datum
@@ -145,10 +157,21 @@ reachable(CnapUser *user, CnapPermission permission)
 										  false, TYPALIGN_CHAR));
 }
 
+/* Likewise for the permission in an argument, as above. */
 static Datum
-reachable_with(FunctionCallInfo fcinfo, CnapUser *user, int argno)
+reachable_with(FunctionCallInfo fcinfo, UserGetter get_user, int argno)
 {
-	return reachable(user, CnapNamedPermission(PG_GETARG_TEXT_PP(argno)));
+	uint64		version;
+	Datum		result;
+
+	do
+	{
+		CnapPermission permission = CnapNamedPermission(PG_GETARG_TEXT_PP(argno));
+
+		version = CnapDefinitionsVersion();
+		result = reachable(get_user(fcinfo), permission);
+	} while (version != CnapDefinitionsVersion());
+	return result;
 }
 
 /*
@@ -167,14 +190,16 @@ cnap_can_access(PG_FUNCTION_ARGS)
 Datum
 cnap_can_access_user(PG_FUNCTION_ARGS)
 {
-	return can_access(fcinfo, user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return can_access(fcinfo, text_user(fcinfo), 1);
 }
 
 /* cnap_can_access(user_id uuid, workspace) -> boolean */
 Datum
 cnap_can_access_uuid(PG_FUNCTION_ARGS)
 {
-	return can_access(fcinfo, uuid_user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return can_access(fcinfo, uuid_user(fcinfo), 1);
 }
 
 /*
@@ -183,21 +208,23 @@ cnap_can_access_uuid(PG_FUNCTION_ARGS)
 Datum
 cnap_has_permission(PG_FUNCTION_ARGS)
 {
-	return has_permission(fcinfo, CnapGetCurrentCachedUser(), 0);
+	return has_permission(fcinfo, asking_user, 0);
 }
 
 /* cnap_has_permission(user_id text, workspace, permission) -> boolean */
 Datum
 cnap_has_permission_user(PG_FUNCTION_ARGS)
 {
-	return has_permission(fcinfo, user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return has_permission(fcinfo, text_user, 1);
 }
 
 /* cnap_has_permission(user_id uuid, workspace, permission) -> boolean */
 Datum
 cnap_has_permission_uuid(PG_FUNCTION_ARGS)
 {
-	return has_permission(fcinfo, uuid_user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return has_permission(fcinfo, uuid_user, 1);
 }
 
 /* cnap_workspace_role(workspace) -> text or null, for the current user */
@@ -211,7 +238,8 @@ cnap_workspace_role(PG_FUNCTION_ARGS)
 Datum
 cnap_workspace_role_user(PG_FUNCTION_ARGS)
 {
-	return workspace_role(fcinfo, user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return workspace_role(fcinfo, text_user(fcinfo), 1);
 }
 
 /* cnap_accessible_workspaces() -> uuid[], for the current user */
@@ -225,7 +253,8 @@ cnap_accessible_workspaces(PG_FUNCTION_ARGS)
 Datum
 cnap_accessible_workspaces_user(PG_FUNCTION_ARGS)
 {
-	return reachable(user_argument(fcinfo, 0), CNAP_ACCESS);
+	CnapRequireTrust(fcinfo);
+	return reachable(text_user(fcinfo), CNAP_ACCESS);
 }
 
 /*
@@ -236,21 +265,23 @@ cnap_accessible_workspaces_user(PG_FUNCTION_ARGS)
 Datum
 cnap_reachable(PG_FUNCTION_ARGS)
 {
-	return reachable_with(fcinfo, CnapGetCurrentCachedUser(), 0);
+	return reachable_with(fcinfo, asking_user, 0);
 }
 
 /* cnap.reachable(user_id text, permission) -> uuid[] */
 Datum
 cnap_reachable_user(PG_FUNCTION_ARGS)
 {
-	return reachable_with(fcinfo, user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return reachable_with(fcinfo, text_user, 1);
 }
 
 /* cnap.reachable(user_id uuid, permission) -> uuid[] */
 Datum
 cnap_reachable_uuid(PG_FUNCTION_ARGS)
 {
-	return reachable_with(fcinfo, uuid_user_argument(fcinfo, 0), 1);
+	CnapRequireTrust(fcinfo);
+	return reachable_with(fcinfo, uuid_user, 1);
 }
 
 /* What cnap_explain_access() explains. */
@@ -380,7 +411,7 @@ explain_management(const Explanation *explanation, Snapshot snapshot, const pg_u
 Datum
 cnap_explain_access(PG_FUNCTION_ARGS)
 {
-	Explanation explanation = {.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo, .within_limits = true, .limits = ""};
+	Explanation explanation;
 	text	   *user;
 	CnapUser   *cached;
 	const pg_uuid_t *id;
@@ -388,6 +419,9 @@ cnap_explain_access(PG_FUNCTION_ARGS)
 	CnapWorkspace workspace;
 
 	CnapRequireTrust(fcinfo);
+	explanation.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	explanation.within_limits = true;
+	explanation.limits = "";
 	user = CnapRequiredUserId(fcinfo, 0, "user_id");
 	id = CnapRequiredUuid(fcinfo, 1, "workspace");
 	CnapRequireFreshData();

@@ -6,7 +6,8 @@
  * The same rules stand once more, for listings, in the view cnap.way_in.
  *
  * Everything that a decision is based on is read with the same snapshot, so
- * that it never sees half of another transaction.
+ * that it never sees half of another transaction; for the definitions of roles
+ * and permissions, definitions.c sees to that.
  *
  * The one exception are memberships that were read earlier, with another
  * snapshot, and are known not to have changed since: they spare two of the
@@ -136,15 +137,13 @@ find_manager(const CnapMemberships *known, Snapshot snapshot, const pg_uuid_t *w
  * The owner has every permission, so nothing else is looked up for the owner.
  * A managed way that has ended already is omitted.
  */
-CnapAccess
-CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *known)
+static CnapAccess
+find_access(Snapshot snapshot, text *user, const pg_uuid_t *workspace,
+			const CnapMemberships *known)
 {
 	CnapAccess	access = {.managed_until = DT_NOEND};
-	Snapshot	snapshot;
 	CnapWorkspace row;
 
-	CnapRefreshDefinitions();
-	snapshot = CnapFreshSnapshot();
 	access.exists = CnapFindWorkspaceAsOf(snapshot, workspace, &row);
 	if (access.exists && CnapTextEqual(row.owner, user))
 		access.ways = CNAP_WAY_OWNER;
@@ -172,6 +171,17 @@ CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *kn
 	}
 	if (access.exists)
 		pfree(row.owner);
+	return access;
+}
+
+CnapAccess
+CnapFindAccess(text *user, const pg_uuid_t *workspace, const CnapMemberships *known)
+{
+	Snapshot	snapshot = CnapDecisionSnapshot();
+	CnapAccess	access = find_access(snapshot, user, workspace, known);
+
+	if (CnapDefinitionsDiffer(snapshot))
+		access = find_access(snapshot, user, workspace, NULL);
 	UnregisterSnapshot(snapshot);
 	return access;
 }
@@ -370,8 +380,9 @@ collect_assigned(ReachList *list, text *user, const CnapMemberships *held)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-CnapReach *
-CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **memberships)
+static CnapReach *
+find_reach(Snapshot snapshot, text *user, uint64 max_rows, int *count,
+		   CnapMemberships **memberships)
 {
 	ReachList	list;
 	CnapMemberships *held;
@@ -382,8 +393,7 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 	list.count = 0;
 	list.allocated = 16;
 	list.items = palloc(list.allocated * sizeof(CnapReach));
-	CnapRefreshDefinitions();
-	list.snapshot = CnapFreshSnapshot();
+	list.snapshot = snapshot;
 
 	*memberships = NULL;
 	held = read_memberships(&list, user);
@@ -410,7 +420,6 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 	}
 	else
 		pfree(held);
-	UnregisterSnapshot(list.snapshot);
 
 	if (list.rows_left == 0)
 	{
@@ -436,4 +445,22 @@ CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **members
 	}
 	*count = distinct;
 	return list.items;
+}
+
+CnapReach *
+CnapFindReach(text *user, uint64 max_rows, int *count, CnapMemberships **memberships)
+{
+	Snapshot	snapshot = CnapDecisionSnapshot();
+	CnapReach  *items = find_reach(snapshot, user, max_rows, count, memberships);
+
+	if (CnapDefinitionsDiffer(snapshot))
+	{
+		if (items != NULL)
+			pfree(items);
+		if (*memberships != NULL)
+			pfree(*memberships);
+		items = find_reach(snapshot, user, max_rows, count, memberships);
+	}
+	UnregisterSnapshot(snapshot);
+	return items;
 }

@@ -352,7 +352,7 @@ check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 		CnapTokenIsLimited();
 	access = find_access(id, act, false);
 	direct = act->ways & CNAP_DIRECT_WAY;
-	CnapRequireOfAct(act, permission);
+	require_permission(act->ways, permission);
 
 	/* The path names the highest of the actor's own ways that allow it. */
 	if (act->actor.user == NULL)

@@ -19,10 +19,21 @@
  * valid decision has definitions that are at least as recent, and a check does
  * not ask whether they are.
  *
+ * A decision must not rest on half of a transaction, either, such as one that
+ * takes a permission from a role and gives the role to somebody.  While it is
+ * being committed, its changes are visible before the message about them arrives.
+ * So a decision's snapshot is taken after the definitions were read, and if it
+ * finds rows that need not have been there at that time, the definitions are read
+ * again with the same snapshot.  If they are others then, this counts as an event
+ * of its own: what was decided before is no older than what they replace.  If all
+ * rows were there already, the decision is one as of that time: what has been
+ * removed since can only take something away.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -30,6 +41,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/snapmgr.h"
 
 #include "core/compat.h"
 #include "core/definitions.h"
@@ -50,6 +62,10 @@ typedef struct DefinedName
 typedef struct Definitions
 {
 	uint64		as_of;			/* CnapCurrentEpoch.total before that, plus 1 */
+	uint64		version;		/* counts those that differ from each other */
+	TransactionId xmin;			/* transactions before it had ended */
+	bool		alone;			/* read in the midst of a decision, with
+								 * another snapshot */
 	DefinedName role[CNAP_LAST_ROLE + 1];
 	DefinedName permission[CNAP_LAST_PERMISSION + 1];
 	CnapPermissions delegable;
@@ -64,6 +80,9 @@ typedef struct Definitions
  */
 static Definitions known;
 static Definitions fresh;
+
+/* The events before the last snapshot for a decision was taken */
+static uint64 decision_events = 0;
 
 /* ---- reading the definitions ---- */
 
@@ -174,12 +193,12 @@ find_builtin_permission(const char *name, int len)
 
 /* Read the roles, which have access, and those built-in permissions listed. */
 static void
-read_roles(void)
+read_roles(Snapshot snapshot)
 {
 	CnapScan	scan;
 	HeapTuple	tuple;
 
-	CnapBeginScan(&scan, CNAP_ROLE_DEFINITION, NULL, 0, NULL);
+	CnapBeginScan(&scan, CNAP_ROLE_DEFINITION, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = CnapNextRow(&scan)))
 	{
 		int			role;
@@ -205,12 +224,12 @@ read_roles(void)
 
 /* Read the permissions, which the owner has, and the roles listed. */
 static void
-read_permissions(void)
+read_permissions(Snapshot snapshot)
 {
 	CnapScan	scan;
 	HeapTuple	tuple;
 
-	CnapBeginScan(&scan, CNAP_PERMISSION_DEFINITION, NULL, 0, NULL);
+	CnapBeginScan(&scan, CNAP_PERMISSION_DEFINITION, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = CnapNextRow(&scan)))
 	{
 		int			permission;
@@ -238,13 +257,15 @@ read_permissions(void)
 }
 
 /*
- * Read all definitions.  The permissions name the roles that have them, so the
- * roles come first.
+ * Read all definitions, and return whether they are others than before.  The
+ * snapshot was taken after that many events.  The permissions name the roles that
+ * have them, so the roles come first.
  */
-static void
-read_definitions(void)
+static bool
+read_definitions(Snapshot snapshot, uint64 events)
 {
-	uint64		before = CnapCurrentEpoch.total;
+	const Size	head = offsetof(Definitions, role);
+	bool		differ;
 
 	memset(&fresh, 0, sizeof(fresh));
 	CnapBeginMatrix(&fresh.matrix);
@@ -253,14 +274,32 @@ read_definitions(void)
 	for (int i = 0; i < CNAP_FIRST_OWN_PERMISSION; i++)
 		set_name(&fresh.permission[i], CnapBuiltinPermission(i), strlen(CnapBuiltinPermission(i)));
 	fresh.delegable = CnapBuiltinDelegable();
+	fresh.xmin = snapshot->xmin;
 
-	read_roles();
+	read_roles(snapshot);
 	sort_roles();
-	read_permissions();
+	read_permissions(snapshot);
 	CnapEndMatrix(&fresh.matrix, fresh.delegable);
-	fresh.as_of = CnapEpochMayKeep() ? before + 1 : 0;
-	known = fresh;
+
+	differ = memcmp((char *) &fresh + head, (char *) &known + head, sizeof(fresh) - head) != 0;
+	fresh.version = known.version + (differ ? 1 : 0);
+	if (differ && known.as_of > CnapCurrentEpoch.anything)
+		CnapEpochAdvance();		/* no message has said so */
+	fresh.as_of = CnapEpochMayKeep() ? events + 1 : 0;
+	memcpy(&known, &fresh, sizeof(known));
 	CnapCurrentMatrix = fresh.matrix;
+	return differ;
+}
+
+/* Likewise, as of now. */
+static void
+read_definitions_now(void)
+{
+	uint64		events = CnapCurrentEpoch.total;
+	Snapshot	snapshot = CnapFreshSnapshot();
+
+	read_definitions(snapshot, events);
+	UnregisterSnapshot(snapshot);
 }
 
 void
@@ -268,7 +307,37 @@ CnapRefreshDefinitions(void)
 {
 	AcceptInvalidationMessages();
 	if (unlikely(known.as_of <= CnapCurrentEpoch.anything))
-		read_definitions();
+		read_definitions_now();
+}
+
+uint64
+CnapDefinitionsVersion(void)
+{
+	return known.version;
+}
+
+Snapshot
+CnapDecisionSnapshot(void)
+{
+	Snapshot	snapshot;
+
+	CnapRefreshDefinitions();
+	decision_events = CnapCurrentEpoch.total;
+	snapshot = CnapFreshSnapshot();
+	CnapNoteRowsSince(known.xmin);
+	return snapshot;
+}
+
+/*
+ * Transaction ids wrap around; that these can be compared is explained in ways.c.
+ */
+bool
+CnapDefinitionsDiffer(Snapshot snapshot)
+{
+	if (!known.alone && !CnapSawRowsSince() &&
+		TransactionIdPrecedesOrEquals(known.xmin, snapshot->xmin))
+		return false;
+	return read_definitions(snapshot, decision_events);
 }
 
 CnapPermissions
@@ -353,7 +422,8 @@ CnapRoleFromDatum(Datum value)
 
 	if (role == CNAP_ROLE_NONE)
 	{
-		read_definitions();
+		read_definitions_now();
+		known.alone = true;
 		role = find_role(&known, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	}
 	return role != CNAP_ROLE_NONE ? role : CNAP_ROLE_UNDEFINED;

@@ -8,6 +8,8 @@
 #ifndef CNAP_DEFINITIONS_H
 #define CNAP_DEFINITIONS_H
 
+#include "utils/snapshot.h"
+
 #include "core/permission.h"
 
 /* The longest name, in bytes. */
@@ -20,11 +22,22 @@ typedef enum CnapRoleKind
 	CNAP_WORKSPACE_ROLES		/* all but owner */
 } CnapRoleKind;
 
-/*
- * Read the definitions again if they may have changed since.  Whoever is about
- * to find out somebody's ways calls this before taking the snapshot.
- */
+/* Read the definitions again if they may have changed since. */
 extern void CnapRefreshDefinitions(void);
+
+/*
+ * A number that changes with the definitions.  The number of a role or permission
+ * means the same only as long as it stays the same.
+ */
+extern uint64 CnapDefinitionsVersion(void);
+
+/*
+ * A fresh snapshot for finding out somebody's ways, with the definitions that are
+ * known, or read now; and, when all rows have been read: are the definitions
+ * others as of the snapshot?  If so, roles have to be read again.
+ */
+extern Snapshot CnapDecisionSnapshot(void);
+extern bool CnapDefinitionsDiffer(Snapshot snapshot);
 
 /* The permissions that managers can have, as of the last refresh. */
 extern CnapPermissions CnapDelegable(void);

@@ -188,13 +188,14 @@ higher(CnapRole a, CnapRole b)
 
 /*
  * The highest role that the ways give if only these permissions count: one of
- * theirs, if it gives no others, or else a built-in one that gives less.
+ * theirs, if it gives no others, or else a built-in one that gives less.  The
+ * owner's other ways need not be known, so they do not count.
  */
 CnapRole
 CnapLimitedRole(CnapWays ways, CnapPermissions permissions)
 {
 	CnapRole	direct = CnapDirectRoleOf(ways);
-	CnapRole	managed = CnapManagedRoleOf(ways);
+	CnapRole	managed = direct == CNAP_ROLE_OWNER ? CNAP_ROLE_NONE : CnapManagedRoleOf(ways);
 	CnapPermissions allowed = CnapWaysPermissions(ways) & permissions;
 	CnapRole	role = CNAP_ROLE_NONE;
 

@@ -20,11 +20,16 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "core/table_scan.h"
+
+/* For CnapNoteRowsSince() */
+static TransactionId since = InvalidTransactionId;
+static bool saw_since = false;
 
 void
 CnapKeyOid(ScanKey key, AttrNumber attno, Oid value)
@@ -74,10 +79,28 @@ CnapBeginScan(CnapScan *scan, CnapTable table, Snapshot snapshot, int nkeys, Sca
 									snapshot, nkeys, keys);
 }
 
+void
+CnapNoteRowsSince(TransactionId xmin)
+{
+	since = xmin;
+	saw_since = false;
+}
+
+bool
+CnapSawRowsSince(void)
+{
+	return saw_since;
+}
+
 HeapTuple
 CnapNextRow(CnapScan *scan)
 {
-	return systable_getnext(scan->scan);
+	HeapTuple	tuple = systable_getnext(scan->scan);
+
+	if (HeapTupleIsValid(tuple) &&
+		!TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(tuple->t_data), since))
+		saw_since = true;
+	return tuple;
 }
 
 HeapTuple

@@ -34,6 +34,16 @@ extern void CnapKeyText(ScanKey key, AttrNumber attno, text *value);
  */
 extern Snapshot CnapFreshSnapshot(void);
 
+/*
+ * From now on, note whether a row is read that was written by a transaction which
+ * had not ended when a snapshot with this xmin was taken.  All other rows that are
+ * found were there for that snapshot, too.  Rows are frozen in the meantime, so what
+ * is compared is their xmin from before; one that is so old that it seems to be a
+ * later one is merely noted as well.
+ */
+extern void CnapNoteRowsSince(TransactionId xmin);
+extern bool CnapSawRowsSince(void);
+
 /* Begin a scan.  A NULL snapshot stands for a fresh one. */
 extern void CnapBeginScan(CnapScan *scan, CnapTable table, Snapshot snapshot,
 						  int nkeys, ScanKey keys);

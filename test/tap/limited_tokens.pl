@@ -15,7 +15,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $OWN = '00000000-0000-4000-8000-000000000004';
+my $OWN = '00000000-0000-4000-8000-000000000007';
 my $UNKNOWN = '00000000-0000-4000-8000-00000000dead';
 my $node = new_world('primary', '', allows_streaming => 1);
 my $admin = connect_to($node, undef,
@@ -91,7 +91,7 @@ sub rights
 	my $plan = $session->query(q{SET enable_seqscan = off; EXPLAIN (COSTS off) SELECT note FROM app.release});
 	push @access, "no index condition: $plan" if $plan !~ /reachable/;
 	$session->query('RESET enable_seqscan');
-	return join ' BUT ', $rights, @access[1 .. $#access];
+	return join ' BUT ', $rights, @access[ 1 .. $#access ];
 }
 
 # The same about a user, asked by a trusted role
@@ -234,7 +234,8 @@ my @refused = (
 	qq{SELECT cnap_accept_invitation('$invitation')}, qq{SELECT cnap_decline_invitation('$invitation')},
 	qq{SELECT cnap_revoke_invitation('$invitation_id')}, qq{SELECT cnap_resend_invitation('$invitation_id')},
 	q{SELECT * FROM cnap_access_tokens()}, qq{SELECT cnap_revoke_access_token('$all')},
-	qq{SELECT cnap_leave_workspace('$W1')});
+	qq{SELECT cnap_leave_workspace('$W1')}, qq{SELECT cnap_assign_manager('$W1', 'mia')},
+	qq{SELECT cnap_unassign_manager('$W1', 'gus')}, qq{SELECT cnap_activate_management('$W1', 'a reason')});
 
 sub refused_by_limits
 {
@@ -283,11 +284,22 @@ foreach my $statement ($within->($OWN))
 	refused_by_limits($statement, "beyond the permissions: $statement");
 }
 is($session->query("SELECT count(*) > 0 FROM cnap_workspace_members('$OWN')"), 't', 'but access shows the members');
+refused_by_limits("SELECT cnap_update_workspace('$_', name => 'x')", "whether there is a workspace or not: $name{$_}") foreach $W3, $UNKNOWN;
 my ($of_manager) = new_token('gus', "workspaces => '{$W1}'");
 sign_in($session, $of_manager);
 $session->attempt("SELECT cnap_revoke_management('$W1')");
 is($session->{sqlstate}, '42501', 'a workspace is not released by a limited token of the managing organization\'s owner');
 $admin->query("DELETE FROM cnap.organization_member WHERE user_id = 'gus'");
+
+# Each public function is called here, or says nothing that depends on the user's rights, or checks no
+# rights but those of the database role; the checks are asked above.
+my $called = join ' ', @refused, $within->($OWN);
+my $other = qr/^cnap_(authenticate|current_user|cache_stats|roles|position|wait|lint|accepted_findings|
+	protect|protect_child|protect_schema|unprotect|unprotect_schema|protected_tables|
+	can_access|has_permission|workspace_role|accessible_workspaces|workspaces|uuid)$/x;
+is(join(' ', grep { $called !~ /\b$_\(/ && !/$other/ } split /\n/, $admin->query(q{
+	SELECT DISTINCT proname FROM pg_proc WHERE proname LIKE 'cnap\_%' AND has_function_privilege('plain', oid, 'EXECUTE') ORDER BY 1})),
+	'', 'what each public function does for a limited token is known');
 
 # members, with the permission for those of a role alone
 my ($of_members) = new_token('gus', "workspaces => '{$OWN}', permissions => '{access,manage_members}'");

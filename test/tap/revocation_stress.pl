@@ -27,6 +27,7 @@ my $checks = $ENV{CNAP_CHECKS} // 300_000;
 my $node = new_node('stress', "max_worker_processes = 16\nautovacuum_naptime = 5s");
 my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org',
 	"\\i $FindBin::Bin/revocation_stress.sql");
+my $token = $admin->query('SELECT token FROM test.token');
 my $force_parallel = $admin->query("SELECT name FROM pg_settings"
 	  . " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
 
@@ -75,7 +76,7 @@ sub client_loop
 		"PREPARE anybody (text, uuid) AS SELECT cnap_can_access(\$1, \$2)",
 		"PREPARE rows (uuid) AS SELECT count(*) > 0 FROM test.doc WHERE workspace_id = \$1",
 		"PREPARE page AS SELECT count(*) FILTER (WHERE workspace_id = '$workspace') > 0 FROM test.doc",
-		"SET cnap.user_id = '$person'", @settings);
+		$kind eq 'token' ? "SELECT cnap_authenticate('$token', false)" : "SET cnap.user_id = '$person'", @settings);
 	my $round = join ";\n", map { "EXECUTE state;\nEXECUTE $_" } 'mine',
 	  "anybody('$person', '$workspace')", "rows('$workspace')", 'page';
 	my $work = join ";\n", ($round) x $count, 'EXECUTE state';
@@ -125,6 +126,7 @@ my $smallest = 'SET cnap.cache_size = 64';
 my $swapped = server_loop('user who is moved, small cache', "SELECT (tally).*, uses FROM test.read_swapped('300 ms')");
 my @readers = (
 	$swapped,
+	server_loop('user whose role is turned', q{SELECT * FROM test.read_turned('300 ms')}),
 	server_loop('one statement', $loop),
 	server_loop('one statement, small cache', $loop, undef, $smallest),
 	server_loop('open transaction', $loop, 'BEGIN'),
@@ -143,6 +145,9 @@ my @readers = (
 	client_loop('prepared, open transaction, assigned', 'assigned', 'BEGIN', 50, $smallest),
 	client_loop('prepared, open REPEATABLE READ, activated', 'activated',
 		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50),
+	client_loop('limited token, open transaction', 'token', 'BEGIN', 50),
+	client_loop('limited token, open REPEATABLE READ, small cache', 'token',
+		'BEGIN ISOLATION LEVEL REPEATABLE READ', 50, $smallest),
 	client_loop('parallel', 'slow', 'BEGIN', 2, "SET $force_parallel = on",
 		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
 		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off'),
@@ -155,9 +160,10 @@ my @readers = (
 my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.write($_->[1], '2 s')" } }
   ([ 'app', "'{organization,management,member,expiry}', '4 ms'" ],
 	[ 'app', "'{assigned,returner,activated}', '4 ms'" ],
-	[ undef, "'{direct,owner}', '4 ms'" ],
+	[ undef, "'{direct,owner,token}', '4 ms'" ],
+	[ undef, "'{definition}', '100 ms'" ],
 	[ 'app', "'{slow}', '400 ms'" ]);
-push @writers, { session => connect_to($node, undef), work => "CALL test.swap_continually('2 s')" };
+push @writers, map { { session => connect_to($node, undef), work => "CALL test.${_}_continually('2 s')" } } qw(swap turn);
 my $changes = 0;
 
 # ---- running all of them concurrently ----

@@ -10,6 +10,10 @@
  *   2  revoked, and the COMMIT has returned
  *   3  about to be granted
  *
+ * For the kind "definition" it is about the permission "stress", which definitions of
+ * roles and permissions give and take; for the kind "token" about what the limits of an
+ * access token leave of the user's access.
+ *
  * Some of the users own so many other workspaces that the smallest cache has no
  * room for them, and keeps the memberships instead.
  */
@@ -28,7 +32,9 @@ DECLARE
 	workspace uuid;
 	organization uuid;
 BEGIN
-	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,assigned,returner,activated,slow,filler}'::text[] LOOP
+	PERFORM cnap_define_permission('stress');
+	PERFORM cnap_define_role('stresser', '{stress}');
+	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,assigned,returner,activated,slow,definition,token,filler}'::text[] LOOP
 		organization := cnap_create_organization(name, owner => name || ' vendor');
 		workspace := cnap_create_workspace(name, name || ' owner');
 		PERFORM cnap_grant_management(workspace, organization,
@@ -50,11 +56,15 @@ BEGIN
 		ELSIF name = 'owner' THEN
 			UPDATE cnap.workspace w SET owner_id = 'owner person' WHERE w.id = workspace;
 		ELSE
-			PERFORM cnap_add_workspace_member(workspace, name || ' person');
+			PERFORM cnap_add_workspace_member(workspace, name || ' person',
+				CASE name WHEN 'definition' THEN 'stresser' ELSE 'member' END);
 		END IF;
 	END LOOP;
 END
 $$;
+SET cnap.user_id = 'token person';
+CREATE TABLE test.token AS SELECT cnap_create_access_token('limited') AS token;
+RESET cnap.user_id;
 INSERT INTO cnap.workspace (name, owner_id)
 SELECT 'other', name || ' person'
 FROM unnest('{organization,management,member,direct,assigned,returner,swapped}'::text[]) name, generate_series(1, 900);
@@ -103,6 +113,18 @@ BEGIN
 			END LOOP;
 		WHEN 'owner' THEN
 			UPDATE cnap.workspace SET owner_id = kind.owner WHERE id = kind.workspace;
+		WHEN 'definition' THEN
+			IF random() < 0.5 THEN
+				PERFORM cnap_define_role('stresser', '{}');
+			ELSE
+				PERFORM cnap_define_permission('stress');
+			END IF;
+		WHEN 'token' THEN
+			IF random() < 0.5 THEN
+				UPDATE cnap.access_token SET workspaces = '{}';
+			ELSE
+				UPDATE cnap.access_token SET permissions = '{administer}';
+			END IF;
 	END CASE;
 	RETURN effect;
 END
@@ -130,6 +152,14 @@ BEGIN
 			VALUES (kind.workspace, kind.person);
 		WHEN 'owner' THEN
 			UPDATE cnap.workspace SET owner_id = kind.person WHERE id = kind.workspace;
+		WHEN 'definition' THEN
+			IF random() < 0.5 THEN
+				PERFORM cnap_define_role('stresser', '{stress}');
+			ELSE
+				PERFORM cnap_define_permission('stress', '{stresser}');
+			END IF;
+		WHEN 'token' THEN
+			UPDATE cnap.access_token SET workspaces = ARRAY[kind.workspace], permissions = '{access}';
 	END CASE;
 END
 $$;
@@ -187,7 +217,16 @@ $$;
 CREATE FUNCTION test.observe(kind test.kind, way integer) RETURNS boolean LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-	IF way < 4 THEN
+	IF kind.name = 'definition' THEN
+		IF way < 5 THEN
+			RETURN cnap_has_permission(kind.person, kind.workspace, 'stress');
+		ELSIF way < 7 THEN
+			RETURN kind.workspace = ANY (cnap.reachable(kind.person, 'stress'));
+		END IF;
+		PERFORM set_config('cnap.user_id', kind.person, true);
+		RETURN CASE WHEN way < 11 THEN cnap_has_permission(kind.workspace, 'stress')
+			ELSE kind.workspace = ANY (cnap.reachable('stress')) END;
+	ELSIF way < 4 THEN
 		RETURN cnap_can_access(kind.person, kind.workspace);
 	ELSIF way = 4 THEN
 		RETURN cnap_has_permission(kind.person, kind.workspace, 'access');
@@ -233,7 +272,7 @@ CREATE FUNCTION test.read(duration interval) RETURNS test.tally LANGUAGE plpgsql
 AS $$
 DECLARE
 	finish CONSTANT timestamptz := clock_timestamp() + duration;
-	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k);
+	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k WHERE name <> 'token');
 	kind test.kind;
 	tally test.tally := (0, 0, 0, 0, 0);
 	before bigint;
@@ -259,7 +298,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
 	finish CONSTANT timestamptz := clock_timestamp() + duration;
-	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k);
+	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k WHERE name <> 'token');
 	kind test.kind;
 	before bigint;
 	first integer;
@@ -367,5 +406,68 @@ BEGIN
 		SELECT bool_or(e.granted) INTO granted FROM cnap_explain_access(person, which.workspace) e;
 		tally := test.add(tally, which.state, granted, which.state);
 	END LOOP;
+END
+$$;
+
+/*
+ * A user whose role in some workspaces is turned from one into another, and back, and the permission
+ * "turn" along with it, in the same transaction: so the user always has it in ten workspaces, and
+ * never in ten others.  Between the changes that are made visible together, messages about many others
+ * are sent, so that it takes longer until the news of the last one, the definition, arrives.
+ */
+SELECT cnap_define_role('heads', '{}'), cnap_define_role('tails', '{}'), cnap_define_permission('turn', '{heads}');
+CREATE TABLE test.turned AS
+SELECT gen_random_uuid() AS workspace, CASE WHEN n <= 10 THEN 0 ELSE 2 END AS state
+FROM generate_series(1, 20) n;
+INSERT INTO cnap.workspace (id, name, owner_id) SELECT workspace, 'turned', 'turned owner' FROM test.turned;
+INSERT INTO cnap.workspace_member (workspace_id, user_id, role) SELECT workspace, 'turned person', CASE state WHEN 0 THEN 'heads' ELSE 'tails' END FROM test.turned;
+INSERT INTO cnap.workspace (id, name, owner_id) SELECT gen_random_uuid(), 'crowded', 'crowd ' || n FROM generate_series(1, 100) n;
+GRANT SELECT ON test.turned TO app;
+
+CREATE PROCEDURE test.turn_continually(duration interval, INOUT changes bigint DEFAULT 0) LANGUAGE plpgsql
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	sides CONSTANT text[] := '{heads,tails}';
+	turns bigint := (SELECT count(*) FROM cnap.permission_definition WHERE name = 'turn' AND roles = '{heads}');
+BEGIN
+	WHILE clock_timestamp() < finish LOOP
+		UPDATE cnap.workspace SET owner_id = 'crowd ' || (substr(owner_id, 7)::integer + 100) % 200
+		WHERE name = 'crowded';
+		UPDATE cnap.workspace_member m SET role = sides[1 + (turns + CASE state WHEN 0 THEN 0 ELSE 1 END) % 2]
+		FROM test.turned t WHERE t.workspace = m.workspace_id;
+		PERFORM cnap_define_permission('turn', ARRAY[sides[1 + turns % 2]]);
+		turns := turns + 1;
+		COMMIT;
+		PERFORM pg_sleep(0.04 * random());
+		changes := changes + 1;
+	END LOOP;
+END
+$$;
+
+/* Checks of that user, starting with an empty cache again and again; the definitions stay known. */
+CREATE FUNCTION test.read_turned(duration interval) RETURNS test.tally LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	finish CONSTANT timestamptz := clock_timestamp() + duration;
+	turned CONSTANT test.turned[] := ARRAY(SELECT t FROM test.turned t);
+	which test.turned;
+	person CONSTANT text := 'turned person';
+	reached uuid[];
+	tally test.tally := (0, 0, 0, 0, 0);
+	size integer := 64;
+BEGIN
+	WHILE clock_timestamp() < finish LOOP
+		size := 129 - size;
+		PERFORM set_config('cnap.cache_size', size::text, false);
+		FOREACH which IN ARRAY turned LOOP
+			tally := test.add(tally, which.state, cnap_has_permission(person, which.workspace, 'turn'), which.state);
+		END LOOP;
+		PERFORM set_config('cnap.cache_size', '66', false);
+		reached := cnap.reachable(person, 'turn');
+		which := turned[1 + floor(random() * cardinality(turned))];
+		tally := test.add(tally, which.state, which.workspace = ANY (reached), which.state);
+	END LOOP;
+	RETURN tally;
 END
 $$;
