@@ -2,18 +2,31 @@
  * Who is allowed to do what with a workspace: every cell of the matrix, with
  * every function that it applies to.
  *
- * The expected results are computed from the matrix as written out here, and
- * from nothing else.  Users with several ways in are tested in ways.sql.
+ * The expected results are computed from the matrix as written out here and in
+ * include/, and from nothing else; the application's own roles and permissions are part of it.  Users with several ways in are tested in ways.sql.
  */
 BEGIN;
 \ir include/setup.sql
 \ir include/workspace_matrix.sql
+\ir include/own_roles.sql
 
 /*
  * The persons.  Way is the column of the matrix, null for none; place is the
  * workspace that the person tries, and role_in_manager the role in the
  * organization that manages it now.
  */
+INSERT INTO test.named VALUES
+	('operated', '00000000-0000-4000-8000-0000000000b6'), ('kept', '00000000-0000-4000-8000-0000000000b7');
+INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role)
+	SELECT test.id(name), name, 'wanda', test.id('vendor'), role
+	FROM (VALUES ('operated', 'operator'), ('kept', 'keeper')) managed (name, role);
+INSERT INTO cnap.workspace_member (workspace_id, user_id, role)
+	SELECT test.id(w), person, role
+	FROM unnest(ARRAY['operated', 'kept']) w,
+		(VALUES ('dirk', 'admin'), ('dina', 'member')) member (person, role)
+	UNION ALL
+	SELECT test.id('ws'), 'the ' || role, role FROM test.own_role;
+
 CREATE TABLE test.person (
 	person text PRIMARY KEY,
 	way text,
@@ -32,6 +45,9 @@ INSERT INTO test.person VALUES
 	('capped manager, owner there', 'capped', 'owner', 'capped', 'cnap_test_app', 'olga'),
 	('capped manager, admin there', 'capped', 'admin', 'capped', 'cnap_test_app', 'adam'),
 	('capped manager, member there', 'capped', 'member', 'capped', 'cnap_test_app', 'mia'),
+	('managing operator, owner there', 'managing operator', 'owner', 'operated', 'cnap_test_app', 'olga'),
+	('managing operator, member there', 'managing operator', 'member', 'operated', 'cnap_test_app', 'mia'),
+	('managing keeper, member there', 'managing keeper', 'member', 'kept', 'cnap_test_app', 'mia'),
 	('former manager, owner there', NULL, NULL, 'ended', 'cnap_test_app', 'olga'),
 	('former manager, member there', NULL, NULL, 'ended', 'cnap_test_app', 'mia'),
 	('manager of another workspace', NULL, NULL, 'free', 'cnap_test_app', 'olga'),
@@ -44,6 +60,7 @@ INSERT INTO test.person VALUES
 	('nobody with another database role', NULL, NULL, 'ws', 'cnap_test_visitor', NULL),
 	('manager with a superuser role', 'manager', 'member', 'ws', 'none', 'mia'),
 	('system', 'system', NULL, 'ws', 'none', NULL);
+INSERT INTO test.person SELECT 'direct ' || role, role, NULL, 'ws', 'cnap_test_app', 'the ' || role FROM test.own_role;
 
 /*
  * The calls.  {place} is the person's workspace, {me} the user.  Of the pseudo
@@ -158,7 +175,7 @@ SELECT is(o.result, coalesce(test.permissions(p.way), ''),
 FROM test.person p,
 	LATERAL test.attempt(p.db_role, p.user_id, format($$
 		SELECT coalesce(string_agg(permission::text, ' ' ORDER BY permission), '')
-		FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) permission
+		FROM (SELECT DISTINCT r.permission FROM cnap_roles() r) defined
 		WHERE cnap_has_permission({%s}, permission)$$, p.place)) o
 WHERE p.way IS DISTINCT FROM 'system';
 SELECT is(o.result, coalesce(test.permissions(p.way), ''),
@@ -166,11 +183,11 @@ SELECT is(o.result, coalesce(test.permissions(p.way), ''),
 FROM test.person p,
 	LATERAL test.attempt('cnap_test_app', 'auditor', format($$
 		SELECT coalesce(string_agg(permission::text, ' ' ORDER BY permission), '')
-		FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) permission
+		FROM (SELECT DISTINCT r.permission FROM cnap_roles() r) defined
 		WHERE cnap_has_permission(%L, {%s}, permission)$$, p.user_id, p.place)) o
 WHERE p.way IS DISTINCT FROM 'system';
 SELECT is(o.result, format('%s %s %s %s', p.way IS NOT NULL, p.way IS NOT NULL,
-		test.role_of(p.way), test.role_of(p.way)),
+		test.own_role_of(p.way), test.own_role_of(p.way)),
 	p.person || ': cnap_can_access(), cnap_accessible_workspaces(), cnap_workspace_role() and cnap_workspaces()')
 FROM test.person p,
 	LATERAL test.attempt(p.db_role, p.user_id, format($$
@@ -253,8 +270,8 @@ SELECT is((test.attempt('cnap_test_app', who,
 FROM (VALUES
 	('fred', 'Foreign own owner owner'),
 	('dave', 'Capped shared member member, Ended shared member member, Free shared member member, Managed shared member member'),
-	('mia', format('Capped shared member organization %1$s, Managed shared admin organization %1$s', test.id('vendor'))),
-	('wanda', 'Capped own owner owner, Ended own owner owner, Free own owner owner, Managed own owner owner'),
+	('mia', format('Capped shared member organization %1$s, Managed shared admin organization %1$s, kept shared keeper organization %1$s, operated shared operator organization %1$s', test.id('vendor'))),
+	('wanda', 'Capped own owner owner, Ended own owner owner, Free own owner owner, Managed own owner owner, kept own owner owner, operated own owner owner'),
 	('rita', NULL)) t (who, expected);
 SELECT is((test.attempt('cnap_test_app', 'dave',
 	'SELECT string_agg(concat_ws('' '', user_id, role, via, organization), '', '') FROM cnap_workspace_members({capped})')).result,

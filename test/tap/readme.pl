@@ -248,6 +248,20 @@ foreach my $file ('README.md', grep { !/scaling|adoption/ } @guides)
 		"SET cnap.user_id = 'gina'; SELECT cnap_create_access_token('README')");
 }
 
+# What doc/roles.md says about its examples
+is($node->safe_psql('app', q{
+	SELECT person, string_agg(DISTINCT permission, ' ' ORDER BY permission)
+	FROM cnap.workspace w, cnap_roles(), unnest('{hank,ada}'::text[]) person
+	WHERE w.name = 'Depot' AND cnap_has_permission(person, w.id, permission) GROUP BY person ORDER BY person}),
+	"ada|access read_records\nhank|access read_logs", 'what the auditor may do, and support');
+is($node->safe_psql('app', q{
+	SELECT bool_or(delegable), string_agg(role, ' ' ORDER BY role) FROM cnap_roles() WHERE permission = 'read_secrets'}),
+	'f|admin owner', 'what managers never have');
+is($node->safe_psql('app', q{
+	SELECT t.workspaces = ARRAY[w.id], t.permissions
+	FROM cnap.access_token t, cnap.workspace w WHERE t.name = 'pipeline' AND w.name = 'Depot'}),
+	't|{access,deploy}', 'what the token is limited to');
+
 # The tests of clients ask for a block by its language and a text in it, or for one of JavaScript by
 # the name that it defines.
 my $clients = join '', map { slurp_file($_) } glob 'test/clients/*.js';
@@ -406,11 +420,11 @@ is_deeply(
 
 # ---- the table of permissions ----
 
-my ($header, @matrix) = grep { @$_ == 6 } rows(section('## Who may do what'));
+my ($header, @matrix) = grep { @$_ == 7 } rows(section('## Who may do what'));
 
 is_deeply(
 	$header,
-	[ 'permission', 'owner', 'direct admin', 'direct member', 'manager', 'manager, capped' ],
+	[ 'permission', 'owner', 'direct admin', 'direct member', 'manager', 'manager, capped', 'direct `deployer`' ],
 	'the ways into a workspace');
 
 $node->safe_psql('app', <<'END');
@@ -419,6 +433,7 @@ CREATE TABLE ids AS SELECT cnap_create_organization('o', owner => 'manager') AS 
     cnap_create_workspace('capped', owner => 'owner') AS capped;
 SELECT cnap_add_workspace_member(workspace, 'admin', 'admin'),
     cnap_add_workspace_member(workspace, 'member'),
+    cnap_add_workspace_member(workspace, 'deployer', 'deployer'),
     cnap_grant_management(workspace, organization),
     cnap_grant_management(capped, organization, 'member')
 FROM ids;
@@ -428,14 +443,14 @@ my @answers = query(<<'END');
 SELECT permission, string_agg(CASE WHEN cnap_has_permission(way.user_id,
         CASE WHEN way.capped THEN ids.capped ELSE ids.workspace END, permission)
     THEN 'yes' ELSE '' END, '|' ORDER BY way.n)
-FROM ids, unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[])
+FROM ids, unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete,deploy,read_logs,read_secrets}'::text[])
         WITH ORDINALITY AS permission (permission, place),
     (VALUES (1, 'owner', false), (2, 'admin', false), (3, 'member', false),
-        (4, 'manager', false), (5, 'manager', true)) AS way (n, user_id, capped)
+        (4, 'manager', false), (5, 'manager', true), (6, 'deployer', false)) AS way (n, user_id, capped)
 GROUP BY permission, place ORDER BY place;
 END
 
-is_deeply([ map { [ $_->[0] =~ /^`(\w+)`/, @$_[ 1 .. 5 ] ] } @matrix ],
+is_deeply([ map { [ $_->[0] =~ /^`(\w+)`/, @$_[ 1 .. 6 ] ] } @matrix ],
 	\@answers, 'the permissions of each way into a workspace');
 
 $node->stop;
