@@ -71,7 +71,7 @@ sub one_by_weight
 sub workspace { return 'test.workspace(' . random(64) . ')' }
 sub organization { return 'test.organization(' . random(64) . ')' }
 sub person { return 'test.person(' . random(7) . ')' }
-sub member_role { return one_of("'member'", "'admin'") }
+sub member_role { return one_of("'member'", "'admin'", "'clerk'", "'deployer'") }
 sub role { return one_of("'member'", "'admin'", "'owner'") }
 
 sub ending
@@ -151,6 +151,32 @@ sub call
 	  : ("SET ROLE app;\nSET cnap.user_id = '';\nRESET ROLE;\n", "SELECT $call");
 }
 
+# Some of the values in a column of a table, as an array; or null, or an empty one
+sub some_list
+{
+	my ($column, $table) = @_;
+
+	return one_by_weight(20 => 'NULL', 10 => "'{}'", 70 => "ARRAY(SELECT $column FROM $table WHERE " . some_of($column) . ')');
+}
+
+# A definition of a role or permission; a role that members have is not dropped
+sub definition
+{
+	my $permission = one_of("'deploy'", "'secrets'", "'audit'");
+	my $role = one_of("'clerk'", "'deployer'", "'idle'");
+
+	return one_by_weight(
+		40 => "SELECT cnap_define_permission($permission, "
+		  . one_of("'{}'", "'{admin}'", "'{member,clerk}'", "'{clerk,deployer}'", "'{admin,deployer}'", "'{member,admin}'")
+		  . ', ' . one_of('true', 'false') . ')',
+		30 => "SELECT cnap_define_role($role, "
+		  . one_of("'{}'", "'{administer}'", "'{manage_members}'", "'{deploy}'", "'{administer,deploy,secrets}'") . ')',
+		15 => "SELECT cnap_drop_permission($permission)",
+		5 => "SELECT cnap_drop_role('idle')",
+		5 => "UPDATE cnap.permission_definition SET delegable = NOT delegable WHERE name = $permission",
+		5 => "DELETE FROM cnap.permission_definition WHERE name = $permission");
+}
+
 # A direct statement
 sub statement
 {
@@ -204,6 +230,9 @@ sub statement
 		1 => 'DELETE FROM cnap.workspace WHERE ' . some_of('id'),
 		2 => 'DELETE FROM cnap.organization WHERE id = ' . organization(),
 		4 => 'TRUNCATE cnap.workspace_member',
+		12 => definition(),
+		12 => 'UPDATE cnap.access_token SET workspaces = ' . some_list('workspace_id', 'test.place')
+		  . ', permissions = ' . some_list('name', 'test.named') . ' WHERE ' . some_of('user_id'),
 		1 => 'TRUNCATE cnap.organization_member, cnap.workspace, cnap.workspace_member, cnap.organization, cnap.install_link, cnap.redemption, cnap.invitation',
 		1 => 'TRUNCATE cnap.workspace CASCADE');
 }
@@ -224,7 +253,7 @@ my @noise = (
 
 # ---- the sessions ----
 
-my $node = new_node('differential', "max_worker_processes = 16\nlock_timeout = 20s");
+my $node = new_node('differential', "max_worker_processes = 16\nlock_timeout = 20s\nlog_lock_waits = on");
 my $oracle = connect_to($node, undef);
 
 $oracle->query('CREATE EXTENSION cnap_org');
@@ -238,7 +267,7 @@ my $writer = $writers[0];
 my @readers = map {
 	my ($name, $begin, @settings) = @$_;
 	my $session = connect_to($node, 'app', @settings,
-		'PREPARE compare (jsonb, text[], boolean, boolean) AS SELECT * FROM test.differences($1, $2, $3, $4)');
+		'PREPARE compare (jsonb, text[], boolean, boolean, boolean) AS SELECT * FROM test.differences($1, $2, $3, $4, $5)');
 	$session->query('SET plan_cache_mode = force_generic_plan') if chance(50);
 	{ name => $name, session => $session, begin => $begin, open => 0, small => @settings > 0, probes => 0 }
 } ([ 'autocommit', undef, $smallest ], [ 'read committed', 'BEGIN' ],
@@ -298,12 +327,12 @@ sub compare
 }
 
 # What to compare: usually the answers about three users, otherwise about all of them, and
-# sometimes with parallel scans, or the lists first
+# sometimes with parallel scans, or the lists first, or signed in by tokens as well
 sub scope
 {
 	my $people = chance(20) ? 'test.everybody()' : 'test.three_people(' . random(7) . ')';
 
-	return join ', ', $people, map { chance($_) ? 'true' : 'false' } 4, 50;
+	return join ', ', $people, map { chance($_) ? 'true' : 'false' } 4, 50, 40;
 }
 
 # The session that makes changes sees its own changes.

@@ -54,15 +54,50 @@ ANALYZE test.doc;
 CREATE TABLE test.content AS SELECT workspace_id, array_agg(id) AS ids FROM test.doc GROUP BY workspace_id;
 GRANT SELECT ON ALL TABLES IN SCHEMA test TO app;
 
--- What each way in allows
-CREATE TABLE test.allowed (path text, role text, permissions text[]);
-INSERT INTO test.allowed VALUES
-	('owner', 'owner', '{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'),
-	('member', 'admin', '{access,administer,manage_members}'),
-	('member', 'member', '{access}'),
-	('organization', 'admin', '{access,administer}'),
-	('organization', 'member', '{access}');
-GRANT SELECT ON test.allowed TO app;
+/*
+ * Roles and permissions of the application's own.  The permissions change, and some are dropped and
+ * defined again; of the roles, only those that nobody has.
+ */
+SELECT cnap_define_permission('deploy', '{admin}'), cnap_define_permission('secrets', delegable => false),
+	cnap_define_role('clerk', '{}'), cnap_define_role('deployer', '{deploy,administer}');
+
+/* A token of each person, whose limits change; its use is not recorded. */
+CREATE TABLE test.token (user_id text PRIMARY KEY, token text NOT NULL);
+DO $$
+DECLARE
+	person text;
+BEGIN
+	FOR person IN SELECT user_id FROM test.person LOOP
+		PERFORM set_config('cnap.user_id', person, true);
+		INSERT INTO test.token VALUES (person, cnap_create_access_token('token', permissions => '{access}'));
+	END LOOP;
+END
+$$;
+CREATE TABLE test.named (name text);
+INSERT INTO test.named VALUES ('access'), ('administer'), ('manage_members'), ('deploy'), ('secrets'), ('audit'), ('billing');
+UPDATE cnap.access_token_use SET last_used_at = now() + interval '1 day';
+GRANT SELECT ON test.token TO app;
+
+/* What a role allows when it is held directly, or by managers, and how high it is */
+CREATE FUNCTION test.allowed(which text, by_managers boolean) RETURNS text[] LANGUAGE sql STABLE
+AS $$
+	SELECT coalesce(array_agg(p ORDER BY p), '{}')
+	FROM (
+		SELECT unnest(CASE which
+			WHEN 'owner' THEN '{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'
+			WHEN 'admin' THEN '{access,administer,manage_members}'
+			ELSE '{access}' END::text[])
+		UNION
+		SELECT unnest(permissions) FROM cnap.role_definition WHERE name = which
+		UNION
+		SELECT name FROM cnap.permission_definition WHERE which = ANY (roles) OR which = 'owner'
+	) held (p)
+	WHERE NOT by_managers OR p IN ('access', 'administer')
+		OR EXISTS (SELECT FROM cnap.permission_definition WHERE name = p AND delegable)
+$$;
+CREATE FUNCTION test.rank(role text) RETURNS integer LANGUAGE sql STABLE
+RETURN CASE role WHEN 'owner' THEN 1001 WHEN 'admin' THEN 1000 WHEN 'member' THEN 1
+	ELSE 1 + cardinality(test.allowed(role, false)) END;
 
 /*
  * Who was let into a workspace whose managers are assigned, or activate it, and until when, as told
@@ -137,8 +172,13 @@ CREATE VIEW test.rule AS
 /* The rules as a value, which one session computes and another compares with. */
 CREATE FUNCTION test.rules() RETURNS jsonb LANGUAGE sql VOLATILE SECURITY DEFINER
 AS $$
-	SELECT coalesce(jsonb_agg(jsonb_build_object('workspace_id', workspace_id, 'user_id', user_id,
-		'path', path, 'role', role, 'until', until, 'managers', managers)), '[]')
+	SELECT coalesce(jsonb_agg(to_jsonb(rule) || jsonb_build_object('rank', test.rank(role),
+		'permissions', test.allowed(role, path = 'organization'))), '[]')
+		-- the limits of tokens, and what those roles allow that may be shown in place of a way's
+		|| (SELECT jsonb_agg(jsonb_build_object('limits_of', user_id, 'workspaces', workspaces, 'permissions', permissions))
+			FROM cnap.access_token)
+		|| (SELECT jsonb_agg(jsonb_build_object('built_in', r, 'rank', test.rank(r), 'permissions', test.allowed(r, false)))
+			FROM unnest('{member,admin,owner}'::text[]) r)
 	FROM test.rule
 $$;
 
@@ -172,11 +212,43 @@ CREATE TYPE test.answer AS (question text, user_id text, workspace_id uuid, answ
 CREATE FUNCTION test.compared(list uuid[]) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN ARRAY(SELECT w FROM unnest(list) w WHERE NOT test.is_other(w) ORDER BY w)::text;
 
+/* The permissions that are defined */
+CREATE FUNCTION test.permission() RETURNS SETOF text LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT DISTINCT permission FROM cnap_roles();
+END;
+
+/* What the engine says about the current user */
+CREATE FUNCTION test.ask(how text, person text, workspaces uuid[], parallel boolean)
+RETURNS SETOF test.answer
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT how || 'check', person, w.id, cnap_can_access(w.id)::text FROM unnest(workspaces) w (id);
+	RETURN QUERY
+	SELECT how || 'permissions', person, w.id,
+		string_agg(i, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(w.id, i))
+	FROM unnest(workspaces) w (id), test.permission() i
+	GROUP BY w.id;
+	RETURN QUERY
+	SELECT how || 'role', person, w.id, cnap_workspace_role(w.id)::text FROM unnest(workspaces) w (id);
+	RETURN QUERY SELECT how || 'list', person, NULL::uuid, test.compared(cnap_accessible_workspaces());
+	RETURN QUERY SELECT how || 'list of ' || i, person, NULL::uuid, test.compared(cnap.reachable(i)) FROM test.permission() i;
+	RETURN QUERY SELECT how || 'rows', person, NULL::uuid, test.seq_scan()::text;
+	RETURN QUERY SELECT how || 'rows', person, NULL::uuid, test.index_scan()::text;
+	RETURN QUERY SELECT how || 'rows', person, NULL::uuid, test.kept_plan()::text;
+	IF parallel THEN
+		RETURN QUERY SELECT how || 'rows', person, NULL::uuid, test.parallel_scan()::text;
+	END IF;
+END
+$$;
+
 /*
  * What the engine says about people and workspaces; in the name of each of them, too.  If it is asked
  * for their lists first, it knows their memberships when it is asked for the rest.
  */
-CREATE FUNCTION test.engine(people text[], workspaces uuid[], parallel boolean, lists_first boolean)
+CREATE FUNCTION test.engine(people text[], workspaces uuid[], parallel boolean, lists_first boolean, by_token boolean)
 RETURNS SETOF test.answer
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -184,6 +256,7 @@ DECLARE
 	is_uuid CONSTANT text := '^[0-9a-f]{8}-';
 	former CONSTANT text := coalesce(cnap_current_user(), '');
 	person text;
+	answers test.answer[];
 BEGIN
 	IF lists_first THEN
 		PERFORM cnap_accessible_workspaces(p.user_id) FROM unnest(people) p (user_id);
@@ -198,12 +271,12 @@ BEGIN
 	RETURN QUERY
 	SELECT 'permissions', p.user_id, w.id,
 		string_agg(i, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(p.user_id, w.id, i))
-	FROM unnest(people) p (user_id), unnest(workspaces) w (id), unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) i
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id), test.permission() i
 	GROUP BY p.user_id, w.id;
 	RETURN QUERY
 	SELECT 'permissions', p.user_id, w.id,
 		string_agg(i, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(p.user_id::uuid, w.id, i))
-	FROM unnest(people) p (user_id), unnest(workspaces) w (id), unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) i
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id), test.permission() i
 	WHERE p.user_id ~ is_uuid
 	GROUP BY p.user_id, w.id;
 	RETURN QUERY
@@ -218,25 +291,32 @@ BEGIN
 	SELECT 'list', p.user_id, NULL::uuid, test.compared(cnap_accessible_workspaces(p.user_id))
 	FROM unnest(people) p (user_id);
 
+	RETURN QUERY
+	SELECT 'list of ' || i, p.user_id, NULL::uuid, test.compared(cnap.reachable(p.user_id, i))
+	FROM unnest(people) p (user_id), test.permission() i;
+
 	FOREACH person IN ARRAY people LOOP
 		PERFORM set_config('cnap.user_id', person, true);
-		RETURN QUERY
-		SELECT 'check', person, w.id, cnap_can_access(w.id)::text FROM unnest(workspaces) w (id);
-		RETURN QUERY
-		SELECT 'permissions', person, w.id,
-			string_agg(i, ',' ORDER BY i) FILTER (WHERE cnap_has_permission(w.id, i))
-		FROM unnest(workspaces) w (id), unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) i
-		GROUP BY w.id;
-		RETURN QUERY
-		SELECT 'role', person, w.id, cnap_workspace_role(w.id)::text FROM unnest(workspaces) w (id);
-		RETURN QUERY SELECT 'list', person, NULL::uuid, test.compared(cnap_accessible_workspaces());
-		RETURN QUERY SELECT 'rows', person, NULL::uuid, test.seq_scan()::text;
-		RETURN QUERY SELECT 'rows', person, NULL::uuid, test.index_scan()::text;
-		RETURN QUERY SELECT 'rows', person, NULL::uuid, test.kept_plan()::text;
-		IF parallel THEN
-			RETURN QUERY SELECT 'rows', person, NULL::uuid, test.parallel_scan()::text;
-		END IF;
+		RETURN QUERY SELECT * FROM test.ask('', person, workspaces, parallel);
 	END LOOP;
+	IF by_token THEN
+		-- the sign-in ends with the subtransaction, and so do the locks of the last question
+		PERFORM set_config('cnap.user_id', '', true);
+		FOREACH person IN ARRAY people LOOP
+			BEGIN
+				PERFORM cnap_authenticate(t.token, true) FROM test.token t WHERE t.user_id = person;
+				answers := ARRAY(SELECT a FROM test.ask('by token: ', person, workspaces, parallel) a);
+				answers := answers || ARRAY(SELECT ('by token: check', person, w, cnap_can_access(person, w)::text)::test.answer FROM unnest(workspaces) w)
+					|| ARRAY(SELECT ('by token: role', person, w, cnap_workspace_role(person, w))::test.answer FROM unnest(workspaces) w)
+					|| ('by token: list', person, NULL, test.compared(cnap_accessible_workspaces(person)))::test.answer
+					|| ('by token: list', person, NULL, test.compared(ARRAY(SELECT id FROM cnap_workspaces())))::test.answer;
+				RAISE SQLSTATE 'UNDO1';
+			EXCEPTION
+				WHEN SQLSTATE 'UNDO1' THEN NULL;
+			END;
+			RETURN QUERY SELECT * FROM unnest(answers);
+		END LOOP;
+	END IF;
 	PERFORM set_config('cnap.user_id', former, true);
 END
 $$;
@@ -247,47 +327,75 @@ RETURNS SETOF test.answer LANGUAGE sql STABLE
 AS $$
 	WITH way AS (
 		SELECT * FROM jsonb_to_recordset(rules)
-			AS (workspace_id uuid, user_id text, path text, role text, until timestamptz)
-		WHERE until IS NULL OR until > moment
-	), pair AS (
-		SELECT p.user_id, w.id, count(y.path) > 0 AS granted, (array_agg(y.role ORDER BY array_position('{owner,admin,member}', y.role)))[1] AS role,
-			string_agg(concat_ws(' ', y.path, y.role, extract(epoch FROM y.until)), ', '
-				ORDER BY y.path) FILTER (WHERE y.path IS NOT NULL) AS ways,
-			(SELECT string_agg(i, ',' ORDER BY i)
-				FROM unnest('{access,administer,manage_members,manage_roles,manage_delegation,billing,transfer,delete}'::text[]) i
-				WHERE EXISTS (SELECT FROM way z JOIN test.allowed a USING (path, role)
-					WHERE z.user_id = p.user_id AND z.workspace_id = w.id
-						AND i = ANY (a.permissions))) AS permissions
+			AS (workspace_id uuid, user_id text, path text, role text, until timestamptz, rank integer, permissions text[])
+		WHERE path IS NOT NULL AND (until IS NULL OR until > moment)
+	), built_in AS (
+		SELECT * FROM jsonb_to_recordset(rules) AS (built_in text, rank integer, permissions text[])
+		WHERE built_in IS NOT NULL
+	), limits AS (
+		SELECT 'by token: ' AS how, limits_of AS user_id, workspaces, permissions
+		FROM jsonb_to_recordset(rules) AS (limits_of text, workspaces uuid[], permissions text[])
+		WHERE limits_of IS NOT NULL
+		UNION ALL
+		SELECT '', user_id, NULL, NULL FROM unnest(people) user_id
+	), asked AS (
+		SELECT l.how, p.user_id, w.id, l.permissions AS limits, l.workspaces IS NULL OR w.id = ANY (l.workspaces) AS within,
+			ARRAY(SELECT DISTINCT i FROM way z, unnest(z.permissions) i
+				WHERE z.user_id = p.user_id AND z.workspace_id = w.id
+					AND (l.workspaces IS NULL OR w.id = ANY (l.workspaces))
+					AND (l.permissions IS NULL OR i = ANY (l.permissions))) AS permissions
 		FROM unnest(people) p (user_id)
 			CROSS JOIN unnest(workspaces) w (id)
-			LEFT JOIN way y ON y.user_id = p.user_id AND y.workspace_id = w.id
-		GROUP BY p.user_id, w.id
+			JOIN limits l USING (user_id)
+	), pair AS (
+		SELECT a.*, 'access' = ANY (a.permissions) AS granted,
+			(SELECT candidate.role
+				FROM (SELECT z.role, z.rank, z.path FROM way z
+					WHERE a.within AND z.user_id = a.user_id AND z.workspace_id = a.id
+						AND (a.limits IS NULL OR z.permissions <@ a.limits)
+						-- the owner's other ways do not count
+						AND (z.path = 'owner' OR NOT EXISTS (SELECT FROM way o
+							WHERE o.path = 'owner' AND o.user_id = a.user_id AND o.workspace_id = a.id))
+					UNION ALL
+					SELECT built_in, rank, 'zz' FROM built_in b
+					WHERE a.limits IS NOT NULL AND built_in <> 'owner' AND b.permissions <@ a.permissions) candidate
+				ORDER BY candidate.rank DESC, candidate.path = 'organization', candidate.path LIMIT 1) AS role
+		FROM asked a
 	)
-	SELECT 'check', user_id, id, granted::text FROM pair
+	SELECT how || 'check', user_id, id, granted::text FROM pair
 	UNION ALL
-	SELECT 'permissions', user_id, id, permissions FROM pair
+	SELECT how || 'permissions', user_id, id, (SELECT string_agg(i, ',' ORDER BY i) FROM unnest(permissions) i) FROM pair
 	UNION ALL
-	SELECT 'role', user_id, id, role::text FROM pair
+	SELECT how || 'role', user_id, id, role FROM pair
 	UNION ALL
-	SELECT 'explanation', user_id, id, ways FROM pair
+	SELECT 'explanation', p.user_id, w.id, (
+		SELECT string_agg(concat_ws(' ', y.path, y.role, extract(epoch FROM y.until)), ', ' ORDER BY y.path)
+		FROM way y WHERE y.user_id = p.user_id AND y.workspace_id = w.id)
+	FROM unnest(people) p (user_id), unnest(workspaces) w (id)
 	UNION ALL
-	SELECT 'list', user_id, NULL,
+	SELECT how || 'list', user_id, NULL,
 		coalesce(array_agg(id ORDER BY id) FILTER (WHERE granted), '{}')::text
-	FROM pair GROUP BY user_id
+	FROM pair GROUP BY how, user_id
 	UNION ALL
-	SELECT 'rows', p.user_id, NULL, (
+	SELECT how || 'list of ' || i, user_id, NULL,
+		coalesce(array_agg(id ORDER BY id) FILTER (WHERE i = ANY (pair.permissions)), '{}')::text
+	FROM pair, built_in b, unnest(b.permissions) i
+	WHERE b.built_in = 'owner'
+	GROUP BY how, user_id, i
+	UNION ALL
+	SELECT l.how || 'rows', p.user_id, NULL, (
 		SELECT array_agg(n ORDER BY n)::text
 		FROM test.content c, unnest(c.ids) n
-		WHERE EXISTS (SELECT FROM way y
-			WHERE y.user_id = p.user_id AND y.workspace_id = c.workspace_id))
-	FROM unnest(people) p (user_id)
+		WHERE EXISTS (SELECT FROM pair y
+			WHERE y.how = l.how AND y.user_id = p.user_id AND y.id = c.workspace_id AND y.granted))
+	FROM unnest(people) p (user_id) JOIN limits l USING (user_id)
 $$;
 
 /*
  * The differences between the engine and the rules.  Where the end of a
  * management falls into the comparison, what is said about the user is left out.
  */
-CREATE FUNCTION test.differences(rules jsonb, people text[], parallel boolean, lists_first boolean)
+CREATE FUNCTION test.differences(rules jsonb, people text[], parallel boolean, lists_first boolean, by_token boolean)
 RETURNS TABLE (question text, user_id text, workspace_id uuid, expected text, answer text)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -298,8 +406,8 @@ DECLARE
 	answers test.answer[];
 BEGIN
 	workspaces := ARRAY(SELECT p.workspace_id FROM test.place p
-		UNION SELECT (r->>'workspace_id')::uuid FROM jsonb_array_elements(rules) r);
-	answers := ARRAY(SELECT e FROM test.engine(people, workspaces, parallel, lists_first) e);
+		UNION SELECT (r->>'workspace_id')::uuid FROM jsonb_array_elements(rules) r WHERE r ? 'path');
+	answers := ARRAY(SELECT e FROM test.engine(people, workspaces, parallel, lists_first, by_token) e);
 	finished := clock_timestamp();
 	RETURN QUERY
 	SELECT e.question, e.user_id, e.workspace_id, x.answer, e.answer
