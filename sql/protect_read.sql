@@ -219,6 +219,17 @@ RESET client_min_messages;
 SELECT FROM cnap_protect('app.entry', read_permission => 'deploy');
 SELECT * FROM state WHERE relation IN ('app.entry'::regclass, 'app.line'::regclass);
 ROLLBACK;
+-- nor does the plan make a table require less by way of one that it inherits from
+BEGIN;
+CREATE TABLE app.top (workspace_id uuid NOT NULL REFERENCES cnap.workspace);
+CREATE TABLE app.heir () INHERITS (app.top);
+SELECT FROM cnap_protect('app.heir', write_permission => 'deploy', read_permission => 'audit');
+SELECT relation, statement FROM cnap_protect_schema('app') WHERE relation = 'app.top'::regclass;
+SELECT rule, object, remedy FROM cnap_lint() WHERE object = 'app.top';
+DELETE FROM cnap.permission_definition WHERE name = 'audit';
+SELECT relation, statement, reason FROM cnap_protect_schema('app') WHERE relation = 'app.top'::regclass;
+SELECT rule, object, remedy FROM cnap_lint() WHERE object = 'app.top';
+ROLLBACK;
 -- defined anew, it is as it was
 BEGIN;
 DELETE FROM cnap.permission_definition WHERE name = 'audit';

@@ -30,12 +30,19 @@
 
 /* ---- names and owners ---- */
 
-/* The name of a relation, qualified and quoted. */
+/*
+ * The name of a relation, qualified and quoted; its OID if it has been dropped
+ * concurrently.
+ */
 char *
 CnapQualifiedName(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
+	char	   *name = get_rel_name(relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+
+	if (name == NULL || schema == NULL)
+		return psprintf("%u", relid);
+	return quote_qualified_identifier(schema, name);
 }
 
 /* The owner of a relation. */
@@ -186,9 +193,9 @@ CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly)
 
 /* ---- relatives and dependents ---- */
 
-/* The tables that a table directly inherits from. */
-static List *
-inherited_from(Oid relid, Snapshot snapshot)
+/* The tables that a table directly inherits from; a null snapshot means now. */
+List *
+CnapInheritedFrom(Oid relid, Snapshot snapshot)
 {
 	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
 	List	   *parents = NIL;
@@ -213,12 +220,12 @@ inherited_from(Oid relid, Snapshot snapshot)
 List *
 CnapAncestorsAsOf(Oid relid, Snapshot snapshot)
 {
-	List	   *ancestors = inherited_from(relid, snapshot);
+	List	   *ancestors = CnapInheritedFrom(relid, snapshot);
 
 	/* The list grows while we walk along it. */
 	for (int i = 0; i < list_length(ancestors); i++)
 		ancestors = list_concat_unique_oid(ancestors,
-										   inherited_from(list_nth_oid(ancestors, i), snapshot));
+										   CnapInheritedFrom(list_nth_oid(ancestors, i), snapshot));
 	return ancestors;
 }
 

@@ -23,6 +23,7 @@ extern Oid	CnapIndexMethod(Oid index);
 extern bool CnapHasIndex(Oid relid, AttrNumber column);
 extern bool CnapIsUnique(Oid relid, const AttrNumber *columns, int ncolumns, bool exactly);
 
+extern List *CnapInheritedFrom(Oid relid, Snapshot snapshot);
 extern List *CnapAncestorsAsOf(Oid relid, Snapshot snapshot);
 extern List *CnapAncestors(Oid relid);
 extern List *CnapDependents(Oid relid, Oid class);

@@ -34,8 +34,6 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
@@ -43,8 +41,6 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -55,6 +51,7 @@
 #include "core/relation.h"
 #include "protection/keeper.h"
 #include "protection/kept_column.h"
+#include "protection/obstacle.h"
 #include "protection/statement.h"
 #include "protection/target.h"
 
@@ -338,11 +335,9 @@ add_constraints(Oid relid, const CnapKeeper *keeper)
 	ReleaseSysCache(tuple);
 }
 
-/*
- * Add the column, unless it exists; raise an error if that one cannot be used.
- */
+/* Add the column, unless it exists. */
 static AttrNumber
-add_column(Oid relid, const CnapLink *link, const char *column)
+add_column(Oid relid, const char *column)
 {
 	AttrNumber	attno = get_attnum(relid, column);
 
@@ -357,168 +352,7 @@ add_column(Oid relid, const CnapLink *link, const char *column)
 		CommandCounterIncrement();
 		return get_attnum(relid, column);
 	}
-	CnapCheckColumn(relid, column);
-	if (CnapHasKey(link, attno))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" of \"%s\" belongs to the key of the parent",
-						column, get_rel_name(relid)),
-				 errhint("If it holds the workspace, call cnap_protect().")));
-	if (get_attgenerated(relid, attno) != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" of \"%s\" is a generated column",
-						column, get_rel_name(relid))));
 	return attno;
-}
-
-/*
- * Raise an error if the parent's workspace cannot be copied to the table, or
- * is in it already.
- */
-static void
-check_parent(Oid relid, const CnapLink *link, AttrNumber parent_column)
-{
-	Oid			parent = link->parent;
-
-	for (int i = 0; i < link->nkeys; i++)
-	{
-		if (parent_column != 0 && link->parent_keys[i] == parent_column)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("column \"%s\" of \"%s\" already holds the parent's workspace",
-							get_attname(relid, link->child_keys[i], false),
-							get_rel_name(relid)),
-					 errhint("Call cnap_protect() with this column.")));
-	}
-	if (parent_column == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("\"%s\" has no workspace column", get_rel_name(parent)),
-				 errhint("Call cnap_protect_child() with a workspace_column for it first.")));
-	if (!CnapIsNotNull(parent, parent_column))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("column \"%s\" of \"%s\" can be null",
-						get_attname(parent, parent_column, false), get_rel_name(parent)),
-				 errhint("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;", CnapQualifiedName(parent),
-						 quote_identifier(get_attname(parent, parent_column, false)))));
-	if (!CnapOwnsRelation(parent, GetUserId()) ||
-		!CnapOwnsRelation(parent, CnapRelationOwner(relid)))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(parent));
-}
-
-/* Is ALTER TABLE ... ADD COLUMN possible? */
-static bool
-can_add_column(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class form;
-	bool		possible;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	form = (Form_pg_class) GETSTRUCT(tuple);
-	possible = !form->relispartition && !OidIsValid(form->reloftype);
-	ReleaseSysCache(tuple);
-	return possible;
-}
-
-/*
- * A column of the key that is generated, whose values BEFORE triggers do not
- * see; 0 if there is none.
- */
-static AttrNumber
-generated_key(Oid relid, const CnapLink *link)
-{
-	for (int i = 0; i < link->nkeys; i++)
-	{
-		if (get_attgenerated(relid, link->child_keys[i]) != '\0')
-			return link->child_keys[i];
-	}
-	return 0;
-}
-
-/*
- * Does a column belong to the partition key of one table?  We read the catalog,
- * because PostgreSQL's own functions simplify the key's expressions, and so
- * execute functions in them, as the caller.
- */
-static bool
-is_in_partition_key(Oid relid, AttrNumber column)
-{
-	HeapTuple	tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
-	Form_pg_partitioned_table form;
-	Datum		columns;
-	Datum		expressions;
-	bool		isnull;
-	bool		found = false;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_partitioned_table) GETSTRUCT(tuple);
-	columns = SysCacheGetAttr(PARTRELID, tuple, Anum_pg_partitioned_table_partattrs, &isnull);
-	for (int i = 0; i < form->partnatts; i++)
-		found |= ((int2vector *) DatumGetPointer(columns))->values[i] == column;
-	expressions = SysCacheGetAttr(PARTRELID, tuple, Anum_pg_partitioned_table_partexprs, &isnull);
-	if (!isnull)
-	{
-		Bitmapset  *used = NULL;
-
-		pull_varattnos(stringToNode(TextDatumGetCString(expressions)), 1, &used);
-		found |= bms_is_member(column - FirstLowInvalidHeapAttributeNumber, used) ||
-			bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
-	}
-	ReleaseSysCache(tuple);
-	return found;
-}
-
-/*
- * Does a column determine the partition, in a table or one that it is related
- * to by inheritance?  A row has been routed before the trigger changes it.
- */
-static bool
-is_partition_key(Oid relid, const char *column)
-{
-	List	   *tables = list_concat(find_all_inheritors(relid, NoLock, NULL),
-									 CnapAncestors(relid));
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		AttrNumber	attno = get_attnum(lfirst_oid(lc), column);
-
-		if (attno > 0 && is_in_partition_key(lfirst_oid(lc), attno))
-			return true;
-	}
-	return false;
-}
-
-/*
- * The reason why a table cannot have a workspace column that follows the one
- * of the parent, for all that does not depend on the latter; or NULL.
- */
-const char *
-CnapFindColumnObstacle(Oid relid, const CnapLink *link, const char *column)
-{
-	AttrNumber	attno = get_attnum(relid, column);
-
-	if (attno != InvalidAttrNumber &&
-		(attno < 0 || get_atttype(relid, attno) != UUIDOID ||
-		 get_attgenerated(relid, attno) != '\0' || CnapHasKey(link, attno)))
-		return "the existing column of that name is not suitable";
-	if (attno == InvalidAttrNumber && !can_add_column(relid))
-		return "a typed table or a partition cannot have a column added to it";
-	if (is_partition_key(relid, column))
-		return "the column belongs to the partition key";
-	if (generated_key(relid, link) != 0)
-		return "the foreign key includes a generated column";
-	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid))
-		return "the table has inheritance children";
-	if (!CnapOwnsRelation(link->parent, GetUserId()) ||
-		!CnapOwnsRelation(link->parent, CnapRelationOwner(relid)))
-		return "the parent has a different owner";
-	return NULL;
 }
 
 /* Raise an error if an UPDATE would not see all existing rows. */
@@ -546,35 +380,19 @@ CnapKeepColumn(List *tables, const CnapLink *link, AttrNumber parent_column,
 	Oid			relid = linitial_oid(tables);
 	CnapKeeper	keeper;
 	CnapKeeper	former;
-	AttrNumber	generated;
+	CnapObstacle obstacle;
 	Oid			userid;
 	int			sec_context;
 
-	if (list_length(tables) > 1 && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("foreign keys of \"%s\" do not apply to its inheritance children",
-						get_rel_name(relid))));
-	if (is_partition_key(relid, column))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("column \"%s\" of \"%s\" belongs to the partition key",
-						column, get_rel_name(relid)),
-				 errdetail("The partition for a row is chosen before a trigger can fill the column.")));
-	generated = generated_key(relid, link);
-	if (generated != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a workspace column cannot follow a generated column"),
-				 errdetail("Column \"%s\" of \"%s\" is generated, after the trigger that fills the workspace column.",
-						   get_attname(relid, generated, false), get_rel_name(relid))));
-	check_parent(relid, link, parent_column);
+	if (CnapFindParentObstacle(relid, link, parent_column, &obstacle) ||
+		CnapFindColumnObstacle(relid, link, column, &obstacle))
+		CnapRaiseObstacle(&obstacle);
 
 	memset(&keeper, 0, sizeof(keeper));
 	keeper.link = *link;
 	keeper.parent_column = parent_column;
 	keeper.constraint = link->constraint;
-	keeper.column = add_column(relid, link, column);
+	keeper.column = add_column(relid, column);
 	if (CnapFindKeeper(relid, &former) && former.column == keeper.column &&
 		former.parent_column == parent_column && CnapIsSameLink(&former.link, link) &&
 		former.link.is_valid)

@@ -12,9 +12,6 @@
 
 extern void CnapDropKeptColumn(Oid relid);
 
-/* The reason why a table cannot have such a column; NULL if there is none. */
-extern const char *CnapFindColumnObstacle(Oid relid, const CnapLink *link,
-										  const char *column);
 extern AttrNumber CnapKeepColumn(List *tables, const CnapLink *link,
 								 AttrNumber parent_column, const char *column);
 

@@ -25,8 +25,9 @@
 #include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
+#include "protection/call.h"
 #include "protection/keeper.h"
-#include "protection/kept_column.h"
+#include "protection/obstacle.h"
 #include "protection/plan.h"
 #include "protection/plan_notes.h"
 #include "protection/verify.h"
@@ -66,66 +67,75 @@ protected_level(Oid relid, const CnapChecks *checks)
 }
 
 /*
- * Can workspace columns of children follow this one?  Their foreign key
- * references a unique constraint that includes it.
+ * What protecting a table is to require: what the caller asked for, but of heirs
+ * that are protected already, what they do, since they would get the same.
  */
-static bool
-can_be_followed(Oid relid, AttrNumber column)
+static CnapRequired
+planned_permissions(Oid relid, const CnapRequest *request)
 {
-	return CnapIsNotNull(relid, column) &&
-		get_attgenerated(relid, column) != ATTRIBUTE_GENERATED_VIRTUAL;
+	List	   *heirs = find_all_inheritors(relid, NoLock, NULL);
+	CnapRequired required = request->required;
+	bool		is_first = true;
+	ListCell   *lc;
+
+	foreach(lc, heirs)
+	{
+		CnapProtection protection;
+		CnapRequired of_heir;
+
+		CnapReadProtection(lfirst_oid(lc), &request->checks, &protection);
+		if (lfirst_oid(lc) == relid || !protection.is_protected)
+			continue;
+		CnapFormerRequired(&protection, &request->required, &of_heir);
+		if (is_first || CnapRequiresMore(&of_heir, &required))
+			required = of_heir;
+		is_first = false;
+	}
+	return required;
 }
 
 static void
 plan_column(CnapTarget *table, const CnapRequest *request, AttrNumber column,
 			const CnapRequired *required)
 {
-	const char *const args[] = {table->name, get_attname(table->relid, column, false),
-	CnapPermissionName(required->write), CnapPermissionName(required->read)};
-	const char *const types[] = {"regclass", "name", "text", "text"};
-
 	table->level = 0;
 	table->test.column = column;
-	table->has_workspace = can_be_followed(table->relid, column);
-	CnapPlanCall(table, request, "cnap_protect", lengthof(args), args, types);
+	table->has_workspace = CnapCanBeFollowed(table->relid, column);
+	table->statement = CnapColumnCall(table->relid, &request->checks,
+									  get_attname(table->relid, column, false), required);
+	if (required->read == CNAP_PERMISSION_UNDEFINED || required->write == CNAP_PERMISSION_UNDEFINED)
+		table->reason = pstrdup("the policies of a table that inherits from it name a permission that does not exist");
 }
 
 static void
 plan_parent(CnapTarget *table, const CnapRequest *request, int level, const CnapLink *link,
 			AttrNumber key, const char *column)
 {
-	const char *const args[] = {table->name, get_attname(table->relid, key, false), column};
-	const char *const types[] = {"regclass", "name", "name"};
-
 	table->level = level;
 	table->test.link = *link;
-	CnapPlanCall(table, request, "cnap_protect_child", lengthof(args), args, types);
+	table->statement = CnapParentCall(table->relid, &request->checks,
+									  get_attname(table->relid, key, false), column);
 }
 
-/*
- * A column that identifies one of a table's keys, because no other key
- * contains it; 0 if there is none.
- */
-static AttrNumber
-naming_column(List *links, const CnapLink *link)
+/* Leave a table alone, and say what it requires that the caller did not ask for. */
+static void
+explain_intact(CnapTarget *table, const CnapRequest *request, const CnapRequired *required)
 {
-	for (int i = 0; i < link->nkeys; i++)
-	{
-		AttrNumber	column = link->child_keys[i];
-		int			nkeys = 0;
-		ListCell   *lc;
-
-		foreach(lc, links)
-			nkeys += CnapHasKey(lfirst(lc), column);
-		if (nkeys == 1)
-			return column;
-	}
-	return 0;
+	table->statement = NULL;
+	table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
+							"the table is already protected" :
+							"the table is already protected, but not a parent or a table that it inherits from");
+	if (request->write_given && required->write != request->required.write)
+		table->reason = psprintf("%s; writing requires %s, which only cnap_protect() changes",
+								 table->reason, CnapPermissionName(required->write));
+	if (request->read_given && required->read != request->required.read)
+		table->reason = psprintf("%s; reading requires %s, which only cnap_protect() changes",
+								 table->reason, CnapPermissionName(required->read));
 }
 
 /*
  * Leave a table alone if it is protected.  If its protection is incomplete,
- * plan to protect it again in the same way.
+ * plan to protect it again in the same way, if that is possible.
  */
 static bool
 plan_protected(CnapTarget *table, const CnapRequest *request)
@@ -133,22 +143,12 @@ plan_protected(CnapTarget *table, const CnapRequest *request)
 	CnapProtection protection;
 	CnapRequired required;
 	int			level = protected_level(table->relid, &request->checks);
-	AttrNumber	column = 0;
 
 	CnapReadProtection(table->relid, &request->checks, &protection);
-	if (level == CNAP_NO_LEVEL || !protection.agrees)
+	if (level == CNAP_NO_LEVEL || !protection.is_protected)
 		return false;
-	if (protection.test.column == 0)
-	{
-		column = naming_column(CnapForeignKeys(table->relid), &protection.test.link);
-		if (column == 0 || OidIsValid(CnapHeirWithoutKey(table->relid, &protection.test.link)))
-			return false;
-	}
 	CnapFormerRequired(&protection, &request->required, &required);
-	if (protection.test.column != 0)
-		plan_column(table, request, protection.test.column, &required);
-	else
-		plan_parent(table, request, level, &protection.test.link, column, NULL);
+	table->statement = CnapCallAgain(table->relid, &request->checks, &request->required);
 	if (required.read == CNAP_PERMISSION_UNDEFINED || required.write == CNAP_PERMISSION_UNDEFINED)
 	{
 		table->statement = NULL;
@@ -156,18 +156,13 @@ plan_protected(CnapTarget *table, const CnapRequest *request)
 								 quote_literal_cstr(linitial(protection.undefined)));
 	}
 	else if (CnapIsIntact(table->relid, &request->checks))
-	{
-		table->statement = NULL;
-		table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
-								"the table is already protected" :
-								"the table is already protected, but not a parent or a table that it inherits from");
-		if (request->write_given && required.write != request->required.write)
-			table->reason = psprintf("%s; writing requires %s, which only cnap_protect() changes",
-									 table->reason, CnapPermissionName(required.write));
-		if (request->read_given && required.read != request->required.read)
-			table->reason = psprintf("%s; reading requires %s, which only cnap_protect() changes",
-									 table->reason, CnapPermissionName(required.read));
-	}
+		explain_intact(table, request, &required);
+	else if (table->statement == NULL)
+		return false;
+	table->level = protection.test.column != 0 ? 0 : level;
+	table->test = protection.test;
+	table->has_workspace = protection.test.column != 0 &&
+		CnapCanBeFollowed(table->relid, protection.test.column);
 	return true;
 }
 
@@ -178,18 +173,20 @@ plan_protected(CnapTarget *table, const CnapRequest *request)
 static bool
 plan_by_column(CnapTarget *table, const CnapRequest *request)
 {
+	List	   *columns = table->column != NULL ? list_make1((void *) table->column) : request->columns;
 	AttrNumber	found = 0;
+	CnapRequired required = planned_permissions(table->relid, request);
 	List	   *links;
 	ListCell   *lc;
 
-	foreach(lc, request->columns)
+	foreach(lc, columns)
 	{
 		AttrNumber	column = get_attnum(table->relid, lfirst(lc));
 
 		if (column > 0 && get_atttype(table->relid, column) == UUIDOID)
 		{
 			table->reason = NULL;
-			plan_column(table, request, column, &request->required);
+			plan_column(table, request, column, &required);
 			return true;
 		}
 		if (column > 0 && table->reason == NULL)
@@ -220,7 +217,7 @@ plan_by_column(CnapTarget *table, const CnapRequest *request)
 	if (found == 0)
 		return false;
 	table->reason = NULL;
-	plan_column(table, request, found, &request->required);
+	plan_column(table, request, found, &required);
 	return true;
 }
 
@@ -234,7 +231,7 @@ read_parent(Way *way, const CnapChecks *checks)
 	CnapReadProtection(way->link->parent, checks, &protection);
 	way->column_of_parent = protection.test.column;
 	way->has_workspace = protection.test.column != 0 &&
-		can_be_followed(way->link->parent, protection.test.column);
+		CnapCanBeFollowed(way->link->parent, protection.test.column);
 }
 
 /* Make a hash table, to find a table by its OID. */
@@ -279,7 +276,7 @@ find_ways(List *tables, HTAB *by_oid, const CnapRequest *request)
 			Oid			heir;
 
 			way->link = lfirst(key);
-			way->column = naming_column(links, way->link);
+			way->column = CnapNamingColumn(links, way->link);
 			if (way->link->parent == table->relid || way->column == 0)
 				continue;
 			heir = CnapHeirWithoutKey(table->relid, way->link);
@@ -291,6 +288,8 @@ find_ways(List *tables, HTAB *by_oid, const CnapRequest *request)
 				continue;
 			}
 			way->nullable = CnapIsNullableLink(table->relid, way->link);
+			/* The linter reads no rows. */
+			way->counted = request->by_anybody;
 			way->level = CNAP_NO_LEVEL;
 			entry = hash_search(by_oid, &way->link->parent, HASH_FIND, NULL);
 			if (entry != NULL)
@@ -350,32 +349,21 @@ best_way(CnapTarget *table, bool nullable, int bound)
 	return best;
 }
 
-/* Is a parent's workspace column among the columns that a key references? */
-static bool
-has_workspace_in_key(const Way *way)
-{
-	AttrNumber	column = way->parent != NULL ? way->parent->test.column : way->column_of_parent;
-
-	for (int i = 0; i < way->link->nkeys; i++)
-	{
-		if (column != 0 && way->link->parent_keys[i] == column)
-			return true;
-	}
-	return false;
-}
-
 /*
  * The reason why a table cannot have a workspace column that follows its
- * parent's, or NULL.
+ * parent's, or NULL.  The parent's may still have to be added.
  */
 static const char *
 find_column_obstacle(const CnapTarget *table, const Way *way, const char *column)
 {
-	if (!(way->parent != NULL ? way->parent->has_workspace : way->has_workspace))
-		return "the parent has no workspace column, or one that can be null or is virtual";
-	if (has_workspace_in_key(way))
-		return "the foreign key already includes the parent's workspace column";
-	return CnapFindColumnObstacle(table->relid, way->link, column);
+	AttrNumber	of_parent = way->parent != NULL ? way->parent->test.column : way->column_of_parent;
+	bool		is_planned = of_parent == 0 && way->parent != NULL && way->parent->has_workspace;
+	CnapObstacle obstacle;
+
+	if ((!is_planned && CnapFindParentObstacle(table->relid, way->link, of_parent, &obstacle)) ||
+		CnapFindColumnObstacle(table->relid, way->link, column, &obstacle))
+		return obstacle.reason;
+	return NULL;
 }
 
 /*
@@ -413,6 +401,7 @@ plan_next(List *tables, const CnapRequest *request, bool nullable)
 			obstacle = find_column_obstacle(table, way, request->child_column);
 		plan_parent(table, request, level + 1, way->link, way->column,
 					obstacle == NULL ? request->child_column : NULL);
+		table->is_nullable = nullable || (way->parent != NULL && way->parent->is_nullable);
 		table->has_workspace = request->child_column != NULL && obstacle == NULL && !nullable;
 		if (obstacle != NULL)
 			table->reason = psprintf("column %s cannot be used: %s",
@@ -492,11 +481,10 @@ drop_refused(List *tables, HTAB *by_oid, const CnapRequest *request)
 	}
 }
 
-/* Make the plan: the tables, parents first. */
-List *
-CnapPlanSchema(const CnapRequest *request)
+/* Make the plan for tables: they are sorted, parents first. */
+void
+CnapPlanTables(List *tables, const CnapRequest *request)
 {
-	List	   *tables = CnapFindTargets(request->schema);
 	HTAB	   *by_oid = index_tables(tables);
 	ListCell   *lc;
 
@@ -513,7 +501,7 @@ CnapPlanSchema(const CnapRequest *request)
 			table->statement = NULL;
 			continue;
 		}
-		table->reason = CnapFindObstacle(table->relid, true);
+		table->reason = CnapFindObstacle(table->relid, true, !request->by_anybody);
 		if (table->reason != NULL)
 		{
 			table->is_blocked = true;
@@ -537,6 +525,15 @@ CnapPlanSchema(const CnapRequest *request)
 	}
 	list_sort(tables, CnapCompareTargets);
 	drop_refused(tables, by_oid, request);
+}
+
+/* The plan for the tables of a schema. */
+List *
+CnapPlanSchema(const CnapRequest *request)
+{
+	List	   *tables = CnapFindTargets(request->schema);
+
+	CnapPlanTables(tables, request);
 	CnapAddPlanNotes(tables, request);
 	return tables;
 }

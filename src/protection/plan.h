@@ -11,6 +11,7 @@
 #include "protection/target.h"
 
 /* The plan for protecting the tables of a schema, parents first. */
+extern void CnapPlanTables(List *tables, const CnapRequest *request);
 extern List *CnapPlanSchema(const CnapRequest *request);
 
 #endif							/* CNAP_PLAN_H */

@@ -103,6 +103,21 @@ CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks)
 }
 
 /*
+ * Find the check functions in a schema given by its OID.
+ */
+void
+CnapFindChecksBySchema(Oid schema, CnapChecks *checks)
+{
+	char	   *name = get_namespace_name(schema);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema with OID %u does not exist", schema)));
+	CnapFindChecksIn(name, checks);
+}
+
+/*
  * The column that a node refers to; 0 if it is not a plain column reference.
  */
 static AttrNumber

@@ -71,6 +71,7 @@ typedef struct CnapPolicy
 } CnapPolicy;
 
 extern void CnapFindChecks(FunctionCallInfo fcinfo, CnapChecks *checks);
+extern void CnapFindChecksBySchema(Oid schema, CnapChecks *checks);
 extern void CnapFindChecksIn(const char *schema, CnapChecks *checks);
 extern char *CnapPolicyName(int command, bool permissive);
 extern bool CnapIsPolicyName(const char *name);

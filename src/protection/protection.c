@@ -388,3 +388,27 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 	list_sort(children, list_oid_cmp);
 	return children;
 }
+
+/*
+ * All tables that have policies.  The index scan returns the policies of a table
+ * one after the other.
+ */
+List *
+CnapTablesWithPolicies(void)
+{
+	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);
+	List	   *tables = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
+
+		if (tables == NIL || llast_oid(tables) != relid)
+			tables = lappend_oid(tables, relid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}

@@ -27,6 +27,7 @@
 #include "core/own_catalog.h"
 #include "core/progress.h"
 #include "core/relation.h"
+#include "protection/call.h"
 #include "protection/plan.h"
 #include "protection/protect.h"
 
@@ -202,13 +203,14 @@ plan_unprotecting(const CnapRequest *request)
 		if (!is_touched(table->relid, &request->checks))
 			continue;
 		table->level = -CnapCountParents(table->relid, &request->checks, &all_protected);
-		table->reason = CnapFindObstacle(table->relid, false);
+		table->reason = CnapFindObstacle(table->relid, false, true);
 		if (table->reason == NULL)
 		{
 			const char *const args[] = {table->name};
 			const char *const types[] = {"regclass"};
 
-			CnapPlanCall(table, request, "cnap_unprotect", lengthof(args), args, types);
+			table->statement = CnapFormatCall(&request->checks, "cnap_unprotect",
+											  lengthof(args), args, types);
 		}
 		plan = lappend(plan, table);
 	}

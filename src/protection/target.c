@@ -144,8 +144,16 @@ follows_another(Oid relid)
 	return false;
 }
 
+/* Is it a permanent relation that a user has created? */
+static bool
+is_of_user(Form_pg_class form)
+{
+	return form->oid >= FirstNormalObjectId && form->relpersistence != RELPERSISTENCE_TEMP &&
+		!OidIsValid(getExtensionOfObject(RelationRelationId, form->oid));
+}
+
 /*
- * The relations of a schema that can hold rows, without those that are
+ * The relations of a schema, or of all, that can hold rows, without those that are
  * protected with another one.
  */
 static List *
@@ -159,14 +167,14 @@ relations_of(Oid schema)
 
 	ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(schema));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, OidIsValid(schema) ? 1 : 0, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
 		if ((form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE ||
 			 form->relkind == RELKIND_FOREIGN_TABLE || form->relkind == RELKIND_MATVIEW) &&
-			!follows_another(form->oid))
+			(OidIsValid(schema) || is_of_user(form)) && !follows_another(form->oid))
 			relids = lappend_oid(relids, form->oid);
 	}
 	systable_endscan(scan);
@@ -174,9 +182,9 @@ relations_of(Oid schema)
 	return relids;
 }
 
-/* The reason why the caller cannot protect, or unprotect, a table, or NULL. */
+/* The reason why nobody, or not the caller, can protect or unprotect a table, or NULL. */
 char *
-CnapFindObstacle(Oid relid, bool protect)
+CnapFindObstacle(Oid relid, bool protect, bool by_caller)
 {
 	List	   *heirs;
 	ListCell   *lc;
@@ -198,7 +206,7 @@ CnapFindObstacle(Oid relid, bool protect)
 
 		if (get_rel_relkind(heir) != RELKIND_FOREIGN_TABLE)
 		{
-			if (!CnapOwnsRelation(heir, GetUserId()))
+			if (by_caller && !CnapOwnsRelation(heir, GetUserId()))
 				return psprintf("you do not own %s", CnapQualifiedName(heir));
 		}
 		else if (protect)
@@ -221,7 +229,19 @@ CnapCompareTargets(const ListCell *a, const ListCell *b)
 	return strcmp(x->name, y->name);
 }
 
-/* The tables of a schema, in the order of their names. */
+/* A table of which nothing is known yet. */
+CnapTarget *
+CnapMakeTarget(Oid relid)
+{
+	CnapTarget *table = palloc0(sizeof(CnapTarget));
+
+	table->relid = relid;
+	table->name = CnapQualifiedName(relid);
+	table->level = CNAP_NO_LEVEL;
+	return table;
+}
+
+/* The tables of a schema, or of all, in the order of their names. */
 List *
 CnapFindTargets(Oid schema)
 {
@@ -230,14 +250,7 @@ CnapFindTargets(Oid schema)
 	ListCell   *lc;
 
 	foreach(lc, relids)
-	{
-		CnapTarget *table = palloc0(sizeof(CnapTarget));
-
-		table->relid = lfirst_oid(lc);
-		table->name = CnapQualifiedName(table->relid);
-		table->level = CNAP_NO_LEVEL;
-		tables = lappend(tables, table);
-	}
+		tables = lappend(tables, CnapMakeTarget(lfirst_oid(lc)));
 	list_sort(tables, CnapCompareTargets);
 	return tables;
 }
@@ -263,24 +276,4 @@ CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected)
 	} while (OidIsValid(relid) && !list_member_oid(tables, relid));
 	*all_protected &= !OidIsValid(relid);
 	return list_length(tables) - 1;
-}
-
-/*
- * Plan the call of a public function.  All arguments have exactly the types of
- * our function, so that an overload that somebody has created beside it cannot
- * be chosen.
- */
-void
-CnapPlanCall(CnapTarget *table, const CnapRequest *request, const char *function, int nargs,
-			 const char *const *args, const char *const *types)
-{
-	StringInfoData call;
-
-	initStringInfo(&call);
-	appendStringInfo(&call, "SELECT %s.%s(", request->checks.schema, function);
-	for (int i = 0; i < nargs; i++)
-		appendStringInfo(&call, "%s%s::%s", i > 0 ? ", " : "",
-						 args[i] != NULL ? quote_literal_cstr(args[i]) : "NULL", types[i]);
-	appendStringInfoString(&call, ");");
-	table->statement = call.data;
 }

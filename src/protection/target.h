@@ -20,6 +20,7 @@ typedef struct CnapTarget
 {
 	Oid			relid;
 	char	   *name;			/* qualified */
+	const char *column;			/* that holds the workspace, if known */
 	int			level;			/* number of keys to the workspace column */
 	CnapTest	test;			/* how it is protected, or will be */
 	bool		has_workspace;	/* has or gets a workspace column that others
@@ -27,6 +28,8 @@ typedef struct CnapTarget
 	char	   *statement;		/* NULL if there is nothing to do */
 	char	   *reason;
 	bool		is_blocked;		/* nothing can be done, for this reason */
+	bool		is_nullable;	/* a key on the way to the workspace can be
+								 * null */
 	List	   *ways;			/* of plan.c, for each foreign key */
 } CnapTarget;
 
@@ -42,9 +45,15 @@ typedef struct CnapRequest
 	bool		read_given;		/* rather than the default */
 	bool		write_given;
 	const char *child_column;	/* NULL if children get no column */
+	bool		by_anybody;		/* not only by the caller */
 } CnapRequest;
 
-/* The tables of a schema, in the order of their names. */
+/* A table of which nothing is known yet. */
+extern CnapTarget *CnapMakeTarget(Oid relid);
+
+/*
+ * The tables of a schema, or of all for InvalidOid, in the order of their names.
+ */
 extern List *CnapFindTargets(Oid schema);
 
 /* Compare two of them by their levels, then by their names. */
@@ -57,14 +66,6 @@ extern int	CnapCompareTargets(const ListCell *a, const ListCell *b);
 extern int	CnapCountParents(Oid relid, const CnapChecks *checks, bool *all_protected);
 
 /*
- * Plan the call of a public function for a table, with these arguments, of
- * which NULL stands for null, and their types.
- */
-extern void CnapPlanCall(CnapTarget *table, const CnapRequest *request,
-						 const char *function, int nargs,
-						 const char *const *args, const char *const *types);
-
-/*
  * Lock a table and those that inherit from it, and return those that can have
  * policies.
  */
@@ -72,7 +73,10 @@ extern List *CnapLockTables(Oid relid, bool protect);
 extern AttrNumber CnapRequireColumn(Oid relid, const char *column);
 extern void CnapCheckColumn(Oid relid, const char *column);
 
-/* The reason why the caller cannot protect, or unprotect, a table; NULL if none. */
-extern char *CnapFindObstacle(Oid relid, bool protect);
+/*
+ * The reason why nobody, or not the caller, can protect or unprotect a table;
+ * NULL if none.
+ */
+extern char *CnapFindObstacle(Oid relid, bool protect, bool by_caller);
 
 #endif							/* CNAP_TARGET_H */

@@ -24,20 +24,32 @@ CREATE TYPE cnap.finding AS (
 COMMENT ON TYPE cnap.finding IS 'a row of cnap_lint()';
 
 CREATE FUNCTION cnap.policies(checks regnamespace)
-RETURNS TABLE (relation oid, policy name, command "char", permissive boolean, own boolean,
-	permission text, column_number smallint, parent oid)
+RETURNS TABLE (relation oid, policy name, command "char", own boolean, in_shape boolean)
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000 ROWS 1000
 AS 'MODULE_PATHNAME', 'cnap_policies';
 COMMENT ON FUNCTION cnap.policies(regnamespace) IS
-'every policy of the database; own: one that cnap_protect() replaces; the following columns are null for a policy with a shape other than those of cnap_protect() and cnap_protect_child(): the permission that it requires, the column that holds the workspace or refers to the parent (the first of several), and the parent. checks: the schema of the public functions';
+'every policy of the database; own: one that cnap_protect() replaces; in_shape: one as cnap_protect() and cnap_protect_child() create them, whatever its name. checks: the schema of the public functions';
 
 CREATE FUNCTION cnap.protections(checks regnamespace)
-RETURNS TABLE (relation oid, column_number smallint, parent oid, write_permission text, read_permission text,
-	torn boolean, restricted "char"[], denied "char"[], altered text[], undefined text[])
+RETURNS TABLE (relation oid, column_number smallint, parent oid, restricted "char"[], statement text, step integer)
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000 ROWS 1000
 AS 'MODULE_PATHNAME', 'cnap_protections';
 COMMENT ON FUNCTION cnap.protections(regnamespace) IS
-'what the policies of each table amount to that has any of cnap_protect() or cnap_protect_child(): the column that holds the workspace or refers to the parent (the first of several), and the parent; the permissions; torn: the policies disagree about these; the commands, as in pg_policy, that have their restrictive policy, and those that no policy permits; the policies that were altered, and the permissions that do not exist. checks: the schema of the public functions';
+'how each table is protected that has a policy of cnap_protect() or cnap_protect_child(): the column that holds the workspace or refers to the parent (the first of several; null if all policies were altered), and the parent; the commands, as in pg_policy, that have their restrictive policy; the statement that protects it again, and its step. checks: the schema of the public functions';
+
+CREATE FUNCTION cnap.protection_reasons(checks regnamespace)
+RETURNS TABLE (relation oid, severity text, rule text, reason text, statement text, step integer, other oid, lost oid)
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'cnap_protection_reasons';
+COMMENT ON FUNCTION cnap.protection_reasons(regnamespace) IS
+'why the protection of tables is not as it should be, and the statement that removes the reason; rule: null for foreign tables that inherit from a protected one; other: the table that the reason is about as well; lost: a table of which no policy is left that tells how it was protected, so that its plan has the statement. checks: the schema of the public functions';
+
+CREATE FUNCTION cnap.protection_plan(relations oid[], columns name[], checks regnamespace)
+RETURNS TABLE (relation oid, parent oid, key oid, nullable boolean, statement text, step integer)
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', 'cnap_protection_plan';
+COMMENT ON FUNCTION cnap.protection_plan(oid[], name[], regnamespace) IS
+'the statements that protect the tables of the database that are not protected yet: those given, by the column that holds the workspace, and those behind them by their foreign keys, with the parent, the key, and whether that can be null. checks: the schema of the public functions';
 
 CREATE FUNCTION cnap.lint_open_alternative(expression pg_node_tree) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE
@@ -61,16 +73,13 @@ CREATE FUNCTION cnap.lint_protected() RETURNS oid[]
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(array_agg(DISTINCT p.polrelid), '{}')
-	FROM pg_policy p
-	WHERE p.polname IN ('cnap_select_restrictive', 'cnap_insert_restrictive', 'cnap_update_restrictive',
-			'cnap_delete_restrictive', 'cnap_select_permissive', 'cnap_insert_permissive',
-			'cnap_update_permissive', 'cnap_delete_permissive')
-		OR p.oid IN (
-			SELECT d.objid
-			FROM pg_depend d
-				JOIN cnap.lint_members('pg_proc') own (oid) ON d.refobjid = own.oid
-			WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass)
+	SELECT array(
+		SELECT relation FROM cnap.policies('@extschema@') WHERE own
+		UNION
+		SELECT p.polrelid
+		FROM pg_policy p
+			JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
+			JOIN cnap.lint_members('pg_proc') own (oid) ON d.refobjid = own.oid)
 $$;
 COMMENT ON FUNCTION cnap.lint_protected() IS
 'the tables that somebody meant to protect: those with a policy that has one of our names, or calls one of our functions';
@@ -95,38 +104,3 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.lint_granted_by(oid, oid) IS
 'the clause with which REVOKE takes what a grantor has granted on an object of that owner; null for a grantor whose grants fall with the grant option';
-
-CREATE FUNCTION cnap.lint_protect_call(relation oid, parent oid, column_name name,
-	write_permission text, read_permission text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- all arguments have exactly the types of our function, so that no overload
-	-- that somebody has created beside it is chosen
-	SELECT CASE WHEN parent IS NOT NULL
-			THEN format('SELECT %s.cnap_protect_child(%L::regclass, %L::name, NULL::name);',
-				'@extschema@', relation::regclass, column_name)
-		ELSE format('SELECT %s.cnap_protect(%L::regclass, %L::name, %L::text, %L::text);',
-			'@extschema@', relation::regclass, column_name, coalesce(write_permission, 'access'),
-			coalesce(read_permission, 'access'))
-		END
-	WHERE column_name IS NOT NULL
-		-- foreign tables among the heirs are refused, and by
-		-- cnap_protect_child() also inheritance children without the foreign
-		-- key
-		AND NOT EXISTS (
-			WITH RECURSIVE heir (relation) AS (
-				SELECT inhrelid FROM pg_inherits WHERE inhparent = lint_protect_call.relation
-				UNION
-				SELECT i.inhrelid FROM heir JOIN pg_inherits i ON i.inhparent = heir.relation
-			)
-			SELECT FROM heir JOIN pg_class c ON c.oid = heir.relation
-			WHERE c.relkind = 'f'
-				OR parent IS NOT NULL AND NOT c.relispartition AND NOT EXISTS (
-					SELECT FROM pg_constraint f
-						JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)
-					WHERE f.contype = 'f' AND f.convalidated AND f.conrelid = c.oid
-						AND f.confrelid = parent AND a.attname = column_name))
-$$;
-COMMENT ON FUNCTION cnap.lint_protect_call(oid, oid, name, text, text) IS
-'the statement that protects a table: through its parent, if it has one, otherwise by the workspace column; null without a column, if a partition or inheritance child is a foreign table, and if an inheritance child lacks the foreign key';

@@ -20,11 +20,9 @@ WITH planned AS MATERIALIZED (
 	-- attnum refers to it, otherwise it holds the workspace
 	SELECT relation, attnum, nullif(parent, 0) AS parent FROM planned
 	UNION ALL
-	SELECT relation, way[2]::smallint, nullif(way[1], 0)::oid
-	FROM (SELECT p.relation, mode() WITHIN GROUP (ORDER BY ARRAY[coalesce(p.parent, 0)::bigint, p.column_number]) AS way
-		FROM cnap.policies('@extschema@') p
-		WHERE p.permission IS NOT NULL AND p.own AND p.relation NOT IN (SELECT relation FROM planned)
-		GROUP BY p.relation) current
+	SELECT relation, column_number, parent
+	FROM cnap.protections('@extschema@')
+	WHERE column_number IS NOT NULL AND relation NOT IN (SELECT relation FROM planned)
 ), reference AS MATERIALIZED (
 	SELECT f.oid, f.conrelid, f.confrelid, f.conkey, f.confkey, f.convalidated,
 		CASE WHEN c.parent IS NULL THEN c.attnum END AS column_number,

@@ -10,11 +10,10 @@ SET jit = off
 AS $$
 WITH protection AS MATERIALIZED (
 	-- the column holds the workspace, or refers to the parent
-	SELECT p.relation, p.column_number AS attnum, bool_or(p.parent IS NOT NULL) AS has_parent
-	FROM cnap.policies('@extschema@') p
+	SELECT p.relation, p.column_number AS attnum, p.parent IS NOT NULL AS has_parent
+	FROM cnap.protections('@extschema@') p
 		JOIN pg_class c ON c.oid = p.relation
-	WHERE p.own AND p.permission IS NOT NULL AND NOT c.relispartition
-	GROUP BY p.relation, p.column_number
+	WHERE p.column_number IS NOT NULL AND NOT c.relispartition
 ), direct AS MATERIALIZED (
 	SELECT p.relation, p.attnum, a.attname, a.attnotnull
 	FROM protection p JOIN pg_attribute a ON (a.attrelid, a.attnum) = (p.relation, p.attnum)

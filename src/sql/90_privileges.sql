@@ -100,6 +100,8 @@ AS $$
 		('FUNCTION', 'cnap.parent_visible(boolean, "any")', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.policies', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.privileges', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.protection_plan', 'EXECUTE', 'everybody'),
+		('FUNCTION', 'cnap.protection_reasons', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.protections', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.published_tables', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.reachable(text)', 'EXECUTE', 'everybody'),

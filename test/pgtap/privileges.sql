@@ -86,7 +86,7 @@ SELECT set_eq($$
 	SELECT p.oid::regprocedure::text, db_role
 	FROM pg_proc p, unnest(ARRAY['cnap_test_app', 'cnap_test_visitor']) db_role
 	WHERE p.pronamespace = 'cnap'::regnamespace
-		AND p.oid::regprocedure::text !~ '^cnap\.(protections\(|published_tables\(|is_|lint_|policies\(|privileges\()'
+		AND p.oid::regprocedure::text !~ '^cnap\.(protection(s|_reasons|_plan)\(|published_tables\(|is_|lint_|policies\(|privileges\()'
 		AND has_function_privilege(db_role, p.oid, 'EXECUTE')
 	$$, $$ VALUES ('cnap.fill_workspace()', 'cnap_test_app'), ('cnap.fill_workspace()', 'cnap_test_visitor'),
 		('cnap.never()', 'cnap_test_app'), ('cnap.never()', 'cnap_test_visitor'),
