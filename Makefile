@@ -30,8 +30,10 @@ UPDATE_SCRIPTS = $(patsubst %,$(EXTENSION)--%--$(EXTVERSION).sql,$(filter-out $(
 
 DATA_built = $(SQL_SCRIPT) $(UPDATE_SCRIPTS)
 
-# PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system.
-PG_CPPFLAGS = -I$(SOURCE)src -DCNAP_VERSION='"$(EXTVERSION)"' -isystem $(includedir_server)
+# PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system. What is built
+# does not depend on where that is done.
+PG_CPPFLAGS = -I$(SOURCE)src -DCNAP_VERSION='"$(EXTVERSION)"' -isystem $(includedir_server) \
+	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(or $(SOURCE),.))=.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
 	-Wmissing-noreturn $(if $(WERROR),-Werror)
 
@@ -161,7 +163,7 @@ lint:
 coverage:
 	$(SOURCE)test/coverage $(SUITES)
 
-# The archive for PGXN
+# The archive for PGXN; zip knows no time zones
 dist:
-	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+	TZ=UTC git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
