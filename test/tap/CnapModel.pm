@@ -141,6 +141,9 @@ sub populate
 		cnap_grant_management('$ACTIVATED', '$ACME', managers => 'activated', activation => '1000 years');});
 	act_as($node, $db, 'ann', qq{SELECT cnap_assign_manager('$ASSIGNED', 'mia', '2999-01-01 12:34:56.789');});
 	act_as($node, $db, 'mia', qq{SELECT cnap_activate_management('$ACTIVATED', 'ticket 4711');});
+
+	# with the same end in each database
+	$node->safe_psql($db, qq{UPDATE cnap.assignment SET until = '2999-01-01 12:34:56.789+00' WHERE workspace_id = '$ACTIVATED'});
 }
 
 1;
