@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $MIA = "mia sees one,two, reaches $W1,$W2";
+my $MIA = "mia sees one,two, reaches $W1,$W2,$ASSIGNED,$ACTIVATED";
 
 my $primary = new_world('primary', '', allows_streaming => 1);
 my $admin = connect_to($primary, undef);

@@ -16,7 +16,7 @@ use CnapModel;
 use CnapTest;
 use Test::More;
 
-my $MIA = "mia sees one,two, reaches $W1,$W2";
+my $MIA = "mia sees one,two, reaches $W1,$W2,$ASSIGNED,$ACTIVATED";
 my $node = new_world('main', '');
 my $admin = connect_to($node, undef, 'GRANT plain TO cnap_app');
 my $forged = q(SET request.jwt.claims = '{"sub": "erin"}');

@@ -42,7 +42,7 @@ sub handed_over
 	return $session;
 }
 
-my @mia = ("mia sees one,two, reaches $W1,$W2", "SET cnap.user_id = 'mia'");
+my @mia = ("mia sees one,two, reaches $W1,$W2,$ASSIGNED,$ACTIVATED", "SET cnap.user_id = 'mia'");
 attempt_all('SET ROLE by mia, before the library is loaded', sub { handed_over(@mia) }, @attempts);
 attempt_all('SET ROLE by mia, after', handed_over(@mia, 'SELECT cnap_current_user()'), @attempts);
 attempt_all('SET ROLE by nobody, after', handed_over($NOBODY, 'SELECT cnap_current_user()'), @attempts);

@@ -23,7 +23,7 @@ my $admin = connect_to($node, undef);
 my %sees = (
 	nobody => $NOBODY,
 	erin => $ERIN,
-	mia => "mia sees one,two, reaches $W1,$W2",
+	mia => "mia sees one,two, reaches $W1,$W2,$ASSIGNED,$ACTIVATED",
 	carol => "carol sees one, reaches $W1",
 	dave => "dave sees two, reaches $W2");
 
@@ -311,8 +311,8 @@ foreach my $owner (@owners)
 
 my @callers = (
 	[ 'plain', 'nobody', 'nobody reaches ', '28000' ],
-	[ 'anna2', 'mia', "mia reaches $W1,$W2", '42704', ],
-	[ 'cnap_app', 'mia', "mia reaches $W1,$W2", '42704', "SET cnap.user_id = 'mia'" ],
+	[ 'anna2', 'mia', "mia reaches $W1,$W2,$ASSIGNED,$ACTIVATED", '42704', ],
+	[ 'cnap_app', 'mia', "mia reaches $W1,$W2,$ASSIGNED,$ACTIVATED", '42704', "SET cnap.user_id = 'mia'" ],
 	[ 'cnap_app', 'nobody', 'nobody reaches ', '28000' ]);
 foreach my $caller (@callers)
 {

@@ -17,7 +17,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $MIA = "mia sees one,two, reaches $W1,$W2";
+my $MIA = "mia sees one,two, reaches $W1,$W2,$ASSIGNED,$ACTIVATED";
 my $node = new_world('main', 'max_prepared_transactions = 5', allows_streaming => 1);
 my $admin = connect_to($node, undef, 'GRANT plain TO cnap_app');
 

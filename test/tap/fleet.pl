@@ -332,8 +332,8 @@ is(as_user($follower, 'ben', "RESET cnap.user_id; SELECT cnap_authenticate('$tok
 closes($second, 'and what follows it');
 is(found($second), 'access_stale', 'and the linter says so');
 is(found($follower), 'access_stale subscription_disabled', 'and why');
-like($follower->safe_psql('postgres', 'SET cnap.max_staleness = -1; SELECT rule FROM cnap_lint()'), qr/^staleness_unlimited$/m,
-	'and where nothing is ever stale');
+is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT count(*) FROM cnap_lint() WHERE rule = 'staleness_unlimited'"),
+	'1', 'and where nothing is ever stale');
 is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT cnap_can_access('gina', '$w')"), 't',
 	'a superuser can turn it off');
 is(as_user($follower, 'gina', 'SELECT cnap_current_user(); SET cnap.max_staleness = -1'), '42501', 'and nobody else');

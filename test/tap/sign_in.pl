@@ -18,7 +18,7 @@ my $node = new_world('main', '');
 my $admin = connect_to($node, undef);
 my $token = act_as($node, 'postgres', 'mia', q{SELECT cnap_create_access_token('a script')});
 my $erins = act_as($node, 'postgres', 'erin', q{SELECT cnap_create_access_token('another')});
-my $MIA = "mia sees one,two, reaches $W1,$W2";
+my $MIA = "mia sees one,two, reaches $W1,$W2,$ASSIGNED,$ACTIVATED";
 my $sign_in = "SELECT cnap_authenticate('$token', %s)";
 
 # Like refused(), but the transaction goes on, at the savepoint s if there is one.
