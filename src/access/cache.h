@@ -88,7 +88,8 @@ extern int	CnapReachSize(CnapUser *user, int max_rows);
 typedef enum CnapCounter
 {
 	CNAP_CHECKS,				/* questions about one workspace */
-	CNAP_DENIALS,				/* of these, those about a permission, answered no */
+	CNAP_DENIALS,				/* of these, those about a permission,
+								 * answered no */
 	CNAP_WITHOUT_USER,			/* questions without a current user, or of a
 								 * follower that is closed */
 	CNAP_LOOKUPS,				/* checks that the cache did not answer */

@@ -47,13 +47,13 @@ typedef struct Totals
 {
 	CnapCounters counters;
 	TimestampTz since;
-}			Totals;
+} Totals;
 
 typedef struct SharedTotals
 {
 	LWLock		lock;
 	Totals		totals;
-}			SharedTotals;
+} SharedTotals;
 
 static bool is_preloaded = false;
 
@@ -76,7 +76,7 @@ shared_totals(void)
 
 #else
 
-static SharedTotals * own_memory = NULL;
+static SharedTotals *own_memory = NULL;
 static shmem_request_hook_type next_shmem_request = NULL;
 static shmem_startup_hook_type next_shmem_startup = NULL;
 static TimestampTz last_report = 0;
@@ -93,7 +93,7 @@ shared_totals(void)
 
 /* Does this session have counters that it has not reported? */
 static bool
-is_anything_new(CnapCounters * counters)
+is_anything_new(CnapCounters *counters)
 {
 	CnapCacheCounters(counters);
 	return memcmp(counters, &reported, sizeof(reported)) != 0;
@@ -123,7 +123,7 @@ report(bool nowait)
 }
 
 static void
-reset_totals(SharedTotals * shared, TimestampTz now)
+reset_totals(SharedTotals *shared, TimestampTz now)
 {
 	memset(&shared->totals, 0, sizeof(Totals));
 	shared->totals.since = now;
@@ -175,7 +175,7 @@ static const PgStat_KindInfo kind_info = {
 };
 
 static void
-read_totals(Totals * totals)
+read_totals(Totals *totals)
 {
 	pgstat_snapshot_fixed(STATISTICS_KIND);
 	memcpy(totals, pgstat_get_custom_snapshot_data(STATISTICS_KIND), sizeof(Totals));
@@ -227,7 +227,7 @@ startup_shmem(void)
 }
 
 static void
-read_totals(Totals * totals)
+read_totals(Totals *totals)
 {
 	SharedTotals *shared = shared_totals();
 

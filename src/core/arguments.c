@@ -103,7 +103,8 @@ CnapInvalidOffer(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid or expired %s", what)));
+			 errmsg("invalid or expired invitation"),
+			 errhint("Ask for a new %s.", what)));
 }
 
 Datum

@@ -47,7 +47,7 @@ policy_list(List *names)
 
 /* The comment that records a state, up to the names of policies. */
 static char *
-comment_prefix(const CnapRowSecurity * state)
+comment_prefix(const CnapRowSecurity *state)
 {
 	return psprintf("row-level security before cnap_protect(): %s, %s, policies: ",
 					state->enabled ? "enabled" : "disabled",
@@ -56,7 +56,7 @@ comment_prefix(const CnapRowSecurity * state)
 
 /* The state that a comment records; false if it is some other comment. */
 static bool
-parse_comment(const char *comment, CnapRowSecurity * state)
+parse_comment(const char *comment, CnapRowSecurity *state)
 {
 	for (int i = 0; i < 4; i++)
 	{
@@ -74,7 +74,7 @@ parse_comment(const char *comment, CnapRowSecurity * state)
 
 /* What row-level security of a table is now. */
 void
-CnapPresentRowSecurity(Oid relid, const CnapProtection *protection, CnapRowSecurity * present)
+CnapPresentRowSecurity(Oid relid, const CnapProtection *protection, CnapRowSecurity *present)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 
@@ -92,7 +92,7 @@ CnapPresentRowSecurity(Oid relid, const CnapProtection *protection, CnapRowSecur
  * the one with the record was dropped.
  */
 bool
-CnapRecordedRowSecurity(Oid relid, const CnapProtection *protection, CnapRowSecurity * before)
+CnapRecordedRowSecurity(Oid relid, const CnapProtection *protection, CnapRowSecurity *before)
 {
 	ListCell   *lc;
 
@@ -109,7 +109,7 @@ CnapRecordedRowSecurity(Oid relid, const CnapProtection *protection, CnapRowSecu
 
 /* Record it with one of our policies. */
 void
-CnapRecordRowSecurity(Oid relid, const char *policy, const CnapRowSecurity * before)
+CnapRecordRowSecurity(Oid relid, const char *policy, const CnapRowSecurity *before)
 {
 	CnapExecuteUtility(psprintf("COMMENT ON POLICY %s ON %s IS %s", quote_identifier(policy),
 								CnapQualifiedName(relid),
@@ -119,7 +119,7 @@ CnapRecordRowSecurity(Oid relid, const char *policy, const CnapRowSecurity * bef
 
 /* The policies that a table has, but did not have before it was protected. */
 static List *
-new_policies(const CnapProtection *former, const CnapRowSecurity * before)
+new_policies(const CnapProtection *former, const CnapRowSecurity *before)
 {
 	List	   *found = NIL;
 	ListCell   *lc;
@@ -143,7 +143,7 @@ new_policies(const CnapProtection *former, const CnapRowSecurity * before)
  * it is not known: then it stays enabled if there are other policies.
  */
 static void
-restore(Oid relid, const CnapProtection *former, const CnapRowSecurity * before)
+restore(Oid relid, const CnapProtection *former, const CnapRowSecurity *before)
 {
 	bool		is_disabled = before == NULL ? former->others == NIL : !before->enabled;
 	List	   *since = before == NULL ? former->others : new_policies(former, before);
@@ -174,7 +174,7 @@ restore(Oid relid, const CnapProtection *former, const CnapRowSecurity * before)
  * dropped, and warn if that leaves it unreadable.
  */
 void
-CnapRestoreRowSecurity(Oid relid, const CnapProtection *former, const CnapRowSecurity * before)
+CnapRestoreRowSecurity(Oid relid, const CnapProtection *former, const CnapRowSecurity *before)
 {
 	CnapRowSecurity present;
 

@@ -15,15 +15,15 @@ typedef struct CnapRowSecurity
 	bool		enabled;
 	bool		forced;
 	List	   *policies;		/* names of the table's own */
-}			CnapRowSecurity;
+} CnapRowSecurity;
 
 extern void CnapPresentRowSecurity(Oid relid, const CnapProtection *protection,
-								   CnapRowSecurity * present);
+								   CnapRowSecurity *present);
 extern bool CnapRecordedRowSecurity(Oid relid, const CnapProtection *protection,
-									CnapRowSecurity * before);
+									CnapRowSecurity *before);
 extern void CnapRecordRowSecurity(Oid relid, const char *policy,
-								  const CnapRowSecurity * before);
+								  const CnapRowSecurity *before);
 extern void CnapRestoreRowSecurity(Oid relid, const CnapProtection *former,
-								   const CnapRowSecurity * before);
+								   const CnapRowSecurity *before);
 
 #endif							/* CNAP_ROW_SECURITY_H */

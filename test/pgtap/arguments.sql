@@ -244,7 +244,7 @@ INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT 'access token', what, literal, '28000', 'invalid API key'
 	FROM test.bad_token('cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q');
 INSERT INTO test.probe (kind, what, literal, state, message)
-	SELECT 'install link', what, literal, '22023', 'invalid or expired install link'
+	SELECT 'install link', what, literal, '22023', 'invalid or expired invitation'
 	FROM (SELECT * FROM test.bad_token('cnap_link_7bqk4xv2mzt3hnwc5ydroi6paeujsgflqhbi5zq')
 		UNION ALL VALUES ('unknown', '''cnap_link_aaaabbbbccccddddeeeeffffgggghhhh3bqsc5y'''),
 			('an access token', '''cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q''')) bad;

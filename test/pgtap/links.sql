@@ -57,16 +57,16 @@ INSERT INTO test.taker VALUES
 	('SELECT count(*) FROM cnap_install_link(%s)', 'wanda'),
 	('SELECT cnap_redeem_install_link(%s, {free})', 'wanda');
 
-SELECT is(test.line(o.state, o.message, o.changed), test.invalid('install link'), format(t.statement, '...') || ': ' || b.what)
+SELECT is(test.line(o.state, o.message, o.changed), test.invalid(), format(t.statement, '...') || ': ' || b.what)
 FROM test.taker t, test.secret s, test.bad_token(s.token) b,
 	LATERAL test.try('cnap_test_app', t.who, format(t.statement, b.literal)) o
 WHERE s.name = 'plain'
 ORDER BY t.statement, b.what;
-SELECT is(test.line(o.state, o.message, o.changed), test.invalid('install link'), format(t.statement, '[' || s.name || ']'))
+SELECT is(test.line(o.state, o.message, o.changed), test.invalid(), format(t.statement, '[' || s.name || ']'))
 FROM test.taker t, test.secret s, LATERAL test.try('cnap_test_app', t.who, format(t.statement, '[' || s.name || ']')) o
 WHERE s.name IN ('expired', 'just expired', 'used', 'revoked', 'deleted')
 ORDER BY t.statement, s.name;
-SELECT is(test.line(o.state, o.message, o.changed), test.invalid('install link'), format(t.statement, '...') || ': ' || what)
+SELECT is(test.line(o.state, o.message, o.changed), test.invalid(), format(t.statement, '...') || ': ' || what)
 FROM test.taker t,
 	LATERAL (VALUES
 		('an access token', 'cnap_pat_3kseszoe3npgduxsx5yuo3h6qilmsmdne6ftx3q'),
@@ -87,7 +87,7 @@ FROM test.try('cnap_test_app', NULL, 'SELECT cnap_authenticate([plain])') o;
 -- what ends a link, and what does not
 
 SELECT is(test.line(o.state, o.message, NULL),
-	CASE WHEN ends THEN test.line('22023', 'invalid or expired install link', NULL) ELSE test.line('00000', NULL, NULL) END,
+	CASE WHEN ends THEN test.line('22023', 'invalid or expired invitation', NULL) ELSE test.line('00000', NULL, NULL) END,
 	format('%s, %s: %s', array_to_string(steps, ', '), who, statement))
 FROM (VALUES
 		(ARRAY['system: SELECT cnap_delete_organization({vendor})']::text[], '[plain]', true),
@@ -169,9 +169,9 @@ FROM (VALUES
 			test.line('23001', 'workspace is already managed', false)),
 		-- having used a link before gives no right to one that has ended
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([limited], {free})', 'fred: SELECT cnap_redeem_install_link([limited], {foreign})',
-			'wanda: SELECT cnap_revoke_management({free})'], 'wanda', 'SELECT cnap_redeem_install_link([limited], {free})', test.invalid('install link')),
+			'wanda: SELECT cnap_revoke_management({free})'], 'wanda', 'SELECT cnap_redeem_install_link([limited], {free})', test.invalid()),
 		(ARRAY['wanda: SELECT cnap_redeem_install_link([plain], {free}), cnap_revoke_management({free})', 'olga: SELECT cnap_revoke_install_link([plain id])'],
-			'wanda', 'SELECT cnap_redeem_install_link([plain], {free})', test.invalid('install link')),
+			'wanda', 'SELECT cnap_redeem_install_link([plain], {free})', test.invalid()),
 		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {unknown})',
 			test.line('42704', format('workspace "%s" does not exist', test.id('unknown')), false)),
 		(NULL, 'wanda', 'SELECT cnap_redeem_install_link([plain], {foreign})',

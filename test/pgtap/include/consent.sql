@@ -148,8 +148,8 @@ CREATE FUNCTION test.statement(call test.call, person test.person) RETURNS text 
 RETURN replace(call.statement, '{place}', '{' || person.place || '}');
 
 /* What a refused or expired token comes to */
-CREATE FUNCTION test.invalid(what text DEFAULT 'invitation') RETURNS text IMMUTABLE
-RETURN test.line('22023', 'invalid or expired ' || what, false);
+CREATE FUNCTION test.invalid() RETURNS text IMMUTABLE
+RETURN test.line('22023', 'invalid or expired invitation', false);
 
 CREATE FUNCTION test.expected(call test.call, person test.person) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
