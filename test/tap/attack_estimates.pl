@@ -97,7 +97,8 @@ foreach my $query ('SELECT DISTINCT workspace_id FROM app.%s', 'SELECT note FROM
 
 # a check is estimated with the user's own workspaces only, for any column of any table
 $mia->query(q{CREATE TABLE own.t (w uuid, a int); INSERT INTO own.t SELECT app.w(n % 20), n FROM generate_series(1, 2000) n; ANALYZE own.t});
-cmp_ok(abs(estimate($mia, 'SELECT * FROM own.t WHERE cnap_can_access(w)') - 200), '<=', 40, 'the check on a table of her own');
+my $own = $mia->query('SELECT count(*) FROM own.t WHERE cnap_can_access(w)');
+cmp_ok(abs(estimate($mia, 'SELECT * FROM own.t WHERE cnap_can_access(w)') - $own), '<=', 40, 'the check on a table of her own');
 cmp_ok(estimate($mia, 'SELECT * FROM app.protected WHERE cnap_can_access(other)'), '<=', 200, 'the check on another column of a protected table');
 
 # ---- planning functions without the privilege to execute them ----
