@@ -101,7 +101,7 @@ fs.writeFileSync(
 
 const colours = ['#999999', '#b3261e', '#1d4f91', '#1f6f43', '#8a5a00', '#6a3d9a', '#a06cc8'];
 const rows = measures.filter(([, , , plotted]) => plotted);
-const [left, width, top, step, low, high] = [330, 520, 70, 26, 0.0001, 10000];
+const [left, width, top, step, low, high] = [370, 480, 70, 26, 0.0001, 10000];
 const at = (value) =>
 	left + (width * Math.log(Math.min(high, Math.max(low, value)) / low)) / Math.log(high / low);
 const bottom = top + rows.length * step;
