@@ -65,6 +65,7 @@ act_as($node, 'source', 'carol', qq{
 	SELECT cnap_add_workspace_member('$W1', 'rel', 'deployer');
 	SELECT cnap_invite_to_workspace('$W1', 'deployer');});
 act_as($node, 'source', 'dave', qq{SELECT cnap_grant_management('$W2', '$ACME', 'deployer');});
+my $limited = token('carol', qq{cnap_create_access_token('Limited', workspaces => '{$W1}', permissions => '{deploy}')});
 act_as($node, 'source', 'ann', qq{SELECT cnap_create_install_link('$ACME', role => 'deployer');});
 
 $node->safe_psql('source', qq{
@@ -147,6 +148,8 @@ sub compare
 	is(seen_by($node, $db, 'ann'), 'two', "$db: a revocation takes effect");
 	is(refused_as($node, $db, 'ann', qq{SELECT cnap_leave_organization('$ACME')}), '23001',
 		"$db: the rules hold");
+	is(act_as($node, $db, '', "SELECT cnap_authenticate('$limited', false);
+		SELECT cnap_has_permission('$W1', 'deploy'), cnap_has_permission('$W1', 'access')"), "carol\nt|f", "$db: a limited access token");
 	$node->safe_psql($db, qq{DELETE FROM cnap.workspace WHERE id = '$W1'});
 	is($node->safe_psql($db, 'SELECT count(*) FROM app.deployment'), '2', "$db: foreign keys hold");
 

@@ -324,6 +324,15 @@ $follower->safe_psql('postgres', "SELECT cnap_wait('" . position() . "', '1 minu
 my $signed_in = connect_to($follower, 'app', "SELECT cnap_authenticate('$token', false)", "PREPARE ask AS $ask");
 is($signed_in->query('EXECUTE ask'), $open, 'signed in by a token');
 
+my $limited = $origin->safe_psql('postgres', "SET cnap.user_id = 'ben'; SELECT cnap_create_access_token('limited', workspaces => '{$w}')");
+$follower->safe_psql('postgres', "SELECT cnap_wait('" . position() . "', '1 minute')");
+my $within = connect_to($follower, 'app', "SELECT cnap_authenticate('$limited', false)", 'BEGIN');
+is($within->query('SELECT cnap_accessible_workspaces()'), "{$w}", 'a token\'s limits are followed');
+$origin->safe_psql('postgres', q{UPDATE cnap.access_token SET permissions = '{administer}' WHERE name = 'limited'});
+$follower->safe_psql('postgres', "SELECT cnap_wait('" . position() . "', '1 minute')");
+is($within->query('SELECT cnap_accessible_workspaces()'), '{}', 'and so are their changes, in an open session');
+$within->quit;
+
 $follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access DISABLE');
 closes($follower, 'subscription disabled');
 is($signed_in->query('EXECUTE ask'), $closed, 'subscription disabled: tokens');
