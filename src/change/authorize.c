@@ -297,8 +297,9 @@ act_as_manager(const pg_uuid_t *manager, CnapRole role, CnapAct *act)
 						 CnapRoleName(role), CnapUuidString(manager));
 }
 
-bool
-CnapActAllows(const CnapAct *act, CnapPermission permission)
+/* Does an act in a workspace include the permission, too? */
+static bool
+act_allows(const CnapAct *act, CnapPermission permission)
 {
 	return CnapWaysAllow(act->ways, permission) &&
 		(act->actor.limits == NULL ||
@@ -373,9 +374,9 @@ workspace_rank(const CnapAct *act)
 {
 	if (act->actor.user == NULL)
 		return CNAP_RANK_SYSTEM;
-	if (CnapActAllows(act, CNAP_MANAGE_DELEGATION))
+	if (act_allows(act, CNAP_MANAGE_DELEGATION))
 		return CNAP_RANK_OWNER;
-	if (CnapActAllows(act, CNAP_MANAGE_MEMBERS))
+	if (act_allows(act, CNAP_MANAGE_MEMBERS))
 		return CNAP_RANK_ADMIN;
 	return act->ways & CNAP_DIRECT_WAY ? CNAP_RANK_MEMBER : CNAP_RANK_OUTSIDER;
 }

@@ -53,10 +53,9 @@ extern void CnapAuthorizeManager(const pg_uuid_t *workspace, CnapOrganizationAct
 extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
 
 /*
- * Does an act in a workspace include the permission, besides that for which it was
- * authorized?  The second raises 42501 if not.
+ * Raise 42501 unless an act in a workspace includes the permission, besides that for
+ * which it was authorized.
  */
-extern bool CnapActAllows(const CnapAct *act, CnapPermission permission);
 extern void CnapRequireOfAct(const CnapAct *act, CnapPermission permission);
 
 /*

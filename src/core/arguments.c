@@ -235,13 +235,6 @@ CnapCheckDuration(FunctionCallInfo fcinfo, int argno, const char *argname)
 						   CNAP_MAX_DURATION)));
 }
 
-/* An argument that must be the name of a permission. */
-CnapPermission
-CnapRequiredPermission(FunctionCallInfo fcinfo, int argno, const char *argname)
-{
-	return CnapNamedPermission(DatumGetTextPP(CnapRequiredArg(fcinfo, argno, argname)));
-}
-
 /* A timestamptz argument, the time at which something is to end, or null. */
 void
 CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname)

@@ -27,8 +27,6 @@ extern text *CnapRequiredUserId(FunctionCallInfo fcinfo, int argno, const char *
 extern text *CnapRequiredName(FunctionCallInfo fcinfo, int argno);
 extern CnapRole CnapRequiredRole(FunctionCallInfo fcinfo, int argno, CnapRoleKind kind);
 extern CnapManagerTerms CnapRequiredTerms(FunctionCallInfo fcinfo, int managers, int activation);
-extern CnapPermission CnapRequiredPermission(FunctionCallInfo fcinfo, int argno,
-											 const char *argname);
 extern text *CnapOptionalText(FunctionCallInfo fcinfo, int argno);
 
 /*

@@ -38,7 +38,6 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_policy.h"
 #include "catalog/pg_trigger.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
@@ -130,29 +129,6 @@ start_observing(void)
 	observed.ntouched = 0;
 }
 
-/* The tables that have policies, as of a snapshot. */
-static List *
-tables_with_policies(Snapshot snapshot)
-{
-	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, snapshot,
-										  0, NULL);
-	List	   *tables = NIL;
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Oid			relid = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-
-		/* The index returns those of a table one after the other. */
-		if (tables == NIL || llast_oid(tables) != relid)
-			tables = lappend_oid(tables, relid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return tables;
-}
-
 /* The relations that may have been changed. */
 static List *
 touched_relations(Snapshot before)
@@ -160,7 +136,7 @@ touched_relations(Snapshot before)
 	List	   *relations = NIL;
 
 	if (observed.all)
-		return tables_with_policies(before);
+		return CnapTablesWithPolicies(before);
 	for (int i = 0; i < observed.ntouched; i++)
 		relations = lappend_oid(relations, observed.touched[i]);
 	return relations;

@@ -91,7 +91,7 @@ cnap_protections(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	CnapFindChecksBySchema(PG_GETARG_OID(0), &checks);
 	CnapKeepProtections(&checks);
-	tables = CnapTablesWithPolicies();
+	tables = CnapTablesWithPolicies(NULL);
 	foreach(lc, tables)
 	{
 		Oid			relid = lfirst_oid(lc);
@@ -126,7 +126,7 @@ cnap_protections(PG_FUNCTION_ARGS)
 static List *
 affected_tables(const CnapChecks *checks)
 {
-	List	   *tables = CnapTablesWithPolicies();
+	List	   *tables = CnapTablesWithPolicies(NULL);
 	List	   *affected = NIL;
 	ListCell   *lc;
 

@@ -99,7 +99,7 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
 	CnapFindChecks(fcinfo, &checks);
 	CnapKeepProtections(&checks);
 
-	tables = CnapTablesWithPolicies();
+	tables = CnapTablesWithPolicies(NULL);
 	foreach(lc, tables)
 	{
 		CnapProtection protection;

@@ -390,14 +390,15 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 }
 
 /*
- * All tables that have policies.  The index scan returns the policies of a table
- * one after the other.
+ * All tables that have policies, as of a snapshot, or now if it is NULL.  The index
+ * scan returns the policies of a table one after the other.
  */
 List *
-CnapTablesWithPolicies(void)
+CnapTablesWithPolicies(Snapshot snapshot)
 {
 	Relation	rel = table_open(PolicyRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, NULL, 0, NULL);
+	SysScanDesc scan = systable_beginscan(rel, PolicyPolrelidPolnameIndexId, true, snapshot,
+										  0, NULL);
 	List	   *tables = NIL;
 	HeapTuple	tuple;
 

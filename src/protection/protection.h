@@ -54,6 +54,6 @@ extern void CnapFormerRequired(const CnapProtection *former, const CnapRequired 
 extern bool CnapIsSameRequired(const CnapRequired *a, const CnapRequired *b);
 extern Oid	CnapParentOf(Oid relid, const CnapProtection *protection);
 extern List *CnapProtectedChildren(Oid parent, const CnapChecks *checks);
-extern List *CnapTablesWithPolicies(void);
+extern List *CnapTablesWithPolicies(Snapshot snapshot);
 
 #endif							/* CNAP_PROTECTION_H */

@@ -45,6 +45,7 @@ PG_FUNCTION_INFO_V1(cnap_compare_protection);
 typedef struct Counts
 {
 	Oid			relid;
+	Oid			role;			/* as which they are counted */
 	char	   *sql;
 	char	   *note;
 	int64		numbers[NUMBERS];
@@ -95,6 +96,7 @@ get_statements(Datum schema, bool all_schemas, Oid role)
 		char	   *note = SPI_getvalue(row, desc, 3);
 		bool		isnull;
 
+		counts->role = role;
 		counts->relid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
 		counts->sql = pstrdup(SPI_getvalue(row, desc, 2));
 		counts->note = note != NULL ? pstrdup(note) : NULL;
@@ -131,13 +133,14 @@ end_as_user(int nest_level)
 
 /* Execute the statement of a table, and get its numbers. */
 static void
-execute_count(Counts *counts, Oid role)
+execute_count(void *arg)
 {
+	Counts	   *counts = arg;
 	Oid			caller;
 	int			sec_context;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
-	SetUserIdAndSecContext(role, sec_context | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(counts->role, sec_context | SECURITY_RESTRICTED_OPERATION);
 	SPI_connect();
 	if (SPI_execute(counts->sql, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not count rows");
@@ -153,22 +156,11 @@ execute_count(Counts *counts, Oid role)
 }
 
 /*
- * Undo what was done since BeginInternalSubTransaction(), whether it failed or not.
+ * Do some work in a subtransaction, in the current memory context, and undo it, whether
+ * it failed or not.  Returns the error, or NULL if there was none.
  */
-static void
-undo(MemoryContext context, ResourceOwner owner)
-{
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-}
-
-/*
- * Count the rows of a table for the current user, as a role.  What fails, as for lack of a
- * privilege that a policy needs, is noted about the table.
- */
-static void
-count_rows(Counts *counts, Oid role)
+static ErrorData *
+attempt(void (*work) (void *), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -177,7 +169,8 @@ count_rows(Counts *counts, Oid role)
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
-		execute_count(counts, role);
+		MemoryContextSwitchTo(context);
+		work(arg);
 	}
 	PG_CATCH();
 	{
@@ -186,7 +179,20 @@ count_rows(Counts *counts, Oid role)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	undo(context, owner);
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+/*
+ * Count the rows of a table for the current user.  What fails, as for lack of a
+ * privilege that a policy needs, is noted about the table.
+ */
+static void
+count_rows(Counts *counts)
+{
+	ErrorData  *error = attempt(execute_count, counts);
 
 	if (error == NULL)
 		return;
@@ -218,7 +224,7 @@ cnap_visible_rows(PG_FUNCTION_ARGS)
 		Datum		values[2 + NUMBERS];
 		bool		nulls[2 + NUMBERS] = {false};
 
-		count_rows(counts, role);
+		count_rows(counts);
 		values[0] = ObjectIdGetDatum(counts->relid);
 		for (int i = 0; i < NUMBERS; i++)
 		{
@@ -236,20 +242,32 @@ cnap_visible_rows(PG_FUNCTION_ARGS)
 
 /* ---- before and after ---- */
 
-/* The counts of all tables of a schema for all users, one user after another. */
-static List *
-count_for_users(FunctionCallInfo fcinfo, Datum *users, int nusers, Oid role)
+/* What cnap_compare_protection() is to compare, and the counts so far. */
+typedef struct Comparison
 {
+	FunctionCallInfo fcinfo;
+	Datum	   *users;
+	int			nusers;
+	Oid			role;
+	List	   *before;			/* a list of counts for each user */
+	List	   *after;
+}			Comparison;
+
+/* The counts of all tables of the schema for all users, one user after another. */
+static List *
+count_for_users(const Comparison * comparison)
+{
+	FunctionCallInfo fcinfo = comparison->fcinfo;
 	List	   *all = NIL;
 
-	for (int i = 0; i < nusers; i++)
+	for (int i = 0; i < comparison->nusers; i++)
 	{
-		int			nest_level = begin_as_user(TextDatumGetCString(users[i]));
-		List	   *tables = get_statements(PG_GETARG_DATUM(0), false, role);
+		int			nest_level = begin_as_user(TextDatumGetCString(comparison->users[i]));
+		List	   *tables = get_statements(PG_GETARG_DATUM(0), false, comparison->role);
 		ListCell   *lc;
 
 		foreach(lc, tables)
-			count_rows(lfirst(lc), role);
+			count_rows(lfirst(lc));
 		end_as_user(nest_level);
 		all = lappend(all, tables);
 	}
@@ -280,34 +298,14 @@ protect_schema(FunctionCallInfo fcinfo)
 	SPI_finish();
 }
 
-/* The counts after the plan was carried out, which is undone. */
-static List *
-count_protected(FunctionCallInfo fcinfo, Datum *users, int nusers, Oid role)
+/* Carry out the plan, and count again. */
+static void
+count_protected(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	List	   *volatile after = NIL;
+	Comparison *comparison = arg;
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		protect_schema(fcinfo);
-		after = count_for_users(fcinfo, users, nusers, role);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	undo(context, owner);
-
-	if (error != NULL)
-		ReThrowError(error);
-	return after;
+	protect_schema(comparison->fcinfo);
+	comparison->after = count_for_users(comparison);
 }
 
 /*
@@ -320,42 +318,41 @@ Datum
 cnap_compare_protection(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum	   *users;
+	Comparison	comparison = {.fcinfo = fcinfo};
 	bool	   *user_nulls;
-	int			nusers;
-	Oid			role;
-	List	   *before;
-	List	   *after;
+	ErrorData  *error;
 
 	CnapRequireTrust(fcinfo);
 	(void) CnapRequiredArg(fcinfo, 0, "schema");
 	deconstruct_array(DatumGetArrayTypeP(CnapRequiredArg(fcinfo, 1, "users")), TEXTOID, -1, false,
-					  TYPALIGN_INT, &users, &user_nulls, &nusers);
-	for (int i = 0; i < nusers; i++)
+					  TYPALIGN_INT, &comparison.users, &user_nulls, &comparison.nusers);
+	for (int i = 0; i < comparison.nusers; i++)
 	{
 		if (user_nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("users must not contain nulls")));
-		CnapCheckUserId(DatumGetTextPP(users[i]), "users");
+		CnapCheckUserId(DatumGetTextPP(comparison.users[i]), "users");
 	}
-	role = count_as(fcinfo, 2);
+	comparison.role = count_as(fcinfo, 2);
 	InitMaterializedSRF(fcinfo, 0);
 
-	before = count_for_users(fcinfo, users, nusers, role);
-	after = count_protected(fcinfo, users, nusers, role);
-	for (int i = 0; i < nusers; i++)
+	comparison.before = count_for_users(&comparison);
+	error = attempt(count_protected, &comparison);
+	if (error != NULL)
+		ReThrowError(error);
+	for (int i = 0; i < comparison.nusers; i++)
 	{
 		ListCell   *lb;
 		ListCell   *la;
 
-		forboth(lb, list_nth(before, i), la, list_nth(after, i))
+		forboth(lb, list_nth(comparison.before, i), la, list_nth(comparison.after, i))
 		{
 			Counts	   *was = lfirst(lb);
 			Counts	   *is = lfirst(la);
 			const char *note = was->nulls[0] ? was->note : is->note;
 			Datum		values[5] = {
-				ObjectIdGetDatum(was->relid), users[i], Int64GetDatum(was->numbers[0]),
+				ObjectIdGetDatum(was->relid), comparison.users[i], Int64GetDatum(was->numbers[0]),
 				Int64GetDatum(is->numbers[0])
 			};
 			bool		nulls[5] = {
