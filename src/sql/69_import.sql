@@ -23,10 +23,22 @@ AS 'MODULE_PATHNAME', 'cnap_as_moment';
 COMMENT ON FUNCTION cnap.as_moment(text) IS 'the text as a moment; null if it is none';
 
 CREATE FUNCTION cnap.import_excess(excess jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (SELECT string_agg(format('"%s" is no column to import', left(name, 63)), ', ' ORDER BY name)
 	FROM jsonb_object_keys(excess) k (name));
 COMMENT ON FUNCTION cnap.import_excess(jsonb) IS 'what an imported row has that it should not';
+
+CREATE FUNCTION cnap.import_id(value jsonb) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN jsonb_typeof(value) IN ('string', 'number') AND value #>> '{}' <> ''
+	THEN @extschema@.cnap_uuid(value #>> '{}') END;
+COMMENT ON FUNCTION cnap.import_id(jsonb) IS 'the id of what is known by a text or number; null if there is none';
+
+CREATE FUNCTION cnap.import_time_problem(row_given jsonb, name text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN row_given ->> name <> '' AND cnap.as_moment(row_given ->> name) IS NULL
+	THEN name || ' is not a moment' END;
+COMMENT ON FUNCTION cnap.import_time_problem(jsonb, text) IS 'what is wrong with a time of an imported row';
 
 CREATE FUNCTION cnap.import_organizations(imported jsonb, skip_existing boolean)
 RETURNS TABLE (n bigint, key text, problems text[], existing boolean, id uuid, name text, slug text,
@@ -37,8 +49,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH given AS MATERIALIZED (
 		SELECT e.n, left(concat_ws(', ', e.r ->> 'id', e.r ->> 'name'), 100) AS key, e.r,
-			CASE WHEN jsonb_typeof(e.r -> 'id') IN ('string', 'number') AND e.r ->> 'id' <> ''
-				THEN @extschema@.cnap_uuid(e.r ->> 'id') END AS id, e.r ->> 'name' AS name, nullif(e.r ->> 'slug', '') AS slug,
+			CASE WHEN jsonb_typeof(e.r) = 'object'
+				THEN nullif(e.r - '{id,name,owner_id,slug,logo,management_email,customer_id,accepts,metadata,created_by,created_at}'::text[], '{}') END AS excess,
+			cnap.import_id(e.r -> 'id') AS id, e.r ->> 'name' AS name, nullif(e.r ->> 'slug', '') AS slug,
 			nullif(e.r ->> 'logo', '') AS logo, nullif(e.r ->> 'management_email', '') AS management_email,
 			nullif(e.r ->> 'customer_id', '') AS customer_id,
 			coalesce(nullif(e.r ->> 'accepts', ''), 'anyone') AS accepts,
@@ -55,14 +68,13 @@ AS $$
 	SELECT c.n, c.key,
 		CASE WHEN c.known AND skip_existing THEN '{}'
 			WHEN jsonb_typeof(c.r) <> 'object' THEN '{"is no object"}' ELSE array_remove(ARRAY[
-			CASE WHEN c.r - '{id,name,owner_id,slug,logo,management_email,customer_id,accepts,metadata,created_by,created_at}'::text[] <> '{}'
-				THEN cnap.import_excess(c.r - '{id,name,owner_id,slug,logo,management_email,customer_id,accepts,metadata,created_by,created_at}'::text[]) END,
+			cnap.import_excess(c.excess),
 			CASE WHEN c.id IS NULL THEN 'id is required' END,
 			CASE WHEN coalesce(c.name, '') = '' THEN 'name is required' END,
 			CASE WHEN coalesce(c.owner_id, '') = '' THEN 'owner_id is required' END,
 			CASE WHEN c.owner_id <> '' AND NOT cnap.is_user_id(c.owner_id) THEN 'invalid owner_id' END,
 			CASE WHEN NOT cnap.is_user_id(c.created_by) THEN 'invalid created_by' END,
-			CASE WHEN c.r ->> 'created_at' <> '' AND cnap.as_moment(c.r ->> 'created_at') IS NULL THEN 'created_at is not a moment' END,
+			cnap.import_time_problem(c.r, 'created_at'),
 			CASE WHEN c.known THEN 'exists already' END,
 			CASE WHEN c.id IS NOT NULL AND c.twice THEN 'has the id of another row' END,
 			CASE WHEN c.name <> '' AND NOT cnap.is_name(c.name) THEN 'invalid name' END,
@@ -89,8 +101,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH given AS MATERIALIZED (
 		SELECT e.n, left(concat_ws(', ', e.r ->> 'organization_id', e.r ->> 'user_id'), 100) AS key, e.r,
-			CASE WHEN jsonb_typeof(e.r -> 'organization_id') IN ('string', 'number') AND e.r ->> 'organization_id' <> ''
-				THEN @extschema@.cnap_uuid(e.r ->> 'organization_id') END AS organization_id, e.r ->> 'user_id' AS user_id,
+			CASE WHEN jsonb_typeof(e.r) = 'object'
+				THEN nullif(e.r - '{organization_id,user_id,role,added_by,created_at}'::text[], '{}') END AS excess,
+			cnap.import_id(e.r -> 'organization_id') AS organization_id, e.r ->> 'user_id' AS user_id,
 			coalesce(nullif(e.r ->> 'role', ''), 'member') AS role, nullif(e.r ->> 'added_by', '') AS added_by,
 			coalesce(cnap.as_moment(e.r ->> 'created_at'), now()) AS created_at
 		FROM jsonb_array_elements(imported) WITH ORDINALITY e (r, n)
@@ -104,13 +117,12 @@ AS $$
 	SELECT c.n, c.key,
 		CASE WHEN c.known IS NOT NULL AND skip_existing THEN '{}'
 			WHEN jsonb_typeof(c.r) <> 'object' THEN '{"is no object"}' ELSE array_remove(ARRAY[
-			CASE WHEN c.r - '{organization_id,user_id,role,added_by,created_at}'::text[] <> '{}'
-				THEN cnap.import_excess(c.r - '{organization_id,user_id,role,added_by,created_at}'::text[]) END,
+			cnap.import_excess(c.excess),
 			CASE WHEN c.organization_id IS NULL THEN 'organization_id is required' END,
 			CASE WHEN coalesce(c.user_id, '') = '' THEN 'user_id is required' END,
 			CASE WHEN c.user_id <> '' AND NOT cnap.is_user_id(c.user_id) THEN 'invalid user_id' END,
 			CASE WHEN NOT cnap.is_user_id(c.added_by) THEN 'invalid added_by' END,
-			CASE WHEN c.r ->> 'created_at' <> '' AND cnap.as_moment(c.r ->> 'created_at') IS NULL THEN 'created_at is not a moment' END,
+			cnap.import_time_problem(c.r, 'created_at'),
 			CASE WHEN c.organization_id IS NOT NULL AND c.nowhere THEN 'the organization does not exist' END,
 			CASE WHEN c.known <> c.role THEN format('is a member already, as %s', c.known) END,
 			CASE WHEN c.organization_id IS NOT NULL AND c.user_id IS NOT NULL AND c.twice
@@ -132,10 +144,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH given AS MATERIALIZED (
 		SELECT e.n, left(concat_ws(', ', e.r ->> 'id', e.r ->> 'name'), 100) AS key, e.r,
-			CASE WHEN jsonb_typeof(e.r -> 'id') IN ('string', 'number') AND e.r ->> 'id' <> ''
-				THEN @extschema@.cnap_uuid(e.r ->> 'id') END AS id, e.r ->> 'name' AS name, e.r ->> 'owner_id' AS owner_id,
-			nullif(e.r ->> 'managed_by', '') AS manager, CASE WHEN jsonb_typeof(e.r -> 'managed_by') IN ('string', 'number') AND e.r ->> 'managed_by' <> ''
-				THEN @extschema@.cnap_uuid(e.r ->> 'managed_by') END AS managed_by,
+			CASE WHEN jsonb_typeof(e.r) = 'object'
+				THEN nullif(e.r - '{id,name,owner_id,managed_by,managed_role,managed_access,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[], '{}') END AS excess,
+			cnap.import_id(e.r -> 'id') AS id, e.r ->> 'name' AS name, e.r ->> 'owner_id' AS owner_id,
+			nullif(e.r ->> 'managed_by', '') AS manager, cnap.import_id(e.r -> 'managed_by') AS managed_by,
 			nullif(e.r ->> 'managed_role', '') AS managed_role, nullif(e.r ->> 'managed_access', '') AS managed_access,
 			cnap.as_moment(e.r ->> 'managed_until') AS managed_until,
 			cnap.as_moment(e.r ->> 'managed_since') AS managed_since,
@@ -153,15 +165,14 @@ AS $$
 	SELECT c.n, c.key,
 		CASE WHEN c.known AND skip_existing THEN '{}'
 			WHEN jsonb_typeof(c.r) <> 'object' THEN '{"is no object"}' ELSE array_remove(ARRAY[
-			CASE WHEN c.r - '{id,name,owner_id,managed_by,managed_role,managed_access,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[] <> '{}'
-				THEN cnap.import_excess(c.r - '{id,name,owner_id,managed_by,managed_role,managed_access,managed_until,managed_since,billing_email,customer_id,metadata,created_at}'::text[]) END,
+			cnap.import_excess(c.excess),
 			CASE WHEN c.id IS NULL THEN 'id is required' END,
 			CASE WHEN coalesce(c.name, '') = '' THEN 'name is required' END,
 			CASE WHEN coalesce(c.owner_id, '') = '' THEN 'owner_id is required' END,
 			CASE WHEN c.owner_id <> '' AND NOT cnap.is_user_id(c.owner_id) THEN 'invalid owner_id' END,
-			CASE WHEN c.r ->> 'managed_until' <> '' AND cnap.as_moment(c.r ->> 'managed_until') IS NULL THEN 'managed_until is not a moment' END,
-			CASE WHEN c.r ->> 'managed_since' <> '' AND cnap.as_moment(c.r ->> 'managed_since') IS NULL THEN 'managed_since is not a moment' END,
-			CASE WHEN c.r ->> 'created_at' <> '' AND cnap.as_moment(c.r ->> 'created_at') IS NULL THEN 'created_at is not a moment' END,
+			cnap.import_time_problem(c.r, 'managed_until'),
+			cnap.import_time_problem(c.r, 'managed_since'),
+			cnap.import_time_problem(c.r, 'created_at'),
 			CASE WHEN c.known THEN 'exists already' END,
 			CASE WHEN c.id IS NOT NULL AND c.twice THEN 'has the id of another row' END,
 			CASE WHEN c.name <> '' AND NOT cnap.is_name(c.name) THEN 'invalid name' END,
@@ -189,8 +200,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH given AS MATERIALIZED (
 		SELECT e.n, left(concat_ws(', ', e.r ->> 'workspace_id', e.r ->> 'user_id'), 100) AS key, e.r,
-			CASE WHEN jsonb_typeof(e.r -> 'workspace_id') IN ('string', 'number') AND e.r ->> 'workspace_id' <> ''
-				THEN @extschema@.cnap_uuid(e.r ->> 'workspace_id') END AS workspace_id, e.r ->> 'user_id' AS user_id,
+			CASE WHEN jsonb_typeof(e.r) = 'object'
+				THEN nullif(e.r - '{workspace_id,user_id,role,added_by,created_at}'::text[], '{}') END AS excess,
+			cnap.import_id(e.r -> 'workspace_id') AS workspace_id, e.r ->> 'user_id' AS user_id,
 			coalesce(nullif(e.r ->> 'role', ''), 'member') AS role, nullif(e.r ->> 'added_by', '') AS added_by,
 			coalesce(cnap.as_moment(e.r ->> 'created_at'), now()) AS created_at
 		FROM jsonb_array_elements(imported) WITH ORDINALITY e (r, n)
@@ -204,13 +216,12 @@ AS $$
 	SELECT c.n, c.key,
 		CASE WHEN c.known IS NOT NULL AND skip_existing THEN '{}'
 			WHEN jsonb_typeof(c.r) <> 'object' THEN '{"is no object"}' ELSE array_remove(ARRAY[
-			CASE WHEN c.r - '{workspace_id,user_id,role,added_by,created_at}'::text[] <> '{}'
-				THEN cnap.import_excess(c.r - '{workspace_id,user_id,role,added_by,created_at}'::text[]) END,
+			cnap.import_excess(c.excess),
 			CASE WHEN c.workspace_id IS NULL THEN 'workspace_id is required' END,
 			CASE WHEN coalesce(c.user_id, '') = '' THEN 'user_id is required' END,
 			CASE WHEN c.user_id <> '' AND NOT cnap.is_user_id(c.user_id) THEN 'invalid user_id' END,
 			CASE WHEN NOT cnap.is_user_id(c.added_by) THEN 'invalid added_by' END,
-			CASE WHEN c.r ->> 'created_at' <> '' AND cnap.as_moment(c.r ->> 'created_at') IS NULL THEN 'created_at is not a moment' END,
+			cnap.import_time_problem(c.r, 'created_at'),
 			CASE WHEN c.workspace_id IS NOT NULL AND c.nowhere THEN 'the workspace does not exist' END,
 			CASE WHEN c.known <> c.role THEN format('is a member already, as %s', c.known) END,
 			CASE WHEN c.workspace_id IS NOT NULL AND c.user_id IS NOT NULL AND c.twice

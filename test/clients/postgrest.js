@@ -30,18 +30,14 @@ const BEGINNING = `SELECT set_config('search_path', 'app, public', true), set_co
 	set_config('request.path', '/item', true), set_config('request.headers', $3, true),
 	set_config('request.cookies', '{}', true)`;
 
-// A request with these claims, to which PostgREST adds the role
-async function request(pool, claims, text, values, headers = {}) {
+// A transaction that begins as PostgREST's do
+async function requestAs(pool, role, claims, headers, work) {
 	const client = await pool.connect();
 
 	try {
 		await client.query('BEGIN');
-		await client.query(BEGINNING, [
-			ROLE,
-			JSON.stringify({ ...claims, role: ROLE }),
-			JSON.stringify(headers),
-		]);
-		const result = await value(client, text, values);
+		await client.query(BEGINNING, [role, claims, JSON.stringify(headers)]);
+		const result = await work(client);
 		await client.query('COMMIT');
 		return result;
 	} catch (error) {
@@ -51,25 +47,19 @@ async function request(pool, claims, text, values, headers = {}) {
 		client.release();
 	}
 }
+
+// A request with these claims, to which PostgREST adds the role
+const request = (pool, claims, text, values, headers = {}) =>
+	requestAs(pool, ROLE, JSON.stringify({ ...claims, role: ROLE }), headers, (client) =>
+		value(client, text, values),
+	);
 
 // A request without a JSON web token, before which PostgREST calls the function of doc/api.md
-async function preRequest(pool, text, headers) {
-	const client = await pool.connect();
-
-	try {
-		await client.query('BEGIN');
-		await client.query(BEGINNING, [ANONYMOUS, '', JSON.stringify(headers)]);
+const preRequest = (pool, text, headers) =>
+	requestAs(pool, ANONYMOUS, '', headers, async (client) => {
 		await client.query('SELECT "api"."cnap_pre_request"()');
-		const result = await value(client, text);
-		await client.query('COMMIT');
-		return result;
-	} catch (error) {
-		await client.query('ROLLBACK');
-		throw error;
-	} finally {
-		client.release();
-	}
-}
+		return value(client, text);
+	});
 
 async function accessTokens(pool, system) {
 	await system.query(

@@ -34,6 +34,15 @@ function object(description, properties) {
 	};
 }
 
+const workspace = {
+	id,
+	name: text,
+	section: { type: 'string', enum: ['own', 'shared'] },
+	role,
+	via: text,
+	organization: nullable(id),
+};
+
 const invitation = {
 	id,
 	email: nullable(text),
@@ -103,21 +112,9 @@ const schemas = {
 			description: 'who is in now; null if all are',
 		},
 	}),
-	WorkspaceSummary: object('A workspace to which the user has access', {
-		id,
-		name: text,
-		section: { type: 'string', enum: ['own', 'shared'] },
-		role,
-		via: text,
-		organization: nullable(id),
-	}),
+	WorkspaceSummary: object('A workspace to which the user has access', workspace),
 	Workspace: object('A workspace, and what the user may do there', {
-		id,
-		name: text,
-		section: { type: 'string', enum: ['own', 'shared'] },
-		role,
-		via: text,
-		organization: nullable(id),
+		...workspace,
 		permissions: { type: 'array', items: text },
 	}),
 	WayIn: object('A user with access to a workspace, and one way in', {
