@@ -193,7 +193,8 @@ sub remedied
 		qr/^\s*$/, "$rule: the remedy");
 	return;
 }
-foreach my $change ('DROP TABLE cnap.workspace', 'SET TABLE cnap.workspace WHERE (false)', q{SET (publish = 'insert')})
+foreach my $change ('DROP TABLE cnap.workspace', 'DROP TABLE cnap.workspace; ALTER PUBLICATION cnap_access ADD TABLE cnap.workspace WHERE (false)',
+	q{SET (publish = 'insert')})
 {
 	$origin->safe_psql('postgres', 'CREATE PUBLICATION other FOR ALL TABLES');
 	$origin->safe_psql('postgres', "ALTER PUBLICATION cnap_access $change");
