@@ -95,6 +95,17 @@ ROLLBACK;
 RESET ROLE;
 SELECT pg_temp.try('ALTER TABLE app.project DISABLE ROW LEVEL SECURITY');
 SELECT pg_temp.try('ALTER TABLE app.task DISABLE TRIGGER ALL');
+-- also a single trigger of a key on which the protection rests, on either side of it, but no other
+BEGIN;
+SELECT pg_temp.try(format('ALTER TABLE %s DISABLE TRIGGER %I', t.tgrelid::regclass, t.tgname)) <> 'no error' AS refused,
+	t.tgrelid::regclass, t.tgfoid::regproc, c.conname
+FROM pg_trigger t JOIN pg_constraint c ON c.oid = t.tgconstraint
+WHERE t.tgrelid IN ('app.project'::regclass, 'app.task'::regclass, 'app.comment'::regclass) ORDER BY c.conname, t.tgfoid::regproc::text;
+ROLLBACK;
+SELECT pg_temp.try('ALTER TABLE app.project DISABLE TRIGGER ALL');
+-- types of columns that policies compare are PostgreSQL's to refuse
+SELECT left(pg_temp.try('ALTER TABLE app.task ALTER COLUMN id TYPE bigint'), 60);
+SELECT left(pg_temp.try('ALTER TABLE app.comment ALTER COLUMN task_id TYPE bigint'), 60);
 SET session_replication_role = replica;
 SELECT pg_temp.try('DROP POLICY cnap_select_restrictive ON app.project');
 RESET session_replication_role;
@@ -148,6 +159,51 @@ SELECT relation, workspace_column, write_permission, enforced FROM cnap_protecte
 DROP TABLE app.comment;
 DROP TABLE app.projects, app.task CASCADE;
 RESET ROLE;
+
+-- what shows no more rows: nulls are nobody's, a key is deferred for its checks alone, and a table of another owner is no less protected
+BEGIN;
+SELECT cnap_protect('app.parted', 'workspace_id');
+ALTER TABLE app.parted ALTER COLUMN workspace_id DROP NOT NULL;
+CREATE TABLE app.top (id int PRIMARY KEY, workspace_id uuid NOT NULL);
+CREATE TABLE app.low (top_id int NOT NULL REFERENCES app.top);
+SELECT cnap_protect('app.top');
+SELECT cnap_protect_child('app.low', 'top_id', 'workspace_id');
+ALTER TABLE app.low ALTER CONSTRAINT cnap_low_fkey DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE app.top OWNER TO regress_cnap_dev;
+CREATE SCHEMA elsewhere;
+ALTER TABLE app.low SET SCHEMA elsewhere;
+SELECT relation, enforced FROM cnap_protected_tables() ORDER BY 1;
+ROLLBACK;
+
+-- ---- what the extension finds by its name ----
+
+SELECT pg_temp.try(command) AS try FROM unnest(ARRAY[
+	'ALTER SCHEMA cnap RENAME TO former',
+	'ALTER SCHEMA public RENAME TO former',
+	'ALTER TABLE cnap.workspace RENAME TO former',
+	'ALTER TABLE cnap.workspace SET SCHEMA app',
+	'ALTER TABLE cnap.workspace RENAME COLUMN managed_by TO former',
+	'ALTER TABLE cnap.workspace RENAME owner_id TO former',
+	'ALTER VIEW cnap.way_in RENAME TO former',
+	'ALTER FUNCTION cnap_can_access(uuid) RENAME TO former',
+	'ALTER FUNCTION cnap_can_access(uuid) SET SCHEMA app',
+	'ALTER ROUTINE cnap.reachable(text) RENAME TO former',
+	'DO $do$ BEGIN EXECUTE ''ALTER SCHEMA cnap RENAME TO former''; END $do$']) command;
+-- other changes
+BEGIN;
+SELECT pg_temp.try(command) AS try FROM unnest(ARRAY[
+	'ALTER TABLE cnap.workspace ALTER COLUMN managed_by SET STATISTICS 100',
+	'ALTER FUNCTION cnap_can_access(uuid) COST 2',
+	'ALTER SCHEMA cnap OWNER TO CURRENT_USER']) command;
+ROLLBACK;
+-- protection refers to tables by OID
+ALTER SCHEMA app RENAME TO former;
+SELECT relation, enforced FROM cnap_protected_tables() ORDER BY 1;
+ALTER SCHEMA former RENAME TO app;
+BEGIN;
+SET LOCAL cnap.guard = off;
+ALTER SCHEMA cnap RENAME TO former;
+ROLLBACK;
 
 -- the setting is for superusers
 SET ROLE regress_cnap_dev;

@@ -39,6 +39,7 @@
 #include "protection/bypass.h"
 #include "protection/ddl_guard.h"
 #include "protection/fkey_guard.h"
+#include "protection/rename_guard.h"
 
 CNAP_MODULE_MAGIC;
 
@@ -62,6 +63,7 @@ _PG_init(void)
 	CnapNotifyInit();
 	CnapPrecedenceInit();
 	CnapReferenceInit();
+	CnapRenameGuardInit();
 	CnapGuardInit();
 	CnapBypassInit();
 	CnapBeatWorkerInit();

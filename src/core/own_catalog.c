@@ -424,13 +424,12 @@ CnapIsOwnTable(Oid relid)
 }
 
 /*
- * Find the extension that a function of ours belongs to: its OID, name, schema
- * and owner.  InvalidOid while it is being dropped.
+ * Find the name, schema and owner of an extension, and return its OID, or InvalidOid
+ * if there is none.
  */
 Oid
-CnapFindExtension(Oid function, char **name, Oid *schema, Oid *owner)
+CnapReadExtension(Oid extension, char **name, Oid *schema, Oid *owner)
 {
-	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
 	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -453,6 +452,14 @@ CnapFindExtension(Oid function, char **name, Oid *schema, Oid *owner)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return extension;
+}
+
+/* Find the extension that a function of ours belongs to; InvalidOid while it is being dropped. */
+Oid
+CnapFindExtension(Oid function, char **name, Oid *schema, Oid *owner)
+{
+	return CnapReadExtension(getExtensionOfObject(ProcedureRelationId, function),
+							 name, schema, owner);
 }
 
 /* The role that owns the tables, and that alone can read and write them. */

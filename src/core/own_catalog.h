@@ -176,6 +176,7 @@ extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
 extern Relation CnapOpenTable(CnapTable table);
 extern CnapTable CnapTableOf(Relation relation);
 extern Oid	CnapOwner(void);
+extern Oid	CnapReadExtension(Oid extension, char **name, Oid *schema, Oid *owner);
 extern Oid	CnapFindExtension(Oid function, char **name, Oid *schema, Oid *owner);
 
 /* Does a column differ between two versions of a row? */

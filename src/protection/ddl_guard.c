@@ -37,13 +37,17 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -86,11 +90,18 @@ typedef struct State
 	bool		forced;
 	CnapProtection protection;
 	List	   *foreign_keys;	/* of CnapLink */
+	List	   *key_triggers;	/* of KeyTrigger */
 	bool		is_kept;
 	CnapKeeper	keeper;
 } State;
 
 static bool guard = true;
+
+bool
+CnapGuards(void)
+{
+	return guard && !IsBinaryUpgrade;
+}
 
 /* ---- observing ---- */
 
@@ -144,6 +155,52 @@ touched_relations(Snapshot before)
 
 /* ---- comparing ---- */
 
+/* Does a trigger fire in an ordinary session? */
+static bool
+fires(char enabled)
+{
+	return enabled == TRIGGER_FIRES_ON_ORIGIN || enabled == TRIGGER_FIRES_ALWAYS;
+}
+
+/* A trigger of a foreign key, on either of its tables. */
+typedef struct KeyTrigger
+{
+	Oid			oid;
+	Oid			constraint;
+	bool		fires;
+}			KeyTrigger;
+
+/* The triggers of foreign keys on a table, as a list of KeyTrigger. */
+static List *
+read_key_triggers(Oid relid, Snapshot snapshot)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	List	   *triggers = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+		KeyTrigger *trigger;
+
+		if (!OidIsValid(form->tgconstrrelid))
+			continue;
+		trigger = palloc(sizeof(KeyTrigger));
+		trigger->oid = form->oid;
+		trigger->constraint = form->tgconstraint;
+		trigger->fires = fires(form->tgenabled);
+		triggers = lappend(triggers, trigger);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return triggers;
+}
+
 /* Read a table's protection as of a snapshot; NULL means now. */
 static void
 read_state(Oid relid, const CnapChecks *checks, Snapshot snapshot, State *state)
@@ -170,14 +227,8 @@ read_state(Oid relid, const CnapChecks *checks, Snapshot snapshot, State *state)
 	if (!state->protection.is_protected)
 		return;
 	state->foreign_keys = CnapForeignKeysAsOf(relid, snapshot);
+	state->key_triggers = read_key_triggers(relid, snapshot);
 	state->is_kept = CnapFindKeeperAsOf(relid, snapshot, &state->keeper);
-}
-
-/* Does a trigger fire in an ordinary session? */
-static bool
-fires(char enabled)
-{
-	return enabled == TRIGGER_FIRES_ON_ORIGIN || enabled == TRIGGER_FIRES_ALWAYS;
 }
 
 /* Does a foreign key matter to the protection of its table? */
@@ -226,6 +277,54 @@ is_still_kept(Oid relid, const State *before, const State *after)
 		CnapIsSameLink(&after->keeper.link, &before->keeper.link);
 }
 
+/* Does the protection of the table that has it rest on a foreign key? */
+static bool
+is_key_used(Oid constraint, const CnapChecks *checks)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	State		state;
+	ListCell   *lc;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	read_state(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, checks, NULL, &state);
+	ReleaseSysCache(tuple);
+	foreach(lc, state.foreign_keys)
+	{
+		const CnapLink *link = lfirst(lc);
+
+		if (link->constraint == constraint)
+			return is_used(link, &state);
+	}
+	return false;
+}
+
+/*
+ * A foreign key of this table, or one to it, whose triggers have been disabled,
+ * and on which a protection rests; InvalidOid if there is none.
+ */
+static Oid
+disabled_key(const State *before, const State *after, const CnapChecks *checks)
+{
+	ListCell   *lc;
+	ListCell   *other;
+
+	foreach(lc, before->key_triggers)
+	{
+		const		KeyTrigger *former = lfirst(lc);
+
+		foreach(other, after->key_triggers)
+		{
+			const		KeyTrigger *present = lfirst(other);
+
+			if (former->oid == present->oid && former->fires && !present->fires &&
+				is_key_used(present->constraint, checks))
+				return present->constraint;
+		}
+	}
+	return InvalidOid;
+}
+
 /* Does a policy require anything else than before, or less? */
 static bool
 demands_less(const CnapDemand *present, const CnapDemand *former)
@@ -236,10 +335,11 @@ demands_less(const CnapDemand *present, const CnapDemand *former)
 
 /* What a table's protection has lost, as a sentence; NULL if nothing. */
 static char *
-find_loss(Oid relid, const State *before, const State *after)
+find_loss(Oid relid, const State *before, const State *after, const CnapChecks *checks)
 {
 	const CnapProtection *former = &before->protection;
 	const CnapProtection *present = &after->protection;
+	Oid			disabled;
 	ListCell   *lc;
 
 	if (before->enabled && !after->enabled)
@@ -269,6 +369,10 @@ find_loss(Oid relid, const State *before, const State *after)
 	if (!is_still_kept(relid, before, after))
 		return psprintf("Trigger \"%s\" would no longer keep the workspace column.",
 						before->keeper.trigger);
+	disabled = disabled_key(before, after, checks);
+	if (OidIsValid(disabled))
+		return psprintf("Foreign key \"%s\" would no longer be enforced.",
+						get_constraint_name(disabled));
 	return NULL;
 }
 
@@ -286,6 +390,19 @@ refuse(Oid relid, char *detail)
 }
 
 /* ---- inheritance ---- */
+
+/* Is it a foreign table that PostgreSQL can write to? */
+static bool
+is_writable_foreign_table(Oid relid)
+{
+	ForeignServer *server;
+
+	if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE)
+		return false;
+	server = GetForeignServer(GetForeignServerIdByRelId(relid));
+	return OidIsValid(GetForeignDataWrapper(server->fdwid)->fdwhandler) &&
+		relation_is_updatable(relid, NIL, false, NULL) != 0;
+}
 
 /* Can a relation have policies? */
 static bool
@@ -342,7 +459,9 @@ protect_heirs(Oid ancestor, Oid relid, const CnapChecks *checks)
 /*
  * Look at the tables from which a table inherits since the command.  If it was
  * protected, these must be in the same way, since queries of them show its
- * rows; if it was not, it becomes protected as they are.
+ * rows; if it was not, it becomes protected as they are.  A foreign table cannot
+ * be: PostgreSQL applies the policies of the table that a query names to the rows
+ * that it reads there, but not to those that it writes.
  */
 static void
 judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const State *before)
@@ -351,7 +470,7 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 	List	   *former;
 	ListCell   *lc;
 
-	if (ancestors == NIL || !can_have_policies(relid))
+	if (ancestors == NIL || !(can_have_policies(relid) || is_writable_foreign_table(relid)))
 		return;
 	former = before->exists ? CnapAncestorsAsOf(relid, snapshot) : NIL;
 	ancestors = list_difference_oid(ancestors, former);
@@ -370,8 +489,12 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 			refuse(relid, psprintf("It would inherit from \"%s\", which is not protected in the same way, and shows its rows.",
 								   get_rel_name(ancestor)));
 		CnapReadProtection(ancestor, checks, &protection);
-		if (CnapIsComplete(&protection, &required))
-			protect_heirs(ancestor, relid, checks);
+		if (!CnapIsComplete(&protection, &required))
+			continue;
+		if (!can_have_policies(relid))
+			refuse(ancestor, psprintf("Nothing would check the rows that are written to the foreign table \"%s\" through it. Make that read-only before, as by OPTIONS (updatable 'false').",
+									  get_rel_name(relid)));
+		protect_heirs(ancestor, relid, checks);
 	}
 }
 
@@ -409,7 +532,7 @@ judge(FunctionCallInfo fcinfo)
 			if (former.exists && former.protection.is_protected)
 			{
 				read_state(relid, &checks, NULL, &state);
-				loss = find_loss(relid, &former, &state);
+				loss = find_loss(relid, &former, &state, &checks);
 				if (loss != NULL)
 					refuse(relid, loss);
 			}
@@ -433,7 +556,7 @@ cnap_ddl_guard(PG_FUNCTION_ARGS)
 				 errmsg("cnap.ddl_guard() can only be called as an event trigger")));
 
 	/* Whatever is no command of somebody else's is not judged. */
-	if (observed.active && guard && !IsBinaryUpgrade && !CnapIsExecuting())
+	if (observed.active && CnapGuards() && !CnapIsExecuting())
 		judge(fcinfo);
 	start_observing();
 	PG_RETURN_NULL();

@@ -8,6 +8,9 @@
 #ifndef CNAP_DDL_GUARD_H
 #define CNAP_DDL_GUARD_H
 
+/* Are such commands refused in this session? */
+extern bool CnapGuards(void);
+
 /* Define the setting, and register the callbacks. */
 extern void CnapGuardInit(void);
 

@@ -289,6 +289,8 @@ WITH setting AS MATERIALIZED (
 		unnest(s.setconfig) config,
 		LATERAL (SELECT lower(split_part(config, '=', 1)), substr(config, strpos(config, '=') + 1)) part (name, value)
 	WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+), guarded AS MATERIALIZED (
+	SELECT unnest(cnap.lint_protected()) AS oid
 )
 
 SELECT 'error', 'identity_default', target,
@@ -338,16 +340,17 @@ SELECT 'error', 'trigger_state', format('%I on %s', t.tgname, t.tgrelid::regclas
 		ELSE 'the trigger is enabled in the wrong mode' END,
 	format('ALTER TABLE %s ENABLE %sTRIGGER %I;', t.tgrelid::regclass,
 		CASE t.wanted WHEN 'A' THEN 'ALWAYS ' END, t.tgname), 1
--- the triggers for the workspace columns of children, and those of their foreign
--- keys, may be enabled ALWAYS
+-- the triggers for the workspace columns of children, and those of foreign keys from
+-- protected tables to each other and to the workspaces, may be enabled ALWAYS
 FROM (SELECT t.tgname, t.tgrelid, t.tgenabled, CASE t.tgenabled WHEN 'A' THEN 'A' ELSE 'O' END AS wanted
 		FROM pg_trigger t
 		WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
 			OR t.tgconstraint IN (
 				SELECT f.oid
-				FROM pg_constraint f JOIN pg_trigger fill ON fill.tgrelid = f.conrelid
-				WHERE fill.tgfoid = 'cnap.fill_workspace()'::regprocedure AND f.contype = 'f'
-					AND array_to_string(f.conkey, ' ') = fill.tgattr::text)) t
+				FROM pg_constraint f JOIN guarded child ON child.oid = f.conrelid
+				WHERE f.contype = 'f' AND (f.confrelid IN (SELECT oid FROM guarded)
+					OR f.confrelid = 'cnap.workspace'::regclass))
+			AND t.tgrelid <> 'cnap.workspace'::regclass) t
 WHERE t.tgenabled <> t.wanted
 
 UNION ALL

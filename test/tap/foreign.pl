@@ -27,12 +27,31 @@ CREATE TABLE app.event (workspace_id uuid, year integer) PARTITION BY LIST (year
 CREATE INDEX ON app.event (workspace_id);
 CREATE TABLE app.event_2021 PARTITION OF app.event FOR VALUES IN (2021);
 SELECT cnap_protect('app.event');
-CREATE FOREIGN TABLE app.event_2020 PARTITION OF app.event FOR VALUES IN (2020)
-	SERVER itself OPTIONS (schema_name 'archive', table_name 'event');
 GRANT USAGE ON SCHEMA app TO cnap_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.event TO cnap_app;
 INSERT INTO app.event VALUES ('$W1', 2021), ('$W2', 2021);
 END
+
+# One that can be written to is refused, however it is added; one that cannot is none of our business.
+my $columns = '(workspace_id uuid, year integer)';
+my $options = "SERVER itself OPTIONS (schema_name 'archive', table_name 'event'";
+my $part = 'PARTITION OF app.event FOR VALUES IN (2020)';
+foreach my $sql (
+	"CREATE FOREIGN TABLE app.event_2020 $part $options)",
+	"CREATE FOREIGN TABLE app.event_2020 $part $options, updatable 'true')",
+	"CREATE FOREIGN TABLE app.event_2020 $columns $options); ALTER TABLE app.event ATTACH PARTITION app.event_2020 FOR VALUES IN (2020)",
+	"CREATE TABLE app.plain $columns; SELECT cnap_protect('app.plain'); CREATE FOREIGN TABLE app.event_2020 () INHERITS (app.plain) $options)")
+{
+	my (undef, undef, $error) = $node->psql('postgres', "BEGIN; $sql");
+	like($error, qr/less protected.*rows that are written to the foreign table "event_2020"/s, "refused: $sql");
+}
+foreach my $sql ("CREATE FOREIGN TABLE app.event_2020 $part $options, updatable 'false')",
+	"CREATE FOREIGN TABLE app.event_2020 $columns $options); CREATE TABLE app.other $columns PARTITION BY LIST (year); "
+	. 'ALTER TABLE app.other ATTACH PARTITION app.event_2020 FOR VALUES IN (2020)')
+{
+	is($node->psql('postgres', "BEGIN; $sql; ROLLBACK"), 0, "accepted: $sql");
+}
+$node->safe_psql('postgres', "SET cnap.guard = off; CREATE FOREIGN TABLE app.event_2020 $part $options)");
 
 # The findings about its hierarchy, and the statements that close them.
 sub findings
