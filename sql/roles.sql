@@ -71,6 +71,12 @@ SELECT FROM cnap_add_workspace_member(:'w1', 'dan', 'deployer');
 SELECT FROM cnap_add_workspace_member(:'w1', 'kim', 'keeper');
 SELECT FROM cnap_invite_to_workspace(:'w1', 'keeper');
 SELECT FROM cnap_grant_management(:'w1', :'vendor', 'keeper');
+-- a grant that names no managers lets in all again, and says so if those were fewer
+SELECT FROM cnap_grant_management(:'w1', :'vendor', 'keeper', managers => 'assigned');
+SELECT FROM cnap_grant_management(:'w1', :'vendor', 'keeper', managers => 'activated');
+SELECT FROM cnap_grant_management(:'w1', :'vendor', 'keeper');
+SELECT FROM cnap_grant_management(:'w1', :'vendor', 'keeper', '2999-01-01');
+SELECT FROM cnap_grant_management(:'w1', :'vendor', 'keeper');
 SET cnap.user_id = 'kim';
 SELECT FROM cnap_add_workspace_member(:'w1', 'plain');
 SELECT cnap_add_workspace_member(:'w1', 'peter', 'deployer');

@@ -488,6 +488,22 @@ CnapAuthorizeManager(const pg_uuid_t *workspace, CnapOrganizationAct what,
 	check_manager(workspace, what, act);
 }
 
+void
+CnapAuthorizeUnassignment(const pg_uuid_t *workspace, CnapOrganizationAct what, CnapAct *act)
+{
+	CnapActor	actor;
+	CnapAccess	access = {0};
+
+	CnapGetActor(&actor);
+	if (actor.user != NULL)
+		access = CnapFindAccess(actor.user, workspace, NULL);
+	if (actor.user == NULL || (access.manager_role != CNAP_ROLE_NONE &&
+							   !CnapWaysAllow(access.ways, CNAP_MANAGE_DELEGATION)))
+		CnapAuthorizeManager(workspace, what, CNAP_END, act);
+	else
+		CnapAuthorizeWorkspace(workspace, CNAP_MANAGE_DELEGATION, CNAP_END, act);
+}
+
 text *
 CnapAuthorizeCreation(FunctionCallInfo fcinfo, int argno, CnapAct *act)
 {

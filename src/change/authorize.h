@@ -50,6 +50,13 @@ extern void CnapAuthorizeWorkspace(const pg_uuid_t *id, CnapPermission permissio
  */
 extern void CnapAuthorizeManager(const pg_uuid_t *workspace, CnapOrganizationAct what,
 								 CnapLock lock, CnapAct *act);
+
+/*
+ * Likewise for ending what lets a single manager in, which is up to those as well who
+ * may revoke the management as a whole.
+ */
+extern void CnapAuthorizeUnassignment(const pg_uuid_t *workspace, CnapOrganizationAct what,
+									  CnapAct *act);
 extern void CnapAuthorizeRevocation(const pg_uuid_t *workspace, CnapAct *act);
 
 /*

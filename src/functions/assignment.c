@@ -10,7 +10,8 @@
  * membership they belong to is filled in, by a trigger (invariants.c).
  *
  * None of this takes access to the workspace, but only a role in the organization
- * that manages it: an admin who is not assigned can assign others.
+ * that manages it: an admin who is not assigned can assign others.  The customer can
+ * end what lets a single manager in, but not choose whom.
  *
  *-------------------------------------------------------------------------
  */
@@ -107,7 +108,8 @@ cnap_assign_manager(PG_FUNCTION_ARGS)
 /*
  * cnap_unassign_manager(workspace, user_id) -> void
  *
- * All members of the organization can do that to themselves.
+ * All members of the organization can do that to themselves, and whoever may revoke the
+ * management to anybody.
  */
 Datum
 cnap_unassign_manager(PG_FUNCTION_ARGS)
@@ -127,10 +129,9 @@ cnap_unassign_manager(PG_FUNCTION_ARGS)
 	Datum		values[3];
 
 	CnapGetActor(&actor);
-	CnapAuthorizeManager(workspace,
-						 actor.user != NULL && CnapTextEqual(actor.user, user) ?
-						 CNAP_ORGANIZATION_SEE : CNAP_ORGANIZATION_ASSIGN,
-						 CNAP_END, &act);
+	CnapAuthorizeUnassignment(workspace,
+							  actor.user != NULL && CnapTextEqual(actor.user, user) ?
+							  CNAP_ORGANIZATION_SEE : CNAP_ORGANIZATION_ASSIGN, &act);
 	if (!CnapFindWorkspace(workspace, &row) || !row.managed ||
 		!CnapFindMemberAsOf(NULL, &row.managed_by, user, &member) ||
 		!find_assignment(workspace, &row, user, &member, &assignment))

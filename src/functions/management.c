@@ -41,7 +41,8 @@ CnapAuthorizeGrant(const pg_uuid_t *workspace, const pg_uuid_t *organization,
 /*
  * If the organization manages the workspace already, this changes the terms:
  * the role, the end, or who of its members gets in.  Granting the terms that are already in force is an
- * error, like creating an object that already exists.
+ * error, like creating an object that already exists.  Terms that are not named are
+ * the defaults again, so it is said if more managers get in.
  */
 void
 CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
@@ -54,13 +55,14 @@ CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 		6, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INTERVALOID}
 	};
 	CnapWorkspace row;
+	bool		is_managed;
 	Interval	activation = terms->activation;
 	Datum		values[6];
 	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 
-	if (CnapFindWorkspace(workspace, &row) && CnapManagedNow(&row) &&
-		memcmp(&row.managed_by, organization, sizeof(pg_uuid_t)) == 0 &&
-		row.managed_role == role && row.managed_until == until &&
+	is_managed = CnapFindWorkspace(workspace, &row) && CnapManagedNow(&row) &&
+		memcmp(&row.managed_by, organization, sizeof(pg_uuid_t)) == 0;
+	if (is_managed && row.managed_role == role && row.managed_until == until &&
 		CnapSameTerms(&row.terms, terms))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESTRICT_VIOLATION),
@@ -76,6 +78,12 @@ CnapGrantManagement(const CnapAct *act, const pg_uuid_t *workspace,
 	values[5] = IntervalPGetDatum(&activation);
 	nulls[5] = terms->managers == CNAP_MANAGERS_ACTIVATED ? ' ' : 'n';
 	CnapExecuteActOnRow(act, &grant, values, nulls);
+	if (is_managed && row.terms.managers != CNAP_MANAGERS_ALL &&
+		terms->managers == CNAP_MANAGERS_ALL)
+		ereport(NOTICE,
+				(errmsg("all members of the organization manage the workspace now"),
+				 errdetail("Before, these were the managers \"%s\".",
+						   CnapManagersName(row.terms.managers))));
 }
 
 /*

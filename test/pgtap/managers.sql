@@ -54,7 +54,12 @@ FROM (VALUES
 	('max', 'SELECT cnap_unassign_manager({assigned}, ''max'')', test.line('42704', 'user "max" is not assigned to the workspace', false)),
 	('adam', 'SELECT cnap_unassign_manager({ws}, ''mia'')', test.line('42704', 'user "mia" is not assigned to the workspace', false)),
 	('max', 'SELECT cnap_unassign_manager({assigned}, ''mia'')', test.line('42501', 'admin role required', false)),
-	('wanda', 'SELECT cnap_unassign_manager({assigned}, ''mia'')', test.line('42501', 'only members of the managing organization can do that', false)),
+	('wanda', 'SELECT cnap_unassign_manager({assigned}, ''mia'')', test.line('00000', NULL, true)),
+	('wanda', 'SELECT cnap_unassign_manager({activated}, ''mia'')', test.line('00000', NULL, true)),
+	('wanda', 'SELECT cnap_unassign_manager({assigned}, ''max'')', test.line('42704', 'user "max" is not assigned to the workspace', false)),
+	('wanda', 'SELECT cnap_unassign_manager({free}, ''mia'')', test.line('42704', 'user "mia" is not assigned to the workspace', false)),
+	('dave', 'SELECT cnap_unassign_manager({assigned}, ''mia'')', test.line('42501', 'owner role required', false)),
+	('nina', 'SELECT cnap_unassign_manager({assigned}, ''mia'')', test.line('42704', format('workspace "%s" does not exist', test.id('assigned')), false)),
 	('rita', 'SELECT cnap_unassign_manager({assigned}, ''mia'')', test.line('42704', format('workspace "%s" does not exist', test.id('assigned')), false)),
 
 	('mia', 'SELECT cnap_activate_management({activated}, ''again'')', test.line('00000', NULL, true)),
@@ -219,6 +224,7 @@ FROM unnest(ARRAY['assigned', 'activated']) workspace,
 CREATE TABLE test.ending (what text, statements text[], rows integer DEFAULT 0);
 INSERT INTO test.ending (what, statements) VALUES
 	('is unassigned', ARRAY['adam: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
+	('is thrown out by the customer', ARRAY['wanda: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
 	('gives it up', ARRAY['mia: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
 	('is removed, and added again', ARRAY['olga: SELECT cnap_remove_organization_member({vendor}, ''mia'')',
 		'olga: SELECT cnap_add_organization_member({vendor}, ''mia'')']),
@@ -311,6 +317,7 @@ FROM (VALUES
 		'direct: INSERT INTO cnap.assignment (workspace_id, user_id, until, reason) VALUES ({activated}, ''max'', ''2999-02-01'', ''ticket 2'')'],
 		'management.change {"role": "admin", "until": "2999-01-01T00:00:00+00:00", "managers": "activated", "activation": "PT2H"}; '
 		|| 'manager.activate max {"until": "2999-02-01T00:00:00+00:00", "reason": "ticket 2"}'),
+	(ARRAY['wanda: SELECT cnap_unassign_manager({assigned}, ''mia'')'], 'wanda manager.unassign mia {}'),
 	-- what ends with something else, or by itself, has no entry of its own
 	(ARRAY['wanda: SELECT cnap_revoke_management({assigned})'], 'wanda management.revoke {"role": "member", "managers": "assigned"}'),
 	(ARRAY['olga: SELECT cnap_remove_organization_member({vendor}, ''mia'')'], 'olga organization_member.remove mia {"role": "member"}'),

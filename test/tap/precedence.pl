@@ -142,6 +142,9 @@ my $assign = q{SELECT cnap_assign_manager({assigned}, 'mia', '2999-01-01')};
 ends('mia', $unassign, $_, $unassign) foreach 'vic', 'vera', 'system';
 ends('mia', $activate, $_, $deactivate) foreach 'vic', 'vera', 'system';
 ends('vic', $assign, 'vera', $unassign);
+# the customer, who throws a single one out
+ends($_, $unassign, 'olga', $unassign) foreach 'mia', 'vic', 'vera';
+ends($_->[0], $_->[1], 'olga', $deactivate) foreach [ 'mia', $activate ], [ 'vera', $deactivate ], [ 'vera', 'SELECT cnap_delete_organization({org})' ];
 ends('mia', $_, 'olga', q{SELECT cnap_revoke_management({activated})}) foreach $activate, $deactivate;
 ends('mia', $activate, 'olga', 'SELECT cnap_delete_workspace({activated})');
 ends('vic', $_, 'olga', q{SELECT cnap_revoke_management({assigned})}) foreach $assign, $unassign;
