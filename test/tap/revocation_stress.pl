@@ -27,7 +27,7 @@ my $checks = $ENV{CNAP_CHECKS} // 300_000;
 my $node = new_node('stress', "max_worker_processes = 16\nautovacuum_naptime = 5s");
 my $admin = connect_to($node, undef, 'CREATE EXTENSION cnap_org',
 	"\\i $FindBin::Bin/revocation_stress.sql");
-my $token = $admin->query('SELECT token FROM test.token');
+my %token = split /[|\n]/, $admin->query('SELECT name, token FROM test.token');
 my $force_parallel = $admin->query("SELECT name FROM pg_settings"
 	  . " WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
 
@@ -76,7 +76,7 @@ sub client_loop
 		"PREPARE anybody (text, uuid) AS SELECT cnap_can_access(\$1, \$2)",
 		"PREPARE rows (uuid) AS SELECT count(*) > 0 FROM test.doc WHERE workspace_id = \$1",
 		"PREPARE page AS SELECT count(*) FILTER (WHERE workspace_id = '$workspace') > 0 FROM test.doc",
-		$kind eq 'token' ? "SELECT cnap_authenticate('$token', false)" : "SET cnap.user_id = '$person'", @settings);
+		$token{$kind} ? "SELECT cnap_authenticate('$token{$kind}', false)" : "SET cnap.user_id = '$person'", @settings);
 	my $round = join ";\n", map { "EXECUTE state;\nEXECUTE $_" } 'mine',
 	  "anybody('$person', '$workspace')", "rows('$workspace')", 'page';
 	my $work = join ";\n", ($round) x $count, 'EXECUTE state';
@@ -151,6 +151,9 @@ my @readers = (
 	client_loop('parallel', 'slow', 'BEGIN', 2, "SET $force_parallel = on",
 		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
 		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off'),
+	client_loop('parallel, limited token', 'slow_token', 'BEGIN', 2, "SET $force_parallel = on",
+		'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0',
+		'SET min_parallel_table_scan_size = 0', 'SET parallel_leader_participation = off'),
 	client_loop('parallel, open REPEATABLE READ', 'slow',
 		'BEGIN ISOLATION LEVEL REPEATABLE READ', 2, "SET $force_parallel = on"));
 
@@ -162,7 +165,8 @@ my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.
 	[ 'app', "'{assigned,returner,activated}', '4 ms'" ],
 	[ undef, "'{direct,owner,token}', '4 ms'" ],
 	[ undef, "'{definition}', '100 ms'" ],
-	[ 'app', "'{slow}', '400 ms'" ]);
+	[ 'app', "'{slow}', '400 ms'" ],
+	[ undef, "'{slow_token}', '400 ms'" ]);
 push @writers, map { { session => connect_to($node, undef), work => "CALL test.${_}_continually('2 s')" } } qw(swap turn);
 my $changes = 0;
 

@@ -11,7 +11,7 @@
  *   3  about to be granted
  *
  * For the kind "definition" it is about the permission "stress", which definitions of
- * roles and permissions give and take; for the kind "token" about what the limits of an
+ * roles and permissions give and take; for the kinds "token" and "slow_token" about what the limits of an
  * access token leave of the user's access.
  *
  * Some of the users own so many other workspaces that the smallest cache has no
@@ -34,7 +34,7 @@ DECLARE
 BEGIN
 	PERFORM cnap_define_permission('stress');
 	PERFORM cnap_define_role('stresser', '{stress}');
-	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,assigned,returner,activated,slow,definition,token,filler}'::text[] LOOP
+	FOREACH name IN ARRAY '{organization,management,member,direct,expiry,owner,assigned,returner,activated,slow,definition,token,slow_token,filler}'::text[] LOOP
 		organization := cnap_create_organization(name, owner => name || ' vendor');
 		workspace := cnap_create_workspace(name, name || ' owner');
 		PERFORM cnap_grant_management(workspace, organization,
@@ -62,8 +62,11 @@ BEGIN
 	END LOOP;
 END
 $$;
+CREATE TABLE test.token (name text, token text);
 SET cnap.user_id = 'token person';
-CREATE TABLE test.token AS SELECT cnap_create_access_token('limited') AS token;
+INSERT INTO test.token SELECT 'token', cnap_create_access_token('limited');
+SET cnap.user_id = 'slow_token person';
+INSERT INTO test.token SELECT 'slow_token', cnap_create_access_token('limited');
 RESET cnap.user_id;
 INSERT INTO cnap.workspace (name, owner_id)
 SELECT 'other', name || ' person'
@@ -119,11 +122,11 @@ BEGIN
 			ELSE
 				PERFORM cnap_define_permission('stress');
 			END IF;
-		WHEN 'token' THEN
+		WHEN 'token', 'slow_token' THEN
 			IF random() < 0.5 THEN
-				UPDATE cnap.access_token SET workspaces = '{}';
+				UPDATE cnap.access_token SET workspaces = '{}' WHERE user_id = kind.person;
 			ELSE
-				UPDATE cnap.access_token SET permissions = '{administer}';
+				UPDATE cnap.access_token SET permissions = '{administer}' WHERE user_id = kind.person;
 			END IF;
 	END CASE;
 	RETURN effect;
@@ -158,8 +161,9 @@ BEGIN
 			ELSE
 				PERFORM cnap_define_permission('stress', '{stresser}');
 			END IF;
-		WHEN 'token' THEN
-			UPDATE cnap.access_token SET workspaces = ARRAY[kind.workspace], permissions = '{access}';
+		WHEN 'token', 'slow_token' THEN
+			UPDATE cnap.access_token SET workspaces = ARRAY[kind.workspace], permissions = '{access}'
+			WHERE user_id = kind.person;
 	END CASE;
 END
 $$;
@@ -272,7 +276,7 @@ CREATE FUNCTION test.read(duration interval) RETURNS test.tally LANGUAGE plpgsql
 AS $$
 DECLARE
 	finish CONSTANT timestamptz := clock_timestamp() + duration;
-	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k WHERE name <> 'token');
+	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k WHERE name NOT IN (SELECT t.name FROM test.token t));
 	kind test.kind;
 	tally test.tally := (0, 0, 0, 0, 0);
 	before bigint;
@@ -298,7 +302,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
 	finish CONSTANT timestamptz := clock_timestamp() + duration;
-	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k WHERE name <> 'token');
+	kinds CONSTANT test.kind[] := ARRAY(SELECT k FROM test.kind k WHERE name NOT IN (SELECT t.name FROM test.token t));
 	kind test.kind;
 	before bigint;
 	first integer;
