@@ -13,6 +13,7 @@
 #
 #   CNAP_SEED    seed of the random numbers, to repeat a run
 #   CNAP_STEPS   number of steps
+#   CNAP_PAIRS   go on until this many pairs of a user and a workspace have been compared
 #
 use strict;
 use warnings;
@@ -27,6 +28,7 @@ use Time::HiRes qw(time);
 
 my $seed = $ENV{CNAP_SEED} // int(time) ^ ($$ << 8);
 my $steps = $ENV{CNAP_STEPS} // 250;
+my $pairs = $ENV{CNAP_PAIRS} // 0;
 
 # our own generator: Perl's differs from one platform to the next
 my $state = $seed & 0x7fffffff;
@@ -274,7 +276,7 @@ my @readers = map {
 	[ 'repeatable read', 'BEGIN ISOLATION LEVEL REPEATABLE READ', $smallest ],
 	[ 'serializable', 'BEGIN ISOLATION LEVEL SERIALIZABLE' ]);
 
-my %done = (map({ ("managers ($_)" => 0) } qw(all assigned activated)), 'uses of memberships' => 0, changes => 0, refused => 0, comparisons => 0, 'ways in' => 0, states => 0, transactions => 0,
+my %done = (map({ ("managers ($_)" => 0) } qw(all assigned activated)), 'uses of memberships' => 0, changes => 0, refused => 0, comparisons => 0, pairs => 0, 'ways in' => 0, states => 0, transactions => 0,
 	rollbacks => 0, 'rollbacks to a savepoint' => 0, 'two-phase commits' => 0);
 my @log;
 
@@ -321,6 +323,8 @@ sub compare
 
 	return 0 if $session->{sqlstate} eq '40001';
 	BAIL_OUT("$who: $session->{error}") if $session->{error} ne '';
+	$differences =~ s/^pairs\|\|\|\|(\d+)\n?// or BAIL_OUT("$who: no count of pairs");
+	$done{pairs} += $1;
 	complain($who, $differences) if $differences ne '';
 	$done{comparisons}++;
 	return 1;
@@ -534,7 +538,7 @@ diag "CNAP_SEED=$seed";
 my $started = time;
 my $step = 0;
 
-while ($step < $steps)
+while ($step < $steps || $done{pairs} < $pairs)
 {
 	foreach (1 .. (chance(50) ? 1 : random(12)))
 	{
@@ -557,7 +561,7 @@ foreach my $reader (@readers)
 
 note "$step steps in " . sprintf('%.1f', time - $started) . ' s';
 note "$_: $done{$_}" foreach sort keys %done;
-pass("the engine and the rules agree in $done{comparisons} comparisons");
+pass("the engine and the rules agree in $done{comparisons} comparisons of $done{pairs} pairs of a user and a workspace");
 
 cmp_ok($done{changes}, '>', $done{refused} / 4, 'a good part of the changes is accepted');
 cmp_ok($done{'ways in'}, '>', $done{states} / 2, 'there is access to take away');

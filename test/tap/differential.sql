@@ -394,6 +394,8 @@ $$;
 /*
  * The differences between the engine and the rules.  Where the end of a
  * management falls into the comparison, what is said about the user is left out.
+ * The first row is none: its answer is the number of pairs of a user and a workspace
+ * that were compared.
  */
 CREATE FUNCTION test.differences(rules jsonb, people text[], parallel boolean, lists_first boolean, by_token boolean)
 RETURNS TABLE (question text, user_id text, workspace_id uuid, expected text, answer text)
@@ -409,6 +411,9 @@ BEGIN
 		UNION SELECT (r->>'workspace_id')::uuid FROM jsonb_array_elements(rules) r WHERE r ? 'path');
 	answers := ARRAY(SELECT e FROM test.engine(people, workspaces, parallel, lists_first, by_token) e);
 	finished := clock_timestamp();
+	RETURN QUERY
+	SELECT 'pairs', NULL, NULL::uuid, NULL,
+		(SELECT count(DISTINCT (e.user_id, e.workspace_id))::text FROM unnest(answers) e WHERE e.workspace_id IS NOT NULL);
 	RETURN QUERY
 	SELECT e.question, e.user_id, e.workspace_id, x.answer, e.answer
 	FROM unnest(answers) e
