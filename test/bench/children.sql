@@ -33,6 +33,7 @@ SELECT cnap_protect('app.folder'), cnap_protect('app.note_own');
 SELECT cnap_protect_child('app.note_policy', 'folder_id');
 SELECT cnap_protect_child('app.note_column', 'folder_id', 'workspace_id');
 CREATE INDEX ON app.note_column (workspace_id);
+CREATE INDEX ON app.note_column (folder_id);
 -- remove the dead tuples of the UPDATE
 VACUUM (FULL) app.note_column;
 VACUUM (ANALYZE) app.folder, app.note_own, app.note_column, app.note_policy;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # shared with test/bench/run
 #
-# measures.sh: what test/bench/run measures
+# measures.sh: what test/bench/run measures, apart from the topics
 #
 # A measure has variants. A sample of a variant is one line: "microseconds|answer" (of one
 # execution, or of one check), where the answer must be the same for all variants, or "timeout".
@@ -27,7 +27,7 @@ measures_of() {
 
 # Prints the variants that are measured in a round. Slow variants that are only for information are
 # measured in the first round.
-variants_of() {
+default_variants() {
 	local first=
 	case $1 in
 		count_* | page_*) echo raw cnap a b c d e f ;;
@@ -51,8 +51,8 @@ variants_of() {
 	esac
 }
 
-# sample SCALE MEASURE VARIANT ROUND
-sample() {
+# default_sample SCALE MEASURE VARIANT ROUND
+default_sample() {
 	local scale=$1 measure=$2 variant=$3 round=$4
 	case $measure in
 		count_*) time_query "$scale" "$variant" "${measure#count_}" 'SELECT count(*) FROM app.item {raw}' ;;
