@@ -318,9 +318,45 @@ SELECT * FROM findings();
 SELECT * FROM close_all();
 ROLLBACK;
 
+-- ---- open tables beside protected ones ----
+
+CREATE FUNCTION open_tables() RETURNS TABLE (severity text, rule text, object text, finding text, remedy text)
+LANGUAGE sql AS $$ SELECT * FROM cnap_lint() WHERE rule = 'table_open' $$;
+CREATE SCHEMA beside;
+GRANT USAGE ON SCHEMA beside TO PUBLIC;
+CREATE TABLE beside.users (id text PRIMARY KEY, name text, secret text);
+CREATE TABLE beside.audit (at timestamptz, actor text) PARTITION BY RANGE (at);
+CREATE TABLE beside.audit_1 PARTITION OF beside.audit DEFAULT;
+GRANT SELECT ON ALL TABLES IN SCHEMA beside TO regress_cnap_app;
+-- not in a schema without protected tables
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+CREATE TABLE beside.doc (workspace_id uuid PRIMARY KEY REFERENCES cnap.workspace ON DELETE CASCADE);
+SELECT FROM cnap_protect('beside.doc');
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+-- single columns, everybody, and what only adds rows
+REVOKE ALL ON beside.users, beside.audit FROM regress_cnap_app;
+GRANT SELECT (name), UPDATE (name) ON beside.users TO PUBLIC;
+GRANT INSERT ON beside.audit TO regress_cnap_app;
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+-- an owner that is trusted
+REVOKE ALL (name) ON beside.users FROM PUBLIC;
+ALTER TABLE beside.users OWNER TO regress_cnap_app;
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+-- policies of its own
+ALTER TABLE beside.users ENABLE ROW LEVEL SECURITY;
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+ALTER TABLE beside.users DISABLE ROW LEVEL SECURITY;
+-- accepted, until it is open to one more
+SELECT cnap_accept_finding('table_open', 'beside.users', 'the server shows each user only themselves');
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+GRANT SELECT ON beside.users TO regress_cnap_plain;
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+SELECT cnap_accept_finding('table_open', 'beside.users', NULL);
+DROP FUNCTION open_tables;
+
 -- ---- dropped objects leave nothing behind ----
 
-DROP SCHEMA app CASCADE;
+DROP SCHEMA app, beside CASCADE;
 SELECT * FROM findings();
 DROP FUNCTION findings, close_all;
 DROP TYPE told;

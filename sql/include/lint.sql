@@ -6,6 +6,7 @@
 --   SELECT * FROM close_all();   executes the remedies one after the other; returns a line for a
 --                                finding that remains after its remedy, or has none
 \set ECHO none
+-- table_open, which tables without a workspace would have, is left out as well: sql/lint.sql shows it
 CREATE TYPE told AS (severity text, rule text, object text, finding text, remedy text);
 CREATE FUNCTION findings() RETURNS SETOF told LANGUAGE plpgsql AS $$
 DECLARE
@@ -23,7 +24,7 @@ BEGIN
 		replace(s.finding, format(' as %I, ', session_user), ' as the superuser, '),
 		replace(s.remedy, format(' GRANTED BY %I', session_user), '')
 	FROM unnest(seen) s
-	WHERE s.rule <> ALL ('{column_nullable,column_without_key,key_spans_workspaces}');
+	WHERE s.rule <> ALL ('{column_nullable,column_without_key,key_spans_workspaces,table_open}');
 END $$;
 
 CREATE FUNCTION close_all() RETURNS TABLE (remedy text, result text) LANGUAGE plpgsql AS $$
@@ -43,7 +44,7 @@ BEGIN
 		END IF;
 	END LOOP;
 	RETURN QUERY SELECT o.rule, 'is left of ' || o.object FROM unnest(open) o
-	WHERE o.rule <> ALL ('{column_nullable,column_without_key,key_spans_workspaces}');
+	WHERE o.rule <> ALL ('{column_nullable,column_without_key,key_spans_workspaces,table_open}');
 END $$;
 SET client_min_messages = warning;
 \pset format unaligned

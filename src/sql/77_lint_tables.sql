@@ -119,6 +119,32 @@ WITH RECURSIVE own AS MATERIALIZED (
 	SELECT p.relation, p.policy, CASE p.command WHEN '*' THEN 'r' ELSE p.command END AS command, q.polqual
 	FROM cnap.policies('@extschema@') p JOIN pg_policy q ON (q.polrelid, q.polname) = (p.relation, p.policy)
 	WHERE NOT p.in_shape AND p.relation IN (SELECT unnest(under_protection))
+), beside AS MATERIALIZED (
+	-- what is in one schema with protected tables, and has nothing to be protected by
+	SELECT c.oid AS relation, c.relowner, c.relacl
+	FROM pg_class c
+	WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relrowsecurity
+		AND c.relnamespace IN (SELECT r.relnamespace FROM own JOIN pg_class r ON r.oid = own.relation)
+		AND c.oid NOT IN (SELECT relation FROM own
+			UNION ALL SELECT relation FROM workspace_column
+			UNION ALL SELECT relation FROM reason
+			UNION ALL SELECT relation FROM child
+			UNION ALL SELECT inhrelid FROM pg_inherits
+			UNION ALL SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
+), role AS MATERIALIZED (
+	SELECT oid, rolsuper, NOT rolsuper AND cnap.is_trusted(oid) AS trusted FROM pg_roles
+), open_to AS (
+	-- an owner that is trusted is an application's server, not only who made the table
+	SELECT b.relation, acl.grantee, acl.privilege_type
+	FROM beside b
+		JOIN (SELECT relation, coalesce(relacl, acldefault('r', relowner)) FROM beside
+			UNION ALL
+			SELECT attrelid, attacl FROM pg_attribute WHERE attacl IS NOT NULL) a (relation, items)
+			USING (relation)
+		CROSS JOIN aclexplode(a.items) acl
+		LEFT JOIN role ON role.oid = acl.grantee
+	WHERE acl.privilege_type IN ('SELECT', 'UPDATE', 'DELETE')
+		AND (acl.grantee = 0 OR role.trusted OR acl.grantee <> b.relowner AND NOT role.rolsuper)
 )
 
 -- what is wrong with the tables that are, or were, protected; those without any
@@ -154,6 +180,15 @@ SELECT CASE WHEN c.not_null OR c.relation IN (SELECT relation FROM reason) THEN 
 		f.conname, c.parent::regclass),
 	c.statement, c.step
 FROM child c JOIN pg_constraint f ON f.oid = c.key
+
+UNION ALL
+-- no statement: only people know what may be seen by all
+SELECT 'warning', 'table_open', relation::regclass::text,
+	format('is not protected, and has no policies of its own, so %s is possible with the rows of all customers for %s; if all may see them, as in a list of countries, accept the finding',
+		string_agg(DISTINCT privilege_type, ', '), string_agg(DISTINCT cnap.lint_role(grantee), ', ')),
+	NULL, 1
+FROM open_to
+GROUP BY relation
 
 UNION ALL
 SELECT 'error', 'foreign_table', c.oid::regclass::text,

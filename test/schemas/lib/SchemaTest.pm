@@ -332,9 +332,12 @@ sub test_user
 }
 
 # The findings of the linter, except about roles that other databases of the server trust, and that
-# the owner of the tables creates them in the schema of the extension's functions
+# the owner of the tables creates them in the schema of the extension's functions; and those about
+# tables that are open to the application's server
 my $FINDINGS = q{SELECT * FROM cnap_lint()
-	WHERE (rule <> 'identity_grant' OR remedy IS NOT NULL) AND (rule, severity) <> ('schema_grant', 'notice')};
+	WHERE (rule <> 'identity_grant' OR remedy IS NOT NULL) AND (rule, severity) <> ('schema_grant', 'notice')
+		AND rule <> 'table_open'};
+my $OPEN = q{SELECT object FROM cnap_lint() WHERE rule = 'table_open'};
 
 sub test_schema
 {
@@ -347,6 +350,8 @@ sub test_schema
 
 	is_deeply([ map { "$_->{severity} $_->{rule} $_->{object}" } @{ query_json($self->{databases}{all}, $FINDINGS) } ],
 		$description{findings} // [], 'the linter finds what is expected');
+	is_deeply([ sort map { $_->{object} =~ s{^public\.}{}r } @{ query_json($self->{databases}{all}, $OPEN) } ],
+		$description{shared}, 'and that what all share is open');
 
 	execute($self->{databases}{all}, undef, q{
 		CREATE FUNCTION leak(value text) RETURNS boolean LANGUAGE plpgsql COST 0.000001
