@@ -19,7 +19,7 @@ writes_sample() {
 		writes_delete) statement="DELETE FROM app.written_$3 WHERE id <= 1010000" ;;
 	esac
 	sql "$(database "$1")" -c "VACUUM app.written_$3"
-	timed "$1" big "SELECT * FROM bench.time_write('$statement', 5)"
+	timed "$1" big "SELECT * FROM bench.time_write('$statement', 3)"
 }
 
 writes_targets() {
