@@ -9,6 +9,7 @@
  * workspaces is loaded; from then on, a workspace that is not in the table is
  * known to be unreachable for the user, without a lookup.  If the set is too
  * large for that, the user's memberships are kept instead, if they are few.
+ * Lists, samples and sizes of sets are made in reach.c.
  *
  * Everything kept is stamped with the number of events (epoch.h) just before
  * its snapshot was taken.  An event with a higher number, which may have
@@ -357,6 +358,12 @@ find_decision(const CnapUser *user, const pg_uuid_t *workspace)
 	return decision != NULL && likely(CnapDecisionIsValid(user, decision)) ? decision : NULL;
 }
 
+const CnapDecision *
+CnapKeptDecision(const CnapUser *user, const pg_uuid_t *workspace)
+{
+	return find_decision(user, workspace);
+}
+
 /*
  * Keep a decision that was read as of the stamp; the caller has checked that
  * there is room.  If something changed while it was being read, its stamp
@@ -371,13 +378,6 @@ keep_decision(const CnapUser *user, const pg_uuid_t *workspace,
 	decision->stamp = stamp;
 	decision->ways = ways;
 	decision->managed_until = managed_until;
-}
-
-/* The user's id, allocated in the caller's context. */
-static text *
-user_text(const CnapUser *user)
-{
-	return cstring_to_text_with_len(user->id, user->id_len);
 }
 
 /* What is known about the user's set, which there is room for. */
@@ -412,14 +412,6 @@ keep_memberships(CnapUser *user, const CnapMemberships *memberships)
 	known->has_memberships = true;
 }
 
-/* The user's memberships, if they are known and still valid, or NULL. */
-static const CnapMemberships *
-known_memberships(const CnapUser *user)
-{
-	return user->known != NULL && user->known->has_memberships &&
-		user->stamp >= CnapLastChange(user) ? user->known->memberships : NULL;
-}
-
 /* Keep a set that was read as of the stamp, for which there is room. */
 static void
 keep_set(CnapUser *user, const CnapReach *items, int count, uint32 stamp)
@@ -451,17 +443,12 @@ keep_set(CnapUser *user, const CnapReach *items, int count, uint32 stamp)
 	known->at_least = 0;
 }
 
-/*
- * Load the user's set, unless that requires reading more than max_rows rows,
- * or more memory than is available.  Returns whether the set is complete now.
- * If it was not loaded, at least the user's memberships may be known.
- */
-static bool
-load_set(CnapUser *user, uint64 max_rows)
+bool
+CnapLoadSet(CnapUser *user, uint64 max_rows)
 {
 	uint64		fitting = (uint64) cache_size * 1024 / sizeof(CnapDecision);
 	uint32		stamp = CnapCurrentEpoch.events;
-	text	   *id = user_text(user);
+	text	   *id = CnapUserText(user);
 	int			count = 0;
 	CnapMemberships *memberships;
 	CnapReach  *items = CnapFindReach(id, Min(max_rows, fitting), &count, &memberships);
@@ -532,10 +519,10 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	CnapRefreshUser(user);
 	user->lookups++;
 	max_rows = (uint64) user->lookups *
-		(known_memberships(user) != NULL ? CNAP_LOAD_ROWS_OF_CHEAP : CNAP_LOAD_ROWS);
+		(CnapKnownMembershipsOf(user) != NULL ? CNAP_LOAD_ROWS_OF_CHEAP : CNAP_LOAD_ROWS);
 	if (is_load_due(user, max_rows))
 	{
-		if (load_set(user, max_rows))
+		if (CnapLoadSet(user, max_rows))
 		{
 			CnapDecision *decision = find_decision(user, workspace);
 
@@ -546,8 +533,8 @@ look_up(CnapUser *user, const pg_uuid_t *workspace)
 	}
 
 	stamp = CnapCurrentEpoch.events;
-	id = user_text(user);
-	access = CnapFindAccess(id, workspace, known_memberships(user));
+	id = CnapUserText(user);
+	access = CnapFindAccess(id, workspace, CnapKnownMembershipsOf(user));
 	pfree(id);
 	if (access.exists && CnapEpochMayKeep())
 	{
@@ -625,134 +612,6 @@ CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission permission)
 	CnapUser   *user = get_current_user();
 
 	return user != NULL && allows(user, workspace, permission);
-}
-
-/* ---- sets ---- */
-
-int
-CnapReachSize(CnapUser *user, int max_rows)
-{
-	if (user->limits != NULL && user->limits->nworkspaces >= 0)
-		return user->limits->nworkspaces;
-
-	/*
-	 * For an estimate, the set may well have changed since, or while it is
-	 * read.
-	 */
-	if (user->known == NULL || !user->known->loaded || user->stamp < CnapLastChange(user))
-	{
-		CnapRefreshUser(user);
-		if (user->known != NULL && user->known->at_least >= max_rows)
-			return -1;
-		load_set(user, max_rows);
-	}
-	return user->known != NULL && user->known->loaded ? user->known->size : -1;
-}
-
-int
-CnapSampleReach(const CnapUser *user, int max_sample, pg_uuid_t *sample)
-{
-	const CnapKnownSet *known = user->known;
-	const pg_uuid_t *workspaces;
-	int			size;
-	int			count;
-
-	if (user->limits != NULL && user->limits->nworkspaces >= 0)
-	{
-		workspaces = user->limits->workspaces;
-		size = user->limits->nworkspaces;
-	}
-	else if (known != NULL && known->loaded)
-	{
-		workspaces = known->workspaces;
-		size = known->size;
-	}
-	else
-		return 0;
-	count = Min(size, max_sample);
-	for (int i = 0; i < count; i++)
-		sample[i] = workspaces[(int64) i * size / count];
-	return count;
-}
-
-uint32
-CnapUserVersion(const CnapUser *user)
-{
-	return CnapLastChangeOfSet(user);
-}
-
-/* Likewise, of a list of workspaces. */
-static pg_uuid_t *
-reachable_of(CnapUser *user, CnapPermission permission, const pg_uuid_t *workspaces,
-			 int nworkspaces, int *count)
-{
-	pg_uuid_t  *result = palloc(Max(nworkspaces, 1) * sizeof(pg_uuid_t));
-
-	*count = 0;
-	for (int i = 0; i < nworkspaces; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (allows(user, &workspaces[i], permission))
-			result[(*count)++] = workspaces[i];
-	}
-	return result;
-}
-
-pg_uuid_t *
-CnapReachable(CnapUser *user, CnapPermission permission, int *count)
-{
-	const CnapLimits *limits = user->limits;
-	pg_uuid_t  *result;
-	int			found = 0;
-
-	if (limits != NULL && !(limits->permissions & CnapPermissionBit(permission)))
-		return reachable_of(user, permission, NULL, 0, count);
-	if (limits != NULL && limits->nworkspaces >= 0)
-		return reachable_of(user, permission, limits->workspaces, limits->nworkspaces, count);
-
-	CnapRefreshUser(user);
-	if (user->complete ||
-		((user->known == NULL || user->known->at_least < CNAP_TOO_LARGE) &&
-		 load_set(user, PG_INT64_MAX)))
-	{
-		const CnapKnownSet *known = user->known;
-
-		result = MemoryContextAllocHuge(CurrentMemoryContext,
-										Max(known->size, 1) * sizeof(pg_uuid_t));
-		for (int i = 0; i < known->size; i++)
-		{
-			CnapDecision *decision = find_decision(user, &known->workspaces[i]);
-
-			/*
-			 * The set is complete as of the last event, and none arrives in
-			 * this loop.
-			 */
-			Assert(decision != NULL);
-			if (decision != NULL &&
-				CnapWaysAllow(CnapWaysNow(decision->ways, decision->managed_until), permission))
-				result[found++] = known->workspaces[i];
-		}
-	}
-	else
-	{
-		text	   *id = user_text(user);
-		int			reached;
-		CnapMemberships *memberships;
-		CnapReach  *items = CnapFindReach(id, PG_INT64_MAX, &reached, &memberships);
-
-		result = MemoryContextAllocHuge(CurrentMemoryContext,
-										Max(reached, 1) * sizeof(pg_uuid_t));
-		for (int i = 0; i < reached; i++)
-		{
-			if (CnapWaysAllow(CnapWaysNow(items[i].ways, items[i].managed_until), permission))
-				result[found++] = items[i].workspace;
-		}
-		pfree(memberships);
-		pfree(items);
-		pfree(id);
-	}
-	*count = found;
-	return result;
 }
 
 /* ---- settings and statistics ---- */

@@ -44,12 +44,6 @@ extern const CnapLimits *CnapUserLimits(const CnapUser *user);
  */
 extern uint64 CnapUserSerial(const CnapUser *user);
 
-/*
- * A number that changes whenever the user's ways may have changed, as long as
- * the serial number stays the same.
- */
-extern uint32 CnapUserVersion(const CnapUser *user);
-
 /* Does the user have the permission in the workspace? */
 extern bool CnapAllows(CnapUser *user, const pg_uuid_t *workspace,
 					   CnapPermission permission);
@@ -64,23 +58,18 @@ extern bool CnapAllowsCurrentUser(const pg_uuid_t *workspace, CnapPermission per
 extern CnapRole CnapUserRole(CnapUser *user, const pg_uuid_t *workspace);
 
 /*
- * The sorted ids of the workspaces in which the user has the permission,
- * palloc'd in the caller's context.
+ * The decision about the user and the workspace that is kept, if it is still
+ * valid, or NULL.  It is good until anything else is asked.
  */
-extern pg_uuid_t *CnapReachable(CnapUser *user, CnapPermission permission, int *count);
+extern const struct CnapDecision *CnapKeptDecision(const CnapUser *user,
+												   const pg_uuid_t *workspace);
 
 /*
- * Some of the user's workspaces, if the set has been read: at most max_sample of
- * them, evenly spread over their ids.  Returns their number.
+ * Load the user's set, unless that requires reading more than max_rows rows,
+ * or more memory than is available.  Returns whether the set is complete now.
+ * If it was not loaded, at least the user's memberships may be known.
  */
-extern int	CnapSampleReach(const CnapUser *user, int max_sample, pg_uuid_t *sample);
-
-/*
- * The number of workspaces that the user has ways into, if that is known or
- * can be determined by reading max_rows rows; otherwise -1.  This is only as
- * precise as an estimate needs to be: ways that have ended are counted.
- */
-extern int	CnapReachSize(CnapUser *user, int max_rows);
+extern bool CnapLoadSet(CnapUser *user, uint64 max_rows);
 
 /* ---- statistics ---- */
 

@@ -29,6 +29,7 @@
 #include "utils/tuplestore.h"
 
 #include "access/cache.h"
+#include "access/reach.h"
 #include "core/arguments.h"
 #include "core/compat.h"
 #include "core/definitions.h"

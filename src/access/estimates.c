@@ -37,6 +37,7 @@
 #include "utils/selfuncs.h"
 
 #include "access/estimates.h"
+#include "access/reach.h"
 #include "core/compat.h"
 #include "core/definitions.h"
 #include "core/rows.h"

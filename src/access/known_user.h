@@ -8,6 +8,8 @@
 #ifndef CNAP_KNOWN_USER_H
 #define CNAP_KNOWN_USER_H
 
+#include "utils/builtins.h"
+
 #include "access/decisions.h"
 #include "access/ways.h"
 #include "core/epoch.h"
@@ -99,6 +101,21 @@ CnapDecisionIsValid(const struct CnapUser *user, const CnapDecision *decision)
 		(!user->complete && decision->stamp >= CnapLastChange(user) &&
 		 decision->stamp >= CnapCurrentEpoch.last[CNAP_ABOUT_WORKSPACE]
 		 [CnapUuidChannel(&decision->workspace)]);
+}
+
+/* The user's memberships, if they are known and still valid, or NULL. */
+static inline const CnapMemberships *
+CnapKnownMembershipsOf(const struct CnapUser *user)
+{
+	return user->known != NULL && user->known->has_memberships &&
+		user->stamp >= CnapLastChange(user) ? user->known->memberships : NULL;
+}
+
+/* The user's id, allocated in the caller's context. */
+static inline text *
+CnapUserText(const struct CnapUser *user)
+{
+	return cstring_to_text_with_len(user->id, user->id_len);
 }
 
 /* The last event that concerns the user's set. */

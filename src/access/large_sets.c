@@ -35,6 +35,7 @@
 
 #include "access/large_sets.h"
 #include "access/planner.h"
+#include "access/reach.h"
 
 /*
  * A set that has not been read yet is read at planning only if the statistics of

@@ -60,6 +60,7 @@
 #include "access/estimates.h"
 #include "access/plan_kinds.h"
 #include "access/planner.h"
+#include "access/reach.h"
 #include "core/compat.h"
 #include "core/definitions.h"
 #include "core/own_catalog.h"
