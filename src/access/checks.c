@@ -335,28 +335,18 @@ explain_row(const Explanation *explanation, const char *path, CnapRole role,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/*
- * Why a member of the managing organization is let in or not, by name, and until
- * when.
- */
+/* Why a member of the managing organization, whose grant holds, is let in or not. */
 static const char *
-explain_assignment(Snapshot snapshot, const pg_uuid_t *id, const CnapWorkspace *workspace,
-				   text *user, const pg_uuid_t *membership_id, bool *let_in, TimestampTz *until)
+explain_manager(const CnapManagement * management, CnapManagers managers)
 {
-	bool		activated = workspace->terms.managers == CNAP_MANAGERS_ACTIVATED;
-	CnapAssignment assignment;
+	bool		activated = managers == CNAP_MANAGERS_ACTIVATED;
 
-	*let_in = workspace->terms.managers == CNAP_MANAGERS_ALL;
-	if (*let_in)
+	if (managers == CNAP_MANAGERS_ALL)
 		return "which manages the workspace";
-
-	if (!CnapFindAssignmentAsOf(snapshot, id, user, &assignment) ||
-		!CnapAssignmentCounts(&assignment, workspace, membership_id))
+	if (!management->counts)
 		return activated ? "which manages the workspace, but has not activated that with cnap_activate_management()" :
 			"which manages the workspace, but is not assigned to it: its owners and admins can do that with cnap_assign_manager()";
-	*until = Min(*until, assignment.until);
-	*let_in = CnapHoldsUntil(assignment.until);
-	if (*let_in)
+	if (management->let_in)
 		return activated ? "which manages the workspace, and has activated that" :
 			"which manages the workspace, and is assigned to it";
 	return activated ? "which manages the workspace, but the activation with cnap_activate_management() has ended" :
@@ -368,10 +358,8 @@ static void
 explain_management(const Explanation *explanation, Snapshot snapshot, const pg_uuid_t *id,
 				   const CnapWorkspace *workspace, text *user)
 {
+	CnapManagement management;
 	char	   *organization;
-	CnapOrganizationMember member;
-	CnapRole	given = CNAP_ROLE_NONE;
-	TimestampTz until = workspace->managed_until;
 	char	   *reason;
 
 	if (!workspace->managed)
@@ -382,24 +370,20 @@ explain_management(const Explanation *explanation, Snapshot snapshot, const pg_u
 	}
 
 	organization = CnapUuidString(&workspace->managed_by);
-	if (!CnapFindMemberAsOf(snapshot, &workspace->managed_by, user, &member))
+	management = CnapFindManagementAsOf(snapshot, id, workspace, user);
+	if (management.role == CNAP_ROLE_NONE)
 		reason = psprintf("the user is not a member of organization %s, which was granted management of the workspace",
 						  organization);
 	else if (!CnapManagedNow(workspace))
 		reason = psprintf("the user has role %s in organization %s, whose management of the workspace has ended",
-						  CnapRoleName(member.role), organization);
+						  CnapRoleName(management.role), organization);
 	else
-	{
-		bool		let_in;
-		const char *why = explain_assignment(snapshot, id, workspace, user, &member.id,
-											 &let_in, &until);
-
-		if (let_in)
-			given = workspace->managed_role;
 		reason = psprintf("the user has role %s in organization %s, %s",
-						  CnapRoleName(member.role), organization, why);
-	}
-	explain_row(explanation, "organization", given, given != CNAP_ROLE_NONE, until, reason);
+						  CnapRoleName(management.role), organization,
+						  explain_manager(&management, workspace->terms.managers));
+	explain_row(explanation, "organization",
+				management.let_in ? workspace->managed_role : CNAP_ROLE_NONE,
+				management.let_in, management.until, reason);
 }
 
 /*

@@ -99,38 +99,47 @@ depends_on_assignment(const CnapMemberships *known, const CnapWorkspace *row)
 }
 
 /*
- * Find the user's role in the organization that manages the workspace, and whether
- * and until when that lets the user in.
+ * What the tables say about the user as one of the managers of a managed workspace,
+ * the roles from the known memberships, if these suffice.
  */
-static CnapRole
-find_manager(const CnapMemberships *known, Snapshot snapshot, const pg_uuid_t *workspace,
-			 const CnapWorkspace *row, text *user, bool *let_in, TimestampTz *until)
+static CnapManagement
+find_management(const CnapMemberships *known, Snapshot snapshot, const pg_uuid_t *workspace,
+				const CnapWorkspace *row, text *user)
 {
+	CnapManagement management = {.until = row->managed_until};
+	bool		held = CnapManagedNow(row);
 	CnapOrganizationMember member;
 	CnapAssignment assignment;
 
-	*let_in = false;
-	*until = row->managed_until;
 	if (known != NULL || row->terms.managers == CNAP_MANAGERS_ALL)
 	{
-		CnapRole	role = find_role(known, snapshot, CNAP_ORGANIZATION_MEMBER,
-									 &row->managed_by, user);
-
-		Assert(known == NULL || role == CNAP_ROLE_NONE ||
+		management.role = find_role(known, snapshot, CNAP_ORGANIZATION_MEMBER,
+									&row->managed_by, user);
+		Assert(known == NULL || management.role == CNAP_ROLE_NONE ||
 			   row->terms.managers == CNAP_MANAGERS_ALL);
-		*let_in = role != CNAP_ROLE_NONE && row->terms.managers == CNAP_MANAGERS_ALL;
-		return role;
+		management.counts = management.role != CNAP_ROLE_NONE &&
+			row->terms.managers == CNAP_MANAGERS_ALL;
+		management.let_in = management.counts && held;
 	}
-
-	if (!CnapFindMemberAsOf(snapshot, &row->managed_by, user, &member))
-		return CNAP_ROLE_NONE;
-	if (CnapFindAssignmentAsOf(snapshot, workspace, user, &assignment) &&
-		CnapAssignmentCounts(&assignment, row, &member.id))
+	else if (CnapFindMemberAsOf(snapshot, &row->managed_by, user, &member))
 	{
-		*let_in = CnapHoldsUntil(assignment.until);
-		*until = Min(row->managed_until, assignment.until);
+		management.role = member.role;
+		management.counts = CnapFindAssignmentAsOf(snapshot, workspace, user, &assignment) &&
+			CnapAssignmentCounts(&assignment, row, &member.id);
+		if (management.counts)
+		{
+			management.let_in = held && CnapHoldsUntil(assignment.until);
+			management.until = Min(row->managed_until, assignment.until);
+		}
 	}
-	return member.role;
+	return management;
+}
+
+CnapManagement
+CnapFindManagementAsOf(Snapshot snapshot, const pg_uuid_t *workspace,
+					   const CnapWorkspace *row, text *user)
+{
+	return find_management(NULL, snapshot, workspace, row, user);
 }
 
 /*
@@ -156,16 +165,14 @@ find_access(Snapshot snapshot, text *user, const pg_uuid_t *workspace,
 												workspace, user));
 		if (CnapManagedNow(&row))
 		{
-			bool		let_in;
-			TimestampTz until;
+			CnapManagement management = find_management(known, snapshot, workspace, &row, user);
 
 			access.manager = row.managed_by;
-			access.manager_role = find_manager(known, snapshot, workspace, &row, user,
-											   &let_in, &until);
-			if (let_in)
+			access.manager_role = management.role;
+			if (management.let_in)
 			{
 				access.ways |= CnapWayOfManager(row.managed_role);
-				access.managed_until = until;
+				access.managed_until = management.until;
 			}
 		}
 	}

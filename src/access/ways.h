@@ -33,6 +33,18 @@ typedef struct CnapAccess
 	CnapRole	manager_role;
 } CnapAccess;
 
+/* What the tables say about a user as one of a workspace's managers. */
+typedef struct CnapManagement
+{
+	CnapRole	role;			/* in the organization, or CNAP_ROLE_NONE */
+	bool		counts;			/* the user is one of those whom the grant
+								 * lets in, or was until an end that has
+								 * passed */
+	bool		let_in;			/* neither the grant nor the assignment has
+								 * ended */
+	TimestampTz until;			/* the earlier of their ends, or DT_NOEND */
+}			CnapManagement;
+
 /* One of the workspaces that a user has ways into, with those ways. */
 typedef struct CnapReach
 {
@@ -75,6 +87,13 @@ CnapMembershipsSize(const CnapMemberships *memberships)
  */
 extern CnapAccess CnapFindAccess(text *user, const pg_uuid_t *workspace,
 								 const CnapMemberships *known);
+
+/*
+ * The part of CnapFindAccess() that is about the managers of a workspace, which has
+ * some: as of the snapshot, that of the workspace's row.
+ */
+extern CnapManagement CnapFindManagementAsOf(Snapshot snapshot, const pg_uuid_t *workspace,
+											 const CnapWorkspace *row, text *user);
 
 /*
  * Find all workspaces that the user has ways into, sorted and without
