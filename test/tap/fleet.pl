@@ -105,13 +105,14 @@ sub found
 		WHERE rule ~ '^(publication|subscription|access_stale|staleness|reference_to)_?'});
 }
 
-# becomes(EXPECTED, NAME, CODE): until the code returns that, which need not be at once
+# becomes(EXPECTED, NAME, CODE): until the code returns that, which need not be at once.  An old minor version of
+# PostgreSQL 16 can take three minutes to start an apply worker again.
 sub becomes
 {
 	my ($expected, $name, $code) = @_;
 	my $seen = '';
 
-	for (1 .. 5 * $PostgreSQL::Test::Utils::timeout_default)
+	for (1 .. 20 * $PostgreSQL::Test::Utils::timeout_default)
 	{
 		$seen = $code->();
 		last if $seen eq $expected;
