@@ -58,8 +58,11 @@ static Datum
 get_current(const Change *change, AttrNumber attno)
 {
 	bool		isnull;
+	Datum		value = get(change, current_row(change), attno, &isnull);
 
-	return get(change, current_row(change), attno, &isnull);
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", attno);
+	return value;
 }
 
 static char *
