@@ -46,7 +46,7 @@ COMMENT ON FUNCTION cnap.protection_reasons(regnamespace) IS
 
 CREATE FUNCTION cnap.protection_plan(relations oid[], columns name[], checks regnamespace)
 RETURNS TABLE (relation oid, parent oid, key oid, nullable boolean, statement text, step integer)
-LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100000 ROWS 100
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000 ROWS 100
 AS 'MODULE_PATHNAME', 'cnap_protection_plan';
 COMMENT ON FUNCTION cnap.protection_plan(oid[], name[], regnamespace) IS
 'the statements that protect the tables of the database that are not protected yet: those given, by the column that holds the workspace, and those behind them by their foreign keys, with the parent, the key, and whether that can be null. checks: the schema of the public functions';

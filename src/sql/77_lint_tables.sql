@@ -30,7 +30,7 @@ COMMENT ON FUNCTION cnap.lint_workspace_columns(name[]) IS
 'the tables with a column that appears to refer to a workspace: a foreign key to cnap.workspace, or a uuid named like one or with one of the names; of several columns the best match. An inherited column counts for the parent';
 
 CREATE FUNCTION cnap.lint_tables(under_protection oid[]) RETURNS SETOF cnap.finding
-LANGUAGE sql STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
+LANGUAGE sql STABLE PARALLEL UNSAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off

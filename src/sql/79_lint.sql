@@ -17,7 +17,7 @@ SELECT pg_extension_config_dump('cnap.accepted_finding', '');
 
 -- The rules are written with backslashes, and compare names with those that were made.
 CREATE FUNCTION cnap.lint_findings() RETURNS SETOF cnap.finding
-LANGUAGE sql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+LANGUAGE sql STABLE PARALLEL UNSAFE COST 1000000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 SET standard_conforming_strings = on
 SET quote_all_identifiers = off
@@ -59,7 +59,7 @@ COMMENT ON FUNCTION @extschema@.cnap_accept_finding(text, text, text) IS
 
 CREATE FUNCTION @extschema@.cnap_lint()
 RETURNS TABLE (severity text, rule text, object text, finding text, remedy text)
-LANGUAGE sql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+LANGUAGE sql STABLE PARALLEL UNSAFE COST 1000000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT f.severity, f.rule, f.object, f.finding, f.remedy
