@@ -165,7 +165,9 @@ async function unavailable(server) {
 	await system.query(`ALTER ROLE ${name}_rest LOGIN`);
 	is((await request(server, token, 'GET', '/v1/me')).status, 200, 'when it is back, so is the server');
 
-	await system.query('SET cnap.guard = off; ALTER FUNCTION cnap_workspaces() RENAME TO cnap_workspaces_away');
+	await system.query(
+		'SET cnap.guard = off; ALTER FUNCTION cnap_workspaces() RENAME TO cnap_workspaces_away',
+	);
 	const broken = await request(server, token, 'GET', '/v1/workspaces');
 	is(
 		[broken.status, broken.body],
