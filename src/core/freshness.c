@@ -180,6 +180,27 @@ CnapBeatOrigin(void)
 	return CnapBeatPosition(&position);
 }
 
+char *
+CnapBeatVersion(void)
+{
+	CnapScan	scan;
+	HeapTuple	tuple;
+	char	   *version = NULL;
+
+	CnapBeginScan(&scan, CNAP_BEAT, NULL, 0, NULL);
+	tuple = CnapNextRow(&scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = CnapField(&scan, tuple, Anum_beat_version, &isnull);
+
+		if (!isnull)
+			version = TextDatumGetCString(value);
+	}
+	CnapEndScan(&scan);
+	return version;
+}
+
 /*
  * Look at the subscriptions of the access tables: is there any, and is each
  * table in sync?
@@ -218,6 +239,14 @@ CnapIsSubscribed(void)
 	bool		in_sync;
 
 	return is_subscribed(&in_sync);
+}
+
+bool
+CnapIsBeingCopied(void)
+{
+	bool		in_sync;
+
+	return is_subscribed(&in_sync) && !in_sync;
 }
 
 /*

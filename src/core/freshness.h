@@ -77,7 +77,16 @@ extern char *CnapBeatOrigin(void);
 /* Likewise, with the beat's position in the origin's log. */
 extern char *CnapBeatPosition(XLogRecPtr *position);
 
+/*
+ * The version of the extension that the beat names, palloc'd, or NULL if there
+ * is no beat, or none in it.
+ */
+extern char *CnapBeatVersion(void);
+
 /* Is any of the access tables the target of a subscription? */
 extern bool CnapIsSubscribed(void);
+
+/* Likewise, and one of them is not yet in step with the others? */
+extern bool CnapIsBeingCopied(void);
 
 #endif							/* CNAP_FRESHNESS_H */

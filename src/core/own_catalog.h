@@ -136,6 +136,7 @@ typedef enum CnapTable
 #define Anum_beat_at 3
 #define Anum_beat_position 4
 #define Anum_beat_restored 5
+#define Anum_beat_version 6
 
 /*
  * The tables of members have the same layout, and access_token the same

@@ -13,6 +13,9 @@
  * decides who keeps the access data.  Until then the other tables can be
  * restored, in whatever order they come.
  *
+ * The beat also carries the version of the extension at the origin, which a
+ * follower must not be behind.
+ *
  * The last beats are also noted in cnap.beat_trail, which is not replicated: by
  * a position in the log that a follower has applied, it tells how old the
  * follower's data is.
@@ -44,6 +47,10 @@ PG_FUNCTION_INFO_V1(cnap_beat_before_write);
 PG_FUNCTION_INFO_V1(cnap_signal_beat);
 PG_FUNCTION_INFO_V1(cnap_refuse_local_write);
 PG_FUNCTION_INFO_V1(cnap_refuse_published_truncate);
+
+/* The version of the extension that this database has. */
+#define OWN_VERSION \
+	"(SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'cnap_org')"
 
 /* How many beats are noted, as the constraint of cnap.beat_trail has it. */
 #define BEAT_NOTES 64
@@ -115,7 +122,8 @@ take_over_from(const char *origin)
 {
 	static CnapStatement statement = {
 		"UPDATE cnap.beat SET origin = $1, at = pg_catalog.clock_timestamp(),"
-		" \"position\" = pg_catalog.pg_current_wal_insert_lsn(), restored = false",
+		" \"position\" = pg_catalog.pg_current_wal_insert_lsn(), restored = false,"
+		" version = " OWN_VERSION,
 		1, {TEXTOID}
 	};
 	Datum		value = CStringGetTextDatum(CnapOwnOrigin());
@@ -134,13 +142,13 @@ CnapBeat(bool take_over)
 {
 	static CnapStatement renew = {
 		"UPDATE cnap.beat SET at = pg_catalog.clock_timestamp(),"
-		" \"position\" = pg_catalog.pg_current_wal_insert_lsn()"
+		" \"position\" = pg_catalog.pg_current_wal_insert_lsn(), version = " OWN_VERSION
 		" WHERE origin = $1 AND NOT restored",
 		1, {TEXTOID}
 	};
 	static CnapStatement first = {
-		"INSERT INTO cnap.beat (origin, at, \"position\", restored)"
-		" SELECT $1, pg_catalog.clock_timestamp(), pg_catalog.pg_current_wal_insert_lsn(), false"
+		"INSERT INTO cnap.beat (origin, at, \"position\", restored, version)"
+		" SELECT $1, pg_catalog.clock_timestamp(), pg_catalog.pg_current_wal_insert_lsn(), false, " OWN_VERSION
 		" ON CONFLICT DO NOTHING",
 		1, {TEXTOID}
 	};

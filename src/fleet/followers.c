@@ -8,7 +8,8 @@
  * follower has reached it when it shows a beat that was stamped later in that
  * log.  This works for every kind of follower, also for one that follows
  * another follower, and needs no clock.  A standby of the origin has the same
- * log, so can tell by what it has replayed.
+ * log, so can tell by what it has replayed.  While a table is being copied, the
+ * beat can be ahead of it, so no position has been reached.
  *
  *-------------------------------------------------------------------------
  */
@@ -211,7 +212,7 @@ has_arrived(const char *origin, XLogRecPtr place)
 				 beat_origin == NULL ?
 				 errdetail("It has no beat.") :
 				 errdetail("Its access data is kept at %s.", beat_origin)));
-	return beat_position >= place;
+	return beat_position >= place && !CnapIsBeingCopied();
 }
 
 /*

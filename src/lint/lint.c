@@ -23,6 +23,7 @@
 #include "core/freshness.h"
 
 PG_FUNCTION_INFO_V1(cnap_lint_freshness);
+PG_FUNCTION_INFO_V1(cnap_lint_origin_version);
 PG_FUNCTION_INFO_V1(cnap_lint_open_alternative);
 
 /* Does an expression call a function of the extension? */
@@ -100,4 +101,22 @@ cnap_lint_freshness(PG_FUNCTION_ARGS)
 	else
 		answer = CnapMaxStaleness < 0 ? "unlimited" : "fresh";
 	PG_RETURN_TEXT_P(cstring_to_text(answer));
+}
+
+/*
+ * cnap.lint_origin_version() -> text
+ *
+ * The version of the extension where the access data is kept, or NULL where
+ * that is here, or it is unknown.
+ */
+Datum
+cnap_lint_origin_version(PG_FUNCTION_ARGS)
+{
+	char	   *version = NULL;
+
+	if (CnapFleetRoleNow() == CNAP_FOLLOWER)
+		version = CnapBeatVersion();
+	if (version == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(version));
 }

@@ -10,7 +10,9 @@ CREATE TABLE cnap.beat (
 		CONSTRAINT beat_origin_short CHECK (octet_length(origin) < 64),
 	at timestamptz NOT NULL,
 	"position" pg_lsn NOT NULL,
-	restored boolean NOT NULL DEFAULT false
+	restored boolean NOT NULL DEFAULT false,
+	version text
+		CONSTRAINT beat_version_short CHECK (octet_length(version) < 64)
 );
 COMMENT ON TABLE cnap.beat IS
 'until when this database''s access data is known to be complete, and which database keeps it; no row: this one, and none follows';
@@ -18,6 +20,7 @@ COMMENT ON COLUMN cnap.beat.origin IS 'the identifier of the server and the OID 
 COMMENT ON COLUMN cnap.beat.at IS 'whatever had been committed there at this time is here';
 COMMENT ON COLUMN cnap.beat."position" IS 'the position in the origin''s write-ahead log at that time';
 COMMENT ON COLUMN cnap.beat.restored IS 'the row came with a copy of the data, so it proves nothing';
+COMMENT ON COLUMN cnap.beat.version IS 'the version of the extension in the origin''s database';
 
 CREATE TABLE cnap.beat_trail (
 	slot integer CONSTRAINT beat_trail_pkey PRIMARY KEY

@@ -8,6 +8,12 @@ AS 'MODULE_PATHNAME', 'cnap_lint_freshness';
 COMMENT ON FUNCTION cnap.lint_freshness() IS
 '"kept" where the access data is kept; elsewhere whether what is there may be relied on: "fresh", "stale", or "unlimited" where it may be of any age';
 
+CREATE FUNCTION cnap.lint_origin_version() RETURNS text
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000
+AS 'MODULE_PATHNAME', 'cnap_lint_origin_version';
+COMMENT ON FUNCTION cnap.lint_origin_version() IS
+'on a follower, the version of the extension in the database that keeps the access data, as its beat has it';
+
 CREATE FUNCTION cnap.lint_fleet() RETURNS SETOF cnap.finding
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 SET search_path = pg_catalog, pg_temp
@@ -54,6 +60,14 @@ WITH published AS MATERIALIZED (
 			WHERE w.subid = s.oid AND w.relid IS NULL AND w.pid IS NOT NULL) AS running
 	FROM subscribed s
 	GROUP BY s.oid, s.subname, s.subenabled
+), version AS MATERIALIZED (
+	-- those that differ, and which one is newer
+	SELECT v.origin, v.here,
+		array(SELECT m[1]::numeric FROM regexp_matches(v.origin, '\d+', 'g') m)
+			> array(SELECT m[1]::numeric FROM regexp_matches(v.here, '\d+', 'g') m) AS newer
+	FROM (SELECT cnap.lint_origin_version(), extversion FROM pg_extension
+		WHERE extname = 'cnap_org') v (origin, here)
+	WHERE v.origin <> v.here
 )
 SELECT 'error', 'publication_incomplete', format('publication %I', pubname),
 	concat_ws('; ',
@@ -113,6 +127,16 @@ SELECT 'warning', 'staleness_unlimited', format('database %I', current_database(
 	'the access data is kept elsewhere, and cnap.max_staleness is -1: access that was revoked is granted for as long as replication does not run', NULL, 0
 WHERE cnap.lint_freshness() = 'unlimited'
 UNION ALL
+SELECT 'error', 'origin_newer', format('database %I', current_database()),
+	format('the access data is kept by version %s of the extension, and this database has %s, which may not understand all of it, or stop applying it', origin, here), NULL, 0
+FROM version
+WHERE newer
+UNION ALL
+SELECT 'notice', 'origin_older', format('database %I', current_database()),
+	format('this database has version %s of the extension, and the one that keeps the access data still %s', here, origin), NULL, 0
+FROM version
+WHERE NOT newer
+UNION ALL
 SELECT 'warning', 'reference_to_followed', f.conrelid::regclass::text,
 	format('what foreign key %I does on DELETE or UPDATE does not happen here, as %s is written by replication: its rows stay',
 		f.conname, f.confrelid::regclass), NULL, 0
@@ -122,4 +146,4 @@ WHERE f.contype = 'f' AND f.conparentid = 0 AND (f.confdeltype IN ('c', 'n', 'd'
 	AND f.confrelid IN (SELECT srrelid FROM subscribed)
 $$;
 COMMENT ON FUNCTION cnap.lint_fleet() IS
-'rules: publication_incomplete, publication_of_records, subscription_of_records, subscription_disabled, subscription_failing, subscription_copying, subscription_incomplete, subscription_twice, access_stale, staleness_unlimited, reference_to_followed';
+'rules: publication_incomplete, publication_of_records, subscription_of_records, subscription_disabled, subscription_failing, subscription_copying, subscription_incomplete, subscription_twice, access_stale, staleness_unlimited, origin_newer, origin_older, reference_to_followed';
