@@ -1,6 +1,6 @@
 # Ending access never waits for the open transaction of somebody with fewer rights: each function that
-# ends access, against each that somebody may have left open. Sessions are terminated here, which the
-# isolation tester cannot express.
+# ends access, against each that somebody may have left open. The spec of the same name shows one of each
+# kind; a session that is terminated can be used in one permutation only, and here are many.
 use strict;
 use warnings FATAL => 'all';
 
