@@ -33,6 +33,7 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($origin, 'backup', has_streaming => 1);
 $standby->append_conf('postgresql.conf', 'hot_standby_feedback = on');
 $standby->start;
+
 foreach my $node ($follower, $standby)
 {
 	becomes($OPEN, $node->name . ' is open', sub { as_user($node, 'gina', $ASK) });

@@ -130,6 +130,7 @@ version($follower, '0.10.0', 'later');
 becomes('', 'until it has been updated, too', sub { found($follower) });
 is(as_user($follower, 'gina', $ASK), $OPEN, 'and is open again');
 is(as_user($follower, 'gina', 'SELECT name FROM cnap_workspaces()'), 'unknown here', 'with all of the data');
+
 foreach my $node ($follower, $origin)
 {
 	version($node, $this);
