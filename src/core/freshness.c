@@ -14,7 +14,8 @@
  * data until the beat is older than cnap.max_staleness, unless a table is still
  * being copied, there is no beat, or the beat lies in the future, which would
  * keep it fresh for too long.  A beat that was inserted by something other than
- * replication or cnap_beat(), as by restoring a dump, proves nothing.  The
+ * replication or cnap_beat(), as by restoring a dump, proves nothing;
+ * neither does one that arrived while a table was being copied.  The
  * origin consists of the identifier of the server and the OID of the database,
  * which a copy of the database does not share, but a standby does, so that it
  * becomes the origin when it is promoted.

@@ -44,6 +44,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_beat);
 PG_FUNCTION_INFO_V1(cnap_beat_before_write);
+PG_FUNCTION_INFO_V1(cnap_mark_unproven_beat);
 PG_FUNCTION_INFO_V1(cnap_signal_beat);
 PG_FUNCTION_INFO_V1(cnap_refuse_local_write);
 PG_FUNCTION_INFO_V1(cnap_refuse_published_truncate);
@@ -185,6 +186,18 @@ cnap_beat(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* The row of a beat that proves nothing. */
+static Datum
+unproven(TriggerData *trigdata, HeapTuple tuple)
+{
+	int			restored = Anum_beat_restored;
+	Datum		yes = BoolGetDatum(true);
+	bool		isnull = false;
+
+	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, RelationGetDescr(trigdata->tg_relation),
+													 1, &restored, &yes, &isnull));
+}
+
 /*
  * cnap.beat_before_write(): trigger, before each row of cnap.beat is written,
  * or the table is truncated, by anything but replication
@@ -193,9 +206,6 @@ Datum
 cnap_beat_before_write(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = CnapTriggerData(fcinfo);
-	int			restored = Anum_beat_restored;
-	Datum		yes = BoolGetDatum(true);
-	bool		isnull = false;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && beating)
 		return PointerGetDatum(trigdata->tg_newtuple);
@@ -203,9 +213,7 @@ cnap_beat_before_write(PG_FUNCTION_ARGS)
 	{
 		if (beating)
 			return PointerGetDatum(trigdata->tg_trigtuple);
-		return PointerGetDatum(heap_modify_tuple_by_cols(trigdata->tg_trigtuple,
-														 RelationGetDescr(trigdata->tg_relation),
-														 1, &restored, &yes, &isnull));
+		return unproven(trigdata, trigdata->tg_trigtuple);
 	}
 	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && CnapFleetRoleNow() == CNAP_ORIGIN)
 		return PointerGetDatum(trigdata->tg_trigtuple);
@@ -213,6 +221,25 @@ cnap_beat_before_write(PG_FUNCTION_ARGS)
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("only cnap_beat() and replication change the beat"),
 			 errhint("If this database is to keep the access data itself, a superuser executes cnap_beat(take_over => true).")));
+}
+
+/*
+ * cnap.mark_unproven_beat(): trigger, before replication writes the beat
+ *
+ * While a table is being copied, the beat can be ahead of it.  This database
+ * sees that in its catalogs, but those that follow it do not: for them, the row
+ * says so.  The first beat after the copy sets it right.
+ */
+Datum
+cnap_mark_unproven_beat(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = CnapTriggerData(fcinfo);
+	HeapTuple	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple : trigdata->tg_trigtuple;
+
+	if (CnapIsBeingCopied())
+		return unproven(trigdata, tuple);
+	return PointerGetDatum(tuple);
 }
 
 /*

@@ -19,7 +19,7 @@ COMMENT ON TABLE cnap.beat IS
 COMMENT ON COLUMN cnap.beat.origin IS 'the identifier of the server and the OID of the database that keep the access data';
 COMMENT ON COLUMN cnap.beat.at IS 'whatever had been committed there at this time is here';
 COMMENT ON COLUMN cnap.beat."position" IS 'the position in the origin''s write-ahead log at that time';
-COMMENT ON COLUMN cnap.beat.restored IS 'the row came with a copy of the data, so it proves nothing';
+COMMENT ON COLUMN cnap.beat.restored IS 'the row came with a copy of the data, or while one was being made, so it proves nothing';
 COMMENT ON COLUMN cnap.beat.version IS 'the version of the extension in the origin''s database';
 
 CREATE TABLE cnap.beat_trail (

@@ -1,13 +1,20 @@
 /*
  * Triggers: where another database keeps the access data, only replication
  * writes it here.  They do not fire for replication's apply, except for those
- * that tell the sessions about the beat.
+ * that tell the sessions about the beat, or those who follow this database that
+ * it proves nothing.
  */
 CREATE FUNCTION cnap.beat_before_write() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'cnap_beat_before_write';
 COMMENT ON FUNCTION cnap.beat_before_write() IS
 'lets cnap_beat() alone change the beat, and marks one that is restored from a dump';
+
+CREATE FUNCTION cnap.mark_unproven_beat() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'cnap_mark_unproven_beat';
+COMMENT ON FUNCTION cnap.mark_unproven_beat() IS
+'marks a beat that arrives while a table is being copied, for the databases that follow this one';
 
 CREATE FUNCTION cnap.signal_beat() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -32,6 +39,8 @@ CREATE TRIGGER before_write BEFORE INSERT OR UPDATE OR DELETE ON cnap.beat
 	FOR EACH ROW EXECUTE FUNCTION cnap.beat_before_write();
 CREATE TRIGGER before_truncate BEFORE TRUNCATE ON cnap.beat
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.beat_before_write();
+CREATE TRIGGER mark_unproven BEFORE INSERT OR UPDATE ON cnap.beat
+	FOR EACH ROW EXECUTE FUNCTION cnap.mark_unproven_beat();
 CREATE TRIGGER signal_row AFTER INSERT OR DELETE ON cnap.beat
 	FOR EACH ROW EXECUTE FUNCTION cnap.signal_beat();
 CREATE TRIGGER signal_update AFTER UPDATE ON cnap.beat
@@ -40,6 +49,7 @@ CREATE TRIGGER signal_update AFTER UPDATE ON cnap.beat
 CREATE TRIGGER signal_truncate AFTER TRUNCATE ON cnap.beat
 	FOR EACH STATEMENT EXECUTE FUNCTION cnap.signal_beat();
 ALTER TABLE cnap.beat
+	ENABLE REPLICA TRIGGER mark_unproven,
 	ENABLE ALWAYS TRIGGER signal_row,
 	ENABLE ALWAYS TRIGGER signal_update,
 	ENABLE ALWAYS TRIGGER signal_truncate;

@@ -303,11 +303,23 @@ is(as_user($second, 'gina', "SELECT cnap_update_workspace('$W', name => 'x')"), 
 is($second->safe_psql('postgres', "SELECT count(*) FROM cnap.audit_log WHERE action = 'beat.take_over'"), '1', 'which is on record');
 
 # Back again, which begins with the data that it has kept itself
-$second->safe_psql('postgres', guide(qr/^DROP SUBSCRIPTION/));
+$second->safe_psql('postgres', guide(qr/^DROP SUBSCRIPTION IF/));
 subscribe($second, $follower, 'access_2');
 $second->wait_for_subscription_sync($follower, 'access_2');
 opens($second, 'copied anew');
 is($second->safe_psql('postgres', 'SELECT name FROM cnap.workspace'), 'Globex', 'without its own changes');
+
+# A follower of a follower is closed as long as that one is being copied.
+$follower->safe_psql('postgres', guide(qr/^DROP SUBSCRIPTION IF/));
+$blocker->query($_) foreach 'BEGIN', 'LOCK cnap.organization_member IN SHARE MODE';
+subscribe($follower, $origin, 'access');
+becomes('t', 'the follower of one that is being copied has a beat', sub { $second->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.beat') });
+becomes('t', 'and the workspaces', sub { $second->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.workspace') });
+is(as_user($second, 'gina', $ASK), $CLOSED, 'but is closed');
+is($second->safe_psql('postgres', 'SELECT restored FROM cnap.beat'), 't', 'since the beat says so');
+$blocker->query('COMMIT');
+$follower->wait_for_subscription_sync($origin, 'access');
+opens($_, $_->name . ' after the copy') foreach $follower, $second;
 
 # ---- restoring ----
 
