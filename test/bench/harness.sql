@@ -9,6 +9,18 @@ LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_trivial_check';
 CREATE OR REPLACE FUNCTION bench.processor_time() RETURNS float8
 LANGUAGE C VOLATILE AS 'cnap_bench', 'bench_processor_time';
 
+-- Seconds by the clock, or with the setting bench.clock = processor those for which this process has
+-- been executed, so that time for which others kept the processor busy does not count
+CREATE OR REPLACE FUNCTION bench.now() RETURNS float8
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('bench.clock', true) = 'processor' THEN
+		RETURN bench.processor_time();
+	END IF;
+	RETURN extract(epoch FROM clock_timestamp() - timestamptz '2024-01-01 00:00+00');
+END
+$$;
+
 -- Gives the application's table the policy of a variant; that of "none" and "raw" is none.
 CREATE OR REPLACE PROCEDURE bench.use(variant text)
 LANGUAGE plpgsql AS $$
@@ -35,15 +47,13 @@ $$;
  * Executes a query repeatedly for budget milliseconds, planning it each time, and returns the
  * median in microseconds and the single value that the query returns.  The first executions are
  * not counted; but a query that takes longer than patience is executed only once. {raw} in the
- * query stands for the condition that would be written without row-level security. With the
- * setting bench.clock = processor, time for which others kept the processor busy does not count.
+ * query stands for the condition that would be written without row-level security.
  */
 CREATE OR REPLACE FUNCTION bench.time_query(
 	query text, budget float8, patience float8, OUT microseconds float8, OUT answer text)
 LANGUAGE plpgsql AS $$
 DECLARE
 	started timestamptz := clock_timestamp();
-	processor boolean := coalesce(current_setting('bench.clock', true), '') = 'processor';
 	begun float8;
 	times float8[];
 BEGIN
@@ -53,11 +63,9 @@ BEGIN
 			FROM bench.granted WHERE user_id = current_setting('bench.user_id')));
 	END IF;
 	FOR run IN 1 .. 2000 LOOP
-		begun := CASE WHEN processor THEN bench.processor_time()
-			ELSE extract(epoch FROM clock_timestamp() - started) END;
+		begun := bench.now();
 		EXECUTE query INTO answer;
-		microseconds := 1e6 * (CASE WHEN processor THEN bench.processor_time()
-			ELSE extract(epoch FROM clock_timestamp() - started) END - begun);
+		microseconds := 1e6 * (bench.now() - begun);
 		IF run > 3 THEN
 			times := times || microseconds;
 			EXIT WHEN run > 5 AND clock_timestamp() > started + budget * interval '1 ms';
@@ -101,10 +109,10 @@ $$;
 CREATE OR REPLACE FUNCTION bench.time_once(query text, OUT microseconds float8, OUT answer text)
 LANGUAGE plpgsql AS $$
 DECLARE
-	begun timestamptz := clock_timestamp();
+	begun float8 := bench.now();
 BEGIN
 	EXECUTE query INTO answer;
-	microseconds := 1e6 * extract(epoch FROM clock_timestamp() - begun);
+	microseconds := 1e6 * (bench.now() - begun);
 END
 $$;
 

@@ -177,7 +177,7 @@ time_cold() {
 	local first=$(($3 % 24 * 5000)) f
 	f=$(check_function "$2")
 	timed "$1" server "SELECT FROM bench.time_once(\$q\$SELECT count(*) FROM generate_series(1, 20) n
-		WHERE $f('nobody-' || n, bench.workspace(n))\$q\$) LIMIT 0;
+		WHERE $f('nobody-' || n, bench.workspace(n))\$q\$) OFFSET 1;
 		SELECT microseconds / 5000, 'slice $3: ' || answer
 		FROM bench.time_once(\$q\$SELECT count(*) FROM bench.pair
 			WHERE n BETWEEN $first + 1 AND $first + 5000
@@ -374,7 +374,7 @@ first_check() {
 
 # time_first SCALE USER WORKSPACE ANSWER
 time_first() {
-	timed "$1" "$2" "SELECT FROM bench.time_once('SELECT bench.workspace(1), cnap_current_user()') LIMIT 0;
+	timed "$1" "$2" "SELECT FROM bench.time_once('SELECT bench.workspace(1), cnap_current_user()') OFFSET 1;
 		SELECT microseconds, answer::boolean = $4
 		FROM bench.time_once('SELECT cnap_can_access(bench.workspace($3))')" |
 		sed -n 's/|t$//p'
