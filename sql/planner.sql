@@ -33,10 +33,15 @@ CREATE INDEX partial_idx ON app.partial (workspace_id) WHERE id > 10000;
 CREATE TABLE app.sampled AS TABLE app.item;
 ALTER TABLE app.sampled ALTER workspace_id SET STATISTICS 5;
 CREATE INDEX sampled_workspace_id_idx ON app.sampled (workspace_id);
+-- each workspace has two projects of ten rows: few the numbers 2 to 11
+CREATE TABLE app.task AS
+SELECT *, 2 * right(workspace_id::text, 12)::int + id / 1000 % 2 AS project_id FROM app.item;
+CREATE INDEX task_workspace_id_idx ON app.task (workspace_id);
+CREATE INDEX task_project_id_idx ON app.task (project_id);
 GRANT USAGE ON SCHEMA app TO regress_cnap_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
-VACUUM ANALYZE app.item, app.hashed, app.second, app.partial, app.sampled;
-SELECT cnap_protect(t) FROM unnest('{app.item, app.hashed, app.sampled}'::regclass[]) t;
+VACUUM ANALYZE app.item, app.hashed, app.second, app.partial, app.sampled, app.task;
+SELECT cnap_protect(t) FROM unnest('{app.item, app.hashed, app.sampled, app.task}'::regclass[]) t;
 
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
@@ -113,6 +118,26 @@ FROM unnest('{few, some, more, most}'::text[]) who,
 	LATERAL (SELECT set_config('cnap.user_id', who, false)) s (setting),
 	LATERAL pg_temp.estimate('SELECT * FROM app.item WHERE ' || quote_literal(setting) || ' <> ''''') e
 ORDER BY actual;
+
+-- ---- the query's other conditions ----
+
+SET cnap.user_id = 'few';
+-- used with an index if no column is in what it compares with, and only then before the check
+EXPLAIN (COSTS off) SELECT note FROM app.task WHERE project_id = COALESCE(nullif(current_setting('app.project', true), '')::int, 4);
+CREATE FUNCTION pg_temp.see(project_id int) RETURNS int COST 0.000001
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF project_id NOT BETWEEN 2 AND 11 THEN
+		RAISE EXCEPTION 'saw %', project_id;
+	END IF;
+	RETURN project_id;
+END
+$$;
+SET enable_indexscan = off;
+SET enable_bitmapscan = off;
+SELECT count(*) FROM app.task WHERE project_id = COALESCE(pg_temp.see(project_id), 0);
+RESET enable_indexscan;
+RESET enable_bitmapscan;
 
 -- ---- other kinds of indexes ----
 

@@ -22,7 +22,7 @@
  * For a query that would otherwise scan the whole table, planning may read one
  * row about the user's set per this many rows of the table.
  */
-#define CNAP_MIN_ROWS_PER_READ 64
+#define CNAP_MIN_ROWS_PER_READ 32
 
 /* A call of one of the checks. */
 typedef struct CnapCheck

@@ -16,6 +16,9 @@
  * only the function that estimates the cost, and the mark that the index can be
  * scanned in parallel, are different.
  *
+ * Likewise for sets of less than ten, with which the index seems dearer than it is:
+ * PostgreSQL would read a second one to spare what the first one costs already.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -42,6 +45,9 @@
  * the column show no more than this fraction of the rows.
  */
 #define MAX_THIN_FRACTION 0.02
+
+/* PostgreSQL's number of elements of an array that it cannot see. */
+#define ASSUMED_ELEMENTS 10
 
 /* PostgreSQL's cost of visiting a page of a btree, in units of cpu_operator_cost. */
 #define PAGE_CPU_COST 50.0
@@ -133,7 +139,10 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info, RestrictInfo *
 	}
 }
 
-/* The number of rows that the query's other conditions leave. */
+/*
+ * The number of rows for which the check has to be made: those that the query's other
+ * conditions leave, as far as these may precede it.
+ */
 static double
 rows_without(RelOptInfo *rel, RestrictInfo *check)
 {
@@ -144,7 +153,8 @@ rows_without(RelOptInfo *rel, RestrictInfo *check)
 	{
 		RestrictInfo *restriction = lfirst_node(RestrictInfo, lc);
 
-		if (restriction != check && restriction->norm_selec >= 0)
+		if (restriction != check && restriction->norm_selec >= 0 &&
+			restriction_is_securely_promotable(restriction, rel))
 			rows *= Min(restriction->norm_selec, 1.0);
 	}
 	return rows;
@@ -165,7 +175,7 @@ add_paths_for_check(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *restrictio
 		return;
 	CnapKnowCheck(root, &check, &known);
 	if (!known.is_known || known.user == NULL ||
-		(known.set_size >= 0 && known.set_size <= CNAP_SMALL_SET))
+		(known.set_size >= ASSUMED_ELEMENTS && known.set_size <= CNAP_SMALL_SET))
 		return;
 	fraction = CnapEstimateFraction(root, &check, &known, 0);
 	if (known.set_size < 0 && fraction <= MAX_THIN_FRACTION)

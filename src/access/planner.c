@@ -58,6 +58,7 @@
 
 #include "access/cache.h"
 #include "access/estimates.h"
+#include "access/other_conditions.h"
 #include "access/plan_kinds.h"
 #include "access/planner.h"
 #include "access/reach.h"
@@ -379,7 +380,10 @@ note_kind(PlannerInfo *root, const CnapCheck *check, const CnapKnown *known, dou
 					 known->set_size, fraction);
 }
 
-/* Estimate the fraction of rows that a check accepts. */
+/*
+ * Estimate the fraction of rows that a check accepts.  PostgreSQL asks for this before
+ * it looks for indexes, so here is the place to tell it about the other conditions.
+ */
 static bool
 estimate_selectivity(SupportRequestSelectivity *req)
 {
@@ -391,6 +395,7 @@ estimate_selectivity(SupportRequestSelectivity *req)
 	CnapKnowCheck(req->root, &check, &known);
 	req->selectivity = CnapEstimateFraction(req->root, &check, &known, req->varRelid);
 	note_kind(req->root, &check, &known, req->selectivity);
+	CnapMarkHarmless(req->root, &check);
 	return true;
 }
 
