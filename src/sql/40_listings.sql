@@ -186,7 +186,7 @@ AS $$
 			AND NOT EXISTS (SELECT FROM cnap.way_in i
 				WHERE i.workspace_id = workspace AND i.user_id = m.user_id AND i.via = 'organization')
 	) i (user_id, role, via, organization_id, since, until, active)
-	ORDER BY i.active DESC, cnap.role_rank(i.role) DESC, i.user_id, i.via
+	ORDER BY cnap.role_rank(i.role) + CASE WHEN i.active THEN 10000 ELSE 0 END DESC, i.user_id, i.via
 $$;
 COMMENT ON FUNCTION cnap.list_workspace_members(uuid) IS 'rows of cnap_workspace_members()';
 

@@ -79,16 +79,16 @@ default_sample() {
 		check_changes) while_changing "$scale" "$variant" time_wire "$scale" cnap 1 ;;
 		check_changes_inside) while_changing "$scale" "$variant" time_warm "$scale" cnap ;;
 		neighbour_check_*)
-			PGOPTIONS='-c bench.clock=processor' while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
+			while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
 				'SELECT count(*) FROM bench.warm WHERE cnap_can_access(workspace_id)'
 			;;
 		neighbour_scan_*)
-			PGOPTIONS='-c bench.clock=processor -c enable_indexscan=off -c enable_indexonlyscan=off -c enable_bitmapscan=off' \
+			PGOPTIONS='-c enable_indexscan=off -c enable_indexonlyscan=off -c enable_bitmapscan=off' \
 				while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
 				'SELECT count(*) FROM app.item'
 			;;
 		neighbour_list_*)
-			PGOPTIONS='-c bench.clock=processor' while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
+			while_changing "$scale" "$variant" time_query "$scale" cnap "${measure##*_}" \
 				'SELECT cardinality(cnap_accessible_workspaces())'
 			;;
 		pool_*) time_pool "$scale" "$variant" "${measure#pool_}" ;;
@@ -102,9 +102,10 @@ default_sample() {
 
 # ---- statements inside the server ----
 
-# timed SCALE USER STATEMENT: executes it as that user, within the time allowed
+# timed SCALE USER STATEMENT: executes it as that user, within the time allowed; what the functions of
+# harness.sql measure is the time of the processor
 timed() {
-	if ! PGOPTIONS="${PGOPTIONS-} -c statement_timeout=$BENCH_TIMEOUT" \
+	if ! PGOPTIONS="-c bench.clock=processor ${PGOPTIONS-} -c statement_timeout=$BENCH_TIMEOUT" \
 		sql "$(database "$1")" -U "bench_$2" 2>"$scratch/error" <<<"$3"; then
 		grep -q 'due to statement timeout' "$scratch/error" || { cat "$scratch/error" >&2; return 1; }
 		echo timeout

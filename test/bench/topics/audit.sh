@@ -47,7 +47,7 @@ audit_sample() {
 			FROM cnap.audit_log WHERE workspace_id = $workspace AND ($before::bigint IS NULL OR id < $before)
 			ORDER BY id DESC LIMIT $rows)"
 	fi
-	PGOPTIONS='-c bench.clock=processor' timed "$1_audit" "$role" "
+	timed "$1_audit" "$role" "
 		$([ "$role" = superuser ] || echo "SET cnap.user_id = 'auditor';")
 		SELECT * FROM bench.time_query(\$q\$SELECT count(a) FROM $query a\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
 }

@@ -23,7 +23,6 @@ beside_variants() {
 # beside_sample SCALE MEASURE VARIANT ROUND
 beside_sample() {
 	local policy name user author query table
-	local -x PGOPTIONS='-c bench.clock=processor'
 	IFS=_ read -r _ policy name user <<<"$2"
 	if [ "$policy" = estimate ]; then
 		estimate_sample "$1" "$name" "$3"

@@ -41,7 +41,7 @@ cliffs_sample() {
 		fewer) number=$(case $number in 200 | 300) echo 200 ;; 3000) echo 300 ;; 30000) echo 3000 ;; esac) ;;
 	esac
 	[ "$role" = bypass ] || query=${query/'{raw}'/}
-	PGOPTIONS='-c bench.clock=processor' timed "$1_more" "$role" "
+	timed "$1_more" "$role" "
 		SET $([ "$role" = bypass ] && echo bench || echo cnap).user_id = '$kind-$number';
 		SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)" | sed 's/|.*/|/'
 }

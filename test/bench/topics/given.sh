@@ -34,7 +34,7 @@ given_sample() {
 		raw) role=bypass ;;
 	esac
 	[ "$3" = raw ] || query=${query/'{raw}'/}
-	PGOPTIONS='-c bench.clock=processor' timed "$1_more" "$role" "
+	timed "$1_more" "$role" "
 		SET $([ "$role" = bypass ] && echo bench || echo cnap).user_id = '$user';
 		SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)" | sed 's/|.*/|/'
 }

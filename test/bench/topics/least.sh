@@ -35,7 +35,6 @@ least_variants() {
 # least_sample SCALE MEASURE VARIANT ROUND
 least_sample() {
 	local scale=$1 measure=${2#least_} user
-	local -x PGOPTIONS='-c bench.clock=processor'
 	use_policy "$1" cnap
 	if [[ $measure = token_* ]]; then
 		time_token "$1" "$3" "${measure#token_}"

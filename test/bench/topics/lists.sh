@@ -24,7 +24,7 @@ lists_sample() {
 	query=$(sql "$db" -c "SELECT $3 FROM bench.listing WHERE name = '$name'")
 	user=$(sql "$db" -c "SELECT user_id FROM bench.listing WHERE name = '$name'")
 	[ "$3" = cnap ] || user=
-	PGOPTIONS="-c bench.clock=processor -c cnap.user_id=$user" timed "$1_more" superuser "SELECT * FROM bench.time_query(
+	PGOPTIONS="-c cnap.user_id=$user" timed "$1_more" superuser "SELECT * FROM bench.time_query(
 		\$q\$SELECT count(l) FROM ($query $limit) l\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
 }
 

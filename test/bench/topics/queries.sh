@@ -24,7 +24,7 @@ queries_sample() {
 		role=bypass
 		literals="'${user/few/few-1}'"
 	fi
-	PGOPTIONS='-c bench.clock=processor' timed "$1" "$role" "SELECT * FROM bench.time_query(
+	timed "$1" "$role" "SELECT * FROM bench.time_query(
 		bench.written('$name', $literals), $BENCH_BUDGET, $BENCH_PATIENCE)"
 }
 
