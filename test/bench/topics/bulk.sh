@@ -15,7 +15,8 @@ bulk_data() {
 
 bulk_variants() {
 	case $1 in
-		bulk_copy | bulk_update | bulk_delete) echo plain cnap ;;
+		bulk_copy) echo plain cnap ;;
+		bulk_update | bulk_delete) echo plain logged cnap ;;
 		*) echo fifth whole ;;
 	esac
 }
@@ -30,7 +31,9 @@ bulk_sample() {
 		bulk_protect) number=$([ "$3" = whole ] && echo 1000 || echo 200) ;;
 		bulk_lint) number=$([ "$3" = whole ] && echo 5000 || echo 1000) ;;
 	esac
-	[ "$3" != plain ] || table=bench.member_plain
+	case $3 in
+		plain | logged) table=bench.member_$3 ;;
+	esac
 	statements="'COPY $table (workspace_id, user_id, role, created_at) FROM ''$WORK/data/bulk.copy'''"
 	case $2 in
 		bulk_copy) ;;
@@ -52,6 +55,8 @@ bulk_targets() {
 	local what
 	for what in copy update delete; do
 		printf 'bulk_%s\t%s of many memberships, each\tcnap\tplain\t<=\t1.5\tus\n' "$what" "${what^^}"
+		[ "$what" = copy ] ||
+			printf 'bulk_%s\t  against a trigger in PL/pgSQL\tcnap\tlogged\t<=\t0\tus\n' "$what"
 	done
 	printf 'bulk_%s\t%s, each\twhole\tfifth\t<=\t1.2\tus\n' \
 		organization 'deleting an organization: members, workspaces' \

@@ -1,7 +1,7 @@
 -- bulk.sql: many memberships, large organizations, and a user with many workspaces
 --
--- bench.member_plain is a copy of cnap.workspace_member with all that belongs to it but the triggers. The rows
--- to be copied are a hundred thousand, at scale XL a million. The organizations "bulk-N" have N members, and
+-- bench.member_plain is a copy of cnap.workspace_member with all that belongs to it but the triggers, and
+-- bench.member_logged one with a trigger in PL/pgSQL that writes an entry as ours does. The rows to be copied are a hundred thousand, at scale XL a million. The organizations "bulk-N" have N members, and
 -- manage as many workspaces, which "bulk-N" owns.
 -- Variables: workspaces, huge.
 
@@ -29,11 +29,25 @@ SELECT md5('bulk ' || n || ' ' || w)::uuid, 'bulk', 'bulk-' || n, md5('bulk-' ||
 FROM bench.bulk, unnest(ARRAY[whole, fifth]) n, generate_series(1, n) w;
 RESET session_replication_role;
 
-CREATE TABLE bench.member_plain (LIKE cnap.workspace_member INCLUDING ALL,
-	FOREIGN KEY (workspace_id) REFERENCES cnap.workspace ON DELETE CASCADE,
-	FOREIGN KEY (own_role) REFERENCES cnap.role_definition (name));
-INSERT INTO bench.member_plain (workspace_id, user_id, role, added_by, created_at, updated_at)
-SELECT workspace_id, user_id, role, added_by, created_at, updated_at FROM cnap.workspace_member;
+SELECT format('CREATE TABLE bench.member_%1$s (LIKE cnap.workspace_member INCLUDING ALL,
+		FOREIGN KEY (workspace_id) REFERENCES cnap.workspace ON DELETE CASCADE,
+		FOREIGN KEY (own_role) REFERENCES cnap.role_definition (name));
+	INSERT INTO bench.member_%1$s (workspace_id, user_id, role, added_by, created_at, updated_at)
+	SELECT workspace_id, user_id, role, added_by, created_at, updated_at FROM cnap.workspace_member', kind)
+FROM unnest('{plain,logged}'::text[]) kind \gexec
+CREATE TABLE bench.member_log (LIKE cnap.audit_log INCLUDING ALL);
+CREATE FUNCTION bench.log_member() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	member bench.member_logged := coalesce(NEW, OLD);
+BEGIN
+	INSERT INTO bench.member_log (actor, database_role, action, workspace_id, subject, path, detail, xid)
+	VALUES (cnap_current_user(), current_user, 'workspace_member.' || TG_OP, member.workspace_id,
+		member.user_id, 'by a direct statement', jsonb_build_object('role', member.role), pg_current_xact_id());
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER log_member AFTER UPDATE OR DELETE ON bench.member_logged
+	FOR EACH ROW EXECUTE FUNCTION bench.log_member();
 
 SELECT format('CREATE SCHEMA bulk_%s', n) FROM unnest('{200,1000}'::int[]) n \gexec
 SELECT format('CREATE TABLE bulk_%s.t%s (id bigint PRIMARY KEY, workspace_id uuid NOT NULL)', n, t)
