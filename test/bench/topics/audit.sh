@@ -47,9 +47,13 @@ audit_sample() {
 			FROM cnap.audit_log WHERE workspace_id = $workspace AND ($before::bigint IS NULL OR id < $before)
 			ORDER BY id DESC LIMIT $rows)"
 	fi
-	timed "$1_audit" "$role" "
-		$([ "$role" = superuser ] || echo "SET cnap.user_id = 'auditor';")
-		SELECT * FROM bench.time_query(\$q\$SELECT count(a) FROM $query a\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
+	query="SELECT count(a) FROM $query a"
+	if [ "$2" = audit_all ]; then
+		query="SELECT FROM bench.time_once(\$q\$$query\$q\$) OFFSET 1; SELECT * FROM bench.time_once(\$q\$$query\$q\$)"
+	else
+		query="SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
+	fi
+	timed "$1_audit" "$role" "$([ "$role" = superuser ] || echo "SET cnap.user_id = 'auditor';") $query"
 }
 
 audit_targets() {
