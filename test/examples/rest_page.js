@@ -11,44 +11,13 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const axe = require('axe-core');
-
 const { is, ok, test } = require('../clients/lib/tap.js');
 const { open, until } = require('./lib/browser.js');
+const { accessible, follow, secret, side, signIn } = require('./lib/page.js');
 const { request, start } = require('./lib/rest.js');
 
 const PUBLIC = path.join(__dirname, '../../examples/rest/public');
 const EVIL = '<img src=x onerror=alert(1)>';
-
-async function signIn(person, server, user) {
-	await person.heading('Sign in');
-	await person.fill('Sign in', { token: await server.tokenOf(user) });
-	await until(
-		async () => (await person.text('#user'))?.includes(`Signed in as ${user}`),
-		`sign-in of ${user}`,
-	);
-}
-
-// What stands below a heading on the side
-function side(person, title) {
-	return person.page.evaluate((wanted) => {
-		const heading = [...document.querySelectorAll('nav h2')].find((one) => one.textContent === wanted);
-		return [...heading.nextElementSibling.querySelectorAll('a')].map((one) => one.textContent);
-	}, title);
-}
-
-async function accessible(person, name) {
-	await person.page.evaluate(axe.source);
-	for (const scheme of ['light', 'dark']) {
-		await person.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-		const violations = await person.page.evaluate(async () =>
-			(await globalThis.axe.run(document)).violations.map(
-				({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`,
-			),
-		);
-		is(violations, [], `accessible, ${scheme}: ${name}`);
-	}
-}
 
 // ---- the way in ----
 
@@ -84,8 +53,8 @@ async function vendor(browser, server) {
 	await person.fill('Add a member', { user_id: 'ben' });
 	await person.says('[role=alert]', 'user "ben" is already a member of the organization');
 	await person.fill('Create an install link', { label: 'Spring', duration: 'P1Y', max_uses: '2' });
-	await person.says('.secret', '#/install/cnap_link_');
-	const url = await person.text('.secret');
+	const url = await secret(person);
+	ok(url.includes('#/install/cnap_link_'), 'it is shown');
 	await accessible(person, 'an organization');
 	await person.click('button', 'Refresh');
 	await until(async () => (await person.page.$('.secret')) === null, 'end of the secret');
@@ -94,8 +63,7 @@ async function vendor(browser, server) {
 }
 
 async function consent(gina, url) {
-	await gina.page.goto('about:blank');
-	await gina.page.goto(url);
+	await follow(gina, url);
 	await gina.heading('Acme asks to manage a workspace of yours');
 	ok((await gina.texts('dd')).includes('admin'), 'as what');
 	await accessible(gina, 'consent');

@@ -101,7 +101,16 @@ async function organizations(as) {
 		[409, 'user "ben" is already a member of the organization'],
 		'twice',
 	);
-	is(failed(await ben('POST', members, { user_id: 'eve' })), [403, 'admin role required'], 'as a member');
+	is(
+		(await ben('POST', members, { user_id: 'eve' }))[1].error,
+		{
+			code: 'forbidden',
+			message: 'admin role required',
+			sqlstate: '42501',
+			detail: 'The role of the current user in this organization is "member".',
+		},
+		'as a member',
+	);
 	is(
 		failed(await ben('PATCH', path, { name: 'Mine' })),
 		[403, 'admin role required'],

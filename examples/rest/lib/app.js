@@ -120,7 +120,7 @@ const capitalized = (text) =>
 
 // Express knows it by its four parameters
 function fail(error, request, response, _next) {
-	const { status, message, sqlstate, hint } = describe(error);
+	const { status, message, sqlstate, detail, hint } = describe(error);
 
 	if (status >= 500)
 		process.stderr.write(`${request.method} ${request.path}: ${(error.cause ?? error).stack}\n`);
@@ -133,7 +133,7 @@ function fail(error, request, response, _next) {
 		.json(
 			request.path === organization.PATH || request.path.startsWith(`${organization.PATH}/`)
 				? { error: capitalized(message), status: 'KO' }
-				: { error: { code: CODES[status], message, sqlstate, hint } },
+				: { error: { code: CODES[status], message, sqlstate, detail, hint } },
 		);
 }
 

@@ -64,13 +64,17 @@ function statusOfDatabase({ code, message }) {
 	return STATUS[code] ?? STATUS[code.slice(0, 2)] ?? [500];
 }
 
-// -> the status, the message for the client, and a hint if there is one
+// -> the status, the message for the client, and a detail and a hint if there are any
 function describe(error) {
 	if (error instanceof HttpError) return { status: error.status, message: error.message };
 	if (/^[0-9A-Z]{5}$/.test(error.code) && error.severity !== undefined) {
-		const [status, message = error.message] = statusOfDatabase(error);
+		const [status, message] = statusOfDatabase(error);
+		const { code: sqlstate, detail, hint } = error;
 
-		if (status !== 500) return { status, message, sqlstate: error.code, hint: error.hint };
+		if (status !== 500)
+			return message === undefined
+				? { status, message: error.message, sqlstate, detail, hint }
+				: { status, message, sqlstate };
 	} else if (error.type in READING) {
 		return { status: error.status, message: READING[error.type] };
 	} else if (error instanceof URIError || error.status === 400) {

@@ -199,7 +199,7 @@ const schemas = {
 	Error: object('What went wrong', {
 		error: {
 			type: 'object',
-			properties: { code: text, message: text, sqlstate: text, hint: text },
+			properties: { code: text, message: text, sqlstate: text, detail: text, hint: text },
 			required: ['code', 'message'],
 			additionalProperties: false,
 		},

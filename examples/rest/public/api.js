@@ -5,10 +5,10 @@
 const KEY = 'token';
 
 export class Refused extends Error {
-	constructor(status, message, hint) {
+	constructor(status, { message, detail, hint }) {
 		super(message);
 		this.status = status;
-		this.hint = hint;
+		this.more = [detail, hint].filter((one) => one !== undefined);
 	}
 }
 
@@ -38,7 +38,7 @@ export async function send(method, path, body) {
 	const text = await response.text();
 	const answer = text === '' ? undefined : JSON.parse(text);
 
-	if (!response.ok) throw new Refused(response.status, answer.error.message, answer.error.hint);
+	if (!response.ok) throw new Refused(response.status, answer.error);
 	return answer;
 }
 

@@ -1,12 +1,14 @@
 /*
- * app.js: shows what the address says: #/workspaces/ID, #/organizations/ID, #/install/TOKEN, #/tokens
+ * app.js: shows what the address says: #/workspaces/ID, #/organizations/ID, #/install/TOKEN,
+ * #/invitation/TOKEN, #/tokens
  *
  * Each time, everything is asked for anew, the list on the side as well, and what was shown before is
  * taken away first. So what has been revoked is gone after the next request.
  */
 
 import { get, list, signOut, signedIn } from './api.js';
-import { action, h, link, note } from './dom.js';
+import { action, complaintOf, h, link, note } from './dom.js';
+import { invitationView } from './invitations.js';
 import { organizationView } from './organization.js';
 import { homeView, installView, signInView, tokensView } from './views.js';
 import { workspaceView } from './workspace.js';
@@ -20,6 +22,7 @@ const VIEWS = {
 	workspaces: workspaceView,
 	organizations: organizationView,
 	install: installView,
+	invitation: invitationView,
 	tokens: tokensView,
 };
 
@@ -66,6 +69,7 @@ async function showSide(mine) {
 	const of = (which) => workspaces.filter((workspace) => workspace.section === which);
 
 	if (mine !== turn) return;
+	page.user = user_id;
 	user.replaceChildren(
 		`Signed in as ${user_id} `,
 		action('Sign out', () => {
@@ -97,11 +101,11 @@ function fail(error) {
 		signOut();
 		clear();
 		show(signInView(page));
-		main.append(h('p', { class: 'error', role: 'alert' }, error.message));
+		main.append(complaintOf(error));
 	} else {
 		show({
 			title: error.status === 404 ? 'There is nothing here' : 'This did not work',
-			content: [h('p', { class: 'error', role: 'alert' }, error.message)],
+			content: [complaintOf(error)],
 		});
 	}
 }
@@ -125,8 +129,10 @@ async function reload() {
 	}
 }
 
-// What views can do: changed(MESSAGE, WORK, PASS) does something, says so, and shows all anew; errors
-// are shown here, unless PASS says that the caller shows them
+// What views know and can do: user is who has signed in. changed(MESSAGE, WORK, PASS) does something, says
+// so, and shows all anew; errors are shown here, unless PASS says that the caller shows them.
+// arrive(MESSAGE, ...PARTS) shows what is at another address. showLink(VIEW, MAKE, PASS) is like changed(),
+// with what makes a token, and shows the link that has it.
 const page = {
 	reload,
 	changed: async (message, work, pass = false) => {
@@ -140,7 +146,26 @@ const page = {
 			fail(error);
 		}
 	},
-	reveal: (...content) => main.querySelector('h1').after(...content),
+	arrive: (message, ...parts) => {
+		history.pushState(null, '', link('', ...parts).hash);
+		return page.changed(message);
+	},
+	showLink: async (view, make, pass) => {
+		let made;
+
+		await page.changed(
+			'The link is shown at the top of the page.',
+			async () => {
+				made = await make();
+			},
+			pass,
+		);
+		if (made !== undefined)
+			main.querySelector('h1').after(
+				note('The link, which is not shown again:'),
+				h('p', { class: 'secret' }, new URL(`#/${view}/${made.token}`, location.href).href),
+			);
+	},
 };
 
 document.getElementById('skip').addEventListener('click', (event) => {

@@ -3,7 +3,7 @@
  */
 
 import { get } from './api.js';
-import { action, h, table, time } from './dom.js';
+import { action, complaintOf, h, table, time } from './dom.js';
 
 const PAGE = 10;
 
@@ -48,7 +48,7 @@ export async function auditLog(path) {
 		try {
 			await show(cursor);
 		} catch (error) {
-			pages.replaceChildren(h('p', { class: 'error', role: 'alert' }, error.message));
+			pages.replaceChildren(complaintOf(error));
 			buttons.replaceChildren();
 		}
 	};

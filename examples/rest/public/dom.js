@@ -23,6 +23,16 @@ export const link = (text, ...parts) =>
 
 export const note = (...text) => h('p', { class: 'note' }, ...text);
 
+// What an error says, with its detail and its hint, which are sentences
+export const told = ({ message, more = [] }) =>
+	more.length === 0 ? message : [`${message}.`, ...more].join(' ');
+
+export const complaintOf = (error) => h('p', { class: 'error', role: 'alert' }, told(error));
+
+// Terms and what they are
+export const descriptions = (pairs) =>
+	h('dl', {}, ...pairs.map(([term, description]) => [h('dt', {}, term), h('dd', {}, description)]));
+
 export function time(seconds) {
 	if (seconds === null) return '';
 	const date = new Date(seconds * 1000);
@@ -87,7 +97,7 @@ function valueOf(control) {
 	return control.value;
 }
 
-// form({ label, fields, submit, done }): a labelled form; submit(values) is called, and errors shown
+// form({ label, fields, button, submit }): a labelled form; submit(values) is called, and errors shown
 export function form({ label, fields, button, submit, danger = false }) {
 	const complaint = h('p', { class: 'error', role: 'alert' });
 	const send = h('button', { type: 'submit', class: danger && 'danger' }, button);
@@ -105,7 +115,7 @@ export function form({ label, fields, button, submit, danger = false }) {
 						Object.fromEntries(fields.map(([, control]) => [control.name, valueOf(control)])),
 					);
 				} catch (error) {
-					complaint.textContent = [error.message, error.hint].filter(Boolean).join('. ');
+					complaint.textContent = told(error);
 				} finally {
 					send.disabled = false;
 				}
@@ -123,8 +133,9 @@ export function form({ label, fields, button, submit, danger = false }) {
 export const action = (text, click, { danger = false, name } = {}) =>
 	h('button', { type: 'button', class: danger && 'danger', 'aria-label': name, click }, text);
 
-// Asks before something that cannot be undone: -> has it been done?
-export function confirm({ title, content, button, submit }) {
+// Asks before something that cannot be undone: -> has it been done? Where a text is to be typed, nothing
+// is done without it.
+export function confirm({ title, content, button, submit, typed }) {
 	return new Promise((resolve) => {
 		let done = false;
 		const dialog = h(
@@ -134,10 +145,11 @@ export function confirm({ title, content, button, submit }) {
 			...content,
 			form({
 				label: title,
-				fields: [],
+				fields: typed === undefined ? [] : [textField(`Type ${typed} to confirm`, 'typed')],
 				button,
 				danger: true,
-				submit: async () => {
+				submit: async (values) => {
+					if (values.typed !== typed) throw new Error(`What you typed is not ${typed}.`);
 					await submit();
 					done = true;
 					dialog.close();

@@ -17,8 +17,11 @@ import {
 	time,
 	timeField,
 } from './dom.js';
+import { invitations } from './invitations.js';
+import { endOfOrganization } from './ownership.js';
 
-const ROLES = [['member'], ['admin'], ['owner']];
+// The roles that somebody with a role can give
+const rolesFor = (mine) => (mine === 'owner' ? [['member'], ['admin'], ['owner']] : [['member']]);
 
 function membership({ id, role: mine }, members, changed) {
 	const url = path('organizations', id, 'members');
@@ -48,7 +51,7 @@ function membership({ id, role: mine }, members, changed) {
 				label: 'Add a member',
 				fields: [
 					textField('User', 'user_id', { required: true }),
-					choice('Role', 'role', mine === 'owner' ? ROLES : [['member']]),
+					choice('Role', 'role', rolesFor(mine)),
 				],
 				button: 'Add member',
 				submit: (values) =>
@@ -150,7 +153,7 @@ function managed(workspaces, members, admin, changed) {
 	];
 }
 
-function installLinks(id, links, changed, reveal) {
+function installLinks(id, links, { changed, showLink }) {
 	return [
 		h('h2', {}, 'Install links'),
 		note('Customers who follow such a link see who is asking, and can let you manage a workspace.'),
@@ -192,18 +195,18 @@ function installLinks(id, links, changed, reveal) {
 				timeField('Expires', 'expires_at'),
 			],
 			button: 'Create link',
-			submit: async (values) => {
-				const { token } = await send('POST', path('organizations', id, 'install-links'), values);
-				const url = new URL(`#/install/${token}`, location.href).href;
-
-				await changed('The link is shown at the top of the page.', undefined, true);
-				reveal(note('The link, which is not shown again:'), h('p', { class: 'secret' }, url));
-			},
+			submit: (values) =>
+				showLink(
+					'install',
+					() => send('POST', path('organizations', id, 'install-links'), values),
+					true,
+				),
 		}),
 	];
 }
 
-export async function organizationView({ changed, reveal }, id) {
+export async function organizationView(page, id) {
+	const { changed } = page;
 	const organization = await get(path('organizations', id));
 	const members = await list(path('organizations', id, 'members'));
 	const workspaces = await list(path('organizations', id, 'workspaces'));
@@ -217,7 +220,9 @@ export async function organizationView({ changed, reveal }, id) {
 			note('Id: ', h('code', {}, organization.id)),
 			...managed(workspaces, members, admin, changed),
 			...membership(organization, members, changed),
-			...(admin ? installLinks(id, links, changed, reveal) : []),
+			...(admin ? await invitations(path('organizations', id), rolesFor(organization.role), page) : []),
+			...(admin ? installLinks(id, links, page) : []),
+			...endOfOrganization(organization, page),
 			...(admin ? await auditLog(path('organizations', id, 'audit')) : []),
 		],
 	};

@@ -3,7 +3,7 @@
  */
 
 import { list, path, send, signIn } from './api.js';
-import { action, choice, form, h, note, table, textField, time } from './dom.js';
+import { action, choice, descriptions, form, h, note, table, textField, time } from './dom.js';
 
 export function signInView({ reload }) {
 	return {
@@ -57,33 +57,29 @@ function hostOf(logo) {
 	return logo === null ? 'none' : new URL(logo).host;
 }
 
-export async function installView({ changed }, token) {
+export async function installView({ arrive }, token) {
 	const offer = await send('POST', '/v1/install-links/show', { token });
 	const own = (await list('/v1/workspaces')).filter(({ section }) => section === 'own');
 
 	return {
 		title: `${offer.name} asks to manage a workspace of yours`,
 		content: [
-			h(
-				'dl',
-				{},
-				...[
-					['Organization', offer.name],
-					['Short name', offer.slug ?? 'none'],
-					['Its logo is from', hostOf(offer.logo)],
-					['Id', offer.organization],
-					['Its members would be', offer.role],
-					[
-						'Who of them gets in',
-						{
-							all: 'all of them',
-							assigned: 'those whom it assigns',
-							activated: 'whoever gives a reason, for a time',
-						}[offer.managers],
-					],
-					['Until', offer.until === null ? 'you end it' : time(offer.until)],
-				].flatMap(([term, description]) => [h('dt', {}, term), h('dd', {}, description)]),
-			),
+			descriptions([
+				['Organization', offer.name],
+				['Short name', offer.slug ?? 'none'],
+				['Its logo is from', hostOf(offer.logo)],
+				['Id', offer.organization],
+				['Its members would be', offer.role],
+				[
+					'Who of them gets in',
+					{
+						all: 'all of them',
+						assigned: 'those whom it assigns',
+						activated: 'whoever gives a reason, for a time',
+					}[offer.managers],
+				],
+				['Until', offer.until === null ? 'you end it' : time(offer.until)],
+			]),
 			note(
 				'You remain the owner: billing, members and deletion are yours. You can end it at any time.',
 			),
@@ -101,8 +97,7 @@ export async function installView({ changed }, token) {
 						button: `Let ${offer.name} manage it`,
 						submit: async ({ workspace }) => {
 							await send('POST', '/v1/install-links/redeem', { token, workspace });
-							location.hash = `#/workspaces/${workspace}`;
-							await changed(`${offer.name} manages the workspace now.`);
+							await arrive(`${offer.name} manages the workspace now.`, 'workspaces', workspace);
 						},
 					}),
 		],

@@ -6,6 +6,8 @@ import { get, list, path, send } from './api.js';
 import { auditLog } from './audit.js';
 import { action, choice, confirm, form, h, note, table, textField, time, timeField } from './dom.js';
 import { draw } from './draw.js';
+import { invitations } from './invitations.js';
+import { ownership } from './ownership.js';
 
 async function namesOfOrganizations() {
 	const names = new Map((await list('/v1/organizations')).map(({ id, name }) => [id, name]));
@@ -38,6 +40,9 @@ function access(ways, nameOf) {
 
 // ---- direct members ----
 
+// The roles that somebody with these permissions can give
+const rolesFor = (permissions, roles) => (permissions.includes('manage_roles') ? roles : [['member']]);
+
 function membership({ id, permissions }, ways, roles, changed) {
 	const members = path('workspaces', id, 'members');
 	const direct = ways.filter(({ via }) => via === 'member');
@@ -66,7 +71,7 @@ function membership({ id, permissions }, ways, roles, changed) {
 			label: 'Add a member',
 			fields: [
 				textField('User', 'user_id', { required: true }),
-				choice('Role', 'role', permissions.includes('manage_roles') ? roles : [['member']]),
+				choice('Role', 'role', rolesFor(permissions, roles)),
 			],
 			button: 'Add member',
 			submit: (values) =>
@@ -167,7 +172,8 @@ function management(workspace, ways, roles, nameOf, changed) {
 
 // ---- the whole ----
 
-export async function workspaceView({ changed }, id) {
+export async function workspaceView(page, id) {
+	const { changed } = page;
 	const workspace = await get(path('workspaces', id));
 	const ways = await list(path('workspaces', id, 'members'));
 	const nameOf = await namesOfOrganizations();
@@ -188,7 +194,11 @@ export async function workspaceView({ changed }, id) {
 			draw(workspace.name, ways, nameOf),
 			access(ways, nameOf),
 			...(may('manage_members') ? membership(workspace, ways, roles, changed) : []),
+			...(may('manage_members')
+				? await invitations(path('workspaces', id), rolesFor(workspace.permissions, roles), page)
+				: []),
 			...management(workspace, ways, roles, nameOf, changed),
+			...ownership(workspace, ways, page),
 			...(may('manage_members') ? await auditLog(path('workspaces', id, 'audit')) : []),
 		],
 	};
