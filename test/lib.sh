@@ -149,6 +149,15 @@ have_ruby_clients() {
 	/usr/bin/ruby -e 'require "active_record"; require "pg"' 2>/dev/null
 }
 
+# JDBC's tests connect by Unix sockets, as Java can since version 16.
+have_java_clients() {
+	local jar
+	for jar in postgresql HikariCP slf4j-api slf4j-nop; do
+		[ -e "/usr/share/java/$jar.jar" ] || return 1
+	done
+	[ "$(javac -version 2>&1 | sed 's/^javac \([0-9]*\).*/\1/')" -ge 16 ] 2>/dev/null
+}
+
 have_apt() {
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null
 }
@@ -189,6 +198,9 @@ packages_for() {
 				echo python3-psycopg2 python3-sqlalchemy
 				;;
 			ruby_clients) echo ruby ruby-activerecord ruby-pg ;;
+			java_clients)
+				echo default-jdk-headless libhikaricp-java libpostgresql-jdbc-java libslf4j-java
+				;;
 			apt) echo apt dpkg ;;
 			pg_bsd_indent) echo pg-bsd-indent ;;
 			perlcritic) echo libperl-critic-perl ;;
@@ -227,7 +239,7 @@ apt_install() {
 }
 
 # need THING...: makes sure that these are installed: server, compiler, pgtap, pg_prove, prove,
-# tap, pgbouncer, npm, schema_tools, python_clients, ruby_clients, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
+# tap, pgbouncer, npm, schema_tools, python_clients, ruby_clients, java_clients, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then

@@ -24,6 +24,7 @@ LONGEST=(
 	tap/pg_upgrade
 	tap/dump_restore
 	regress/plans
+	examples/rest_owners
 	examples/rest_page
 	tap/revocation_stress
 	regress/lint
@@ -49,7 +50,7 @@ needed_by() {
 	case $1 in
 		pgtap) echo pgtap pg_prove ;;
 		tap | rounds) echo tap ;;
-		clients) echo prove pgbouncer npm schema_tools python_clients ruby_clients ;;
+		clients) echo prove pgbouncer npm schema_tools python_clients ruby_clients java_clients ;;
 		schemas) echo prove apt ;;
 		examples) echo prove npm curl chromium ;;
 	esac
