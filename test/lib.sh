@@ -98,6 +98,10 @@ have_pgbouncer() {
 	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null
 }
 
+have_pgpool() {
+	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgpool >/dev/null
+}
+
 # The npm packages of the tests require Node.js 18 or newer.
 have_npm() {
 	command -v npm >/dev/null &&
@@ -191,6 +195,7 @@ packages_for() {
 			prove) echo perl ;;
 			tap) echo perl libipc-run-perl ;;
 			pgbouncer) echo pgbouncer ;;
+			pgpool) echo pgpool2 ;;
 			npm) echo nodejs npm ca-certificates ;;
 			schema_tools) echo python3-alembic python3-django python3-psycopg2 ;;
 			python_clients)
@@ -219,7 +224,7 @@ as_root() {
 }
 
 # Installs packages, but keeps the server's package from creating and starting a cluster, and the
-# pooler's from starting one, now and at boot.
+# poolers' from starting one, now and at boot.
 apt_install() {
 	as_root sh -eu -s -- "$@" <<-'END'
 		dir=/etc/postgresql-common/createcluster.d
@@ -233,13 +238,13 @@ apt_install() {
 		[ -z "$policy" ] || chmod 755 $policy
 		apt-get install -y -q --no-install-recommends "$@" </dev/null
 		for package; do
-			[ "$package" != pgbouncer ] || update-rc.d pgbouncer disable
+			case $package in pgbouncer | pgpool2) update-rc.d "$package" disable ;; esac
 		done
 	END
 }
 
 # need THING...: makes sure that these are installed: server, compiler, pgtap, pg_prove, prove,
-# tap, pgbouncer, npm, schema_tools, python_clients, ruby_clients, java_clients, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
+# tap, pgbouncer, pgpool, npm, schema_tools, python_clients, ruby_clients, java_clients, curl, chromium, apt, pg_bsd_indent, perltidy, perlcritic, shellcheck, git, lcov
 need() {
 	local thing missing=() packages
 	if ! find_server && [ -n "${PG_CONFIG-}" ]; then

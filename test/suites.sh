@@ -50,7 +50,7 @@ needed_by() {
 	case $1 in
 		pgtap) echo pgtap pg_prove ;;
 		tap | rounds) echo tap ;;
-		clients) echo prove pgbouncer npm schema_tools python_clients ruby_clients java_clients ;;
+		clients) echo prove pgbouncer pgpool npm schema_tools python_clients ruby_clients java_clients ;;
 		schemas) echo prove apt ;;
 		examples) echo prove npm curl chromium ;;
 	esac
