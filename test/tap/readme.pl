@@ -6,7 +6,7 @@
 # - the reference lists each public function and setting, in agreement with the catalogs
 # - the table of permissions agrees with the functions, and that of audited actions is complete
 # - every other SQL statement can be executed, in the order of the text; test/clients execute the
-#   JavaScript, Python and Ruby; everything that is not executed is listed here
+#   JavaScript, Python, Ruby and Java; everything that is not executed is listed here
 # - the README links to each guide, and every link leads to an existing file and heading
 
 use strict;
@@ -262,17 +262,27 @@ is($node->safe_psql('app', q{
 	FROM cnap.access_token t, cnap.workspace w WHERE t.name = 'pipeline' AND w.name = 'Depot'}),
 	't|{access,deploy}', 'what the token is limited to');
 
+# What doc/schemas.md says about a job with a token for one workspace, here as a role that is not trusted
+my ($job) = grep { /job:reports.*cnap_create_access_token/s } map { $_->[1] } blocks_of('doc/schemas.md');
+is($node->safe_psql('app', "SELECT cardinality(cnap_accessible_workspaces('job:reports')) > 1"),
+	't', 'the job is a member of several workspaces');
+is($node->safe_psql('app', $job . <<'END'), "job:reports\n{$example{workspace}}", 'its token is for one of them');
+\c - authenticator
+SELECT cnap_authenticate(:'token', is_local => false);
+SELECT cnap_accessible_workspaces();
+END
+
 # The tests of clients ask for a block by its language and a text in it, or for one of JavaScript by
 # the name that it defines.
 my $clients = join '', map { slurp_file($_) } glob 'test/clients/*.js';
 my %texts;
-push @{ $texts{$1} }, $2 while $clients =~ /'(js|python|ruby)', '([^']+)'/g;
+push @{ $texts{$1} }, $2 while $clients =~ /'(js|python|ruby|java|conf)', '([^']+)'/g;
 my (@not_executed, @not_asked_for);
 foreach my $block (map { blocks_of($_) } grep { $_ ne 'doc/install.md' } 'README.md', @guides)
 {
 	my ($language, $content) = @$block;
 
-	if ($language =~ /^(?:js|python|ruby)$/)
+	if ($language =~ /^(?:js|python|ruby|java|conf)$/)
 	{
 		my ($name) = $content =~ /^(?:const|(?:async )?function) (\w+)/;
 		push @not_asked_for, $content
@@ -284,7 +294,7 @@ foreach my $block (map { blocks_of($_) } grep { $_ ne 'doc/install.md' } 'README
 		push @not_executed, (lines($content))[0];
 	}
 }
-is_deeply(\@not_asked_for, [], 'the tests of clients execute the JavaScript, Python and Ruby');
+is_deeply(\@not_asked_for, [], 'the tests of clients execute what the guides show of them');
 is_deeply(
 	\@not_executed,
 	[ 'make demo',
