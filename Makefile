@@ -62,7 +62,7 @@ SCHEMAS_TESTS = $(sort $(wildcard $(SOURCE)test/schemas/*.pl))
 EXTRA_CLEAN = $(EXTENSION)-*.zip
 
 # These bring what they need themselves, so must work where no pg_config exists yet.
-SETUP_GOALS = test demo demo-stop bench bench-peers dist format typedefs lint coverage
+SETUP_GOALS = test demo demo-stop bench bench-peers bench-fleet dist format typedefs lint coverage
 
 ifneq (,$(filter-out $(SETUP_GOALS),$(or $(MAKECMDGOALS),all)))
 PG_CONFIG = pg_config
@@ -149,6 +149,9 @@ bench:
 
 bench-peers:
 	BENCH=peers $(SOURCE)test/bench/run
+
+bench-fleet:
+	$(SOURCE)test/bench/fleet
 
 format:
 	$(SOURCE)test/format
