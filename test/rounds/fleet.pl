@@ -69,6 +69,17 @@ sub copy_anew
 	return;
 }
 
+# The postmaster is killed; another one can start once its processes have ended.
+sub restart
+{
+	my @processes = split /\n/, $origin->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+
+	$origin->kill9;
+	usleep(10_000) while kill 0, @processes;
+	$origin->start;
+	return;
+}
+
 # What goes wrong: what begins it, and what ends it
 my %wrong = (
 	nothing => [ sub { }, sub { } ],
@@ -95,7 +106,7 @@ my %wrong = (
 		sub { $follower->safe_psql('postgres', 'ALTER SUBSCRIPTION access ENABLE') } ],
 	paused => [ sub { $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()') },
 		sub { $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()') } ],
-	killed => [ sub { $origin->kill9; usleep(100_000) until $origin->start(fail_ok => 1) }, sub { } ]);
+	killed => [ \&restart, sub { } ]);
 my @wrong = sort keys %wrong;
 
 # ask(SESSIONS, COUNT): how many of the first users have access there, at once; returns the sum
