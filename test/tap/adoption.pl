@@ -71,7 +71,18 @@ END
 is($node->safe_psql($db, "SELECT string_agg(concat_ws(' ', name, owner_id, date_part('year', created_at), id = cnap_uuid(CASE name WHEN 'One' THEN 1 ELSE 2 END)), ', ' ORDER BY name) FROM cnap.workspace"),
 	'One ann 2020 t, Two bob 2021 t', 'tenants are imported under their ids');
 
-adopt('Ids', '');
+$db = adopt('Ids', <<'END');
+CREATE SCHEMA app;
+CREATE TABLE app.invoice (id int PRIMARY KEY, team_id bigint NOT NULL);
+SELECT cnap_import('workspaces', '[{"id": 1, "name": "One", "owner_id": "ann"}, {"id": 2, "name": "Two", "owner_id": "bob"}]');
+INSERT INTO app.invoice VALUES (1, 1), (2, 2);
+GRANT USAGE ON SCHEMA app TO app_server;
+GRANT SELECT, INSERT ON app.invoice TO app_server;
+END
+is(as_user($db, 'bob', 'INSERT INTO app.invoice (id, team_id) VALUES (3, 2); SELECT id FROM app.invoice ORDER BY id'),
+	"2\n3", 'a generated workspace column: the statements of the application stay as they are');
+is(as_user($db, 'bob', 'INSERT INTO app.invoice (id, team_id) VALUES (4, 1)'),
+	'new row violates row-level security policy for table "invoice"', 'and are refused for the workspaces of others');
 while ($guide =~ /SELECT (cnap_uuid\(\S+\));\s+-- (\S+)/g)
 {
 	is($node->safe_psql($db, "SELECT $1"), $2, "$1 is what the guide says");
