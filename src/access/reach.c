@@ -17,6 +17,7 @@
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "access/known_user.h"
 #include "access/reach.h"
@@ -109,6 +110,7 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 		 CnapLoadSet(user, PG_INT64_MAX)))
 	{
 		const CnapKnownSet *known = user->known;
+		TimestampTz now = GetCurrentTimestamp();
 
 		result = MemoryContextAllocHuge(CurrentMemoryContext,
 										Max(known->size, 1) * sizeof(pg_uuid_t));
@@ -122,7 +124,7 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 			 */
 			Assert(decision != NULL);
 			if (decision != NULL &&
-				CnapWaysAllow(CnapWaysNow(decision->ways, decision->managed_until), permission))
+				CnapWaysAllow(CnapWaysAt(decision->ways, decision->managed_until, now), permission))
 				result[found++] = known->workspaces[i];
 		}
 	}
@@ -132,12 +134,13 @@ CnapReachable(CnapUser *user, CnapPermission permission, int *count)
 		int			reached;
 		CnapMemberships *memberships;
 		CnapReach  *items = CnapFindReach(id, PG_INT64_MAX, &reached, &memberships);
+		TimestampTz now = GetCurrentTimestamp();
 
 		result = MemoryContextAllocHuge(CurrentMemoryContext,
 										Max(reached, 1) * sizeof(pg_uuid_t));
 		for (int i = 0; i < reached; i++)
 		{
-			if (CnapWaysAllow(CnapWaysNow(items[i].ways, items[i].managed_until), permission))
+			if (CnapWaysAllow(CnapWaysAt(items[i].ways, items[i].managed_until, now), permission))
 				result[found++] = items[i].workspace;
 		}
 		pfree(memberships);
