@@ -49,6 +49,7 @@
 #include "utils/inval.h"
 
 #include "core/epoch.h"
+#include "core/invalidation.h"
 
 #define FIRST_CHANNEL ((Oid) 0xFFFF0000)
 #define CHANNELS (CNAP_CHANNEL_KINDS * CNAP_CHANNELS)
@@ -93,7 +94,7 @@ count_event(CnapChannelKind kind, int channel)
 
 /* Relation cache callback: InvalidOid stands for all relations. */
 static void
-relation_invalidated(Datum arg, Oid relid)
+relation_invalidated(Oid relid)
 {
 	if (!OidIsValid(relid))
 		CnapEpochAdvance();
@@ -218,7 +219,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId my_subid,
 void
 CnapEpochInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_invalidated, (Datum) 0);
+	CnapOnInvalidation(relation_invalidated);
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -56,6 +56,7 @@
 #include "utils/timestamp.h"
 
 #include "core/freshness.h"
+#include "core/invalidation.h"
 #include "core/own_catalog.h"
 #include "core/table_scan.h"
 
@@ -99,7 +100,7 @@ forget_judgement(void)
 
 /* Relation cache callback */
 static void
-beat_invalidated(Datum arg, Oid relid)
+beat_invalidated(Oid relid)
 {
 	if (!OidIsValid(relid) || relid == CnapKnownTableOid(CNAP_BEAT))
 		forget_judgement();
@@ -121,7 +122,7 @@ assign_max_staleness(int newval, void *extra)
 void
 CnapFreshnessInit(void)
 {
-	CacheRegisterRelcacheCallback(beat_invalidated, (Datum) 0);
+	CnapOnInvalidation(beat_invalidated);
 	CacheRegisterSyscacheCallback(SUBSCRIPTIONRELMAP, subscription_invalidated, (Datum) 0);
 	DefineCustomIntVariable("cnap.max_staleness",
 							"The age of the last beat from which on a follower denies all access.",

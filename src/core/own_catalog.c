@@ -45,6 +45,7 @@
 
 #include "core/compat.h"
 #include "core/epoch.h"
+#include "core/invalidation.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "core/version.h"
@@ -112,7 +113,7 @@ forget_all(void)
 
 /* Relation cache callback: InvalidOid stands for all relations. */
 static void
-forget_oids(Datum arg, Oid relid)
+forget_oids(Oid relid)
 {
 	if (relid != InvalidOid)
 	{
@@ -129,7 +130,7 @@ forget_oids(Datum arg, Oid relid)
 void
 CnapRelationsInit(void)
 {
-	CacheRegisterRelcacheCallback(forget_oids, (Datum) 0);
+	CnapOnInvalidation(forget_oids);
 }
 
 pg_noreturn static void

@@ -51,13 +51,13 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "core/compat.h"
+#include "core/invalidation.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/ddl_guard.h"
@@ -107,7 +107,7 @@ CnapGuards(void)
 
 /* Relation cache callback: note the relation; InvalidOid stands for all. */
 static void
-note_relation(Datum arg, Oid relid)
+note_relation(Oid relid)
 {
 	if (!observed.active || observed.all)
 		return;
@@ -573,6 +573,6 @@ CnapGuardInit(void)
 							 PGC_SUSET,
 							 GUC_ALLOW_IN_PARALLEL,
 							 NULL, NULL, NULL);
-	CacheRegisterRelcacheCallback(note_relation, (Datum) 0);
+	CnapOnInvalidation(note_relation);
 	RegisterXactCallback(end_transaction, NULL);
 }
