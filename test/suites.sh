@@ -40,6 +40,7 @@ suite_files() {
 		clients) echo 'test/clients/*.js' ;;
 		schemas) echo 'test/schemas/*.pl' ;;
 		rounds) echo 'test/rounds/*.pl' ;;
+		citus) echo 'test/citus/*.pl' ;;
 		examples) echo 'test/examples/*.js' ;;
 		*) die "there is no suite $1" ;;
 	esac
@@ -49,10 +50,25 @@ suite_files() {
 needed_by() {
 	case $1 in
 		pgtap) echo pgtap pg_prove ;;
-		tap | rounds) echo tap ;;
+		tap | rounds | citus) echo tap ;;
 		clients) echo prove pgbouncer pgpool npm schema_tools python_clients ruby_clients java_clients ;;
 		schemas) echo prove apt ;;
 		examples) echo prove npm curl chromium ;;
+	esac
+}
+
+# has_servers SUITE: do its tests make clusters of their own, as those of PostgreSQL's TAP tests do?
+has_servers() {
+	case $1 in
+		tap | rounds | citus) ;;
+		*) return 1 ;;
+	esac
+}
+
+# lacking_for SUITE: prints what it would need that we do not install, if that is missing
+lacking_for() {
+	case $1 in
+		citus) [ -f "$("$PG_CONFIG" --sharedir)/extension/citus.control" ] || echo Citus ;;
 	esac
 }
 
@@ -99,7 +115,7 @@ make_job() {
 	case $suite in
 		regress) private_make -s installcheck "REGRESS=$name" ISOLATION= TAP_TESTS= ;;
 		isolation) private_make -s installcheck REGRESS= "ISOLATION=$name" TAP_TESTS= ;;
-		tap | rounds)
+		tap | rounds | citus)
 			private_make -s installcheck REGRESS= ISOLATION= "PROVE_TESTS=test/$suite/$name.pl"
 			;;
 		pgtap) private_make -s pgtap "PGTAP_TESTS=test/pgtap/$name.sql" ;;

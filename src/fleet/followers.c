@@ -26,6 +26,7 @@
 #include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/pg_lsn.h"
 #include "utils/snapmgr.h"
@@ -34,6 +35,7 @@
 
 #include "change/authorize.h"
 #include "core/arguments.h"
+#include "core/citus.h"
 #include "core/compat.h"
 #include "core/freshness.h"
 #include "core/own_catalog.h"
@@ -98,6 +100,7 @@ cnap_publish(PG_FUNCTION_ARGS)
 	char	   *tables;
 	char	   *exists;
 	CnapAct		act;
+	int			nest_level;
 
 	if (!superuser())
 		ereport(ERROR,
@@ -108,6 +111,7 @@ cnap_publish(PG_FUNCTION_ARGS)
 	if (CnapFleetRoleNow() != CNAP_FOLLOWER)
 		CnapBeat(false);
 
+	nest_level = CnapBeginHereOnly();
 	SPI_connect();
 	tables = query_text("SELECT pg_catalog.string_agg('TABLE cnap.' || pg_catalog.quote_ident(name), ', ')"
 						" FROM pg_catalog.unnest(cnap.published_tables()) name");
@@ -126,6 +130,7 @@ cnap_publish(PG_FUNCTION_ARGS)
 	execute_utility("ALTER PUBLICATION " PUBLICATION " SET"
 					" (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)");
 	SPI_finish();
+	AtEOXact_GUC(false, nest_level);
 
 	CnapActByPrivilege(&act);
 	CnapRecord(&act, "publication.set", NULL, "");

@@ -11,6 +11,9 @@
  * Caveat: privileges on parameters are cluster-wide, so the role can set the
  * identity in all databases.
  *
+ * In a cluster of Citus, each node has privileges of its own, so all of them are
+ * told.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -20,18 +23,22 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 
 #include "change/authorize.h"
 #include "core/arguments.h"
+#include "core/citus.h"
 #include "core/compat.h"
 #include "identity/trusted.h"
 
 PG_FUNCTION_INFO_V1(cnap_trust);
 PG_FUNCTION_INFO_V1(cnap_distrust);
+PG_FUNCTION_INFO_V1(cnap_change_trust);
 
 /* What trust consists of is listed by cnap.privileges() alone. */
 #define GRANT_TRUST \
@@ -87,11 +94,26 @@ execute_each(const char *query, Oid role)
 	CommandCounterIncrement();
 }
 
-/* The checks and the audit entry that granting and revoking have in common. */
+/*
+ * Let Citus send what a session of the role sets for its transaction to the nodes
+ * that take part in it: SET LOCAL cnap.user_id, too.
+ */
 static void
-change_trust(FunctionCallInfo fcinfo, bool grant)
+send_settings(Oid role)
 {
-	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
+	char	   *statement = psprintf("ALTER ROLE %s IN DATABASE %s SET citus.propagate_set_commands = 'local'",
+									 quote_identifier(GetUserNameFromId(role, false)),
+									 quote_identifier(get_database_name(MyDatabaseId)));
+
+	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute: %s", statement);
+}
+
+/* Grant or revoke in this database, with the checks and the audit entry for it. */
+static void
+change_trust_here(Oid role, bool grant)
+{
+	int			nest_level;
 	char	   *role_name = GetUserNameFromId(role, false);
 	CnapAct		act;
 	StringInfoData detail;
@@ -112,7 +134,10 @@ change_trust(FunctionCallInfo fcinfo, bool grant)
 				 errdetail("It has BYPASSRLS, so no policy would apply to its users."),
 				 errhint("Let the application connect with a role of its own that has neither.")));
 
+	nest_level = CnapBeginHereOnly();
 	SPI_connect();
+	if (grant && CnapHasCitus())
+		send_settings(role);
 	if (grant)
 		execute_each(GRANT_TRUST, role);
 	else
@@ -121,6 +146,7 @@ change_trust(FunctionCallInfo fcinfo, bool grant)
 		execute_each(RESET_LOGIN_IDENTITY, role);
 	}
 	SPI_finish();
+	AtEOXact_GUC(false, nest_level);
 
 	initStringInfo(&detail);
 	appendStringInfoString(&detail, "\"role\": ");
@@ -132,6 +158,59 @@ change_trust(FunctionCallInfo fcinfo, bool grant)
 		ereport(WARNING,
 				(errmsg("role \"%s\" can still set \"%s\"", role_name, CNAP_USER_ID_SETTING),
 				 errdetail("It is a superuser, a member of a trusted role, or has the privilege from a role that may grant it.")));
+}
+
+/*
+ * Do so on the other nodes of Citus as well.  Trust that not all have is an error.
+ * What was revoked must not be undone because of a node that cannot be reached.
+ */
+static void
+change_trust_elsewhere(Oid role, bool grant)
+{
+	char	   *role_name = GetUserNameFromId(role, false);
+	List	   *answers = CnapAskOtherNodes(psprintf("SELECT cnap.change_trust(%s::pg_catalog.regrole, %s)",
+													 quote_literal_cstr(quote_identifier(role_name)),
+													 grant ? "true" : "false"));
+	StringInfoData failures;
+	ListCell   *lc;
+
+	initStringInfo(&failures);
+	foreach(lc, answers)
+	{
+		const CnapNodeAnswer *answer = lfirst(lc);
+
+		if (!answer->success)
+			appendStringInfo(&failures, "%s%s: %s", failures.len > 0 ? "; " : "",
+							 answer->node, answer->result);
+	}
+	if (failures.len > 0)
+		ereport(grant ? ERROR : WARNING,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 grant ? errmsg("role \"%s\" is not trusted on all nodes", role_name) :
+				 errmsg("role \"%s\" may still be trusted on other nodes", role_name),
+				 errdetail_internal("%s", failures.data),
+				 errhint("Repeat it when all nodes can be reached; the role must have been committed before.")));
+}
+
+static void
+change_trust(FunctionCallInfo fcinfo, bool grant)
+{
+	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
+
+	change_trust_here(role, grant);
+	change_trust_elsewhere(role, grant);
+}
+
+/*
+ * cnap.change_trust(role regrole, trusted boolean) -> void; called on other nodes
+ */
+Datum
+cnap_change_trust(PG_FUNCTION_ARGS)
+{
+	Oid			role = DatumGetObjectId(CnapRequiredArg(fcinfo, 0, "role"));
+
+	change_trust_here(role, DatumGetBool(CnapRequiredArg(fcinfo, 1, "trusted")));
+	PG_RETURN_VOID();
 }
 
 /* cnap_trust(role regrole) -> void */

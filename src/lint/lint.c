@@ -2,7 +2,7 @@
  *
  * lint.c
  *	  What cnap_lint() cannot find out in SQL: what the expression of a policy
- *	  means, and whether the access data is fresh.
+ *	  means, whether the access data is fresh, and what other nodes answer.
  *
  * Everything else that it examines is in the columns of the catalogs
  * (src/sql/76_lint.sql and the files that follow it).
@@ -14,16 +14,21 @@
 #include "catalog/dependency.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "nodes/readfuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
+#include "core/citus.h"
 #include "core/freshness.h"
 
 PG_FUNCTION_INFO_V1(cnap_lint_freshness);
 PG_FUNCTION_INFO_V1(cnap_lint_origin_version);
+PG_FUNCTION_INFO_V1(cnap_lint_nodes);
+PG_FUNCTION_INFO_V1(cnap_lint_shard);
 PG_FUNCTION_INFO_V1(cnap_lint_open_alternative);
 
 /* Does an expression call a function of the extension? */
@@ -119,4 +124,40 @@ cnap_lint_origin_version(PG_FUNCTION_ARGS)
 	if (version == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(version));
+}
+
+/* cnap.lint_shard(relation oid) -> boolean */
+Datum
+cnap_lint_shard(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CnapIsShard(PG_GETARG_OID(0)));
+}
+
+/*
+ * cnap.lint_nodes() -> setof (node, success, result)
+ */
+Datum
+cnap_lint_nodes(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	List	   *answers = NIL;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (CnapIsCoordinator())
+		answers = CnapAskOtherNodes("SELECT cnap.lint_node()");
+	foreach(lc, answers)
+	{
+		const CnapNodeAnswer *answer = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = CStringGetTextDatum(answer->node);
+		values[1] = BoolGetDatum(answer->success);
+		nulls[2] = answer->result == NULL;
+		if (answer->result != NULL)
+			values[2] = CStringGetTextDatum(answer->result);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

@@ -16,9 +16,11 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "core/citus.h"
 #include "core/definitions.h"
 #include "core/relation.h"
 #include "protection/call.h"
+#include "protection/distributed.h"
 #include "protection/keeper.h"
 
 static const CnapRequired nothing = {CNAP_ACCESS, CNAP_ACCESS};
@@ -99,7 +101,8 @@ CnapColumnCall(Oid relid, const CnapChecks *checks, const char *column,
 	 * While a permission does not exist, nobody knows what to require
 	 * instead.
 	 */
-	if (args[2] == NULL || args[3] == NULL || has_foreign_heir(relid))
+	if (args[2] == NULL || args[3] == NULL || has_foreign_heir(relid) ||
+		CnapFindDistributedObstacle(relid, checks) != NULL)
 		return NULL;
 	return CnapFormatCall(checks, "cnap_protect", lengthof(args), args, types);
 }
@@ -115,7 +118,7 @@ CnapParentCall(Oid relid, const CnapChecks *checks, const char *key, const char 
 	const char *const args[] = {name, key, column};
 	const char *const types[] = {"regclass", "name", "name"};
 
-	if (has_foreign_heir(relid))
+	if (has_foreign_heir(relid) || CnapIsDistributed(relid))
 		return NULL;
 	return CnapFormatCall(checks, "cnap_protect_child", lengthof(args), args, types);
 }

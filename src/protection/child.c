@@ -25,6 +25,7 @@
 #include "core/compat.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
+#include "protection/distributed.h"
 #include "protection/keeper.h"
 #include "protection/kept_column.h"
 #include "protection/protect.h"
@@ -211,6 +212,7 @@ cnap_protect_child(PG_FUNCTION_ARGS)
 
 	CnapFindChecks(fcinfo, &checks);
 	tables = CnapLockTables(relid, true);
+	CnapRefuseDistributedChild(relid);
 	find_link(relid, column, &checks, &link);
 
 	/*

@@ -56,11 +56,13 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "core/citus.h"
 #include "core/compat.h"
 #include "core/invalidation.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/ddl_guard.h"
+#include "protection/distributed.h"
 #include "protection/keeper.h"
 #include "protection/protection.h"
 #include "protection/protect.h"
@@ -356,6 +358,9 @@ find_loss(Oid relid, const State *before, const State *after, const CnapChecks *
 		if (former->permitted[i] && !present->permitted[i])
 			return psprintf("Policy \"%s\" would be dropped or changed.", CnapPolicyName(i, true));
 	}
+	if (list_length(present->others) > list_length(former->others) &&
+		CnapIsOpenOnWorkers(relid, present))
+		return pstrdup("Another policy would open it on the workers of Citus.");
 	if (former->agrees && !present->agrees)
 		return pstrdup("Its policies would test different columns or parents.");
 	foreach(lc, before->foreign_keys)
@@ -555,8 +560,11 @@ cnap_ddl_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("cnap.ddl_guard() can only be called as an event trigger")));
 
-	/* Whatever is no command of somebody else's is not judged. */
-	if (observed.active && CnapGuards() && !CnapIsExecuting())
+	/*
+	 * Whatever is no command of somebody else's is not judged, nor what was
+	 * where it was given.
+	 */
+	if (observed.active && CnapGuards() && !CnapIsExecuting() && !CnapIsForAnotherNode())
 		judge(fcinfo);
 	start_observing();
 	PG_RETURN_NULL();

@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "core/citus.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/keeper.h"
@@ -115,7 +116,7 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
  * cnap.policies(checks regnamespace)
  *	 -> setof (relation, policy, command, own, in_shape)
  *
- * Returns every policy of the database, and what it is recognized as; "checks"
+ * Returns every policy of the database, but those of shards, and what it is recognized as; "checks"
  * is the schema of the public functions.  "own" is true for those that
  * cnap_protect() would replace, by their shape or their name.
  */
@@ -129,6 +130,7 @@ cnap_policies(PG_FUNCTION_ARGS)
 	HeapTuple	tuple;
 	MemoryContext row_context;
 	MemoryContext former;
+	bool		has_citus = CnapHasCitus();
 
 	InitMaterializedSRF(fcinfo, 0);
 	CnapFindChecksBySchema(PG_GETARG_OID(0), &checks);
@@ -146,6 +148,8 @@ cnap_policies(PG_FUNCTION_ARGS)
 		Datum		values[5];
 		bool		nulls[5] = {false};
 
+		if (has_citus && CnapIsShard(form->polrelid))
+			continue;
 		values[0] = ObjectIdGetDatum(form->polrelid);
 		values[1] = NameGetDatum(&form->polname);
 		values[2] = CharGetDatum(form->polcmd);

@@ -21,11 +21,13 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 
+#include "core/citus.h"
 #include "core/compat.h"
 #include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/call.h"
+#include "protection/distributed.h"
 #include "protection/keeper.h"
 #include "protection/obstacle.h"
 #include "protection/plan.h"
@@ -122,9 +124,11 @@ static void
 explain_intact(CnapTarget *table, const CnapRequest *request, const CnapRequired *required)
 {
 	table->statement = NULL;
-	table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
-							"the table is already protected" :
-							"the table is already protected, but not a parent or a table that it inherits from");
+	table->reason = CnapFindDistributedObstacle(table->relid, &request->checks);
+	if (table->reason == NULL)
+		table->reason = pstrdup(CnapIsEnforced(table->relid, &request->checks) ?
+								"the table is already protected" :
+								"the table is already protected, but not a parent or a table that it inherits from");
 	if (request->write_given && required->write != request->required.write)
 		table->reason = psprintf("%s; writing requires %s, which only cnap_protect() changes",
 								 table->reason, CnapPermissionName(required->write));
@@ -268,6 +272,11 @@ find_ways(List *tables, HTAB *by_oid, const CnapRequest *request)
 
 		if (table->level != CNAP_NO_LEVEL || table->is_blocked)
 			continue;
+		if (CnapIsDistributed(table->relid))
+		{
+			table->reason = pstrdup(CNAP_DISTRIBUTE_BY_WORKSPACE);
+			continue;
+		}
 		links = CnapForeignKeys(table->relid);
 		foreach(key, links)
 		{
@@ -502,6 +511,8 @@ CnapPlanTables(List *tables, const CnapRequest *request)
 			continue;
 		}
 		table->reason = CnapFindObstacle(table->relid, true, !request->by_anybody);
+		if (table->reason == NULL)
+			table->reason = CnapFindDistributedObstacle(table->relid, &request->checks);
 		if (table->reason != NULL)
 		{
 			table->is_blocked = true;

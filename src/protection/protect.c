@@ -37,6 +37,7 @@
 #include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
+#include "protection/distributed.h"
 #include "protection/expression.h"
 #include "protection/keeper.h"
 #include "protection/kept_column.h"
@@ -330,6 +331,7 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test,
 
 		translate_test(linitial_oid(tables), relid, test, &translated);
 		CnapReadProtection(relid, checks, &former);
+		CnapCheckOpenOnWorkers(relid, &former);
 		check_kept_children(relid, &translated);
 		is_same = CnapIsComplete(&former, &before) && CnapIsSameRequired(&before, required) &&
 			CnapIsSameWay(&former.test, &translated);

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "core/citus.h"
 #include "core/relation.h"
 #include "protection/keeper.h"
 #include "protection/protection.h"
@@ -96,6 +97,18 @@ count_test(CnapProtection *protection, List **counts, const CnapTest *test)
 	protection->agrees = list_length(*counts) == 1;
 }
 
+/*
+ * Is it a copy of a restrictive policy, from which Citus has lost that word?  It
+ * restricts as long as all others that permit anything have the same expression.
+ */
+static bool
+is_copied_restriction(Form_pg_policy form, const CnapPolicy *policy)
+{
+	return policy->permissive &&
+		strcmp(NameStr(form->polname), CnapPolicyName(policy->command, false)) == 0 &&
+		CnapIsCopy(form->polrelid);
+}
+
 /* Add a policy to the description of its table's protection. */
 static void
 add_policy(CnapProtection *protection, List **counts, const CnapChecks *checks,
@@ -122,7 +135,7 @@ add_policy(CnapProtection *protection, List **counts, const CnapChecks *checks,
 
 	protection->is_protected = true;
 	count_test(protection, counts, &policy.test);
-	if (!policy.permissive)
+	if (!policy.permissive || is_copied_restriction(form, &policy))
 	{
 		protection->restricted[policy.command] = true;
 		protection->restriction[policy.command] = policy.demand;
@@ -390,7 +403,7 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 }
 
 /*
- * All tables that have policies, as of a snapshot, or now if it is NULL.  The index
+ * All tables that have policies, without the shards of others, as of a snapshot, or now if it is NULL.  The index
  * scan returns the policies of a table one after the other.
  */
 List *
@@ -411,5 +424,5 @@ CnapTablesWithPolicies(Snapshot snapshot)
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return tables;
+	return CnapWithoutShards(tables);
 }

@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "core/citus.h"
 #include "core/compat.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
@@ -179,7 +180,7 @@ relations_of(Oid schema)
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return relids;
+	return CnapWithoutShards(relids);
 }
 
 /* The reason why nobody, or not the caller, can protect or unprotect a table, or NULL. */

@@ -30,6 +30,7 @@
 
 #include "core/definitions.h"
 #include "core/relation.h"
+#include "protection/distributed.h"
 #include "protection/keeper.h"
 #include "protection/verify.h"
 
@@ -209,6 +210,10 @@ judge_policies(Oid relid, const CnapProtection *protection)
 							 InvalidOid,
 							 psprintf("has no permissive policy for %s, so access to every row is denied",
 									  commands));
+	if (CnapIsOpenOnWorkers(relid, protection))
+		reasons = add_reason(reasons, "error", "policy_open_on_workers", CNAP_NO_REMEDY, InvalidOid,
+							 psprintf("is distributed, and Citus does not copy the word RESTRICTIVE to its workers, so that other policies open the table there: %s",
+									  listed(protection->others, true)));
 	if (protection->undefined != NIL)
 		reasons = add_reason(reasons, "error", "permission_undefined", CNAP_NO_REMEDY, InvalidOid,
 							 psprintf("policies name permissions that do not exist, so that statements fail: %s; define them by cnap_define_permission(), or name others in cnap_protect()",

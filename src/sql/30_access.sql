@@ -129,16 +129,23 @@ AS 'MODULE_PATHNAME', 'cnap_server_stats';
 COMMENT ON FUNCTION @extschema@.cnap_server_stats() IS
 'what all sessions of the server have asked, in all databases, since it was started; no row unless cnap_org is in shared_preload_libraries';
 
+CREATE FUNCTION cnap.change_trust(role regrole, trusted boolean) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_change_trust';
+COMMENT ON FUNCTION cnap.change_trust(regrole, boolean) IS
+'what cnap_trust() and cnap_distrust() do on each node of a cluster of Citus';
+
 CREATE FUNCTION @extschema@.cnap_trust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_trust';
 COMMENT ON FUNCTION @extschema@.cnap_trust(regrole) IS
-'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys. For superusers. Errors: 22023 for a role that bypasses row-level security and for null, 42704 for a role that does not exist';
+'grants a role everything that an application server needs: to set cnap.user_id, to ask about any user, and to reference workspaces and organizations in foreign keys; in a cluster of Citus on all nodes. For superusers. Errors: 22023 for a role that bypasses row-level security and for null, 42704 for a role that does not exist';
 
 CREATE FUNCTION @extschema@.cnap_distrust(role regrole) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_distrust';
 COMMENT ON FUNCTION @extschema@.cnap_distrust(regrole) IS
-'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay. A warning tells if the role can still set cnap.user_id. For superusers. Errors: 22023 for null, 42704 for a role that does not exist';
+'revokes from a role everything that cnap_trust() granted, and resets the identity that ALTER ROLE gives it at login, in all databases; existing foreign keys stay; in a cluster of Citus on all nodes. A warning tells if the role can still set cnap.user_id, or a node was not reached. For superusers. Errors: 22023 for null, 42704 for a role that does not exist';

@@ -57,6 +57,12 @@ AS 'MODULE_PATHNAME', 'cnap_lint_open_alternative';
 COMMENT ON FUNCTION cnap.lint_open_alternative(pg_node_tree) IS
 'whether the expression of a policy is a check or something that is the same for all rows, so that no index can serve it';
 
+CREATE FUNCTION cnap.lint_shard(relation oid) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000
+AS 'MODULE_PATHNAME', 'cnap_lint_shard';
+COMMENT ON FUNCTION cnap.lint_shard(oid) IS
+'whether a table is a shard of a distributed table of Citus, which is protected with that';
+
 CREATE FUNCTION cnap.lint_members(class regclass) RETURNS SETOF oid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 100
 SET search_path = pg_catalog, pg_temp

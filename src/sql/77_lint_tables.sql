@@ -23,6 +23,7 @@ AS $$
 					OR a.attname = ANY (names))
 			OR a.attname = 'workspace_id' AND t.typcategory = 'S')
 		AND c.oid NOT IN (SELECT cnap.lint_members('pg_class'))
+		AND NOT cnap.lint_shard(c.oid)
 	ORDER BY a.attrelid, a.atttypid <> 'uuid'::regtype, a.attname <> 'workspace_id',
 		reference.relation IS NULL, a.attnum
 $$;
@@ -77,6 +78,7 @@ WITH RECURSIVE own AS MATERIALIZED (
 	FROM reference r JOIN pg_class c ON c.oid = r.relation
 	WHERE r.relation NOT IN (SELECT relation FROM covered)
 		AND r.conparentid = 0 AND r.parent <> r.relation AND c.relpersistence <> 't'
+		AND NOT cnap.lint_shard(r.relation)
 ), behind AS (
 	-- tables behind more parents than this are found once their parents are
 	-- protected
@@ -131,6 +133,7 @@ WITH RECURSIVE own AS MATERIALIZED (
 			UNION ALL SELECT relation FROM child
 			UNION ALL SELECT inhrelid FROM pg_inherits
 			UNION ALL SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
+		AND NOT cnap.lint_shard(c.oid)
 ), role AS MATERIALIZED (
 	SELECT oid, rolsuper, NOT rolsuper AND cnap.is_trusted(oid) AS trusted FROM pg_roles
 ), open_to AS (

@@ -39,6 +39,7 @@ AS $$
 	UNION ALL SELECT f.* FROM protected, cnap.lint_names(tables) f
 	UNION ALL SELECT f.* FROM cnap.lint_tokens() f
 	UNION ALL SELECT f.* FROM cnap.lint_fleet() f
+	UNION ALL SELECT f.* FROM cnap.lint_citus() f
 $$;
 COMMENT ON FUNCTION cnap.lint_findings() IS 'all findings, also accepted ones';
 

@@ -33,6 +33,12 @@ foreach my $found (slurp_file("$FindBin::RealBin/fleet.pl") =~ /'($beyond(?: $be
 {
 	$rules{$_} = 1 foreach split / /, $found;
 }
+$rules{$_} = 1 foreach slurp_file("$FindBin::RealBin/fleet_ways.pl") =~ /(?:error|warning|notice)\|(\w+)\|/g;
+# or a cluster of Citus
+foreach my $test (glob "$FindBin::RealBin/../citus/*.pl")
+{
+	$rules{$_} = 1 foreach slurp_file($test) =~ /\b((?:node|identity|policy)_\w+) (?:node|public|app|\$address|\()/g;
+}
 my @described = map { /`(\w+)`/g } slurp_file('doc/lint.md') =~ /^\| (`.*?) \|/mg;
 is_deeply([ sort @described ], [ sort keys %rules ], 'the guide has the rules that the tests show');
 

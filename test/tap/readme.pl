@@ -227,8 +227,9 @@ INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$example{workspace}', '
 END
 
 # Executes a document's SQL in one session, like somebody who pastes it.
-# What concerns several servers is executed by fleet.pl, and the import of tables by adoption.pl.
-foreach my $file ('README.md', grep { !/scaling|adoption/ } @guides)
+# What concerns several servers is executed by fleet.pl and the tests of Citus, and the import of tables
+# by adoption.pl.
+foreach my $file ('README.md', grep { !/scaling|citus|adoption/ } @guides)
 {
 	my @sql = map { $_->[1] } grep { $_->[0] eq 'sql' } blocks_of($file);
 	my $script = '';
@@ -434,7 +435,7 @@ my ($actions) = slurp_file('doc/operations.md') =~ /^## Audit log\n\n(.*?)^## /m
 my $sources = join '', map { slurp_file($_) } glob 'src/*/*.c';
 is_deeply(
 	[ sort map { $_->[1] =~ /`(\w+\.\w+)`/g } grep { @$_ == 2 } rows($actions) ],
-	[ sort keys %{ { map { $_ => 1 } $sources =~ /"((?!cnap\.)[a-z_]+\.(?!h")[a-z_]+)"/g } } ],
+	[ sort keys %{ { map { $_ => 1 } $sources =~ /"((?!cnap\.|citus\.)[a-z_]+\.(?!h")[a-z_]+)"/g } } ],
 	'the actions of the audit log are those that the code knows');
 
 # ---- the table of permissions ----
