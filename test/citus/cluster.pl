@@ -12,7 +12,7 @@ use CnapTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my ($coordinator, @workers) = new_cluster(2, 'cnap.max_staleness = 60s');
+my ($coordinator, @workers) = new_cluster(2, "cnap.max_staleness = 60s\ncitus.shard_count = 32");
 my @nodes = ($coordinator, @workers);
 
 $coordinator->safe_psql('postgres', guide(qr/^CREATE TABLE doc/));
@@ -100,6 +100,8 @@ $session = connect_to($workers[1], 'app');
 is(join('', map { $session->query($_) } grep { /\S/ } split /;\n/, guide(qr/^BEGIN/, "'42'" => "'u9'", '*' => 'count(*)')), '10', 'as the guide says');
 
 # What is not sent shows no rows of others, but it does not change who is asking elsewhere either
+$session->quit;
+$session = connect_to($coordinator, 'app');
 $session->query('BEGIN');
 $session->query(q{SELECT set_config('cnap.user_id', 'ben', true)});
 is($session->query($query), 'ben 0', 'set_config() stays where it is executed');

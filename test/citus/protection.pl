@@ -195,7 +195,7 @@ sub move
 {
 	my ($table, $from, $to, $mode) = @_;
 
-	return sprintf q{SELECT citus_move_shard_placement((SELECT min(shardid) FROM citus_shards WHERE table_name = '%s'::regclass AND nodeport = %d),
+	return sprintf q{SELECT citus_move_shard_placement((SELECT shardid FROM citus_shards WHERE table_name = '%s'::regclass AND nodeport = %d ORDER BY shard_size DESC, shardid LIMIT 1),
 		'%s', %d, '%s', %d, '%s')}, $table, $from->port, $from->host, $from->port, $to->host, $to->port, $mode;
 }
 my @tables = qw(before after own part event_1);
