@@ -84,6 +84,7 @@ sub client_loop
 
 	return {
 		name => $name,
+		kind => $kind,
 		session => $session,
 		next => sub {
 			$session->begin(transaction($begin, $pieces++) . $work);
@@ -159,15 +160,23 @@ my @readers = (
 
 # ---- writers ----
 
-# a writer's session, its work, and whether it has finished
-my @writers = map { { session => connect_to($node, $_->[0]), work => "CALL test.write($_->[1], '2 s')" } }
-  ([ 'app', "'{organization,management,member,expiry}', '4 ms'" ],
-	[ 'app', "'{assigned,returner,activated}', '4 ms'" ],
-	[ undef, "'{direct,owner,token}', '4 ms'" ],
-	[ undef, "'{definition}', '100 ms'" ],
-	[ 'app', "'{slow}', '400 ms'" ],
-	[ undef, "'{slow_token}', '400 ms'" ]);
+# a writer's session, its work or the kinds that it changes and the longest pause between changes in ms,
+# and whether it has finished
+my @writers = map { { session => connect_to($node, $_->[0]), kinds => $_->[1], pause => $_->[2] } }
+  ([ 'app', 'organization,management,member,expiry', 4 ],
+	[ 'app', 'assigned,returner,activated', 4 ],
+	[ undef, 'direct,owner,token', 4 ],
+	[ undef, 'definition', 100 ],
+	[ 'app', 'slow', 400 ],
+	[ undef, 'slow_token', 400 ]);
 push @writers, map { { session => connect_to($node, undef), work => "CALL test.${_}_continually('2 s')" } } qw(swap turn);
+
+sub begin_writing
+{
+	my ($writer) = @_;
+	$writer->{session}->begin($writer->{work} // "CALL test.write('{$writer->{kinds}}', '$writer->{pause} ms', '2 s')");
+	return;
+}
 my $changes = 0;
 
 # ---- running all of them concurrently ----
@@ -186,6 +195,17 @@ sub is_enough
 	  && !grep { !$_->{total}->[0] || !$_->{total}->[1] } @readers;
 }
 
+# A reader whose answers take so long that there has always been a change meanwhile gets more time.
+sub slow_down
+{
+	my ($writer) = @_;
+	return if !defined $writer->{kinds} || $writer->{pause} >= 20000;
+	my %kinds = map { $_ => 1 } split /,/, $writer->{kinds};
+	$writer->{pause} *= 2
+	  if grep { defined $_->{kind} && $kinds{ $_->{kind} } && !($_->{total}->[0] && $_->{total}->[1]) } @readers;
+	return;
+}
+
 sub is_over
 {
 	my $time = time - $started;
@@ -194,7 +214,7 @@ sub is_over
 }
 
 $_->{next}->() foreach @readers;
-$_->{session}->begin($_->{work}) foreach @writers;
+begin_writing($_) foreach @writers;
 
 my $busy = @readers + @writers;
 while ($busy)
@@ -216,7 +236,8 @@ while ($busy)
 		}
 		else
 		{
-			$session->begin($writer->{work});
+			slow_down($writer);
+			begin_writing($writer);
 		}
 	}
 	foreach my $reader (@readers)
