@@ -306,11 +306,12 @@ is_deeply(
 		# is to be reviewed first
 		q{SELECT remedy FROM cnap_lint() WHERE severity <> 'notice' AND remedy IS NOT NULL \gexec},
 		'{"action": "management.grant", "organization": "4f1c…", "workspace": "9a4e…", "actor": "gina"}',
-		# are settings, used by the tests of fleets
+		# are settings, used by the tests of fleets and of Citus
 		"synchronous_standby_names = 'FIRST 2 (access, standby)'",
 		"shared_preload_libraries = 'cnap_org'",
 		'hot_standby_feedback = on',
 		"synchronized_standby_slots = 'standby'",
+		"shared_preload_libraries = 'citus, cnap_org'",
 		# is the configuration of nginx
 		'map $http_authorization $access_token {' ],
 	'what nobody executes');
