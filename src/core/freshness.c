@@ -142,65 +142,60 @@ CnapOwnOrigin(void)
 	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
 }
 
-/* Read the beat; returns its origin, palloc'd, or NULL if there is none. */
-static char *
-read_beat(TimestampTz *at, XLogRecPtr *position, bool *restored)
+/* The row of cnap.beat; the strings are palloc'd. */
+typedef struct Beat
 {
+	char	   *origin;			/* NULL if there is no row */
+	char	   *version;		/* NULL if it has none */
+	TimestampTz at;
+	XLogRecPtr	position;
+	bool		restored;
+} Beat;
+
+static Beat
+read_beat(void)
+{
+	Beat		beat = {0};
 	CnapScan	scan;
 	HeapTuple	tuple;
-	char	   *origin = NULL;
 
 	CnapBeginScan(&scan, CNAP_BEAT, NULL, 0, NULL);
 	tuple = CnapNextRow(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
 		bool		isnull;
+		Datum		version = CnapField(&scan, tuple, Anum_beat_version, &isnull);
 
-		origin = TextDatumGetCString(CnapField(&scan, tuple, Anum_beat_origin, &isnull));
-		*at = DatumGetTimestampTz(CnapField(&scan, tuple, Anum_beat_at, &isnull));
-		*position = DatumGetLSN(CnapField(&scan, tuple, Anum_beat_position, &isnull));
-		*restored = DatumGetBool(CnapField(&scan, tuple, Anum_beat_restored, &isnull));
+		if (!isnull)
+			beat.version = TextDatumGetCString(version);
+		beat.origin = TextDatumGetCString(CnapField(&scan, tuple, Anum_beat_origin, &isnull));
+		beat.at = DatumGetTimestampTz(CnapField(&scan, tuple, Anum_beat_at, &isnull));
+		beat.position = DatumGetLSN(CnapField(&scan, tuple, Anum_beat_position, &isnull));
+		beat.restored = DatumGetBool(CnapField(&scan, tuple, Anum_beat_restored, &isnull));
 	}
 	CnapEndScan(&scan);
-	return origin;
+	return beat;
 }
 
 char *
 CnapBeatPosition(XLogRecPtr *position)
 {
-	TimestampTz at;
-	bool		restored;
+	Beat		beat = read_beat();
 
-	return read_beat(&at, position, &restored);
+	*position = beat.position;
+	return beat.origin;
 }
 
 char *
 CnapBeatOrigin(void)
 {
-	XLogRecPtr	position;
-
-	return CnapBeatPosition(&position);
+	return read_beat().origin;
 }
 
 char *
 CnapBeatVersion(void)
 {
-	CnapScan	scan;
-	HeapTuple	tuple;
-	char	   *version = NULL;
-
-	CnapBeginScan(&scan, CNAP_BEAT, NULL, 0, NULL);
-	tuple = CnapNextRow(&scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-		Datum		value = CnapField(&scan, tuple, Anum_beat_version, &isnull);
-
-		if (!isnull)
-			version = TextDatumGetCString(value);
-	}
-	CnapEndScan(&scan);
-	return version;
+	return read_beat().version;
 }
 
 /*
@@ -255,32 +250,32 @@ CnapIsBeingCopied(void)
  * Until when may a follower's data be relied on?  DT_NOBEGIN: they may not.
  */
 static TimestampTz
-fresh_until(const char *origin, TimestampTz at, bool proven)
+fresh_until(const Beat *beat, bool in_sync)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
 	if (CnapMaxStaleness < 0)
 		return DT_NOEND;
-	if (origin == NULL || !proven || at > now + MAX_AHEAD)
+	if (beat->origin == NULL || beat->restored || !in_sync || beat->at > now + MAX_AHEAD)
 		return DT_NOBEGIN;
-	return TimestampTzPlusMilliseconds(at, CnapMaxStaleness);
+	return TimestampTzPlusMilliseconds(beat->at, CnapMaxStaleness);
 }
 
 /* How did this database get its access data? */
 static CnapFleetRole
-fleet_role(bool subscribed, const char *origin, bool restored)
+fleet_role(bool subscribed, const Beat *beat)
 {
 	CnapFleetRole role = CNAP_ORIGIN;
 
 	if (subscribed)
 		role = CNAP_FOLLOWER;
-	else if (origin != NULL)
+	else if (beat->origin != NULL)
 	{
 		char	   *own = CnapOwnOrigin();
 
-		if (RecoveryInProgress() || (!restored && strcmp(origin, own) != 0))
+		if (RecoveryInProgress() || (!beat->restored && strcmp(beat->origin, own) != 0))
 			role = CNAP_FOLLOWER;
-		else if (restored)
+		else if (beat->restored)
 			role = CNAP_RESTORED;
 		pfree(own);
 	}
@@ -297,25 +292,24 @@ CnapJudgeFreshness(void)
 {
 	TimestampTz statement = GetCurrentStatementStartTimestamp();
 	TimestampTz until = DT_NOEND;
-	TimestampTz at = 0;
-	XLogRecPtr	position;
-	bool		restored = false;
+	Beat		beat;
 	bool		in_sync;
 	bool		subscribed;
-	char	   *origin;
 
 	if (still_stale && stale_statement == statement)
 		return false;
 
 	forget_judgement();
 	undisturbed = true;
-	origin = read_beat(&at, &position, &restored);
+	beat = read_beat();
 	subscribed = is_subscribed(&in_sync);
-	role_found = fleet_role(subscribed, origin, restored);
+	role_found = fleet_role(subscribed, &beat);
 	if (role_found != CNAP_ORIGIN)
-		until = fresh_until(origin, at, !restored && (!subscribed || in_sync));
-	if (origin != NULL)
-		pfree(origin);
+		until = fresh_until(&beat, !subscribed || in_sync);
+	if (beat.origin != NULL)
+		pfree(beat.origin);
+	if (beat.version != NULL)
+		pfree(beat.version);
 
 	if (until < statement)
 	{
