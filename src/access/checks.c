@@ -337,7 +337,7 @@ explain_row(const Explanation *explanation, const char *path, CnapRole role,
 
 /* Why a member of the managing organization, whose grant holds, is let in or not. */
 static const char *
-explain_manager(const CnapManagement * management, CnapManagers managers)
+explain_manager(const CnapManagement *management, CnapManagers managers)
 {
 	bool		activated = managers == CNAP_MANAGERS_ACTIVATED;
 

@@ -43,7 +43,7 @@ typedef struct CnapManagement
 	bool		let_in;			/* neither the grant nor the assignment has
 								 * ended */
 	TimestampTz until;			/* the earlier of their ends, or DT_NOEND */
-}			CnapManagement;
+} CnapManagement;
 
 /* One of the workspaces that a user has ways into, with those ways. */
 typedef struct CnapReach

@@ -170,7 +170,7 @@ typedef struct KeyTrigger
 	Oid			oid;
 	Oid			constraint;
 	bool		fires;
-}			KeyTrigger;
+} KeyTrigger;
 
 /* The triggers of foreign keys on a table, as a list of KeyTrigger. */
 static List *
@@ -313,11 +313,11 @@ disabled_key(const State *before, const State *after, const CnapChecks *checks)
 
 	foreach(lc, before->key_triggers)
 	{
-		const		KeyTrigger *former = lfirst(lc);
+		const KeyTrigger *former = lfirst(lc);
 
 		foreach(other, after->key_triggers)
 		{
-			const		KeyTrigger *present = lfirst(other);
+			const KeyTrigger *present = lfirst(other);
 
 			if (former->oid == present->oid && former->fires && !present->fires &&
 				is_key_used(present->constraint, checks))

@@ -5,9 +5,8 @@
  *
  * Citus copies policies to its workers, but not the word RESTRICTIVE (seen with
  * 13.2): there, any other policy opens the table, whether it was meant to permit
- * or to restrict.  Citus accepts neither
- * policies that read other tables nor triggers, so a table cannot be protected
- * through a parent.
+ * or to restrict.  Citus accepts neither policies that read other tables nor
+ * triggers, so a table cannot be protected through a parent.
  *
  *-------------------------------------------------------------------------
  */

@@ -251,11 +251,11 @@ typedef struct Comparison
 	Oid			role;
 	List	   *before;			/* a list of counts for each user */
 	List	   *after;
-}			Comparison;
+} Comparison;
 
 /* The counts of all tables of the schema for all users, one user after another. */
 static List *
-count_for_users(const Comparison * comparison)
+count_for_users(const Comparison *comparison)
 {
 	FunctionCallInfo fcinfo = comparison->fcinfo;
 	List	   *all = NIL;
