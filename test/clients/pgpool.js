@@ -8,7 +8,6 @@
  */
 'use strict';
 
-const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -23,8 +22,9 @@ const {
 	user,
 	value,
 } = require('./lib/database.js');
+const { startProgram } = require('./lib/pool.js');
 const { renamed } = require('./lib/readme.js');
-const { atExit, is, ok, refused, test } = require('./lib/tap.js');
+const { is, ok, refused, test } = require('./lib/tap.js');
 
 const PROCESSES = 3;
 const PORT = 9999;
@@ -35,7 +35,6 @@ async function startPool(database, settings) {
 	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pgpool.'));
 	const target = connection(database, 'pgpool_app');
 	const config = path.join(dir, 'pgpool.conf');
-	const log = fs.openSync(path.join(dir, 'log'), 'w');
 
 	fs.writeFileSync(path.join(dir, 'pcp.conf'), '');
 	fs.writeFileSync(
@@ -59,23 +58,8 @@ async function startPool(database, settings) {
 			'',
 		].join('\n'),
 	);
-	const pool = spawn('pgpool', ['-n', '-f', config, '-F', path.join(dir, 'pcp.conf')], {
-		stdio: ['ignore', log, log],
-		env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
-	});
-	let failure;
-
-	pool.on('error', (error) => (failure = error));
-	pool.on('exit', () => (failure ??= new Error(fs.readFileSync(path.join(dir, 'log'), 'utf8'))));
-	atExit(() => {
-		// it ends its processes
-		pool.kill('SIGINT');
-		fs.rmSync(dir, { recursive: true, maxRetries: 10 });
-	});
-	while (!fs.existsSync(path.join(dir, `.s.PGSQL.${PORT}`))) {
-		if (failure) throw failure;
-		await new Promise((resolve) => setTimeout(resolve, 20));
-	}
+	// by this signal it ends its processes
+	await startProgram('pgpool', ['-n', '-f', config, '-F', path.join(dir, 'pcp.conf')], dir, PORT, 'SIGINT');
 	return { ...target, host: dir, port: PORT };
 }
 

@@ -13,7 +13,7 @@
  */
 'use strict';
 
-const { fork, spawn } = require('node:child_process');
+const { fork } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -29,7 +29,8 @@ const {
 	user,
 	value,
 } = require('./lib/database.js');
-const { atExit, diag, is, ok, refused, test } = require('./lib/tap.js');
+const { startProgram } = require('./lib/pool.js');
+const { diag, is, ok, refused, test } = require('./lib/tap.js');
 
 const TRANSACTIONS = 10_000;
 const KILLED = 6;
@@ -78,23 +79,7 @@ async function startPooler(database, pools) {
 		].join('\n'),
 	);
 
-	const log = fs.openSync(path.join(dir, 'log'), 'w');
-	const pooler = spawn('pgbouncer', [config], {
-		stdio: ['ignore', log, log],
-		env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
-	});
-	let failure;
-
-	pooler.on('error', (error) => (failure = error));
-	pooler.on('exit', () => (failure ??= new Error(fs.readFileSync(path.join(dir, 'log'), 'utf8'))));
-	atExit(() => {
-		pooler.kill('SIGKILL');
-		fs.rmSync(dir, { recursive: true });
-	});
-	while (!fs.existsSync(path.join(dir, '.s.PGSQL.6432'))) {
-		if (failure) throw failure;
-		await new Promise((resolve) => setTimeout(resolve, 20));
-	}
+	await startProgram('pgbouncer', [config], dir, 6432, 'SIGKILL');
 	return (pool) => ({ host: dir, port: 6432, database: pool, user: 'somebody' });
 }
 
