@@ -17,7 +17,6 @@ use lib "$FindBin::RealBin/../tap";
 
 use CnapFleet;
 use CnapTest;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
@@ -28,8 +27,7 @@ my ($users, $together, $staleness) = (2000, 10, 1);
 srand $seed;
 
 my $logical = "wal_retrieve_retry_interval = 100ms\ncnap.max_staleness = ${staleness}s\n";
-my $settings = guide_settings(qr/beat_database/, q{= 'app'} => q{= 'postgres'});
-my $origin = new_node('origin', "$logical${settings}cnap.beat_interval = 50ms\n", allows_streaming => 'logical');
+my $origin = new_node('origin', $logical . beating('50ms'), allows_streaming => 'logical');
 my $follower = new_node('follower', $logical, allows_streaming => 'logical');
 my $second = new_node('second', $logical, allows_streaming => 'logical');
 
@@ -39,11 +37,7 @@ $origin->safe_psql('postgres', 'SELECT cnap_publish()');
 subscribe($follower, $origin, 'access');
 $follower->safe_psql('postgres', 'SELECT cnap_publish()');
 subscribe($second, $follower, 'access_2');
-$origin->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($origin, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', 'hot_standby_feedback = on');
-$standby->start;
+my $standby = new_standby($origin, 'hot_standby_feedback = on');
 
 # How many of the first $1 users have access
 my $prepare = "PREPARE ask (int) AS SELECT count(*) FROM generate_series(1, \$1) n WHERE cnap_can_access('u' || n, '$W')";

@@ -12,12 +12,13 @@ use warnings;
 use CnapTest;
 use Exporter 'import';
 use FindBin;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw($W $O $ASK $OPEN $CLOSED guide guide_settings not_in_tests furnish fill as_user
-  becomes subscribe found remedied position wait_for quoted);
+our @EXPORT = qw($W $O $ASK $OPEN $CLOSED guide guide_settings not_in_tests beating new_standby
+  furnish fill as_user  becomes subscribe found remedied position wait_for quoted);
 
 our $W = '00000000-0000-0000-0000-00000000000a';
 our $O = '00000000-0000-0000-0000-0000000000aa';
@@ -29,27 +30,28 @@ our ($OPEN, $CLOSED) = ('t|t|t|t|1|1', 'f|f|f|f|0|0');
 
 my $guide = slurp_file("$FindBin::RealBin/../../doc/scaling.md");
 
-# guide(PATTERN, REPLACEMENTS): the block of SQL in the guide that matches, with what depends on the servers
-# replaced
-sub guide
+# block_of(LANGUAGE, PATTERN, REPLACEMENTS): the block in the guide that matches, with what depends on the
+# servers replaced
+sub block_of
 {
-	my ($pattern, %replace) = @_;
-	my ($block, @more) = grep { /$pattern/ } $guide =~ /^```sql\n(.*?)^```$/msg;
+	my ($language, $pattern, %replace) = @_;
+	my ($block, @more) = grep { /$pattern/ } $guide =~ /^```$language\n(.*?)^```$/msg;
 
 	die "the guide has no such block: $pattern" if !defined $block || @more;
 	$block =~ s/\Q$_\E/$replace{$_}/ or die "$pattern: no $_" foreach keys %replace;
 	return $block;
 }
 
-# guide_settings(PATTERN, REPLACEMENTS): likewise, a block of settings
+# Such a block of SQL
+sub guide
+{
+	return block_of('sql', @_);
+}
+
+# Such a block of settings
 sub guide_settings
 {
-	my ($pattern, %replace) = @_;
-	my ($block, @more) = grep { /$pattern/ } $guide =~ /^```ini\n(.*?)^```$/msg;
-
-	die "the guide has no such settings: $pattern" if !defined $block || @more;
-	$block =~ s/\Q$_\E/$replace{$_}/ or die "$pattern: no $_" foreach keys %replace;
-	return $block;
+	return block_of('ini', @_);
 }
 
 # The blocks of the guide that no test executes
@@ -69,6 +71,27 @@ sub quoted
 	my ($string) = @_;
 
 	return $string =~ s/'/''/gr;
+}
+
+# beating(INTERVAL): the settings by which a worker beats
+sub beating
+{
+	my ($interval) = @_;
+
+	return guide_settings(qr/beat_database/, q{= 'app'} => q{= 'postgres'}) . "cnap.beat_interval = $interval\n";
+}
+
+# new_standby(ORIGIN, SETTINGS)
+sub new_standby
+{
+	my ($origin, $settings) = @_;
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+
+	$origin->backup('backup');
+	$standby->init_from_backup($origin, 'backup', has_streaming => 1);
+	$standby->append_conf('postgresql.conf', $settings);
+	$standby->start;
+	return $standby;
 }
 
 # furnish(NODE): the extension, the role and the table

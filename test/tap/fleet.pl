@@ -13,13 +13,11 @@ use lib $FindBin::RealBin;
 
 use CnapFleet;
 use CnapTest;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $logical = "wal_retrieve_retry_interval = 100ms\ncnap.max_staleness = 2s\n";
-my $settings = guide_settings(qr/beat_database/, q{= 'app'} => q{= 'postgres'});
-my $origin = new_node('origin', "$logical${settings}cnap.beat_interval = 100ms\n", allows_streaming => 'logical');
+my $origin = new_node('origin', $logical . beating('100ms'), allows_streaming => 'logical');
 my $follower = new_node('follower', $logical, allows_streaming => 'logical');
 my $second = new_node('second', $logical, allows_streaming => 'logical');
 
@@ -82,11 +80,7 @@ subscribe($second, $follower, 'access_2');
 $second->wait_for_subscription_sync($follower, 'access_2');
 becomes($OPEN, 'so does a follower of the follower', sub { as_user($second, 'gina', $ASK) });
 
-$origin->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($origin, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nwal_receiver_status_interval = 1s");
-$standby->start;
+my $standby = new_standby($origin, "hot_standby_feedback = on\nwal_receiver_status_interval = 1s");
 becomes($OPEN, 'and a standby', sub { as_user($standby, 'gina', $ASK) });
 
 my @followers = ($follower, $second, $standby);

@@ -13,14 +13,12 @@ use lib $FindBin::RealBin;
 
 use CnapFleet;
 use CnapTest;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $rounds = 100;
 my $followed = "wal_retrieve_retry_interval = 100ms\n";
-my $settings = guide_settings(qr/beat_database/, q{= 'app'} => q{= 'postgres'});
-my $origin = new_node('origin', "$followed${settings}cnap.beat_interval = 100ms\n", allows_streaming => 'logical');
+my $origin = new_node('origin', $followed . beating('100ms'), allows_streaming => 'logical');
 my $follower = new_node('follower', $followed, allows_streaming => 'logical');
 
 furnish($_) foreach $origin, $follower;
@@ -28,11 +26,7 @@ fill($origin);
 $origin->safe_psql('postgres', guide(qr/^SELECT cnap_publish/));
 subscribe($follower, $origin, 'access');
 $follower->wait_for_subscription_sync($origin, 'access');
-$origin->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($origin, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', 'hot_standby_feedback = on');
-$standby->start;
+my $standby = new_standby($origin, 'hot_standby_feedback = on');
 
 foreach my $node ($follower, $standby)
 {

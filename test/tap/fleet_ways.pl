@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $logical = "wal_retrieve_retry_interval = 100ms\ncnap.max_staleness = 2s\n";
-my $beating = $logical . guide_settings(qr/beat_database/, q{= 'app'} => q{= 'postgres'}) . "cnap.beat_interval = 100ms\n";
+my $beating = $logical . beating('100ms');
 my $origin = new_node('origin', $beating, allows_streaming => 'logical');
 my $follower = new_node('follower', $logical, allows_streaming => 'logical');
 
@@ -142,25 +142,18 @@ becomes('', 'both have this version', sub { found($follower) });
 
 my $new_slots = major_version($origin) >= 17;
 $origin->safe_psql('postgres', q{SELECT pg_create_physical_replication_slot('standby', true)});
-$origin->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($origin, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', $beating);
+my $connection = $origin->connstr . ' dbname=postgres application_name=standby';
+my $standby = new_standby($origin,
+	$new_slots
+	? guide_settings(qr/sync_replication_slots/) . "primary_conninfo = '$connection'\n"
+	: "hot_standby_feedback = on\nprimary_slot_name = 'standby'\n");
 if ($new_slots)
 {
-	my $connection = $origin->connstr . ' dbname=postgres application_name=standby';
-	$standby->append_conf('postgresql.conf', guide_settings(qr/sync_replication_slots/) . "primary_conninfo = '$connection'\n");
-	$standby->start;
 	$origin->append_conf('postgresql.conf', guide_settings(qr/synchronized_standby_slots/));
 	$origin->reload;
 	$follower->safe_psql('postgres', $_) foreach split /(?<=;)\n/, guide(qr/failover = true/);
 	becomes('t', 'the standby has the slot', sub { $standby->safe_psql('postgres',
 				q{SELECT count(*) = 1 FROM pg_replication_slots WHERE slot_name = 'access' AND synced AND NOT temporary}) });
-}
-else
-{
-	$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nprimary_slot_name = 'standby'\n");
-	$standby->start;
 }
 becomes($OPEN, 'a standby', sub { as_user($standby, 'gina', $ASK) });
 becomes($OPEN, 'and a follower', sub { as_user($follower, 'gina', $ASK) });

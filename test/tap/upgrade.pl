@@ -13,12 +13,12 @@ use File::Basename qw(dirname);
 use FindBin;
 use lib $FindBin::RealBin;
 
+use CnapFleet qw(becomes);
 use CnapModel;
 use CnapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
 my ($this) = slurp_file('cnap_org.control') =~ /^default_version = '(.*)'/m;
@@ -434,15 +434,8 @@ my $everything = qq{SELECT string_agg(cnap_can_access(u, w)::text, ' ' ORDER BY 
 	FROM unnest('{ann,carol,dave,mia}'::text[]) u, unnest('{$W1,$W2,$W3}'::uuid[]) w};
 my $expected = $node->safe_psql('later', $everything);
 # what it has copied counts only with a beat that comes after that
-my $answer = '';
-foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	$node->safe_psql('later', 'SELECT cnap_beat()');
-	$answer = $follower->safe_psql('postgres', $everything);
-	last if $answer eq $expected;
-	usleep(100_000);
-}
-is($answer, $expected, 'a follower with the next version follows this one');
+becomes($expected, 'a follower with the next version follows this one',
+	sub { $node->safe_psql('later', 'SELECT cnap_beat()'); return $follower->safe_psql('postgres', $everything) });
 $node->safe_psql('later', 'ALTER EXTENSION cnap_org UPDATE; SELECT cnap_publish()');
 $node->safe_psql('later', "UPDATE cnap.workspace SET suspended_at = now() WHERE id = '$W1'; SELECT cnap_beat()");
 ok($follower->poll_query_until('postgres', "SELECT NOT cnap_can_access('carol', '$W1') AND cnap_can_access('dave', '$W2')"),
