@@ -127,6 +127,18 @@ time_query() {
 	timed "$1" "$3" "SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)"
 }
 
+# time_query_as SCALE VARIANT USER QUERY: likewise on a table that has a policy of its own, as any user, who
+# needs no role. Variants may have other users, whose answers differ, so it prints the time alone.
+time_query_as() {
+	local role=server setting=cnap query=${4/'{raw}'/}
+	if [ "$2" = raw ]; then
+		role=bypass setting=bench query=$4
+	fi
+	timed "$1" "$role" "
+		SET $setting.user_id = '$3';
+		SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)" | sed 's/|.*/|/'
+}
+
 # time_pool SCALE VARIANT OTHER_OWN: a prepared statement that a session executes in turn as two users
 time_pool() {
 	local other=${3%_*} own=${3#*_}

@@ -19,7 +19,7 @@ cliffs_variants() {
 
 # cliffs_sample SCALE MEASURE VARIANT ROUND
 cliffs_sample() {
-	local kind name number query role=server
+	local kind name number query
 	IFS=_ read -r _ kind name number <<<"$2"
 	case $name in
 		count) query='SELECT count(title) FROM app.cliff {raw}' ;;
@@ -36,14 +36,14 @@ cliffs_sample() {
 				WHERE created_at < '2024-01-06' ORDER BY created_at DESC LIMIT 50) page"
 			;;
 	esac
-	case $3 in
-		raw) role=bypass ;;
-		fewer) number=$(case $number in 200 | 300) echo 200 ;; 3000) echo 300 ;; 30000) echo 3000 ;; esac) ;;
-	esac
-	[ "$role" = bypass ] || query=${query/'{raw}'/}
-	timed "$1_more" "$role" "
-		SET $([ "$role" = bypass ] && echo bench || echo cnap).user_id = '$kind-$number';
-		SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)" | sed 's/|.*/|/'
+	if [ "$3" = fewer ]; then
+		case $number in
+			300) number=200 ;;
+			3000) number=300 ;;
+			30000) number=3000 ;;
+		esac
+	fi
+	time_query_as "$1_more" "$3" "$kind-$number" "$query"
 }
 
 cliffs_targets() {

@@ -19,7 +19,7 @@ given_variants() {
 
 # given_sample SCALE MEASURE VARIANT ROUND
 given_sample() {
-	local measure=${2#given_} query user=given-${2##*_} role=server
+	local measure=${2#given_} query user=given-${2##*_}
 	case ${measure%_*} in
 		count) query='SELECT count(title) FROM app.given {raw}' ;;
 		newest)
@@ -29,14 +29,8 @@ given_sample() {
 		search) query='SELECT sum(id) FROM (SELECT * FROM app.given {raw}) g WHERE title LIKE $$%77%$$' ;;
 		row) query='SELECT count(title) FROM (SELECT * FROM app.given {raw}) g WHERE id = 2000000' ;;
 	esac
-	case $3 in
-		before) user=given-0 ;;
-		raw) role=bypass ;;
-	esac
-	[ "$3" = raw ] || query=${query/'{raw}'/}
-	timed "$1_more" "$role" "
-		SET $([ "$role" = bypass ] && echo bench || echo cnap).user_id = '$user';
-		SELECT * FROM bench.time_query(\$q\$$query\$q\$, $BENCH_BUDGET, $BENCH_PATIENCE)" | sed 's/|.*/|/'
+	[ "$3" != before ] || user=given-0
+	time_query_as "$1_more" "$3" "$user" "$query"
 }
 
 given_targets() {
