@@ -654,6 +654,7 @@ cnap_record_change(PG_FUNCTION_ARGS)
 		if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 			change.after = trigdata->tg_newtuple;
 	}
+	Assert(change.before != NULL || change.after != NULL);
 
 	table = CnapTableOf(trigdata->tg_relation);
 	switch (table)
