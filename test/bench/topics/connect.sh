@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # shared with test/bench/run
 #
-# connect.sh: a connection with a single query, against the same without protection, by the clock; and
+# connect.sh: a connection with a single query, against the same without protection, by the clock, and where
+# protection selects other rows, against the literal, since a new process maps each page that it reads; and
 # single-row INSERT over the wire
 
 connect_measures() {
@@ -58,11 +59,13 @@ connect_sample() {
 }
 
 connect_targets() {
-	local what user label
+	local what user label reference
 	for user in few big huge; do
 		for what in row page; do
 			label=$([ "$what" = row ] && echo 'one row' || echo 'newest 50 rows')
-			printf 'connect_%s_%s\tconnection and %s, %s\tcnap\t%s\t<=\t1.5\tus\n' "$what" "$user" "$label" "$user" none
+			reference=$([ "$what$user" = pagefew ] || [ "$what$user" = pagebig ] && echo raw || echo none)
+			printf 'connect_%s_%s\tconnection and %s, %s\tcnap\t%s\t<=\t1.5\tus\n' \
+				"$what" "$user" "$label" "$user" "$reference"
 		done
 	done
 	printf 'connect_insert_%s\tsingle-row INSERT, %s\tcnap\tnone\t<=\t1.1\tus\n' prepared prepared simple simple
