@@ -93,13 +93,12 @@ get_statements(Datum schema, bool all_schemas, Oid role)
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		MemoryContext spi_context = MemoryContextSwitchTo(context);
 		Counts	   *counts = palloc0(sizeof(Counts));
-		char	   *note = SPI_getvalue(row, desc, 3);
 		bool		isnull;
 
 		counts->role = role;
 		counts->relid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
-		counts->sql = pstrdup(SPI_getvalue(row, desc, 2));
-		counts->note = note != NULL ? pstrdup(note) : NULL;
+		counts->sql = SPI_getvalue(row, desc, 2);
+		counts->note = SPI_getvalue(row, desc, 3);
 		tables = lappend(tables, counts);
 		MemoryContextSwitchTo(spi_context);
 	}
