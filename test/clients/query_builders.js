@@ -3,7 +3,7 @@
  *
  * For each: many users at once on a pool of three connections; errors and cancelled statements in
  * the middle; nobody is left on a connection. And the traps of the guide: nesting by savepoints,
- * results of type void, COPY.
+ * results of type void, COPY, and a cache of results.
  */
 'use strict';
 
@@ -100,17 +100,9 @@ const clients = {
 		};
 	},
 	TypeORM: async (options) => {
-		const dataSource = new DataSource({
-			type: 'postgres',
-			host: options.host,
-			port: Number(options.port),
-			username: options.user,
-			database: options.database,
-			poolSize: POOL,
-		});
+		const dataSource = await openTypeOrm(options);
 		const asUser = defined('asUserOfTypeOrm');
 
-		await dataSource.initialize();
 		return {
 			asUser: (userId, work) => asUser(dataSource, userId, work),
 			query: (manager, text) => manager.query(text),
@@ -137,6 +129,18 @@ const clients = {
 		};
 	},
 };
+
+function openTypeOrm({ host, port, user: username, database }, more) {
+	return new DataSource({
+		type: 'postgres',
+		host,
+		port: Number(port),
+		username,
+		database,
+		poolSize: POOL,
+		...more,
+	}).initialize();
+}
 
 // Prisma's client is made from a schema. The engines for other purposes would be downloaded if they
 // were not named.
@@ -304,6 +308,44 @@ async function copying(pool) {
 	);
 }
 
+// TypeORM's cache of results. Nothing expires while the test lasts.
+async function resultCache(options, { system, vendor }) {
+	const HOUR = 3_600_000;
+	const asUser = defined('asUserOfTypeOrm');
+	const cachedForUser = defined('cachedForUser');
+	const plain = (builder) => builder;
+	const unsafe = (builder) => builder.cache(HOUR);
+	const safe = (builder, userId) => cachedForUser(builder, userId, HOUR);
+	const seen = (dataSource, n, cached) =>
+		asUser(dataSource, user(n), async (manager) => {
+			const query = manager
+				.createQueryBuilder()
+				.select('item.id', 'id')
+				.from('app.item', 'item')
+				.orderBy('item.id');
+
+			return idsOf(await cached(query, user(n)).getRawMany());
+		});
+
+	// for TypeORM's table
+	await system.query(`GRANT CREATE ON SCHEMA public TO ${options.user}`);
+	const caching = await openTypeOrm(options, { cache: true, synchronize: true });
+	is(await seen(caching, 1, unsafe), itemsOf(1), "TypeORM's cache: who is first sees the own rows");
+	is(await seen(caching, 30, unsafe), itemsOf(1), 'and the next one those, too: the guide warns of that');
+	for (const n of [1, 2, 30, 30, 2, 1])
+		is(await seen(caching, n, safe), itemsOf(n), `cachedForUser: ${user(n)} sees the own rows`);
+
+	await system.query('SELECT cnap_remove_organization_member($1, $2)', [vendor, user(2)]);
+	ok((await seen(caching, 2, plain)).length < itemsOf(2).length, 'after a revocation there are fewer');
+	is(await seen(caching, 2, safe), itemsOf(2), 'but the cache still shows all, as the guide says');
+	await caching.destroy();
+
+	const without = await openTypeOrm(options);
+	is(await seen(without, 1, unsafe), itemsOf(1), "without TypeORM's cache, the one sees the own rows");
+	is(await seen(without, 30, unsafe), itemsOf(30), 'and so does the next');
+	await without.destroy();
+}
+
 test(async () => {
 	const world = await createDatabase('builders');
 	const options = connection(world.database, 'builders_app');
@@ -335,6 +377,7 @@ test(async () => {
 	const pool = new pg.Pool({ ...options, max: POOL });
 	await nesting(pool);
 	await copying(pool);
+	await resultCache(options, world);
 	await pool.end();
 	await world.system.end();
 });
