@@ -18,6 +18,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_create_workspace);
 PG_FUNCTION_INFO_V1(cnap_update_workspace);
+PG_FUNCTION_INFO_V1(cnap_workspace_billing);
 PG_FUNCTION_INFO_V1(cnap_set_workspace_billing);
 PG_FUNCTION_INFO_V1(cnap_transfer_workspace);
 PG_FUNCTION_INFO_V1(cnap_delete_workspace);
@@ -72,6 +73,22 @@ cnap_update_workspace(PG_FUNCTION_ARGS)
 	CnapArguments(fcinfo, 3, values, nulls);
 	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
+}
+
+/*
+ * cnap_workspace_billing(workspace) -> who is billed
+ *
+ * Only whoever may change this can read it: not the managers.
+ */
+Datum
+cnap_workspace_billing(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT billing_email, customer_id FROM cnap.workspace WHERE id = $1",
+		1, {UUIDOID}
+	};
+
+	return CnapWorkspaceRows(fcinfo, CNAP_BILLING, &query);
 }
 
 /*

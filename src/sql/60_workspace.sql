@@ -16,6 +16,14 @@ AS 'MODULE_PATHNAME', 'cnap_update_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_update_workspace(uuid, text, jsonb) IS
 'changes the settings of a workspace; null leaves a value as it is. Requires the permission administer. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
+CREATE FUNCTION @extschema@.cnap_workspace_billing(workspace uuid)
+RETURNS TABLE (billing_email text, customer_id text)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_workspace_billing';
+COMMENT ON FUNCTION @extschema@.cnap_workspace_billing(uuid) IS
+'the billing data of a workspace. Requires the permission billing. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+
 CREATE FUNCTION @extschema@.cnap_set_workspace_billing(
 	workspace uuid, billing_email text DEFAULT NULL, customer_id text DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -196,11 +196,14 @@ async function workspaces(as) {
 		{ ...globex, name: 'Globex Inc' },
 		'rename it',
 	);
+	const billing = { billing_email: 'pay@globex.example', customer_id: null };
 	is(
 		await gina('PATCH', `${path}/billing`, { billing_email: 'pay@globex.example' }),
-		[204, undefined],
-		'who is billed',
+		[200, billing],
+		'say who is billed',
 	);
+	is(await gina('GET', `${path}/billing`), [200, billing], 'and see it');
+	is(failed(await eve('GET', `${path}/billing`))[0], 404, 'a stranger does not');
 
 	const members = `${path}/members`;
 	const [, added] = await gina('POST', members, { user_id: 'otto', role: 'admin' });
@@ -217,6 +220,7 @@ async function workspaces(as) {
 	);
 	is(failed(await otto('DELETE', path)), [403, 'owner role required'], 'which is not to delete it');
 	is(failed(await otto('PATCH', `${path}/billing`, {}))[0], 403, 'nor to say who is billed');
+	is(failed(await otto('GET', `${path}/billing`)), [403, 'owner role required'], 'nor to see it');
 	const [, lowered] = await gina('PATCH', members, { user_id: 'otto', role: 'member' });
 	is(summary(lowered.data, 'role'), [['member']], 'change a role');
 	is(failed(await otto('POST', members, { user_id: 'eve' }))[0], 403, 'a member adds nobody');

@@ -91,6 +91,7 @@ INSERT INTO test.call VALUES
 	('manage_delegation', 'SELECT cnap_grant_management({place}, {vendor}, ''admin'', now() + interval ''1 day'')', true),
 	('manage_delegation', 'SELECT cnap_grant_management({place}, {vendor}, ''member'', now() + interval ''1 day'')', true),
 	('release', 'SELECT cnap_revoke_management({place})', true),
+	('billing', 'SELECT count(*) FROM cnap_workspace_billing({place})', false),
 	('billing', 'SELECT cnap_set_workspace_billing({place}, billing_email => ''new@customer.example'')', true),
 	('billing', 'SELECT cnap_set_workspace_billing({place}, customer_id => ''c-1'')', true),
 	('billing', 'SELECT cnap_set_workspace_billing({place})', false),
@@ -283,5 +284,19 @@ SELECT is((test.attempt('cnap_test_app', 'dave',
 SELECT is((test.attempt('cnap_test_app', 'dave',
 	'SELECT string_agg(user_id, '' '') FROM cnap_workspace_members({ended})')).result,
 	'wanda dirk dora dave dina', 'former managers are not listed');
+
+-- who is billed
+
+UPDATE cnap.workspace SET customer_id = 'cus_' || name WHERE id IN (test.id('ws'), test.id('ended'));
+SELECT is((test.attempt('cnap_test_app', 'wanda', format(
+		'SELECT string_agg(concat_ws('' '', coalesce(billing_email, ''-''), coalesce(customer_id, ''-'')), '', '') FROM cnap_workspace_billing({%s})', place))).result,
+	expected, 'cnap_workspace_billing() of ' || place)
+FROM (VALUES ('ws', 'pay@customer.example cus_Managed'), ('ended', '- cus_Ended'), ('free', '- -')) t (place, expected);
+SELECT is((test.attempt('cnap_test_app', 'wanda', $$
+		SELECT cnap_set_workspace_billing({ws}, ''), cnap_transfer_workspace({ws}, 'dora');
+		SELECT set_config('cnap.user_id', 'dora', true);
+		SELECT concat_ws(' ', coalesce(billing_email, '-'), customer_id) FROM cnap_workspace_billing({ws})$$)).result,
+	'- cus_Managed', 'the next owner reads what the former one has left');
+
 SELECT finish();
 ROLLBACK;

@@ -259,6 +259,7 @@ my $within = sub {
 		"SELECT cnap_update_workspace('$workspace', name => 'x')", "SELECT cnap_set_workspace_billing('$workspace', customer_id => 'c')",
 		"SELECT count(*) FROM cnap_workspace_members('$workspace')", "SELECT count(*) FROM cnap_workspace_audit('$workspace')",
 		"SELECT count(*) FROM cnap_workspace_invitations('$workspace')", "SELECT count(*) FROM cnap_preview_revocation('$workspace')",
+		"SELECT count(*) FROM cnap_workspace_billing('$workspace')",
 		"SELECT cnap_add_workspace_member('$workspace', 'nina')", "SELECT cnap_set_workspace_role('$workspace', 'nina', 'admin')",
 		"SELECT cnap_remove_workspace_member('$workspace', 'nina')", "SELECT cnap_grant_management('$workspace', '$ACME')",
 		"SELECT cnap_revoke_management('$workspace')", "SELECT cnap_add_workspace_member('$workspace', 'nina')",
@@ -311,6 +312,15 @@ $session->query('SAVEPOINT s');
 refused_by_limits("SELECT cnap_add_workspace_member('$OWN', 'olga', 'admin')", 'but not an admin');
 $session->query('ROLLBACK TO s');
 refused_by_limits("SELECT cnap_set_workspace_role('$OWN', 'nina', 'admin')", 'nor making one');
+$session->query('ROLLBACK');
+refused_by_limits("SELECT cnap_workspace_billing('$OWN')", 'nor reading who is billed');
+
+# who is billed, read with what changes it
+my ($of_billing) = new_token('gus', "workspaces => '{$OWN}', permissions => '{access,billing}'");
+sign_in($session, $of_billing);
+$session->query('BEGIN');
+$session->query("SELECT cnap_set_workspace_billing('$OWN', 'pay\@gus.example', 'cus_1')");
+is($session->query("SELECT billing_email, customer_id FROM cnap_workspace_billing('$OWN')"), 'pay@gus.example|cus_1', 'by the permission billing');
 $session->query('ROLLBACK');
 
 # by a role's privileges

@@ -105,6 +105,12 @@ async function workspaceOf(db, workspace) {
 	return { ...shown(row), permissions: permissions.map(({ permission }) => permission) };
 }
 
+async function billingOf(db, { workspace }) {
+	const [row] = await db.select(columns('Billing'), 'cnap_workspace_billing', { workspace });
+
+	return row;
+}
+
 // All ways in of one user
 async function waysIn(db, { workspace, user_id }) {
 	const rows = await db.select(columns('WayIn'), 'cnap_workspace_members', { workspace });
@@ -302,15 +308,23 @@ operation('post', `${WORKSPACE}/transfer`, 'Make one of the direct members the o
 		return workspaceOf(db, args.workspace);
 	},
 });
+operation('get', `${WORKSPACE}/billing`, 'Show who is billed', {
+	id: 'getBilling',
+	answer: 'Billing',
+	run: billingOf,
+});
 operation('patch', `${WORKSPACE}/billing`, 'Change who is billed', {
 	id: 'setBilling',
 	body: { billing_email: nullable(text), customer_id: nullable(text) },
-	run: (db, { workspace, billing_email, customer_id }) =>
-		db.call('cnap_set_workspace_billing', {
+	answer: 'Billing',
+	run: async (db, { workspace, billing_email, customer_id }) => {
+		await db.call('cnap_set_workspace_billing', {
 			workspace,
 			billing_email: cleared(billing_email),
 			customer_id: cleared(customer_id),
-		}),
+		});
+		return billingOf(db, { workspace });
+	},
 });
 operation('get', `${WORKSPACE}/members`, 'List everybody with access, and each of their ways in', {
 	id: 'listWaysIn',

@@ -117,6 +117,10 @@ const schemas = {
 		...workspace,
 		permissions: { type: 'array', items: text },
 	}),
+	Billing: object('Who is billed for a workspace', {
+		billing_email: nullable(text),
+		customer_id: nullable(text),
+	}),
 	WayIn: object('A user with access to a workspace, and one way in', {
 		user_id: text,
 		role,

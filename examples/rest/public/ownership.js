@@ -4,7 +4,7 @@
  * What cannot be undone is asked about first, and before something is deleted, its name has to be typed.
  */
 
-import { path, send } from './api.js';
+import { get, path, send } from './api.js';
 import { action, choice, confirm, form, h, note, textField } from './dom.js';
 
 // A button that asks first; then what the address showed may be gone, so the start is shown
@@ -40,28 +40,30 @@ const deletion = (page, what, { name }, url, text) =>
 
 // ---- workspaces ----
 
-function billing(url, changed) {
-	const change = (values, message, pass) =>
-		changed(message, () => send('PATCH', `${url}/billing`, values), pass);
+async function billing(url, changed) {
+	const { billing_email, customer_id } = await get(`${url}/billing`);
 
 	return [
 		h('h2', {}, 'Billing'),
-		note('What is empty here stays as it is.'),
 		form({
 			label: 'Change who is billed',
 			fields: [
-				textField('E-mail for bills', 'billing_email', { type: 'email' }),
-				textField('Customer id', 'customer_id'),
+				textField('E-mail for bills', 'billing_email', { type: 'email', value: billing_email }),
+				textField('Customer id', 'customer_id', { value: customer_id }),
 			],
 			button: 'Change',
-			submit: (values) => change(values, 'The billing data is changed.', true),
+			submit: (values) =>
+				changed(
+					'The billing data is changed.',
+					() =>
+						send('PATCH', `${url}/billing`, {
+							// an empty text clears, and null would be left out
+							billing_email: values.billing_email ?? '',
+							customer_id: values.customer_id ?? '',
+						}),
+					true,
+				),
 		}),
-		action(
-			'Remove the billing data',
-			// an empty text clears, and null would be left out
-			() => change({ billing_email: '', customer_id: '' }, 'There is no billing data now.'),
-			{ danger: true },
-		),
 	];
 }
 
@@ -92,13 +94,13 @@ function transfer({ name }, url, ways, changed) {
 	];
 }
 
-export function ownership(workspace, ways, page) {
+export async function ownership(workspace, ways, page) {
 	const url = path('workspaces', workspace.id);
 	const may = (permission) => workspace.permissions.includes(permission);
 	const direct = ways.some(({ user_id, via }) => user_id === page.user && via === 'member');
 
 	return [
-		...(may('billing') ? billing(url, page.changed) : []),
+		...(may('billing') ? await billing(url, page.changed) : []),
 		...(may('transfer') ? transfer(workspace, url, ways, page.changed) : []),
 		(direct || may('delete')) && h('h2', {}, 'Leaving and deleting'),
 		direct &&

@@ -198,7 +198,7 @@ export async function workspaceView(page, id) {
 				? await invitations(path('workspaces', id), rolesFor(workspace.permissions, roles), page)
 				: []),
 			...management(workspace, ways, roles, nameOf, changed),
-			...ownership(workspace, ways, page),
+			...(await ownership(workspace, ways, page)),
 			...(may('manage_members') ? await auditLog(path('workspaces', id, 'audit')) : []),
 		],
 	};
