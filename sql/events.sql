@@ -105,7 +105,6 @@ RESET cnap.user_id;
 RESET ROLE;
 SET ROLE regress_cnap_reader;
 -- transactions are returned whole, whatever the limit
-SELECT * FROM pg_temp.turn(0);
 SELECT * FROM pg_temp.turn(1);
 SELECT * FROM pg_temp.turn(1);
 SELECT * FROM pg_temp.turn(1);
@@ -142,6 +141,7 @@ SELECT * FROM cnap_audit_feed((SELECT cursor || 'x' FROM app.feed));
 SELECT * FROM cnap_audit_feed('00000000-0000-4000-8000-000000000000/1/10:10:');
 SELECT count(*) FROM cnap_audit_feed((SELECT replace(cursor, '/1/', '/2/') FROM app.feed));
 SELECT * FROM cnap_audit_feed(max_rows => -1);
+SELECT * FROM cnap_audit_feed(max_rows => 0);
 
 -- ---- no entry contains a token ----
 

@@ -249,10 +249,10 @@ CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname)
 void
 CnapCheckMaxRows(FunctionCallInfo fcinfo, int argno)
 {
-	if (!PG_ARGISNULL(argno) && PG_GETARG_INT32(argno) < 0)
+	if (!PG_ARGISNULL(argno) && PG_GETARG_INT32(argno) <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_rows must not be negative")));
+				 errmsg("max_rows must be positive")));
 }
 
 /* Get the first arguments as parameters of a statement. */

@@ -300,6 +300,27 @@ CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace)
 	return CnapFindWorkspaceAsOf(NULL, id, workspace);
 }
 
+/* The name of a workspace, or NULL if there is none. */
+text *
+CnapFindWorkspaceName(const pg_uuid_t *id)
+{
+	ScanKeyData key;
+	CnapScan	scan;
+	HeapTuple	tuple;
+	text	   *name = NULL;
+
+	CnapKeyUuid(&key, Anum_workspace_id, id);
+	tuple = CnapScanRow(&scan, CNAP_WORKSPACE, &key);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+
+		name = DatumGetTextPCopy(CnapField(&scan, tuple, Anum_workspace_name, &isnull));
+	}
+	CnapEndScan(&scan);
+	return name;
+}
+
 /* Is the workspace managed by an organization at this moment? */
 bool
 CnapManagedNow(const CnapWorkspace *workspace)

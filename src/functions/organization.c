@@ -14,6 +14,7 @@
 #include "change/authorize.h"
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/rows.h"
 #include "core/table_scan.h"
 
 PG_FUNCTION_INFO_V1(cnap_create_organization);
@@ -222,28 +223,54 @@ cnap_organization(PG_FUNCTION_ARGS)
 	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
 }
 
-/* cnap_organization_members(organization) -> its members */
+/* cnap_organization_members(organization, after, max_rows) -> its members */
 Datum
 cnap_organization_members(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
-		"SELECT * FROM cnap.list_organization_members($1)", 1, {UUIDOID}
+		"SELECT * FROM cnap.list_organization_members($1, $2, $3)",
+		3, {UUIDOID, TEXTOID, INT4OID}, CURSOR_OPT_GENERIC_PLAN
 	};
 
+	if (!PG_ARGISNULL(1))
+		CnapRequiredUserId(fcinfo, 1, "after");
+	CnapCheckMaxRows(fcinfo, 2);
 	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
 }
 
 /*
- * cnap_organization_workspaces(organization) -> the workspaces that it manages
+ * cnap_organization_workspaces(organization, after, max_rows) -> the workspaces
+ * that it manages
  */
 Datum
 cnap_organization_workspaces(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
-		"SELECT * FROM cnap.list_organization_workspaces($1)", 1, {UUIDOID}
+		"SELECT * FROM cnap.list_organization_workspaces($1, $2, $3, $4)",
+		4, {UUIDOID, UUIDOID, INT4OID, TEXTOID}
 	};
+	const pg_uuid_t *organization = CnapRequiredUuid(fcinfo, 0, "organization");
+	CnapAct		act;
+	Datum		values[4];
+	char		nulls[4];
 
-	return CnapOrganizationRows(fcinfo, CNAP_ORGANIZATION_SEE, &query);
+	CnapCheckMaxRows(fcinfo, 2);
+	CnapAuthorizeOrganization(organization, CNAP_ORGANIZATION_SEE, CNAP_READ, &act);
+	CnapArguments(fcinfo, 3, values, nulls);
+	nulls[3] = nulls[1];
+	if (!PG_ARGISNULL(1))
+	{
+		const pg_uuid_t *after = PG_GETARG_UUID_P(1);
+		CnapWorkspace workspace;
+		text	   *name = CnapFindWorkspaceName(after);
+
+		if (name == NULL || !CnapFindWorkspace(after, &workspace) ||
+			!CnapManagedNow(&workspace) ||
+			memcmp(&workspace.managed_by, organization, sizeof(pg_uuid_t)) != 0)
+			CnapNoWorkspace(after);
+		values[3] = PointerGetDatum(name);
+	}
+	return CnapReturnRows(fcinfo, &query, values, nulls);
 }
 
 /*

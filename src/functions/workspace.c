@@ -199,34 +199,61 @@ cnap_delete_workspace(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* cnap_workspaces() -> the workspaces that the current user has access to */
+/*
+ * cnap_workspaces(after, max_rows) -> the workspaces that the current user has
+ * access to
+ */
 Datum
 cnap_workspaces(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
-		"SELECT * FROM cnap.list_workspaces($1)", 1, {TEXTOID}
-	};
-	static CnapStatement limited_query = {
-		"SELECT * FROM cnap.list_workspaces_within_limits($1)", 1, {TEXTOID}
+		"SELECT * FROM cnap.list_workspaces($1, $2, $3, $4, $5, $6)",
+		6, {UUIDOID, INT4OID, TEXTOID, BOOLOID, TEXTOID, BOOLOID}
 	};
 	CnapActor	actor;
-	Datum		user;
+	Datum		values[6];
+	char		nulls[6];
 
+	CnapCheckMaxRows(fcinfo, 1);
 	CnapGetLimitedActor(&actor);
 	if (actor.limits == NULL)
-		return CnapCurrentUserRows(fcinfo, &query);
-	user = PointerGetDatum(actor.user);
-	return CnapReturnRows(fcinfo, &limited_query, &user, NULL);
+		CnapGetUser(&actor);
+	CnapArguments(fcinfo, 2, values, nulls);
+	values[2] = PointerGetDatum(actor.user);
+	values[3] = BoolGetDatum(actor.limits != NULL);
+	nulls[2] = nulls[3] = ' ';
+	nulls[4] = nulls[5] = nulls[0];
+	if (!PG_ARGISNULL(0))
+	{
+		const pg_uuid_t *after = PG_GETARG_UUID_P(0);
+		CnapWorkspace workspace;
+		text	   *name = CnapFindWorkspaceName(after);
+
+		if (name == NULL || !CnapFindWorkspace(after, &workspace) ||
+			!CnapSeesWorkspace(&actor, after) ||
+			(actor.limits != NULL && !CnapLimitsAllow(actor.limits, after, CNAP_ACCESS)))
+			CnapNoWorkspace(after);
+		values[4] = PointerGetDatum(name);
+		values[5] = BoolGetDatum(!CnapTextEqual(workspace.owner, actor.user));
+	}
+	return CnapReturnRows(fcinfo, &query, values, nulls);
 }
 
-/* cnap_workspace_members(workspace) -> everyone with access, by which ways */
+/*
+ * cnap_workspace_members(workspace, after, max_rows) -> everyone with access, by
+ * which ways
+ */
 Datum
 cnap_workspace_members(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
-		"SELECT * FROM cnap.list_workspace_members($1)", 1, {UUIDOID}
+		"SELECT * FROM cnap.list_workspace_members($1, $2, $3)",
+		3, {UUIDOID, TEXTOID, INT4OID}, CURSOR_OPT_GENERIC_PLAN
 	};
 
+	if (!PG_ARGISNULL(1))
+		CnapRequiredUserId(fcinfo, 1, "after");
+	CnapCheckMaxRows(fcinfo, 2);
 	return CnapWorkspaceRows(fcinfo, CNAP_ACCESS, &query);
 }
 

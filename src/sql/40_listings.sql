@@ -66,18 +66,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.list_organizations(text) IS 'rows of cnap_organizations()';
 
-CREATE FUNCTION cnap.list_organization_members(organization uuid)
+/*
+ * The pages of lists begin after a row of the page before, at a place in the order
+ * rather than at a number: nothing is shown twice or left out because something else
+ * has come or gone.  With max_rows null, the page is all that is left.
+ *
+ * The members of one object are ordered by user_id alone, so that a page is read from
+ * the index of the primary key and costs what a page costs.  User ids are not empty,
+ * so '' is before all of them, and the comparison is an index condition in a plan for
+ * any arguments: planning would take longer than reading.
+ */
+CREATE FUNCTION cnap.list_organization_members(organization uuid, after text, max_rows integer)
 RETURNS TABLE (user_id text, role text, added_by text, created_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
 	SELECT m.user_id, m.role, m.added_by, m.created_at
 	FROM cnap.organization_member m
-	WHERE m.organization_id = organization
-	ORDER BY cnap.role_rank(m.role) DESC, m.user_id
+	WHERE m.organization_id = organization AND m.user_id > coalesce(after, '')
+	ORDER BY m.user_id
+	LIMIT max_rows
 $$;
-COMMENT ON FUNCTION cnap.list_organization_members(uuid) IS 'rows of cnap_organization_members()';
+COMMENT ON FUNCTION cnap.list_organization_members(uuid, text, integer) IS 'rows of cnap_organization_members()';
 
-CREATE FUNCTION cnap.list_organization_workspaces(organization uuid)
+CREATE FUNCTION cnap.list_organization_workspaces(organization uuid, after uuid, max_rows integer,
+	after_name text)
 RETURNS TABLE (id uuid, name text, owner_id text, managed_role text,
 	managed_since timestamptz, managed_until timestamptz, managers text, activation interval,
 	assigned text[])
@@ -91,9 +103,12 @@ AS $$
 	FROM cnap.workspace w
 	WHERE w.managed_by = organization
 		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+		AND (after IS NULL OR (w.name, w.id) > (after_name, after))
 	ORDER BY w.name, w.id
+	LIMIT max_rows
 $$;
-COMMENT ON FUNCTION cnap.list_organization_workspaces(uuid) IS 'rows of cnap_organization_workspaces()';
+COMMENT ON FUNCTION cnap.list_organization_workspaces(uuid, uuid, integer, text) IS
+'rows of cnap_organization_workspaces(); after_name is the name of the workspace after';
 
 /*
  * A page of the audit log must come from the index that leads with the id of
@@ -136,14 +151,16 @@ $$;
 COMMENT ON FUNCTION cnap.list_sole_property(text) IS
 'what a user is the sole owner of: their workspaces, and the organizations without another owner';
 
-CREATE FUNCTION cnap.list_workspaces(person text)
+CREATE FUNCTION cnap.list_workspaces(after uuid, max_rows integer, person text, limited boolean,
+	after_name text, after_shared boolean)
 RETURNS TABLE (id uuid, name text, section text, role text, via text,
 	organization uuid)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 AS $$
 	SELECT w.id, w.name,
 		CASE WHEN w.owner_id = person THEN 'own' ELSE 'shared' END,
-		best.role, best.via, best.organization_id
+		CASE WHEN limited THEN @extschema@.cnap_workspace_role(w.id) ELSE best.role END,
+		best.via, best.organization_id
 	FROM (
 		SELECT DISTINCT ON (i.workspace_id) i.workspace_id, i.role, i.via, i.organization_id
 		FROM cnap.way_in i
@@ -151,44 +168,85 @@ AS $$
 		ORDER BY i.workspace_id, cnap.role_rank(i.role) DESC, i.via
 	) best
 		JOIN cnap.workspace w ON w.id = best.workspace_id
-	ORDER BY 3, w.name, w.id
+	WHERE (NOT limited OR @extschema@.cnap_can_access(w.id))
+		AND (after IS NULL OR (w.owner_id <> person, w.name, w.id) > (after_shared, after_name, after))
+	ORDER BY w.owner_id <> person, w.name, w.id
+	LIMIT max_rows
 $$;
-COMMENT ON FUNCTION cnap.list_workspaces(text) IS 'rows of cnap_workspaces()';
+COMMENT ON FUNCTION cnap.list_workspaces(uuid, integer, text, boolean, text, boolean) IS
+'rows of cnap_workspaces(); limited: for a session that a limited token of that user has signed in; after_shared and after_name: of the workspace after';
 
-CREATE FUNCTION cnap.list_workspaces_within_limits(person text)
-RETURNS TABLE (id uuid, name text, section text, role text, via text,
-	organization uuid)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
-AS $$
-	SELECT l.id, l.name, l.section, @extschema@.cnap_workspace_role(l.id), l.via, l.organization
-	FROM cnap.list_workspaces(person) l
-	WHERE @extschema@.cnap_can_access(l.id)
-$$;
-COMMENT ON FUNCTION cnap.list_workspaces_within_limits(text) IS
-'rows of cnap_workspaces() for a session that a limited token of that user has signed in';
-
-CREATE FUNCTION cnap.list_workspace_members(workspace uuid)
+/*
+ * What way_in says, for a single workspace and in the order of user_id.  Each part has a
+ * user at most once, so the first max_rows rows of each are all that the page can need,
+ * and they are read from an index in that order, so that a page costs what a page costs.
+ * The planner does that because the workspace is in the outer query, whose columns are
+ * constants to the parts; and OFFSET 0 keeps it from beginning with the organization's
+ * members where only few of them are assigned.
+ */
+CREATE FUNCTION cnap.list_workspace_members(workspace uuid, after text, max_rows integer)
 RETURNS TABLE (user_id text, role text, via text, organization uuid,
 	since timestamptz, until timestamptz, active boolean)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
-	SELECT *
-	FROM (
-		SELECT i.user_id, i.role, i.via, i.organization_id, i.since, i.until, true
-		FROM cnap.way_in i
-		WHERE i.workspace_id = workspace
-		UNION ALL
-		SELECT m.user_id, w.managed_role, 'organization', w.managed_by, NULL, w.managed_until, false
-		FROM cnap.workspace w
-			JOIN cnap.organization_member m ON m.organization_id = w.managed_by
-		WHERE w.id = workspace AND w.managed_access = 'activated'
-			AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
-			AND NOT EXISTS (SELECT FROM cnap.way_in i
-				WHERE i.workspace_id = workspace AND i.user_id = m.user_id AND i.via = 'organization')
-	) i (user_id, role, via, organization_id, since, until, active)
-	ORDER BY cnap.role_rank(i.role) + CASE WHEN i.active THEN 10000 ELSE 0 END DESC, i.user_id, i.via
+	SELECT i.*
+	FROM cnap.workspace w
+		CROSS JOIN LATERAL (
+			SELECT w.owner_id, 'owner', 'owner', NULL::uuid, w.created_at, NULL::timestamptz, true
+			WHERE w.owner_id > coalesce(after, '')
+			UNION ALL (
+				SELECT m.user_id, m.role, 'member', NULL, m.created_at, NULL, true
+				FROM cnap.workspace_member m
+				WHERE m.workspace_id = w.id AND m.user_id > coalesce(after, '')
+				ORDER BY m.user_id
+				LIMIT max_rows)
+			UNION ALL (
+				SELECT m.user_id, w.managed_role, 'organization', w.managed_by,
+					greatest(w.managed_since, m.created_at), w.managed_until, true
+				FROM cnap.organization_member m
+				WHERE m.organization_id = w.managed_by AND m.user_id > coalesce(after, '')
+					AND w.managed_access = 'all'
+					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+				ORDER BY m.user_id
+				LIMIT max_rows)
+			UNION ALL (
+				SELECT a.user_id, w.managed_role, 'organization', w.managed_by,
+					greatest(w.managed_since, m.created_at, a.created_at), least(w.managed_until, a.until), true
+				FROM cnap.assignment a
+					CROSS JOIN LATERAL (
+						SELECT m.created_at
+						FROM cnap.organization_member m
+						WHERE m.organization_id = w.managed_by AND m.user_id = a.user_id
+							AND m.membership_id = a.membership_id
+						OFFSET 0
+					) m
+				WHERE a.workspace_id = w.id AND a.user_id > coalesce(after, '')
+					AND a.management_id = w.management_id
+					AND w.managed_access <> 'all'
+					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+					AND (a.until IS NULL OR a.until > clock_timestamp())
+				ORDER BY a.user_id
+				LIMIT max_rows)
+			UNION ALL (
+				SELECT m.user_id, w.managed_role, 'organization', w.managed_by, NULL, w.managed_until, false
+				FROM cnap.organization_member m
+				WHERE m.organization_id = w.managed_by AND m.user_id > coalesce(after, '')
+					AND w.managed_access = 'activated'
+					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+					AND NOT EXISTS (SELECT FROM cnap.assignment a
+						WHERE a.workspace_id = w.id AND a.user_id = m.user_id
+							AND a.management_id = w.management_id AND a.membership_id = m.membership_id
+							AND (a.until IS NULL OR a.until > clock_timestamp()))
+				ORDER BY m.user_id
+				LIMIT max_rows)
+			ORDER BY 1
+			FETCH FIRST (max_rows) ROWS WITH TIES
+		) i (user_id, role, via, organization, since, until, active)
+	WHERE w.id = workspace
+	ORDER BY i.user_id, i.via
 $$;
-COMMENT ON FUNCTION cnap.list_workspace_members(uuid) IS 'rows of cnap_workspace_members()';
+COMMENT ON FUNCTION cnap.list_workspace_members(uuid, text, integer) IS
+'rows of cnap_workspace_members(): all of the first max_rows and of those with the same user_id as the last';
 
 CREATE FUNCTION cnap.list_workspace_audit(workspace uuid, before bigint, max_rows integer)
 RETURNS TABLE (id bigint, occurred_at timestamptz, actor text, database_role text,

@@ -49,23 +49,25 @@ AS 'MODULE_PATHNAME', 'cnap_organization';
 COMMENT ON FUNCTION @extschema@.cnap_organization(uuid) IS
 'an organization. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
-CREATE FUNCTION @extschema@.cnap_organization_workspaces(organization uuid)
+CREATE FUNCTION @extschema@.cnap_organization_workspaces(
+	organization uuid, after uuid DEFAULT NULL, max_rows integer DEFAULT NULL)
 RETURNS TABLE (id uuid, name text, owner_id text, managed_role text,
 	managed_since timestamptz, managed_until timestamptz, managers text, activation interval,
 	assigned text[])
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_organization_workspaces';
-COMMENT ON FUNCTION @extschema@.cnap_organization_workspaces(uuid) IS
-'the workspaces that an organization manages now, by name, and which of its members get in (managers); unless all do, those who are in now (assigned). For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+COMMENT ON FUNCTION @extschema@.cnap_organization_workspaces(uuid, uuid, integer) IS
+'the workspaces that an organization manages now, by name, and which of its members get in (managers); unless all do, those who are in now (assigned). after: only those that follow this one, for the next page; max_rows: at most that many. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of, 42704 if after is not in the list';
 
-CREATE FUNCTION @extschema@.cnap_organization_members(organization uuid)
+CREATE FUNCTION @extschema@.cnap_organization_members(
+	organization uuid, after text DEFAULT NULL, max_rows integer DEFAULT NULL)
 RETURNS TABLE (user_id text, role text, added_by text, created_at timestamptz)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_organization_members';
-COMMENT ON FUNCTION @extschema@.cnap_organization_members(uuid) IS
-'the members of an organization, the highest role first. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
+COMMENT ON FUNCTION @extschema@.cnap_organization_members(uuid, text, integer) IS
+'the members of an organization, by user_id, in the order of bytes; after: only those that follow this user id, for the next page; max_rows: at most that many. For its members. Errors: 22023, 28000, 42704 for an organization that does not exist or that the actor is not a member of';
 
 CREATE FUNCTION @extschema@.cnap_add_organization_member(
 	organization uuid, user_id text, role text DEFAULT 'member') RETURNS void

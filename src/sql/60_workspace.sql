@@ -46,23 +46,24 @@ AS 'MODULE_PATHNAME', 'cnap_delete_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_delete_workspace(uuid) IS
 'deletes a workspace with its memberships; rows that reference it follow their foreign keys. Requires the permission delete. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
-CREATE FUNCTION @extschema@.cnap_workspaces()
+CREATE FUNCTION @extschema@.cnap_workspaces(after uuid DEFAULT NULL, max_rows integer DEFAULT NULL)
 RETURNS TABLE (id uuid, name text, section text, role text, via text,
 	organization uuid)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspaces';
-COMMENT ON FUNCTION @extschema@.cnap_workspaces() IS
-'the workspaces that the current user has access to, each once: section own (the user is the owner) or shared, the highest role, the way that gives it (owner, member, organization), and the organization. Errors: 28000 without a current user';
+COMMENT ON FUNCTION @extschema@.cnap_workspaces(uuid, integer) IS
+'the workspaces that the current user has access to, each once, by section and name: section own (the user is the owner) or shared, the highest role, the way that gives it (owner, member, organization), and the organization. after: only those that follow this one, for the next page; max_rows: at most that many. Errors: 22023, 28000 without a current user, 42704 if after is not in the list';
 
-CREATE FUNCTION @extschema@.cnap_workspace_members(workspace uuid)
+CREATE FUNCTION @extschema@.cnap_workspace_members(
+	workspace uuid, after text DEFAULT NULL, max_rows integer DEFAULT NULL)
 RETURNS TABLE (user_id text, role text, via text, organization uuid,
 	since timestamptz, until timestamptz, active boolean)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace_members';
-COMMENT ON FUNCTION @extschema@.cnap_workspace_members(uuid) IS
-'everyone with access to a workspace, a row for each way in (owner, member, organization) and until when, the highest role first; then, with active false, those who could activate the management and have not. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
+COMMENT ON FUNCTION @extschema@.cnap_workspace_members(uuid, text, integer) IS
+'everyone with access to a workspace, by user_id, in the order of bytes, a row for each way in (owner, member, organization) and until when; with active false, those who could activate the management and have not. after: only those that follow this user id, for the next page; max_rows: at most that many, and all of the last user''s. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_add_workspace_member(
 	workspace uuid, user_id text, role text DEFAULT 'member') RETURNS void

@@ -53,7 +53,7 @@ CREATE TABLE test.probe (
 -- values that are refused for every user id, and for every name
 INSERT INTO test.probe (kind, what, literal, state, message)
 	SELECT kind, what, literal, '22023', 'invalid {argument}'
-	FROM unnest(ARRAY['user', 'new member', 'organization member', 'workspace member', 'owner', 'successor', 'invited user',
+	FROM unnest(ARRAY['user', 'user before', 'new member', 'organization member', 'workspace member', 'owner', 'successor', 'invited user',
 			'assigned manager']) kind,
 		(VALUES ('empty', ''''''), ('blank', ''' '''), ('blank at the start', ''' nina'''),
 			('blank at the end', '''nina '''), ('line feed at the end', 'E''nina\n'''),
@@ -130,7 +130,7 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('text', 'null', 'null'), ('metadata', 'null', 'null'), ('accepts', 'null', 'null'), ('invited user', 'null', 'null'), ('owner', 'null', 'null'), ('until', 'null', 'null'),
 		('rows', 'null', 'null'), ('any number', 'null', 'null'), ('any text', 'null', 'null'), ('any text', 'empty', ''''''),
 		('any text', 'blank', ''' '''), ('any text', '256 bytes', 'repeat(''x'', 256)'),
-		('before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
+		('before', 'null', 'null'), ('user before', 'null', 'null'), ('workspace before', 'null', 'null'), ('max rows', 'null', 'null'), ('cursor', 'null', 'null'), ('label', 'null', 'null'),
 		('max uses', 'null', 'null'), ('duration', 'null', 'null'), ('activation', 'null', 'null'),
 		('activation', 'all that is allowed', '''8 hours'''), ('reason of a manager', '255 characters', 'repeat(''ä'', 255)'),
 		('optional column', 'null', 'null'), ('optional permission', 'null', 'null'), ('successor', 'null', 'null'),
@@ -141,7 +141,7 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('new member', '255 bytes', 'repeat(''x'', 255)'),
 		('new member', 'blank inside', '''auth0|a b'''),
 		('new member', 'quotes', '$q$a''b"c\d$q$'),
-		('user', '255 bytes', 'repeat(''x'', 255)'),
+		('user', '255 bytes', 'repeat(''x'', 255)'), ('user before', '255 bytes', 'repeat(''x'', 255)'),
 		('name', '255 bytes', 'repeat(''x'', 255)'), ('name', '255 characters', 'repeat(''ä'', 255)'),
 		('new name', '255 bytes', 'repeat(''x'', 255)'), ('new name', '255 characters', 'repeat(''ä'', 255)'),
 		('slug', '63 bytes', 'repeat(''x'', 63)'), ('slug', 'one byte', '''x'''), ('slug', 'hyphens', '''a--b'''),
@@ -152,10 +152,10 @@ INSERT INTO test.probe (kind, what, literal, state)
 		('text', '255 bytes', 'repeat(''x'', 255)'), ('invited user', '255 bytes', 'repeat(''x'', 255)'),
 		('metadata', 'empty object', '''{}'''), ('metadata', '65536 bytes', 'jsonb_build_object(''a'', repeat(''x'', 65527))'),
 		('before', 'zero', '''0'''), ('before', 'negative', '''-1'''),
-		('max rows', 'zero', '''0'''),
 		('until', 'infinity', '''infinity''')) good (kind, what, literal);
 INSERT INTO test.probe VALUES
-	('max rows', 'negative', '''-1''', '22023', 'max_rows must not be negative'),
+	('max rows', 'zero', '''0''', '22023', 'max_rows must be positive'),
+	('max rows', 'negative', '''-1''', '22023', 'max_rows must be positive'),
 	('kind of rows', 'null', 'null', '22023', 'kind is required'),
 	('kind of rows', 'empty', '''''', '22023', 'invalid kind'),
 	('kind of rows', 'blank', ''' ''', '22023', 'invalid kind'),
@@ -194,6 +194,9 @@ INSERT INTO test.probe (kind, what, literal, state, message) VALUES
 	('workspace', 'unknown id', '{unknown}', '42704', 'workspace "{id}" does not exist'),
 	('workspace', 'somebody else''s', '{foreign}', '42704', 'workspace "{id}" does not exist'),
 	('workspace', 'id of an organization', '{vendor}', '42704', 'workspace "{id}" does not exist'),
+	('workspace before', 'unknown id', '{unknown}', '42704', 'workspace "{id}" does not exist'),
+	('workspace before', 'somebody else''s', '{foreign}', '42704', 'workspace "{id}" does not exist'),
+	('workspace before', 'id of an organization', '{vendor}', '42704', 'workspace "{id}" does not exist'),
 	('manager', 'unknown id', '{unknown}', '42704', 'organization "{id}" does not exist'),
 	('manager', 'somebody else''s', '{rival}', '00000', NULL),
 	('explained workspace', 'unknown id', '{unknown}', '00000', NULL),

@@ -302,9 +302,9 @@ SELECT is(test.after(ARRAY[format('direct: UPDATE cnap.workspace SET managed_act
 SELECT is((test.attempt('cnap_test_app', 'dave', format($$SELECT string_agg(concat_ws(' ', user_id, role, via, to_char(until, 'YYYY'), active), ', ')
 	FROM cnap_workspace_members(%L)$$, test.id(workspace)))).result, expected, format('%s: the members', workspace))
 FROM (VALUES
-	('assigned', 'wanda owner owner t, dave member member t, mia member organization t'),
-	('activated', 'wanda owner owner t, mia admin organization 2998 t, dave member member t, adam admin organization f, anna admin organization f, '
-		|| 'max admin organization f, olga admin organization f, oscar admin organization f')) t (workspace, expected);
+	('assigned', 'dave member member t, mia member organization t, wanda owner owner t'),
+	('activated', 'adam admin organization f, anna admin organization f, dave member member t, max admin organization f, mia admin organization 2998 t, '
+		|| 'olga admin organization f, oscar admin organization f, wanda owner owner t')) t (workspace, expected);
 SELECT is((test.attempt('cnap_test_app', 'wanda', format($$SELECT string_agg(concat_ws(' ', user_id, role, loses_access, assigned), ', ')
 	FROM cnap_preview_revocation(%L)$$, test.id(workspace)))).result, expected, format('%s: the preview', workspace))
 FROM (VALUES ('assigned', 'mia member t t'), ('activated', 'mia admin t t'),

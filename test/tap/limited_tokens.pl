@@ -485,6 +485,16 @@ is($session->query('RESET ALL; SELECT 1'), '1', 'the end of that');
 sign_in($session, $thousand);
 is($session->query('SET enable_seqscan = off; SELECT count(*), sum(id) FROM app.release'), "1000|$sum", 'and by index');
 is($session->query('SELECT cardinality(cnap_accessible_workspaces()), count(*) FROM cnap_workspaces()'), '1000|1000', 'and listed');
+my @paged;
+for (my $after = 'NULL'; @paged % 300 == 0; $after = "'$paged[-1]'")
+{
+	push @paged, split /\n/, $session->query("SELECT id FROM cnap_workspaces(after => $after, max_rows => 300)");
+}
+is_deeply(\@paged, [ split /\n/, $session->query('SELECT id FROM cnap_workspaces()') ], 'also in pages, of which the limits come first');
+my $beyond = $admin->query("SELECT md5('1')::uuid");
+is(act_as($node, 'postgres', 'max', "SELECT count(*) > 1 FROM cnap_workspaces(after => '$beyond', max_rows => 300)"), 't', 'a page that begins beyond the limits');
+$session->attempt("SELECT * FROM cnap_workspaces(after => '$beyond', max_rows => 300)");
+like($session->{error}, qr/42704: workspace "$beyond" does not exist/, 'is absent within them');
 $session->query(q{SET cnap.cache_size = '64kB'});
 is($session->query('RESET enable_seqscan; SELECT count(*), sum(id) FROM app.release'), "1000|$sum", 'with a cache that holds less than they need');
 
