@@ -165,9 +165,7 @@ async function unavailable(server) {
 	await system.query(`ALTER ROLE ${name}_rest LOGIN`);
 	is((await request(server, token, 'GET', '/v1/me')).status, 200, 'when it is back, so is the server');
 
-	await system.query(
-		'SET cnap.guard = off; ALTER FUNCTION cnap_workspaces() RENAME TO cnap_workspaces_away',
-	);
+	await system.query('SET cnap.guard = off; ALTER FUNCTION cnap_workspaces RENAME TO cnap_workspaces_away');
 	const broken = await request(server, token, 'GET', '/v1/workspaces');
 	is(
 		[broken.status, broken.body],
@@ -176,7 +174,7 @@ async function unavailable(server) {
 	);
 	ok(/function cnap_workspaces\(\) does not exist/.test(server.errors()), 'but logged');
 	ok(!server.errors().includes(token), 'without the token');
-	await system.query('ALTER FUNCTION cnap_workspaces_away() RENAME TO cnap_workspaces; RESET cnap.guard');
+	await system.query('ALTER FUNCTION cnap_workspaces_away RENAME TO cnap_workspaces; RESET cnap.guard');
 }
 
 test(async () => {

@@ -258,10 +258,10 @@ async function management(as, organization, workspace) {
 		[status, ...summary(ways.data, 'user_id', 'role', 'via', 'organization', 'until')],
 		[
 			200,
-			['gina', 'owner', 'owner', null, null],
 			['ann', 'admin', 'organization', organization, until],
-			['ben', 'admin', 'organization', organization, until],
 			['ben', 'member', 'member', null, null],
+			['ben', 'admin', 'organization', organization, until],
+			['gina', 'owner', 'owner', null, null],
 		],
 		'the answer is who has access now, and each of their ways in',
 	);
@@ -333,9 +333,9 @@ async function someManagers(as, organization, workspace) {
 	is(
 		summary(ways.data, 'user_id', 'active'),
 		[
-			['gina', true],
 			['ann', false],
 			['ben', false],
+			['gina', true],
 		],
 		'managers who have to give a reason are not in yet',
 	);
@@ -485,6 +485,65 @@ async function invitations(as, organization, workspace) {
 	);
 }
 
+// ---- lists in pages ----
+
+// The pages of a list, of that many rows, put together
+async function inPages(send, path, limit) {
+	const rows = [];
+
+	for (let cursor = '', more = true; more;) {
+		const [, { data, pagination }] = await send('GET', `${path}?limit=${limit}${cursor}`);
+		rows.push(...data);
+		cursor = `&cursor=${encodeURIComponent(pagination.cursor)}`;
+		more = pagination.has_more && rows.length < 1000;
+	}
+	return rows;
+}
+
+async function lists(as, organization, workspace) {
+	const [ann, gina] = ['ann', 'gina'].map(as);
+	const added = [];
+
+	for (const name of ['Same', 'Same', 'Another']) {
+		const [, { id }] = await gina('POST', '/v1/workspaces', { name });
+		added.push(`/v1/workspaces/${id}`);
+		await gina('PUT', `/v1/workspaces/${id}/management`, { organization });
+	}
+	await gina('PUT', `/v1/workspaces/${workspace}/management`, { organization });
+	for (const user_id of ['a&b', 'ä ö', 'ben'])
+		await gina('POST', `/v1/workspaces/${workspace}/members`, { user_id });
+	for (const [send, path, rows] of [
+		[gina, '/v1/workspaces', 4],
+		[gina, `/v1/workspaces/${workspace}/members`, 7],
+		[ann, `/v1/organizations/${organization}/members`, 3],
+		[ann, `/v1/organizations/${organization}/workspaces`, 4],
+	]) {
+		const [, whole] = await send('GET', path);
+
+		is([whole.data.length, whole.pagination.has_more], [rows, false], `${path}: all rows by default`);
+		for (const limit of [1, 3, 100])
+			is(await inPages(send, path, limit), whole.data, `${path}: in pages of ${limit}`);
+	}
+	const [, page] = await gina('GET', `/v1/workspaces/${workspace}/members?limit=3`);
+	is(
+		summary(page.data, 'user_id', 'via'),
+		[
+			['a&b', 'member'],
+			['ann', 'organization'],
+			['ben', 'member'],
+			['ben', 'organization'],
+		],
+		'all ways of a user are on one page',
+	);
+	is(page.pagination, { cursor: 'ben', has_more: true }, 'and the next one begins after them');
+	is(
+		failed(await gina('GET', `/v1/workspaces?cursor=${UNKNOWN}`)),
+		[404, `workspace "${UNKNOWN}" does not exist`],
+		'a page that begins nowhere',
+	);
+	for (const path of added) await gina('DELETE', path);
+}
+
 // ---- the audit log, tokens ----
 
 async function audit(as, organization, workspace) {
@@ -495,19 +554,10 @@ async function audit(as, organization, workspace) {
 		[gina, `/v1/workspaces/${workspace}/audit`],
 	]) {
 		const [, whole] = await owner('GET', `${path}?limit=100`);
-		const pages = [];
-		let cursor = '';
-		let more = true;
 
-		while (more) {
-			const [, { data, pagination }] = await owner('GET', `${path}?limit=3${cursor}`);
-			pages.push(...data);
-			cursor = `&cursor=${pagination.cursor}`;
-			more = pagination.has_more;
-			if (data.length > 3 || pages.length > whole.data.length) break;
-		}
 		ok(whole.data.length > 6 && !whole.pagination.has_more, 'an audit log');
-		is(pages, whole.data, 'its pages are the whole');
+		is((await owner('GET', `${path}?limit=3`))[1].data, whole.data.slice(0, 3), 'its first page');
+		is(await inPages(owner, path, 3), whole.data, 'its pages are the whole');
 		is((await owner('GET', path))[1].data, whole.data.slice(0, 50), '50 entries are a page by default');
 	}
 	is(
@@ -709,6 +759,7 @@ test(async () => {
 	await installLinks(as, organization, workspace);
 	await invitations(as, organization, workspace);
 	await audit(as, organization, workspace);
+	await lists(as, organization, workspace);
 	await tokens(server, as);
 	await limitedToken(server, as, workspace);
 	await malformed(server, as);

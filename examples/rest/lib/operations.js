@@ -118,28 +118,44 @@ async function waysIn(db, { workspace, user_id }) {
 	return whole(rows.filter((row) => row.user_id === user_id));
 }
 
-// A page of an audit log: one entry more is asked for than shown, to see whether there is more
-function auditOf(schema, name, about) {
-	return async (db, { [about]: subject, limit = PAGE, cursor }) => {
+/*
+ * pages(SCHEMA, FUNCTION, ARGUMENT, { from, key }): answers with a page of the rows of a function. The
+ * cursor is the key of the last row of the page before, and the function's argument FROM. Rows with the
+ * same key are on one page, as are a user's ways in, of which there are three kinds: so three rows more are
+ * asked for, two that may belong to the page and one to see whether there is another page.
+ */
+function pages(schema, name, about, { from = 'after', key }) {
+	return async (db, { [about]: subject, limit, cursor }) => {
 		const rows = await db.select(columns(schema), name, {
-			[about]: subject,
-			before: cursor,
-			max_rows: limit + 1,
+			...(about && { [about]: subject }),
+			[from]: cursor,
+			max_rows: limit && limit + 3,
 		});
-		const page = rows.slice(0, limit);
-		const more = rows.length > limit;
+		const fits = (row, i) => limit === undefined || i < limit || row[key] === rows[limit - 1][key];
+		const page = rows.filter(fits);
+		const more = page.length < rows.length;
 
 		return {
 			data: page.map(shown),
-			pagination: { cursor: more ? page.at(-1).id : null, has_more: more },
+			pagination: { cursor: more ? page.at(-1)[key] : null, has_more: more },
 		};
 	};
 }
 
+const AUDIT = { from: 'before', key: 'id' };
+const USERS = { key: 'user_id' };
+const WORKSPACES = { key: 'id' };
+
+const LIMIT = { type: 'integer', minimum: 1, maximum: 100 };
+const CURSOR = { type: 'string', description: 'of the page before' };
+
 const PAGING = {
-	limit: { type: 'integer', minimum: 1, maximum: 100, default: PAGE },
-	cursor: { type: 'string', pattern: '^[0-9]{1,18}$', description: 'of the page before' },
+	limit: { ...LIMIT, default: PAGE },
+	cursor: { ...CURSOR, pattern: '^[0-9]{1,18}$' },
 };
+const OPTIONAL = { ...LIMIT, description: 'all rows, if it is left out' };
+const BY_USER = { limit: OPTIONAL, cursor: CURSOR };
+const BY_WORKSPACE = { limit: OPTIONAL, cursor: { ...id, description: CURSOR.description } };
 
 // ---- the user ----
 
@@ -217,8 +233,9 @@ operation('post', `${ORGANIZATION}/leave`, 'Leave an organization', {
 });
 operation('get', `${ORGANIZATION}/members`, 'List the members', {
 	id: 'listOrganizationMembers',
+	query: BY_USER,
 	list: 'OrganizationMember',
-	run: list('OrganizationMember', 'cnap_organization_members', 'organization'),
+	run: pages('OrganizationMember', 'cnap_organization_members', 'organization', USERS),
 });
 operation('post', `${ORGANIZATION}/members`, 'Add a member', {
 	id: 'addOrganizationMember',
@@ -249,14 +266,15 @@ operation('delete', `${ORGANIZATION}/members`, 'Remove a member', {
 });
 operation('get', `${ORGANIZATION}/workspaces`, 'List the workspaces that the organization manages', {
 	id: 'listManagedWorkspaces',
+	query: BY_WORKSPACE,
 	list: 'ManagedWorkspace',
-	run: list('ManagedWorkspace', 'cnap_organization_workspaces', 'organization'),
+	run: pages('ManagedWorkspace', 'cnap_organization_workspaces', 'organization', WORKSPACES),
 });
 operation('get', `${ORGANIZATION}/audit`, 'Read the audit log, the latest entries first', {
 	id: 'readOrganizationAudit',
 	query: PAGING,
 	list: 'OrganizationAudit',
-	run: auditOf('OrganizationAudit', 'cnap_organization_audit', 'organization'),
+	run: pages('OrganizationAudit', 'cnap_organization_audit', 'organization', AUDIT),
 });
 
 // ---- workspaces ----
@@ -265,8 +283,9 @@ const WORKSPACE = '/v1/workspaces/{workspace}';
 
 operation('get', '/v1/workspaces', 'List the workspaces to which you have access', {
 	id: 'listWorkspaces',
+	query: BY_WORKSPACE,
 	list: 'WorkspaceSummary',
-	run: list('WorkspaceSummary', 'cnap_workspaces'),
+	run: pages('WorkspaceSummary', 'cnap_workspaces', undefined, WORKSPACES),
 });
 operation('post', '/v1/workspaces', 'Create a workspace, of which you become the owner', {
 	id: 'createWorkspace',
@@ -328,8 +347,9 @@ operation('patch', `${WORKSPACE}/billing`, 'Change who is billed', {
 });
 operation('get', `${WORKSPACE}/members`, 'List everybody with access, and each of their ways in', {
 	id: 'listWaysIn',
+	query: BY_USER,
 	list: 'WayIn',
-	run: list('WayIn', 'cnap_workspace_members', 'workspace'),
+	run: pages('WayIn', 'cnap_workspace_members', 'workspace', USERS),
 });
 operation('post', `${WORKSPACE}/members`, 'Add a direct member', {
 	id: 'addWorkspaceMember',
@@ -362,7 +382,7 @@ operation('get', `${WORKSPACE}/audit`, 'Read the audit log, the latest entries f
 	id: 'readWorkspaceAudit',
 	query: PAGING,
 	list: 'WorkspaceAudit',
-	run: auditOf('WorkspaceAudit', 'cnap_workspace_audit', 'workspace'),
+	run: pages('WorkspaceAudit', 'cnap_workspace_audit', 'workspace', AUDIT),
 });
 
 // ---- management ----

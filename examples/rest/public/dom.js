@@ -33,6 +33,13 @@ export const complaintOf = (error) => h('p', { class: 'error', role: 'alert' }, 
 export const descriptions = (pairs) =>
 	h('dl', {}, ...pairs.map(([term, description]) => [h('dt', {}, term), h('dd', {}, description)]));
 
+// People by their roles, roles of the application after those that are built in; who could get in comes last
+const RANKS = ['owner', 'admin', 'member'];
+const rankOf = ({ role, active = true }) =>
+	(active ? 0 : RANKS.length + 1) + (RANKS.includes(role) ? RANKS.indexOf(role) : RANKS.length);
+
+export const highestFirst = (people) => [...people].sort((a, b) => rankOf(a) - rankOf(b));
+
 export function time(seconds) {
 	if (seconds === null) return '';
 	const date = new Date(seconds * 1000);

@@ -9,6 +9,7 @@ import {
 	choice,
 	form,
 	h,
+	highestFirst,
 	link,
 	note,
 	numberField,
@@ -208,7 +209,7 @@ function installLinks(id, links, { changed, showLink }) {
 export async function organizationView(page, id) {
 	const { changed } = page;
 	const organization = await get(path('organizations', id));
-	const members = await list(path('organizations', id, 'members'));
+	const members = highestFirst(await list(path('organizations', id, 'members')));
 	const workspaces = await list(path('organizations', id, 'workspaces'));
 	const admin = organization.role !== 'member';
 	const links = admin ? await list(path('organizations', id, 'install-links')) : [];

@@ -4,7 +4,19 @@
 
 import { get, list, path, send } from './api.js';
 import { auditLog } from './audit.js';
-import { action, choice, confirm, form, h, note, table, textField, time, timeField } from './dom.js';
+import {
+	action,
+	choice,
+	confirm,
+	form,
+	h,
+	highestFirst,
+	note,
+	table,
+	textField,
+	time,
+	timeField,
+} from './dom.js';
 import { draw } from './draw.js';
 import { invitations } from './invitations.js';
 import { ownership } from './ownership.js';
@@ -175,7 +187,7 @@ function management(workspace, ways, roles, nameOf, changed) {
 export async function workspaceView(page, id) {
 	const { changed } = page;
 	const workspace = await get(path('workspaces', id));
-	const ways = await list(path('workspaces', id, 'members'));
+	const ways = highestFirst(await list(path('workspaces', id, 'members')));
 	const nameOf = await namesOfOrganizations();
 	const roles = await rolesOf();
 	const may = (permission) => workspace.permissions.includes(permission);
