@@ -33,7 +33,7 @@ DATA_built = $(SQL_SCRIPT) $(UPDATE_SCRIPTS)
 # PostgreSQL's headers are not clean under -Wextra, so are taken for those of the system. What is built
 # does not depend on where that is done.
 PG_CPPFLAGS = -I$(SOURCE)src -DCNAP_VERSION='"$(EXTVERSION)"' -isystem $(includedir_server) \
-	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(or $(SOURCE),.))=.
+	'-ffile-prefix-map=$(CURDIR)=.' '-ffile-prefix-map=$(abspath $(or $(SOURCE),.))=.'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
 	-Wmissing-noreturn $(if $(WERROR),-Werror)
 

@@ -87,7 +87,8 @@ sub node_of
 
 # ---- the next version ----
 
-my $source = "$scratch/next";
+# a blank in the name of the directory is no obstacle
+my $source = "$scratch/the next";
 
 # Replaces the only place that matches, and returns what it has become.
 sub edit
