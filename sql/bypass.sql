@@ -7,12 +7,16 @@ CREATE EXTENSION cnap_org;
 CREATE SCHEMA bypass;
 CREATE TABLE bypass.task (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 CREATE TABLE bypass.open (id int);
-INSERT INTO bypass.task VALUES (1, gen_random_uuid());
+CREATE TABLE bypass.step (id int PRIMARY KEY, task_id int NOT NULL REFERENCES bypass.task ON UPDATE CASCADE ON DELETE CASCADE);
+CREATE INDEX ON bypass.step (task_id);
+SELECT cnap_create_workspace('Globex', owner => 'ann') AS globex \gset
+INSERT INTO bypass.task VALUES (1, :'globex');
 SELECT cnap_protect('bypass.task');
+SELECT cnap_protect_child('bypass.step', 'task_id');
 CREATE ROLE regress_cnap_bypass;
 CREATE ROLE regress_cnap_bypassrls BYPASSRLS;
 GRANT USAGE ON SCHEMA bypass TO regress_cnap_bypass, regress_cnap_bypassrls;
-GRANT ALL ON bypass.task TO regress_cnap_bypass, regress_cnap_bypassrls;
+GRANT ALL ON bypass.task, bypass.step TO regress_cnap_bypass, regress_cnap_bypassrls;
 CREATE VIEW bypass.view AS SELECT * FROM bypass.task;
 RESET client_min_messages;
 
@@ -22,6 +26,16 @@ SET cnap.user_id = 'ann';
 SELECT count(*) FROM bypass.open;
 SET ROLE regress_cnap_bypass;
 SELECT count(*) FROM bypass.task;
+RESET ROLE;
+
+-- nor of the checks of foreign keys, which are made as a superuser who owns the tables
+SET ROLE regress_cnap_bypass;
+BEGIN;
+INSERT INTO bypass.step VALUES (1, 1);
+UPDATE bypass.task SET id = 3;
+DELETE FROM bypass.step;
+DELETE FROM bypass.task;
+ROLLBACK;
 RESET ROLE;
 
 -- only the first time

@@ -8,7 +8,8 @@
  * table is open.  A query is planned before it is executed, and only a role that
  * bypasses row-level security, in a session that says whom it acts for, is looked at
  * further: so this costs others nothing.  It is said once in a session, if the library
- * has been loaded, which a query without any policy does not do.
+ * has been loaded, which a query without any policy does not do.  Nobody is told of the
+ * queries by which foreign keys are checked, as the owner of the table.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,7 +57,8 @@ tell_who_bypasses(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 		previous_hook(root, rel, rti, rte);
 	if (told || rte->rtekind != RTE_RELATION || OidIsValid(rel->userid) ||
 		(rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE) ||
-		CnapStatedUser() == NULL || !has_bypassrls_privilege(GetUserId()) ||
+		CnapStatedUser() == NULL || InNoForceRLSOperation() ||
+		!has_bypassrls_privilege(GetUserId()) ||
 		!is_protected(rte->relid))
 		return;
 	told = true;
