@@ -196,7 +196,7 @@ note_references(List *tables)
 			if (DatumGetObjectId(relid) != table->relid)
 				continue;
 			former = MemoryContextSwitchTo(context);
-			add_note(table, psprintf("rows can refer to those of other workspaces by %s, for which cnap_lint() has the statements",
+			add_note(table, psprintf("rows can refer to those of other workspaces by %s: see cnap_lint()",
 									 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)));
 			MemoryContextSwitchTo(former);
 		}
