@@ -379,8 +379,8 @@ SELECT cnap_can_access('gina', :'globex');
 \set ON_ERROR_STOP on
 
 \echo
-\echo 'Such a role becomes a user only by an access token. The REST server in examples/rest has one,'
-\echo 'and acts for whoever sends a request with a token.'
+\echo 'Such a role becomes a user only by an access token. The REST server in examples/rest connects as'
+\echo 'such a role, and acts for whoever sends a request with a token.'
 \echo
 
 \connect - postgres
