@@ -1,63 +1,95 @@
-# growth.awk: draws what the topic backends has measured, from raw.tsv, as SVG: memory against the
-# number of connections, on logarithmic axes
+# growth.awk: draws what the topics growth and backends have measured, from raw.tsv, as SVG: time against the
+# size of what is asked about, and memory against connections and users, on logarithmic axes
 #
 #   awk -f test/bench/growth.awk test/bench/results/raw.tsv >doc/growth.svg
 
 BEGIN {
 	FS = "\t"
-	split("cold few big", variant, " ")
-	colour["cold"] = "#888888"
-	colour["few"] = "#1a7f37"
-	colour["big"] = "#c0392b"
-	label["cold"] = "no check made"
-	label["few"] = "few: a thousand workspaces checked"
-	label["big"] = "big: a thousand workspaces checked"
+	series("growth_workspaces", "a list of N workspaces, not loaded yet", "#c0392b", 1)
+	series("growth_removal", "removing one of N members", "#8e44ad", 1)
+	series("growth_rows", "newest 50 of N rows", "#1f6feb", 1)
+	series("growth_members", "check never seen, one of N members", "#b7791f", 1)
+	series("growth_warm", "check of a known pair, one of N", "#1a7f37", 1)
+	series("backends_big", "N connections, big: a thousand workspaces checked", "#c0392b", 2)
+	series("backends_few", "N connections, few: a thousand workspaces checked", "#1a7f37", 2)
+	series("backends_cold", "N connections, no check made", "#888888", 2)
+	series("growth_memory", "cache of one connection, N known pairs", "#1f6feb", 2)
 }
 
-$2 ~ /^backends_/ {
-	number = substr($2, 10) + 0
-	for (n = 1; n <= points[$3] && x[$3, n] != number; n++)
+function series(name, words, stroke, side) {
+	known[++count] = name
+	label[name] = words
+	colour[name] = stroke
+	panel[name] = side
+}
+
+$2 ~ /^(growth|backends)_/ {
+	number = $2
+	sub(/.*_/, "", number)
+	name = $2 ~ /^backends/ ? "backends_" $3 : substr($2, 1, length($2) - length(number) - 1)
+	for (n = 1; n <= points[name] && x[name, n] != number; n++)
 		continue
-	if (n > points[$3])
-		points[$3] = n
-	x[$3, n] = number
-	sum[$3, n] += $5 / 1048576
-	rounds[$3, n]++
+	if (n > points[name])
+		points[name] = n
+	x[name, n] = number + 0
+	sum[name, n] += panel[name] == 1 ? $5 : $5 / 1048576
+	rounds[name, n]++
 }
 
 END {
-	print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"400\" font-family=\"sans-serif\" font-size=\"12\">"
+	print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"420\" font-family=\"sans-serif\" font-size=\"12\">"
 	print "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>"
-	text(70, 24, "start", "#222222", "Private memory of idle connections, in sum, in MB")
-	for (i = 10; i <= 1000; i *= 10) {
-		line(across(i), 50, across(i), 340, "#dddddd")
-		line(70, up(i), 600, up(i), "#dddddd")
-		text(across(i), 358, "middle", "#444444", i)
-		text(62, up(i) + 4, "end", "#444444", i)
-	}
-	text(335, 384, "middle", "#444444", "connections")
-	for (v = 1; v <= 3; v++) {
-		name = variant[v]
-		for (n = 1; n <= points[name]; n++) {
-			printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", across(x[name, n]), up(mean(name, n)), colour[name]
-			if (n > 1)
-				line(across(x[name, n - 1]), up(mean(name, n - 1)), across(x[name, n]), up(mean(name, n)), colour[name])
-		}
-		text(90, 60 + 18 * v, "start", colour[name], label[name])
-	}
+	axes(1, "processor time", -2, 6)
+	axes(2, "memory in MB", -2, 4)
+	for (i = 1; i <= count; i++)
+		draw(known[i], ++entries[panel[known[i]]])
 	print "</svg>"
+}
+
+# axes(SIDE, TITLE, FROM, TO): from and to are powers of ten
+function axes(side, title, from, to,    i) {
+	bottom[side] = from
+	height[side] = 320 / (to - from)
+	text(left(side), 20, "start", "#222222", title)
+	for (i = 1; i <= 6; i++) {
+		line(across(side, 10 ^ i), 60, across(side, 10 ^ i), 380, "#dddddd")
+		text(across(side, 10 ^ i), 396, "middle", "#444444", i < 3 ? 10 ^ i : i < 6 ? 10 ^ (i - 3) "k" : "1M")
+	}
+	for (i = from; i <= to; i++) {
+		line(left(side), up(side, 10 ^ i), left(side) + 400, up(side, 10 ^ i), "#dddddd")
+		text(left(side) - 6, up(side, 10 ^ i) + 4, "end", "#444444",
+			side == 2 ? 10 ^ i : i < 0 ? 10 ^ (i + 3) " ns" : i < 3 ? 10 ^ i " µs" : i < 6 ? 10 ^ (i - 3) " ms" : "1 s")
+	}
+	text(left(side) + 200, 414, "middle", "#444444", "N")
+}
+
+function draw(name, place,    side, n) {
+	side = panel[name]
+	for (n = 1; n <= points[name]; n++) {
+		printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n",
+			across(side, x[name, n]), up(side, mean(name, n)), colour[name]
+		if (n > 1)
+			line(across(side, x[name, n - 1]), up(side, mean(name, n - 1)), across(side, x[name, n]),
+				up(side, mean(name, n)), colour[name])
+	}
+	if (points[name])
+		text(left(side) + 12, 58 + 16 * place, "start", colour[name], label[name])
 }
 
 function mean(name, n) {
 	return sum[name, n] / rounds[name, n]
 }
 
-function across(value) {
-	return 70 + 265 * log(value / 10) / log(10)
+function left(side) {
+	return side == 1 ? 60 : 540
 }
 
-function up(value) {
-	return 340 - 145 * log(value / 10) / log(10)
+function across(side, value) {
+	return left(side) + 80 * (log(value) / log(10) - 1)
+}
+
+function up(side, value) {
+	return 380 - height[side] * (log(value) / log(10) - bottom[side])
 }
 
 function line(x1, y1, x2, y2, stroke) {

@@ -4,6 +4,7 @@
 
 BEGIN {
 	FS = "\t"
+	printf "" >summary
 	split("raw a b c d e f", others, " ")
 	print "Ratios: less is better, but for those with >=. The columns a to f and raw hold the ratio to"
 	print "the same reference: (a) SQL function, (b) the same as SECURITY DEFINER, (c) PL/pgSQL with early"
