@@ -486,6 +486,7 @@ sign_in($session, $thousand);
 is($session->query('SET enable_seqscan = off; SELECT count(*), sum(id) FROM app.release'), "1000|$sum", 'and by index');
 is($session->query('SELECT cardinality(cnap_accessible_workspaces()), count(*) FROM cnap_workspaces()'), '1000|1000', 'and listed');
 my @paged;
+
 for (my $after = 'NULL'; @paged % 300 == 0; $after = "'$paged[-1]'")
 {
 	push @paged, split /\n/, $session->query("SELECT id FROM cnap_workspaces(after => $after, max_rows => 300)");
