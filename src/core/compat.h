@@ -34,6 +34,15 @@
 #endif
 
 /*
+ * PostgreSQL 19 (325fc0ab14d) moved get_database_name() to the catalog lookups.
+ */
+#if PG_VERSION_NUM < 190000
+#include "commands/dbcommands.h"
+#else
+#include "utils/lsyscache.h"
+#endif
+
+/*
  * PostgreSQL 16 replaced the pg_xxx_ownercheck() functions by
  * object_ownercheck() (afbfc02983f), and pg_xxx_aclcheck() by object_aclcheck()
  * (c727f511bd7).
