@@ -175,6 +175,7 @@ SKIP: {
 	my $keeper = connect_to($node, 'keeper');
 	my $asked = "SELECT cnap_can_access('keeper', '$W3')";
 	my $app = connect_to($node, 'cnap_app');
+	my $all = q{SELECT count(*), count(*) FILTER (WHERE note ~ 'UNSEEN') FROM app.item};
 	foreach my $command ('VACUUM (FULL, ANALYZE)', 'REINDEX TABLE', $version >= 19 ? ('REPACK', 'REPACK (CONCURRENTLY)') : ())
 	{
 		foreach my $table ('app.item', 'cnap.workspace', 'cnap.workspace_member', 'cnap.organization_member')
@@ -186,6 +187,8 @@ SKIP: {
 			$admin->query("DELETE FROM cnap.workspace_member WHERE user_id = 'keeper'");
 			is($app->query($asked), 'f', "a revocation after $command of $table");
 		}
+		is($admin->query($all), '10|5', "$command by who sees no row loses none");
+		shows("SELECT after $command", 'TABLE app.item', '00000', 5);
 	}
 	refused($keeper, 'SELECT by who maintains', 'TABLE app.item', '42501');
 	$keeper->query('REFRESH MATERIALIZED VIEW app.summary');
