@@ -78,7 +78,7 @@ sub beating
 {
 	my ($interval) = @_;
 
-	return guide_settings(qr/beat_database/, q{= 'app'} => q{= 'postgres'}) . "cnap.beat_interval = $interval\n";
+	return guide_settings(qr/beat_interval/, q{= 'app'} => q{= 'postgres'}) . "cnap.beat_interval = $interval\n";
 }
 
 # new_standby(ORIGIN, SETTINGS)

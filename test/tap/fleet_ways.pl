@@ -157,10 +157,34 @@ if ($new_slots)
 }
 becomes($OPEN, 'a standby', sub { as_user($standby, 'gina', $ASK) });
 becomes($OPEN, 'and a follower', sub { as_user($follower, 'gina', $ASK) });
-$origin->safe_psql('postgres', "SELECT cnap_add_workspace_member('$W', person) FROM unnest('{kim,leo}'::text[]) person");
+$origin->safe_psql('postgres', "SELECT cnap_add_workspace_member('$W', person) FROM unnest('{kim,leo,max}'::text[]) person");
 my $before = position($origin);
 wait_for($_, $before) foreach $standby, $follower;
 is(as_user($_, 'kim', $ASK), $OPEN, $_->name . ' before the failover') foreach $standby, $follower;
+
+SKIP:
+{
+	skip 'WAIT FOR LSN is new in PostgreSQL 19', 6 if major_version($origin) < 19;
+
+	# wait_for_lsn(NODE, TIMEOUT): until it has replayed all that the origin has; the SQLSTATE
+	my $wait_for_lsn = sub {
+		my ($node, $timeout) = @_;
+		my $place = $origin->safe_psql('postgres', guide(qr/^SELECT split_part\(cnap_position/));
+		my $reader = connect_to($node, 'app');
+
+		$reader->attempt(guide(qr/^WAIT FOR LSN/, '0/1A2B3C8' => $place, '5s' => $timeout));
+		return $reader->{sqlstate};
+	};
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+	becomes('paused', 'replay pauses', sub { $standby->safe_psql('postgres', 'SELECT pg_get_wal_replay_pause_state()') });
+	$origin->safe_psql('postgres', "SELECT cnap_remove_workspace_member('$W', 'max')");
+	is($wait_for_lsn->($standby, '10ms'), '57014', 'the command waits for what has not been replayed');
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+	is($wait_for_lsn->($standby, '1min'), '00000', 'and not for what has');
+	is(as_user($standby, 'max', $ASK), $CLOSED, 'a revocation, after the wait');
+	becomes($OPEN, 'which is not since the standby is stale', sub { as_user($standby, 'gina', $ASK) });
+	is($wait_for_lsn->($follower, '10ms'), '55000', 'the command is nothing for a follower by subscription');
+}
 $origin->kill9;
 $standby->promote;
 becomes($CLOSED, 'the follower closes', sub { as_user($follower, 'kim', $ASK) });
@@ -196,9 +220,10 @@ SKIP:
 {
 	skip 'no other installation in $oldinstall', 6 if !$ENV{oldinstall};
 	my $old = PostgreSQL::Test::Cluster->new('old', install_path => $ENV{oldinstall});
-	my $new = new_node('new', $beating, allows_streaming => 'logical');
+	my $new = new_node('new', $logical, allows_streaming => 'logical');
 
 	$old->init(allows_streaming => 'logical');
+	$old->adjust_conf('postgresql.conf', 'autovacuum_worker_slots');    # which it need not know
 	$old->append_conf('postgresql.conf', $beating);
 	$old->start;
 	furnish($_) foreach $old, $new;
@@ -217,6 +242,9 @@ SKIP:
 	$new->safe_psql('postgres', 'DROP SUBSCRIPTION access');
 	$new->safe_psql('postgres', guide(qr/take_over/));
 	is(as_user($new, 'x', $ASK), $OPEN, "$to takes over");
+	$new->append_conf('postgresql.conf', $beating);
+	$old->append_conf('postgresql.conf', guide_settings(qr/beat_database = ''/));
+	$_->restart foreach $new, $old;
 	$new->safe_psql('postgres', guide(qr/^SELECT cnap_publish/));
 	$old->safe_psql('postgres', guide(qr/^DROP SUBSCRIPTION IF/));
 	subscribe($old, $new, 'access');
