@@ -42,8 +42,8 @@ const HEADERS = {
 // ---- what a request says ----
 
 const bodies = new Ajv({ strict: false, validateFormats: false });
-// what a query says is text
-const queries = new Ajv({ strict: false, validateFormats: false, coerceTypes: true });
+// what a query says is text, and what it leaves out may have a default
+const queries = new Ajv({ strict: false, validateFormats: false, coerceTypes: true, useDefaults: true });
 
 function complaint({ keyword, instancePath, params, message }) {
 	const where = instancePath.slice(1).replaceAll('/', '.');
