@@ -191,7 +191,12 @@ add_paths_for_check(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *restrictio
 		add_paths(root, rel, lfirst_node(IndexOptInfo, lc), restriction, &check, &known, fraction);
 }
 
-/* set_rel_pathlist_hook */
+/*
+ * set_rel_pathlist_hook
+ *
+ * It is also called for a table of which no row can be wanted, whose pages count as
+ * none.
+ */
 static void
 add_paths_for_large_sets(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
@@ -199,7 +204,8 @@ add_paths_for_large_sets(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
-	if (rte->rtekind != RTE_RELATION || rte->inh || rel->indexlist == NIL)
+	if (rte->rtekind != RTE_RELATION || rte->inh || rel->indexlist == NIL ||
+		IS_DUMMY_REL(rel))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		add_paths_for_check(root, rel, lfirst_node(RestrictInfo, lc));
