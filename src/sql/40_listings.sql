@@ -182,7 +182,9 @@ COMMENT ON FUNCTION cnap.list_workspaces(uuid, integer, text, boolean, text, boo
  * and they are read from an index in that order, so that a page costs what a page costs.
  * The planner does that because the workspace is in the outer query, whose columns are
  * constants to the parts; and OFFSET 0 keeps it from beginning with the organization's
- * members where only few of them are assigned.
+ * members where only few of them are assigned.  Where they activate the management, those
+ * who have and those who could are one part: the search for 50 who could would otherwise
+ * pass all who have.
  */
 CREATE FUNCTION cnap.list_workspace_members(workspace uuid, after text, max_rows integer)
 RETURNS TABLE (user_id text, role text, via text, organization uuid,
@@ -222,21 +224,27 @@ AS $$
 					) m
 				WHERE a.workspace_id = w.id AND a.user_id > coalesce(after, '')
 					AND a.management_id = w.management_id
-					AND w.managed_access <> 'all'
+					AND w.managed_access = 'assigned'
 					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
 					AND (a.until IS NULL OR a.until > clock_timestamp())
 				ORDER BY a.user_id
 				LIMIT max_rows)
 			UNION ALL (
-				SELECT m.user_id, w.managed_role, 'organization', w.managed_by, NULL, w.managed_until, false
+				SELECT m.user_id, w.managed_role, 'organization', w.managed_by,
+					CASE WHEN a.created_at IS NOT NULL THEN greatest(w.managed_since, m.created_at, a.created_at) END,
+					least(w.managed_until, a.until), a.created_at IS NOT NULL
 				FROM cnap.organization_member m
+					LEFT JOIN LATERAL (
+						SELECT a.created_at, a.until
+						FROM cnap.assignment a
+						WHERE a.workspace_id = w.id AND a.user_id = m.user_id
+							AND a.management_id = w.management_id AND a.membership_id = m.membership_id
+							AND (a.until IS NULL OR a.until > clock_timestamp())
+						OFFSET 0
+					) a ON true
 				WHERE m.organization_id = w.managed_by AND m.user_id > coalesce(after, '')
 					AND w.managed_access = 'activated'
 					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
-					AND NOT EXISTS (SELECT FROM cnap.assignment a
-						WHERE a.workspace_id = w.id AND a.user_id = m.user_id
-							AND a.management_id = w.management_id AND a.membership_id = m.membership_id
-							AND (a.until IS NULL OR a.until > clock_timestamp()))
 				ORDER BY m.user_id
 				LIMIT max_rows)
 			ORDER BY 1

@@ -23,7 +23,8 @@ FROM generate_series(1, 20000) n;
 INSERT INTO cnap.organization (id, name, created_at) VALUES ('$vendor', 'Vendor', '2020-01-01');
 INSERT INTO cnap.workspace (id, name, owner_id, created_at) VALUES ('$workspace', 'Workspace', 'carol', '2020-01-01');
 
--- an organization and workspaces with many members, most of whom have several ways in
+-- an organization and workspaces with many members, most of whom have several ways in; a tenth of them is
+-- assigned or has activated the management, and all of the last two thousand
 SET session_replication_role = replica;
 INSERT INTO cnap.workspace (id, name, owner_id, managed_by, managed_role, managed_since, managed_access, managed_activation, management_id)
 SELECT md5(access)::uuid, 'Large', 'user 05555', '$vendor', 'admin', now(), access, CASE access WHEN 'activated' THEN interval '1 hour' END, gen_random_uuid()
@@ -36,7 +37,7 @@ INSERT INTO cnap.assignment (workspace_id, user_id, until, reason, management_id
 SELECT w.id, m.user_id, CASE w.managed_access WHEN 'activated' THEN timestamptz '2999-12-31' END, CASE w.managed_access WHEN 'activated' THEN 'ticket' END,
 	w.management_id, m.membership_id
 FROM cnap.workspace w JOIN cnap.organization_member m ON m.organization_id = w.managed_by
-WHERE w.managed_access <> 'all' AND m.user_id LIKE '%3';
+WHERE w.managed_access <> 'all' AND (m.user_id LIKE '%3' OR m.user_id > 'user 08000');
 RESET session_replication_role;
 
 -- a user who owns many workspaces, has added somebody to each, and is not in the statistics yet
@@ -89,7 +90,7 @@ sub check_members
 {
 	my ($list, $before, $name) = @_;
 
-	foreach my $after ('', "after => 'user 05500', ")
+	foreach my $after ('', "after => 'user 05500', ", "after => 'user 08000', ")
 	{
 		my $plans = plans("SELECT * FROM $list, ${after}max_rows => 50)", $before);
 		my ($most) = sort { $b <=> $a } map { /actual rows=(\d+)\S* loops=(\d+)/ ? $1 * $2 : () } split /\n/, $plans;
