@@ -152,6 +152,14 @@ SELECT is(test.paged('rolf', 'cnap_workspaces(', 'id', 3, format($$
 		DELETE FROM cnap.workspace WHERE id <> %%L AND id = ANY (%L::uuid[])$$, (test.paged('rolf', 'cnap_workspaces(', 'id', NULL))[1:2])),
 	test.paged('rolf', 'cnap_workspaces(', 'id', NULL), 'workspaces of the first page are deleted');
 
+-- a page begins where the workspace is that it is to follow, even if that has moved
+SELECT is(test.paged('olga', 'cnap_organization_workspaces({vendor}, ', 'id', 2, 'UPDATE cnap.workspace SET name = ''zzz'' WHERE id = %L'),
+	(test.paged('olga', 'cnap_organization_workspaces({vendor}, ', 'id', NULL))[1:2], 'the last workspace of a page is renamed');
+SELECT is(test.paged('wanda', 'cnap_workspaces(', 'id', 2, $$
+	UPDATE cnap.workspace SET owner_id = 'zoe' WHERE id = %1$L;
+	INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES (%1$L, 'wanda', 'admin')$$),
+	(test.paged('wanda', 'cnap_workspaces(', 'id', NULL))[1:2], 'the last workspace of a page is given away');
+
 -- refusals
 
 SELECT is(test.seen(who, 'SELECT count(*) FROM ' || list), expected, format('%s: %s', who, list))
