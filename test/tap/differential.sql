@@ -244,6 +244,27 @@ BEGIN
 END
 $$;
 
+/* Who is in a workspace, by which ways, as the current user is told in pages of two users */
+CREATE FUNCTION test.members(place uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	members text[];
+	page text[];
+	last text;
+BEGIN
+	LOOP
+		SELECT array_agg(concat_ws(' ', m.user_id, m.via, m.role, extract(epoch FROM m.until))) FILTER (WHERE m.active),
+			max(m.user_id COLLATE "C")
+		INTO page, last
+		FROM cnap_workspace_members(place, last, 2) m;
+		EXIT WHEN last IS NULL;
+		members := members || page;
+	END LOOP;
+	RETURN array_to_string(members, ', ');
+END
+$$;
+
 /*
  * What the engine says about people and workspaces; in the name of each of them, too.  If it is asked
  * for their lists first, it knows their memberships when it is asked for the rest.
@@ -256,6 +277,7 @@ DECLARE
 	is_uuid CONSTANT text := '^[0-9a-f]{8}-';
 	former CONSTANT text := coalesce(cnap_current_user(), '');
 	person text;
+	place uuid;
 	answers test.answer[];
 BEGIN
 	IF lists_first THEN
@@ -299,8 +321,22 @@ BEGIN
 		PERFORM set_config('cnap.user_id', person, true);
 		RETURN QUERY SELECT * FROM test.ask('', person, workspaces, parallel);
 	END LOOP;
+	-- one of those who are in may know who is; the locks of this question end with the subtransaction
+	BEGIN
+		FOR place, person IN
+			SELECT DISTINCT ON (w.id) w.id, p.user_id FROM unnest(workspaces) w (id), unnest(people) p (user_id)
+			WHERE cnap_can_access(p.user_id, w.id)
+		LOOP
+			PERFORM set_config('cnap.user_id', person, true);
+			answers := answers || ('members', person, place, test.members(place))::test.answer;
+		END LOOP;
+		RAISE SQLSTATE 'UNDO1';
+	EXCEPTION
+		WHEN SQLSTATE 'UNDO1' THEN NULL;
+	END;
+	RETURN QUERY SELECT * FROM unnest(answers);
 	IF by_token THEN
-		-- the sign-in ends with the subtransaction, and so do the locks of the last question
+		-- the sign-in ends with the subtransaction
 		PERFORM set_config('cnap.user_id', '', true);
 		FOREACH person IN ARRAY people LOOP
 			BEGIN
@@ -373,6 +409,12 @@ AS $$
 		FROM way y WHERE y.user_id = p.user_id AND y.workspace_id = w.id)
 	FROM unnest(people) p (user_id), unnest(workspaces) w (id)
 	UNION ALL
+	SELECT 'members', p.user_id, y.workspace_id,
+		string_agg(concat_ws(' ', y.user_id, y.path, y.role, extract(epoch FROM y.until)), ', '
+			ORDER BY y.user_id COLLATE "C", y.path)
+	FROM unnest(people) p (user_id), way y
+	GROUP BY p.user_id, y.workspace_id
+	UNION ALL
 	SELECT how || 'list', user_id, NULL,
 		coalesce(array_agg(id ORDER BY id) FILTER (WHERE granted), '{}')::text
 	FROM pair GROUP BY how, user_id
@@ -393,7 +435,8 @@ $$;
 
 /*
  * The differences between the engine and the rules.  Where the end of a
- * management falls into the comparison, what is said about the user is left out.
+ * management falls into the comparison, what is said about the user is left out,
+ * and who else is in.
  * The first row is none: its answer is the number of pairs of a user and a workspace
  * that were compared.
  */
@@ -422,7 +465,7 @@ BEGIN
 				AND x.workspace_id IS NOT DISTINCT FROM e.workspace_id
 	WHERE e.answer IS DISTINCT FROM x.answer
 		AND NOT EXISTS (SELECT FROM jsonb_array_elements(rules) r
-			WHERE r->>'user_id' = e.user_id
+			WHERE (r->>'user_id' = e.user_id OR e.question = 'members')
 				AND (r->>'until')::timestamptz BETWEEN started AND finished);
 END
 $$;
