@@ -235,6 +235,21 @@ CnapCheckDuration(FunctionCallInfo fcinfo, int argno, const char *argname)
 						   CNAP_MAX_DURATION)));
 }
 
+/* An interval argument, how long ago or for how long, which may be zero. */
+Datum
+CnapRequiredAge(FunctionCallInfo fcinfo, int argno, const char *argname)
+{
+	Datum		age = CnapRequiredArg(fcinfo, argno, argname);
+
+	if (!CnapIsAge(DatumGetIntervalP(age)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", argname),
+				 errdetail("None of its fields may be negative or more than %d years.",
+						   CNAP_MAX_DURATION)));
+	return age;
+}
+
 /* A timestamptz argument, the time at which something is to end, or null. */
 void
 CnapCheckFuture(FunctionCallInfo fcinfo, int argno, const char *argname)

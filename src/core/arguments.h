@@ -42,6 +42,7 @@ pg_noreturn extern void CnapInvalidOffer(const char *what);
 
 /* Each of these raises 22023 if the value does not have the format. */
 extern void CnapCheckAccepts(const text *value);
+extern Datum CnapRequiredAge(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern void CnapCheckDuration(FunctionCallInfo fcinfo, int argno, const char *argname);
 extern void CnapCheckUserId(const text *value, const char *argname);
 extern void CnapCheckText(const text *value, const char *argname);

@@ -231,10 +231,9 @@ cnap_wait(PG_FUNCTION_ARGS)
 {
 	XLogRecPtr	place = InvalidXLogRecPtr;
 	char	   *origin = parse_position(fcinfo, 0, &place);
-	Interval   *timeout = DatumGetIntervalP(CnapRequiredArg(fcinfo, 1, "timeout"));
 	TimestampTz until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 																TimestampTzGetDatum(GetCurrentTimestamp()),
-																IntervalPGetDatum(timeout)));
+																CnapRequiredAge(fcinfo, 1, "timeout")));
 	uint32		wait_event = CnapWaitEvent("CnapWaitPosition");
 
 	while (!has_arrived(origin, place))

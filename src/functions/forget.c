@@ -291,14 +291,7 @@ cnap_prune_audit(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of the extension to prune the audit log")));
 	CnapActByPrivilege(&act);
-	older_than = CnapRequiredArg(fcinfo, 0, "older_than");
-	if (!CnapIsAge(DatumGetIntervalP(older_than)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid older_than"),
-				 errdetail("No field of an age may be negative or more than %d years.",
-						   CNAP_MAX_DURATION)));
-
+	older_than = CnapRequiredAge(fcinfo, 0, "older_than");
 	before = DirectFunctionCall2(timestamptz_mi_interval,
 								 TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
 								 older_than);

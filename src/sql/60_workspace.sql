@@ -136,7 +136,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_unassign_manager';
 COMMENT ON FUNCTION @extschema@.cnap_unassign_manager(uuid, text) IS
-'ends somebody''s assignment to a workspace, or activation. For owners and admins of the managing organization, and for the user. Requires the permission manage_delegation of anybody else. Errors: 22023, 28000, 42501, 42704 for somebody who is not assigned, 42704 for a workspace that does not exist or that the actor cannot access';
+'ends somebody''s assignment to a workspace, or activation. For owners and admins of the managing organization, and for the user. Requires the permission manage_delegation of anybody else. Errors: 22023, 28000, 42501, 42704 for somebody who is not assigned, 42704 for a workspace that does not exist or that the actor cannot access, 55000 for the system where nobody manages';
 
 CREATE FUNCTION @extschema@.cnap_activate_management(
 	workspace uuid, reason text, duration interval DEFAULT NULL) RETURNS timestamptz

@@ -185,6 +185,7 @@ is(as_user($follower, 'gina', "SELECT cnap_wait('1/2\@0/0')"), '55000', 'a posit
 my $far = position($origin);
 $far =~ s/\@.*/\@FFFF\/0/;
 is(as_user($_, 'gina', "SELECT cnap_wait('$far', '100ms')"), '55000', $_->name . ' cannot reach it in time') foreach @followers;
+is(as_user($follower, 'gina', "SELECT cnap_wait('$far', '$_')"), '22023', "$_ is not waited for") foreach '-1 s', '178000000 years';
 is(as_user($origin, 'gina', 'SELECT cnap_wait(cnap_position())'), '', 'the origin itself has reached it');
 is(as_user($origin, 'gina', 'SELECT cnap_followers()'), '42501', 'not everybody sees the followers');
 becomes('physical|t|t,logical|t|t', 'the followers', sub { $origin->safe_psql('postgres',
