@@ -309,6 +309,7 @@ is_deeply(
 		# are settings, used by the tests of fleets and of Citus
 		"synchronous_standby_names = 'FIRST 2 (access, standby)'",
 		"shared_preload_libraries = 'cnap_org'",
+		"cnap.beat_database = ''",
 		'hot_standby_feedback = on',
 		"synchronized_standby_slots = 'standby'",
 		"shared_preload_libraries = 'citus, cnap_org'",
