@@ -10,9 +10,9 @@ BEGIN {
 	series("growth_rows", "newest 50 of N rows", "#1f6feb", 1)
 	series("growth_members", "check never seen, one of N members", "#b7791f", 1)
 	series("growth_warm", "check of a known pair, one of N", "#1a7f37", 1)
-	series("backends_big", "N connections, big: a thousand workspaces checked", "#c0392b", 2)
-	series("backends_few", "N connections, few: a thousand workspaces checked", "#1a7f37", 2)
-	series("backends_cold", "N connections, no check made", "#888888", 2)
+	series("backends_big", "N connections, checks made, big", "#c0392b", 2)
+	series("backends_few", "N connections, checks made, few", "#1a7f37", 2)
+	series("backends_cold", "N connections, no checks", "#888888", 2)
 	series("growth_memory", "cache of one connection, N known pairs", "#1f6feb", 2)
 }
 
@@ -73,7 +73,7 @@ function draw(name, place,    side, n) {
 				up(side, mean(name, n)), colour[name])
 	}
 	if (points[name])
-		text(left(side) + 12, 58 + 16 * place, "start", colour[name], label[name])
+		text(left(side) + (side == 1 ? 12 : 170), 58 + 16 * place, "start", colour[name], label[name])
 }
 
 function mean(name, n) {
