@@ -78,4 +78,4 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_compare_protection';
 COMMENT ON FUNCTION @extschema@.cnap_compare_protection(name, text[], regrole, name[], text, text, name, regclass[]) IS
-'how many rows of the tables of a schema users see, counted as a role, before and after cnap_protect_schema() with these arguments, which is carried out and undone. Locks the tables meanwhile. For a trusted role that owns the tables. Errors: 22023, 3F000, 42501, and what cnap_protect_schema() raises';
+'how many rows of the tables of a schema users see, counted as a role, before and after cnap_protect_schema() with these arguments, which is carried out and undone. Locks the tables meanwhile. For a trusted role that owns the tables. Errors: 22023, 3F000, 42501, 42704 for a role that does not exist, and what cnap_protect_schema() raises';
