@@ -5,11 +5,25 @@
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 
 const { atExit } = require('./tap.js');
 
-// Starts a program that listens on a socket with that port in a directory, waits for the socket, and at
+// Does somebody listen on a socket? It exists before that.
+function listens(socket) {
+	return new Promise((resolve) => {
+		const connection = net.connect(socket);
+
+		connection.on('connect', () => {
+			connection.destroy();
+			resolve(true);
+		});
+		connection.on('error', () => resolve(false));
+	});
+}
+
+// Starts a program that listens on a socket with that port in a directory, waits until it does, and at
 // the end sends a signal to the program, and removes the directory.
 async function startProgram(program, args, dir, port, signal) {
 	const log = path.join(dir, 'log');
@@ -27,7 +41,7 @@ async function startProgram(program, args, dir, port, signal) {
 		// the program's own processes may still be writing
 		fs.rmSync(dir, { recursive: true, maxRetries: 10 });
 	});
-	while (!fs.existsSync(path.join(dir, `.s.PGSQL.${port}`))) {
+	while (!(await listens(path.join(dir, `.s.PGSQL.${port}`)))) {
 		if (failure) throw failure;
 		await new Promise((resolve) => setTimeout(resolve, 20));
 	}
