@@ -29,6 +29,7 @@ async function startProgram(program, args, dir, port, signal) {
 	const log = path.join(dir, 'log');
 	const file = fs.openSync(log, 'w');
 	const child = spawn(program, args, {
+		detached: true,
 		stdio: ['ignore', file, file],
 		env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` },
 	});
@@ -37,8 +38,20 @@ async function startProgram(program, args, dir, port, signal) {
 	child.on('error', (error) => (failure = error));
 	child.on('exit', () => (failure ??= new Error(fs.readFileSync(log, 'utf8'))));
 	atExit(() => {
+		const socket = path.join(dir, `.s.PGSQL.${port}`);
+
 		child.kill(signal);
-		// the program's own processes may still be writing
+		if (signal !== 'SIGKILL') {
+			// the socket is removed when it ends; no process of its own may outlive it
+			for (let i = 0; i < 50 && fs.existsSync(socket); i++) {
+				Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+			}
+			try {
+				process.kill(-child.pid, 'SIGKILL');
+			} catch {
+				// there is none
+			}
+		}
 		fs.rmSync(dir, { recursive: true, maxRetries: 10 });
 	});
 	while (!(await listens(path.join(dir, `.s.PGSQL.${port}`)))) {
