@@ -251,11 +251,11 @@ CnapDirectRole(const pg_uuid_t *workspace, text *user)
 }
 
 /*
- * Fetch the fields of a workspace that access depends on; false if there is no
- * workspace with that id.  A NULL snapshot stands for a fresh one.
+ * Fetch the fields of a workspace that access depends on, and also its name, if that is
+ * asked for; false if there is no workspace with that id.
  */
-bool
-CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *workspace)
+static bool
+find_workspace(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *workspace, text **name)
 {
 	ScanKeyData key;
 	CnapScan	scan;
@@ -288,37 +288,35 @@ CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *wor
 			value = CnapField(&scan, tuple, Anum_workspace_management_id, &isnull);
 			workspace->management_id = *DatumGetUUIDP(value);
 		}
+		if (name != NULL)
+			*name = DatumGetTextPCopy(CnapField(&scan, tuple, Anum_workspace_name, &isnull));
 	}
 	CnapEndScan(&scan);
 	return found;
+}
+
+/*
+ * Fetch the fields of a workspace that access depends on; false if there is no
+ * workspace with that id.  A NULL snapshot stands for a fresh one.
+ */
+bool
+CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id, CnapWorkspace *workspace)
+{
+	return find_workspace(snapshot, id, workspace, NULL);
 }
 
 /* Likewise, as of now. */
 bool
 CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace)
 {
-	return CnapFindWorkspaceAsOf(NULL, id, workspace);
+	return find_workspace(NULL, id, workspace, NULL);
 }
 
-/* The name of a workspace, or NULL if there is none. */
-text *
-CnapFindWorkspaceName(const pg_uuid_t *id)
+/* Likewise, with its name. */
+bool
+CnapFindNamedWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace, text **name)
 {
-	ScanKeyData key;
-	CnapScan	scan;
-	HeapTuple	tuple;
-	text	   *name = NULL;
-
-	CnapKeyUuid(&key, Anum_workspace_id, id);
-	tuple = CnapScanRow(&scan, CNAP_WORKSPACE, &key);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-
-		name = DatumGetTextPCopy(CnapField(&scan, tuple, Anum_workspace_name, &isnull));
-	}
-	CnapEndScan(&scan);
-	return name;
+	return find_workspace(NULL, id, workspace, name);
 }
 
 /* Is the workspace managed by an organization at this moment? */

@@ -130,7 +130,7 @@ extern CnapRole CnapOrganizationRole(const pg_uuid_t *organization, text *user);
 extern bool CnapFindWorkspaceAsOf(Snapshot snapshot, const pg_uuid_t *id,
 								  CnapWorkspace *workspace);
 extern bool CnapFindWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace);
-extern text *CnapFindWorkspaceName(const pg_uuid_t *id);
+extern bool CnapFindNamedWorkspace(const pg_uuid_t *id, CnapWorkspace *workspace, text **name);
 extern CnapRole CnapDirectRole(const pg_uuid_t *workspace, text *user);
 extern bool CnapFindAccessToken(CnapTokenKey key, CnapAccessToken *token);
 extern void CnapFreeAccessToken(CnapAccessToken *token);

@@ -262,9 +262,9 @@ cnap_organization_workspaces(PG_FUNCTION_ARGS)
 	{
 		const pg_uuid_t *after = PG_GETARG_UUID_P(1);
 		CnapWorkspace workspace;
-		text	   *name = CnapFindWorkspaceName(after);
+		text	   *name;
 
-		if (name == NULL || !CnapFindWorkspace(after, &workspace) ||
+		if (!CnapFindNamedWorkspace(after, &workspace, &name) ||
 			!CnapManagedNow(&workspace) ||
 			memcmp(&workspace.managed_by, organization, sizeof(pg_uuid_t)) != 0)
 			CnapNoWorkspace(after);

@@ -227,9 +227,9 @@ cnap_workspaces(PG_FUNCTION_ARGS)
 	{
 		const pg_uuid_t *after = PG_GETARG_UUID_P(0);
 		CnapWorkspace workspace;
-		text	   *name = CnapFindWorkspaceName(after);
+		text	   *name;
 
-		if (name == NULL || !CnapFindWorkspace(after, &workspace) ||
+		if (!CnapFindNamedWorkspace(after, &workspace, &name) ||
 			!CnapSeesWorkspace(&actor, after) ||
 			(actor.limits != NULL && !CnapLimitsAllow(actor.limits, after, CNAP_ACCESS)))
 			CnapNoWorkspace(after);
