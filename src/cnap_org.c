@@ -39,6 +39,7 @@
 #include "protection/bypass.h"
 #include "protection/ddl_guard.h"
 #include "protection/fkey_guard.h"
+#include "protection/parent_visible.h"
 #include "protection/rename_guard.h"
 
 CNAP_MODULE_MAGIC;
@@ -60,6 +61,7 @@ _PG_init(void)
 	CnapStatisticsInit();
 	CnapPlanKindsInit();
 	CnapLargeSetsInit();
+	CnapParentVisibleInit();
 	CnapNotifyInit();
 	CnapPrecedenceInit();
 	CnapReferenceInit();

@@ -335,6 +335,15 @@ CnapNeverFunction(void)
 	return lookup_function("never", 0, NULL);
 }
 
+/* The function that is true for a number of calls, and false from then on. */
+Oid
+CnapAtFirstFunction(void)
+{
+	Oid			type = INT4OID;
+
+	return lookup_function("at_first", 1, &type);
+}
+
 /* The trigger function that sets a workspace column to the parent's. */
 Oid
 CnapFillFunction(void)

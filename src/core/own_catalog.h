@@ -172,6 +172,7 @@ extern Oid	CnapTableOid(CnapTable table);
 extern bool CnapIsOwnTable(Oid relid);
 extern Oid	CnapReachableFunction(Oid user_type);
 extern Oid	CnapNeverFunction(void);
+extern Oid	CnapAtFirstFunction(void);
 extern Oid	CnapFillFunction(void);
 extern Oid	CnapIndexOid(CnapTable table, AttrNumber leading);
 extern Relation CnapOpenTable(CnapTable table);

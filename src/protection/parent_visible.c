@@ -44,6 +44,8 @@
 
 #include "access/planner.h"
 #include "core/own_catalog.h"
+#include "protection/parent_search.h"
+#include "protection/parent_visible.h"
 
 PG_FUNCTION_INFO_V1(cnap_parent_visible);
 PG_FUNCTION_INFO_V1(cnap_never);
@@ -56,6 +58,8 @@ PG_FUNCTION_INFO_V1(cnap_visible_support);
  */
 #define MAX_VALUES 512
 #define MAX_INDEXED_FRACTION 0.2
+
+static set_rel_pathlist_hook_type previous_hook = NULL;
 
 /* cnap.parent_visible(visible [, key, values ...]) -> boolean */
 Datum
@@ -144,20 +148,12 @@ make_values_lazy(SupportRequestSimplify *req)
 static const SubPlan *
 find_search(PlannerInfo *root, List *args)
 {
-	Node	   *visible = linitial(args);
+	const SubPlan *search = CnapHashedSearch(linitial(args));
 	Param	   *values;
 	ListCell   *lc;
 
-	if (IsA(visible, AlternativeSubPlan))
-	{
-		foreach(lc, ((AlternativeSubPlan *) visible)->subplans)
-		{
-			if (lfirst_node(SubPlan, lc)->useHashTable)
-				return lfirst_node(SubPlan, lc);
-		}
-	}
-	if (list_length(args) < 3)
-		return NULL;
+	if (search != NULL || list_length(args) < 3)
+		return search;
 	values = (Param *) lazy_argument(lthird(args));
 	if (values == NULL || !IsA(values, Param))
 		return NULL;
@@ -361,4 +357,66 @@ cnap_visible_support(PG_FUNCTION_ARGS)
 			answer = request;
 	}
 	PG_RETURN_POINTER(answer);
+}
+
+/* Is a function one of our checks of a parent? */
+static bool
+is_parent_visible(Oid function)
+{
+	Oid			support = get_func_support(function);
+	FmgrInfo	info;
+
+	if (!OidIsValid(support))
+		return false;
+	fmgr_info(support, &info);
+	return info.fn_addr == cnap_visible_support;
+}
+
+/*
+ * Let the search be chosen when it is executed, in each check of a parent in an
+ * expression.  The expression is changed in place: the lists in which the planner
+ * keeps conditions share it.
+ */
+static bool
+choose_when_executed(Node *node, void *context)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) && call->args != NIL &&
+		IsA(linitial(call->args), AlternativeSubPlan) && is_parent_visible(call->funcid))
+	{
+		linitial(call->args) = CnapChooseWhenExecuted((PlannerInfo *) context,
+													  linitial(call->args));
+		return false;
+	}
+	return expression_tree_walker(node, choose_when_executed, context);
+}
+
+/*
+ * set_rel_pathlist_hook
+ *
+ * All copies of a condition that are executed have to make the same choice: PostgreSQL
+ * drops the plan of an alternative that it does not choose itself.  Copies are made for
+ * partitions, for which this is called as well.
+ */
+static void
+choose_searches(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	if (previous_hook != NULL)
+		previous_hook(root, rel, rti, rte);
+	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans)
+		return;
+	foreach(lc, rel->baserestrictinfo)
+		choose_when_executed((Node *) lfirst_node(RestrictInfo, lc)->clause, root);
+}
+
+void
+CnapParentVisibleInit(void)
+{
+	previous_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = choose_searches;
 }

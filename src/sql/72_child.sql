@@ -13,6 +13,16 @@ AS 'MODULE_PATHNAME', 'cnap_never';
 COMMENT ON FUNCTION cnap.never() IS
 'false, unknown to the planner: keeps it from evaluating what only an index condition needs';
 
+/*
+ * Its answers differ, but the choice that depends on them has the same result either
+ * way.  A volatile function in a condition would keep the planner from good plans.
+ */
+CREATE FUNCTION cnap.at_first(calls integer) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cnap_at_first';
+COMMENT ON FUNCTION cnap.at_first(integer) IS
+'true for so many calls while a query is executed, then false: how long parents are searched one by one';
+
 CREATE FUNCTION cnap.parent_visible(visible boolean) RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT cnap.visible_support
 AS 'MODULE_PATHNAME', 'cnap_parent_visible';

@@ -94,6 +94,7 @@ AS $$
 
 		-- called by policies, index conditions, triggers of protected tables, and
 		-- the linter
+		('FUNCTION', 'cnap.at_first', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.fill_workspace', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.is_trusted', 'EXECUTE', 'everybody'),
 		('FUNCTION', 'cnap.never', 'EXECUTE', 'everybody'),

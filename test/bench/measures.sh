@@ -8,7 +8,7 @@
 query_measures=(count_few count_big count_half count_thin page_few page_big page_thin seq_scan)
 pool_measures=(pool_{half_few,thin_few,few_half,thin_half,few_big,thin_big,few_thin,half_thin})
 wire_measures=(row_{prepared,simple}_{few,big})
-child_measures=(child_count_{few,big,half} child_page_{few,big} child_rows_{few,big})
+child_measures=(child_count_{few,big,half} child_page_{few,big,half} child_rows_{few,big})
 check_measures=(check_warm check_cold check_wire_{1,2} check_changes check_changes_inside
 	first_check memory remove_member)
 neighbour_measures=(neighbour_{check,scan,list}_{few,big})

@@ -88,7 +88,8 @@ SELECT set_eq($$
 	WHERE p.pronamespace = 'cnap'::regnamespace
 		AND p.oid::regprocedure::text !~ '^cnap\.(protection(s|_reasons|_plan)\(|published_tables\(|is_|lint_|policies\(|privileges\()'
 		AND has_function_privilege(db_role, p.oid, 'EXECUTE')
-	$$, $$ VALUES ('cnap.fill_workspace()', 'cnap_test_app'), ('cnap.fill_workspace()', 'cnap_test_visitor'),
+	$$, $$ VALUES ('cnap.at_first(integer)', 'cnap_test_app'), ('cnap.at_first(integer)', 'cnap_test_visitor'),
+		('cnap.fill_workspace()', 'cnap_test_app'), ('cnap.fill_workspace()', 'cnap_test_visitor'),
 		('cnap.never()', 'cnap_test_app'), ('cnap.never()', 'cnap_test_visitor'),
 		('cnap.parent_visible(boolean)', 'cnap_test_app'),
 		('cnap.parent_visible(boolean)', 'cnap_test_visitor'),

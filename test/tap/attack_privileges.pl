@@ -129,7 +129,7 @@ my @trusted_alone = map { [ split /\|/ ] } split /\n/, $admin->query(q{
 cmp_ok(scalar(@internal), '>', 20, '(there are internal functions)');
 # Open to everybody are functions that policies, index conditions and triggers of the application's
 # tables call, and functions in SQL that read the catalogs with the caller's privileges.
-my $open = qr/^cnap\.(reachable\(text\)|never\(|parent_visible\(|fill_workspace\(|policies\(|protection(s|_reasons|_plan)\(|privileges\(|published_tables\(|is_trusted\(|lint_)/;
+my $open = qr/^cnap\.(reachable\(text\)|at_first\(|never\(|parent_visible\(|fill_workspace\(|policies\(|protection(s|_reasons|_plan)\(|privileges\(|published_tables\(|is_trusted\(|lint_)/;
 my $open_to_trusted = qr/^cnap(\.reachable\(|\.row_|_)(?!.*trust)/;
 is($admin->query(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 	WHERE pronamespace = 'cnap'::regnamespace AND (prosecdef OR (proname LIKE 'lint%' AND lanname NOT IN ('sql', 'plpgsql') AND proname NOT IN ('lint_open_alternative', 'lint_former_roles', 'lint_freshness', 'lint_nodes', 'lint_origin_version', 'lint_shard', 'lint_wanted')))}),

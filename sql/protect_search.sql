@@ -1,0 +1,189 @@
+/*
+ * Tables whose parents are searched: one by one for the first rows, then all at once, with the
+ * same answers, in every kind of plan.
+ */
+CREATE EXTENSION cnap_org;
+SET client_min_messages = warning;
+SET jit = off;
+\pset format unaligned
+\pset tuples_only on
+CREATE ROLE regress_cnap_app;
+SELECT FROM cnap_trust('regress_cnap_app');
+
+-- half of 40 workspaces are Hugo's; each has 100 folders, and each of them 5 notes
+INSERT INTO cnap.workspace (id, name, owner_id)
+SELECT cnap_uuid(n), 'w' || n, CASE WHEN n % 2 = 0 THEN 'hugo' ELSE 'rest' END FROM generate_series(1, 40) n;
+CREATE SCHEMA app;
+CREATE TABLE app.folder AS SELECT id, cnap_uuid(1 + id % 40) AS workspace_id FROM generate_series(1, 4000) id;
+ALTER TABLE app.folder ADD PRIMARY KEY (id), ALTER workspace_id SET NOT NULL;
+CREATE TABLE app.note AS SELECT id, 1 + id * 7919 % 4000 AS folder_id, 'note' AS title FROM generate_series(1, 20000) id;
+ALTER TABLE app.note ADD PRIMARY KEY (id), ADD FOREIGN KEY (folder_id) REFERENCES app.folder;
+CREATE INDEX ON app.note (folder_id);
+CREATE TABLE app.line AS SELECT id, 1 + id * 31 % 20000 AS note_id FROM generate_series(1, 20000) id;
+ALTER TABLE app.line ADD PRIMARY KEY (id), ADD FOREIGN KEY (note_id) REFERENCES app.note;
+CREATE INDEX ON app.line (note_id);
+CREATE TABLE app.part (LIKE app.note, FOREIGN KEY (folder_id) REFERENCES app.folder) PARTITION BY HASH (id);
+CREATE TABLE app.part_1 PARTITION OF app.part FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE app.part_2 PARTITION OF app.part FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE app.part_3 PARTITION OF app.part FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+CREATE INDEX ON app.part (id);
+INSERT INTO app.part TABLE app.note;
+-- one with a policy of the application's own
+CREATE TABLE app.open (LIKE app.note INCLUDING INDEXES, FOREIGN KEY (folder_id) REFERENCES app.folder);
+INSERT INTO app.open TABLE app.note;
+SELECT FROM cnap_protect('app.folder');
+SELECT cnap_protect_child(t, 'folder_id') FROM unnest('{app.note, app.part, app.open}'::regclass[]) t;
+SELECT FROM cnap_protect_child('app.line', 'note_id');
+CREATE POLICY shown ON app.open AS RESTRICTIVE USING (id % 1000 < 900);
+GRANT USAGE ON SCHEMA app TO regress_cnap_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+VACUUM ANALYZE app.folder, app.note, app.line, app.part, app.open;
+
+-- the function that counts
+SELECT count(*) FILTER (WHERE cnap.at_first(3)), count(*) FILTER (WHERE cnap.at_first(4)), count(*) FILTER (WHERE cnap.at_first(0)),
+	count(*) FILTER (WHERE cnap.at_first(-1)), count(*) FILTER (WHERE cnap.at_first(NULL)), count(*) FILTER (WHERE cnap.at_first(2147483647))
+FROM generate_series(1, 10);
+-- a scan that is repeated goes on counting
+SELECT count(*) FROM generate_series(1, 3) a, LATERAL (SELECT FROM generate_series(a, 10) b WHERE cnap.at_first(abs(b) * 0 + 4)) s;
+
+-- how often each search for parents is executed, in the order of the plan
+CREATE FUNCTION pg_temp.executed(query text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, TIMING off, COSTS off, FORMAT json) ' || query INTO plan;
+	RETURN (SELECT string_agg(CASE WHEN loops > 1 THEN 'some' ELSE loops::text END, ' ')
+		FROM (SELECT (p ->> 'Actual Loops')::numeric AS loops
+			FROM jsonb_path_query(plan, 'strict $.** ? (@."Parent Relationship" == "SubPlan")') p) s);
+END
+$$;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'hugo';
+SET max_parallel_workers_per_gather = 0;
+SELECT pg_temp.executed('SELECT * FROM app.note ORDER BY id DESC LIMIT 10');
+SELECT pg_temp.executed('SELECT * FROM app.note ORDER BY id DESC LIMIT 10 OFFSET 10');
+SELECT pg_temp.executed('SELECT count(*) FROM app.note');
+SELECT pg_temp.executed('SELECT * FROM app.note ORDER BY title LIMIT 10');
+SELECT pg_temp.executed('SELECT * FROM app.line ORDER BY id DESC LIMIT 10');
+SELECT pg_temp.executed('SELECT * FROM app.part WHERE id BETWEEN 3 AND 5');
+SELECT pg_temp.executed('SELECT * FROM app.open ORDER BY id LIMIT 10');
+
+-- what a query answers on the tables of a schema
+RESET ROLE;
+CREATE FUNCTION pg_temp.answer(query text, tables text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	EXECUTE 'SELECT string_agg(r::text, '' '') FROM (' || regexp_replace(query, '\{(\w+)\}', tables || '.\1', 'g') || ') r' INTO answer;
+	RETURN coalesce(answer, 'nothing');
+END
+$$;
+CREATE TEMP TABLE question (query text);
+INSERT INTO question VALUES
+	('SELECT count(*), sum(id) FROM {note} t'),
+	('SELECT id FROM {note} t ORDER BY id DESC LIMIT 50'),
+	('SELECT id FROM {note} t ORDER BY id LIMIT 10 OFFSET 5000'),
+	('SELECT max(id), min(id) FROM {note} t'),
+	('SELECT folder_id, count(*) FROM {note} t GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5'),
+	('SELECT count(*) FROM {note} n JOIN {note} m ON m.id = n.id + 1'),
+	('SELECT f, (SELECT count(*) FROM {note} n WHERE n.folder_id = f) FROM generate_series(1, 60) f ORDER BY f'),
+	('SELECT f, t.id FROM generate_series(1, 30) f LEFT JOIN LATERAL (SELECT id FROM {note} n WHERE id > f * 500 ORDER BY id LIMIT 3) t ON true ORDER BY 1, 2'),
+	('SELECT count(*) FROM {note} n LEFT JOIN {line} l ON l.note_id = n.id WHERE n.id < 300'),
+	('SELECT count(*) FROM generate_series(1, 500) s WHERE NOT EXISTS (SELECT FROM {note} t WHERE id = s)'),
+	('SELECT sum(id) FROM (SELECT id FROM {note} t UNION ALL SELECT id FROM {part} t) u'),
+	('SELECT sum(id) FROM {note} t WHERE false'),
+	('SELECT sum(id) FROM {note} t WHERE id = ANY (''{1,2,3,4,5,6,7,8}'')'),
+	('SELECT count(*), sum(id) FROM {line} t'),
+	('SELECT id FROM {line} t ORDER BY id DESC LIMIT 20'),
+	('SELECT max(id) FROM {line} t'),
+	('SELECT count(*), sum(id) FROM {part} t'),
+	('SELECT max(id), min(id) FROM {part} t'),
+	('SELECT id FROM {part} t ORDER BY id DESC LIMIT 50'),
+	('SELECT count(*) FROM {part} p JOIN {part} q USING (id) JOIN {note} n USING (id)'),
+	('SELECT count(*), sum(id) FROM {open} t'),
+	('SELECT id FROM {open} t ORDER BY id DESC LIMIT 50');
+GRANT SELECT ON question TO regress_cnap_app;
+-- Hugo's rows alone
+CREATE SCHEMA mine;
+CREATE TABLE mine.folder AS SELECT f.id FROM app.folder f JOIN cnap.workspace w ON w.id = workspace_id WHERE w.owner_id = 'hugo';
+CREATE TABLE mine.note AS SELECT * FROM app.note WHERE folder_id IN (SELECT id FROM mine.folder);
+CREATE TABLE mine.line AS SELECT * FROM app.line WHERE note_id IN (SELECT id FROM mine.note);
+CREATE TABLE mine.part AS SELECT * FROM app.part WHERE folder_id IN (SELECT id FROM mine.folder);
+CREATE TABLE mine.open AS SELECT * FROM app.open WHERE folder_id IN (SELECT id FROM mine.folder) AND id % 1000 < 900;
+ALTER TABLE mine.note ADD PRIMARY KEY (id);
+ANALYZE mine.folder, mine.note, mine.line, mine.part, mine.open;
+CREATE TEMP TABLE expected AS SELECT query, pg_temp.answer(query, 'mine') AS answer FROM question;
+GRANT SELECT ON expected TO regress_cnap_app;
+SELECT count(DISTINCT answer), count(*) FILTER (WHERE answer = 'nothing') FROM expected;
+
+-- the differences, which there are none of
+PREPARE differences AS
+SELECT query, answer, found FROM expected, pg_temp.answer(query, 'app') found WHERE found <> answer;
+SET ROLE regress_cnap_app;
+EXECUTE differences;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE differences;
+SET enable_partitionwise_join = on;
+SET enable_partitionwise_aggregate = on;
+EXECUTE differences;
+SET enable_hashjoin = off;
+EXECUTE differences;
+RESET enable_hashjoin;
+SET enable_bitmapscan = off;
+EXECUTE differences;
+SET max_parallel_workers_per_gather = 2;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET min_parallel_index_scan_size = 0;
+EXECUTE differences;
+RESET ALL;
+SET client_min_messages = warning;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'hugo';
+
+-- a statement that is prepared, for another user, who sees nothing
+PREPARE newest AS SELECT count(*), max(id) FROM (SELECT id FROM app.note ORDER BY id DESC LIMIT 500) n;
+EXECUTE newest;
+SET cnap.user_id = 'nobody';
+EXECUTE newest;
+SET cnap.user_id = 'hugo';
+EXECUTE newest;
+
+-- a cursor that goes to and fro
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT id FROM app.note ORDER BY id;
+MOVE 5000 IN c;
+FETCH c;
+MOVE BACKWARD 4990 IN c;
+FETCH c;
+MOVE ABSOLUTE 5001 IN c;
+FETCH c;
+COMMIT;
+
+-- rows that are changed
+BEGIN;
+WITH u AS (UPDATE app.note SET title = 'changed' RETURNING id) SELECT count(*) FROM u;
+WITH u AS (UPDATE app.part SET title = 'changed' WHERE id < 3000 RETURNING id) SELECT count(*) FROM u;
+DELETE FROM app.line;
+WITH d AS (DELETE FROM app.note RETURNING id) SELECT count(*) FROM d;
+SELECT count(*) FROM app.note;
+MERGE INTO app.part p USING app.open o ON o.id = p.id WHEN MATCHED AND p.id < 10000 THEN DELETE WHEN MATCHED THEN UPDATE SET title = 'merged';
+SELECT count(*), min(title), max(title) FROM app.part;
+RESET ROLE;
+SELECT count(*) FROM app.line;
+SELECT count(*) FROM app.note;
+SELECT count(*) FROM app.note WHERE title <> 'note';
+SELECT title, count(*) FROM app.part GROUP BY 1 ORDER BY 1;
+ROLLBACK;
+
+RESET ROLE;
+DEALLOCATE ALL;
+DROP FUNCTION pg_temp.executed(text), pg_temp.answer(text, text);
+DROP TABLE question, expected;
+DROP SCHEMA app, mine CASCADE;
+SELECT FROM cnap_distrust('regress_cnap_app');
+DROP ROLE regress_cnap_app;
+DROP EXTENSION cnap_org;

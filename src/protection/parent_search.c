@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * parent_search.c
+ *	  Searching parents one by one first, and then all at once.
+ *
+ * PostgreSQL plans the search for a row's parent in two ways: a search for the
+ * parent of one row, and one for all visible parents, which are kept in a hash
+ * table.  It chooses between them by the number of rows that a scan would return
+ * to its end, as if there were no LIMIT.  So a page of fifty rows would collect all
+ * parents that the user sees, which can take a thousand times as long as the page.
+ *
+ * Which way is better is known when the rows have been counted.  So we replace the
+ * two alternatives by
+ *
+ *		CASE WHEN cnap.at_first(n) THEN search for one ELSE search for all END
+ *
+ * where n is the number of rows for which both cost the same.  A scan that ends
+ * earlier has never collected anything, and one that goes on has spent at most
+ * twice of what it needed: the rule of who does not know for how many days to rent
+ * skis that could be bought as well (Karlin, Manasse, Rudolph and Sleator, Competitive
+ * Snoopy Caching, Algorithmica 3, 1988).
+ *
+ * This is done when the paths of a table have been found, and their costs are known.
+ * All of these are for one table, and remain valid for either way.  A search that is
+ * part of another expression than a scan's condition, as for rows that are written, is
+ * left to PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+
+#include "core/own_catalog.h"
+#include "protection/parent_search.h"
+
+PG_FUNCTION_INFO_V1(cnap_at_first);
+
+/*
+ * How many rows are put into a hash table in the time of a search for one parent, as
+ * measured.  The planner does not count that.
+ */
+#define HASHED_PER_SEARCH 3
+
+/* The least and the greatest number of searches for one parent. */
+#define MIN_SEARCHES 16
+#define MAX_SEARCHES 100000
+
+/*
+ * cnap.at_first(calls) -> true for that many calls in an execution of a query, then
+ * false.
+ *
+ * The count is kept with the expression, in the memory of the query; a scan that is
+ * repeated goes on counting.
+ */
+Datum
+cnap_at_first(PG_FUNCTION_ARGS)
+{
+	int32	   *left = fcinfo->flinfo->fn_extra;
+
+	if (left == NULL)
+	{
+		left = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(int32));
+		*left = PG_GETARG_INT32(0);
+		fcinfo->flinfo->fn_extra = left;
+	}
+	if (*left <= 0)
+		PG_RETURN_BOOL(false);
+	(*left)--;
+	PG_RETURN_BOOL(true);
+}
+
+/* The alternative of a search that keeps all parents in a hash table, or does not. */
+static SubPlan *
+find_alternative(Node *visible, bool hashed)
+{
+	ListCell   *lc;
+
+	if (!IsA(visible, AlternativeSubPlan))
+		return NULL;
+	foreach(lc, ((AlternativeSubPlan *) visible)->subplans)
+	{
+		if (lfirst_node(SubPlan, lc)->useHashTable == hashed)
+			return lfirst_node(SubPlan, lc);
+	}
+	return NULL;
+}
+
+/* The number of searches for one parent that cost as much as that for all. */
+static int
+searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
+{
+	const Plan *plan = list_nth(root->glob->subplans, all->plan_id - 1);
+	double		searches = all->startup_cost /
+		Max(one->startup_cost + one->per_call_cost, cpu_operator_cost) +
+		plan->plan_rows / HASHED_PER_SEARCH;
+
+	return (int) Min(Max(searches, MIN_SEARCHES), MAX_SEARCHES);
+}
+
+Node *
+CnapChooseWhenExecuted(PlannerInfo *root, Node *visible)
+{
+	SubPlan    *one = find_alternative(visible, false);
+	SubPlan    *all = find_alternative(visible, true);
+	Const	   *calls;
+	CaseExpr   *choice;
+	CaseWhen   *when;
+
+	if (one == NULL || all == NULL)
+		return visible;
+
+	calls = makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+					  Int32GetDatum(searches_at_first(root, one, all)), false, true);
+	choice = makeNode(CaseExpr);
+	when = makeNode(CaseWhen);
+	when->expr = (Expr *) makeFuncExpr(CnapAtFirstFunction(), BOOLOID, list_make1(calls),
+									   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	when->result = (Expr *) one;
+	when->location = -1;
+	choice->casetype = BOOLOID;
+	choice->args = list_make1(when);
+	choice->defresult = (Expr *) all;
+	choice->location = -1;
+	return (Node *) choice;
+}
+
+const SubPlan *
+CnapHashedSearch(Node *visible)
+{
+	if (IsA(visible, CaseExpr) && IsA(((CaseExpr *) visible)->defresult, SubPlan))
+		return (SubPlan *) ((CaseExpr *) visible)->defresult;
+	return find_alternative(visible, true);
+}

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * parent_search.h
+ *	  Searching parents one by one first, and then all at once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CNAP_PARENT_SEARCH_H
+#define CNAP_PARENT_SEARCH_H
+
+#include "nodes/pathnodes.h"
+
+/*
+ * The search for all visible parents by the first argument of
+ * cnap.parent_visible(), in an expression that is planned; NULL if there is none.
+ */
+extern const SubPlan *CnapHashedSearch(Node *visible);
+
+/*
+ * What is to replace that argument when the paths of the table have been found: a
+ * choice of its alternatives, or, if there is but one way, the argument itself.
+ */
+extern Node *CnapChooseWhenExecuted(PlannerInfo *root, Node *visible);
+
+#endif							/* CNAP_PARENT_SEARCH_H */
