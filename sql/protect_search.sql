@@ -163,6 +163,16 @@ MOVE ABSOLUTE 5001 IN c;
 FETCH c;
 COMMIT;
 
+-- objects of a version before that of the library
+RESET ROLE;
+BEGIN;
+SET LOCAL cnap.guard = off;
+ALTER FUNCTION cnap.at_first(integer) RENAME TO not_there;
+SET ROLE regress_cnap_app;
+SELECT count(*) FROM app.note;
+ROLLBACK;
+SET ROLE regress_cnap_app;
+
 -- rows that are changed
 BEGIN;
 WITH u AS (UPDATE app.note SET title = 'changed' RETURNING id) SELECT count(*) FROM u;
