@@ -5,7 +5,8 @@
 # SIGKILL, as if it had crashed; then it recovers. Whatever a writer was told to be committed must be
 # there, and nothing that it had not sent. The change that was being made may be there or not, but as a
 # whole. The audit log has one entry for each change that is there, the invariants hold, and the checks
-# answer as the rules, written as plain SQL, do.
+# answer as the rules, written as plain SQL, do. After fifty rounds the tables are made anew: what they
+# have grown to makes a round slower, and nothing else.
 #
 #   CNAP_ROUNDS  number of crashes
 #   CNAP_SEED    seed of the random numbers
@@ -31,20 +32,28 @@ my $node = new_node('crashing', "shared_preload_libraries = 'cnap_org'\nrestart_
 # Of each writer a workspace and an organization, and a workspace of which all of them are admins
 sub id { return sprintf '00000000-0000-4000-8000-%012d', $_[0] }
 my $shared = id(99);
-$node->safe_psql('postgres', join '', 'CREATE EXTENSION cnap_org;',
-	"INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$shared', 'shared', 'everybody');",
-	map {
-		my ($workspace, $organization) = (id($_), id(10 + $_));
-		"INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$workspace', 'w$_', 'owner$_');"
-		  . "INSERT INTO cnap.organization (id, name) VALUES ('$organization', 'o$_');"
-		  . "INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES ('$organization', 'owner$_', 'owner');"
-		  . "INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES ('$shared', 'owner$_', 'admin');"
-	} 1 .. $writers);
+my (%known, %there, $number);
 
-# The members that a writer knows of, by "table object user"; 1 if one is there, 0 if not
-my %known = map { ("organization_member " . id(10 + $_) . " owner$_" => 1, "workspace_member $shared owner$_" => 1) } 1 .. $writers;
-my %there = map { $_ => {} } 1 .. $writers;    # the users whom a writer has added to its workspace
-my $number = 0;
+sub begin
+{
+	$node->safe_psql('postgres', join '', 'DROP EXTENSION IF EXISTS cnap_org; CREATE EXTENSION cnap_org;',
+		"INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$shared', 'shared', 'everybody');",
+		map {
+			my ($workspace, $organization) = (id($_), id(10 + $_));
+			"INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$workspace', 'w$_', 'owner$_');"
+			  . "INSERT INTO cnap.organization (id, name) VALUES ('$organization', 'o$_');"
+			  . "INSERT INTO cnap.organization_member (organization_id, user_id, role) VALUES ('$organization', 'owner$_', 'owner');"
+			  . "INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES ('$shared', 'owner$_', 'admin');"
+		} 1 .. $writers);
+
+	# The members that a writer knows of, by "table object user"; 1 if one is there, 0 if not
+	%known = map { ("organization_member " . id(10 + $_) . " owner$_" => 1, "workspace_member $shared owner$_" => 1) } 1 .. $writers;
+
+	# the users whom a writer has added to its workspace
+	%there = map { $_ => {} } 1 .. $writers;
+	$number = 0;
+	return;
+}
 
 # The next change of a writer: the statement, and what it makes of members
 sub change
@@ -101,6 +110,7 @@ my %wrong = (
 my ($acknowledged, $open) = (0, 0);
 foreach my $round (1 .. $rounds)
 {
+	begin() if $round % 50 == 1;
 	my @sessions = map { CnapTest::Session->new($node) } 1 .. $writers;
 	my @changes;
 	foreach my $writer (1 .. $writers)
