@@ -1,6 +1,6 @@
 /*
- * Tables whose parents are searched: one by one for the first rows, then all at once, with the
- * same answers, in every kind of plan.
+ * Tables whose parents are searched: where there is a LIMIT, one by one for the first rows, then all
+ * at once, with the same answers, in every kind of plan.
  */
 CREATE EXTENSION cnap_org;
 SET client_min_messages = warning;
@@ -63,11 +63,23 @@ SET cnap.user_id = 'hugo';
 SET max_parallel_workers_per_gather = 0;
 SELECT pg_temp.executed('SELECT * FROM app.note ORDER BY id DESC LIMIT 10');
 SELECT pg_temp.executed('SELECT * FROM app.note ORDER BY id DESC LIMIT 10 OFFSET 10');
-SELECT pg_temp.executed('SELECT count(*) FROM app.note');
 SELECT pg_temp.executed('SELECT * FROM app.note ORDER BY title LIMIT 10');
+SELECT pg_temp.executed('SELECT max(id) FROM app.note');
 SELECT pg_temp.executed('SELECT * FROM app.line ORDER BY id DESC LIMIT 10');
-SELECT pg_temp.executed('SELECT * FROM app.part WHERE id BETWEEN 3 AND 5');
+SELECT pg_temp.executed('SELECT * FROM app.part ORDER BY id LIMIT 3');
 SELECT pg_temp.executed('SELECT * FROM app.open ORDER BY id LIMIT 10');
+-- without a LIMIT, it is one or the other
+SELECT pg_temp.executed('SELECT count(*) FROM app.note');
+SELECT pg_temp.executed('SELECT * FROM app.note WHERE id = 4');
+-- a check that is an operand may also be part of a condition of a join, where it is not replaced
+RESET ROLE;
+CREATE TABLE app.flag AS SELECT id, folder_id, id % 2 = 0 AS flag FROM app.note WHERE id < 1000;
+ANALYZE app.flag;
+GRANT SELECT ON app.flag TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SELECT a.id, b.id FROM app.flag a, app.flag b
+WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = a.folder_id)) = b.flag AND (a.id % 2 = 0) = b.flag
+ORDER BY 1, 2 LIMIT 2;
 
 -- what a query answers on the tables of a schema
 RESET ROLE;
@@ -102,6 +114,10 @@ INSERT INTO question VALUES
 	('SELECT max(id), min(id) FROM {part} t'),
 	('SELECT id FROM {part} t ORDER BY id DESC LIMIT 50'),
 	('SELECT count(*) FROM {part} p JOIN {part} q USING (id) JOIN {note} n USING (id)'),
+	('SELECT count(*) FROM (SELECT FROM {note} n LIMIT 7000) t'),
+	('SELECT n.id FROM {note} n JOIN {note} m ON m.id = n.id + 2 ORDER BY n.id LIMIT 700'),
+	('SELECT n.id, (SELECT l.id FROM {line} l WHERE l.note_id = n.id ORDER BY l.id LIMIT 1) FROM {note} n ORDER BY n.id LIMIT 600'),
+	('SELECT p.id FROM {part} p JOIN {part} q USING (id) ORDER BY 1 LIMIT 900'),
 	('SELECT count(*), sum(id) FROM {open} t'),
 	('SELECT id FROM {open} t ORDER BY id DESC LIMIT 50');
 GRANT SELECT ON question TO regress_cnap_app;
@@ -167,7 +183,7 @@ COMMIT;
 RESET ROLE;
 BEGIN;
 SET LOCAL cnap.guard = off;
-ALTER FUNCTION cnap.at_first(integer) RENAME TO not_there;
+ALTER FUNCTION cnap.never() RENAME TO not_there;
 SET ROLE regress_cnap_app;
 SELECT count(*) FROM app.note;
 ROLLBACK;

@@ -9,21 +9,19 @@
  * to its end, as if there were no LIMIT.  So a page of fifty rows would collect all
  * parents that the user sees, which can take a thousand times as long as the page.
  *
- * Which way is better is known when the rows have been counted.  So we replace the
- * two alternatives by
+ * Which way is better is known when the rows have been counted.  So where there is a
+ * LIMIT, we replace the two alternatives by
  *
  *		CASE WHEN cnap.at_first(n) THEN search for one ELSE search for all END
  *
- * where n is the number of rows for which both cost the same.  A scan that ends
- * earlier has never collected anything, and one that goes on has spent at most
+ * where n is the number of rows for which both are estimated to cost the same.  A scan
+ * that ends earlier has never collected anything, and one that goes on has spent at most
  * twice of what it needed: the rule of who does not know for how many days to rent
  * skis that could be bought as well (Karlin, Manasse, Rudolph and Sleator, Competitive
  * Snoopy Caching, Algorithmica 3, 1988).
  *
  * This is done when the paths of a table have been found, and their costs are known.
- * All of these are for one table, and remain valid for either way.  A search that is
- * part of another expression than a scan's condition, as for rows that are written, is
- * left to PostgreSQL.
+ * All of these are for one table, and remain valid for either way.
  *
  *-------------------------------------------------------------------------
  */
@@ -94,10 +92,10 @@ find_alternative(Node *visible, bool hashed)
 static int
 searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
 {
-	const Plan *plan = list_nth(root->glob->subplans, all->plan_id - 1);
-	double		searches = all->startup_cost /
-		Max(one->startup_cost + one->per_call_cost, cpu_operator_cost) +
-		plan->plan_rows / HASHED_PER_SEARCH;
+	const Plan *one_plan = list_nth(root->glob->subplans, one->plan_id - 1);
+	const Plan *all_plan = list_nth(root->glob->subplans, all->plan_id - 1);
+	double		searches = all->startup_cost / Max(one_plan->total_cost, cpu_operator_cost) +
+		all_plan->plan_rows / HASHED_PER_SEARCH;
 
 	return (int) Min(Max(searches, MIN_SEARCHES), MAX_SEARCHES);
 }

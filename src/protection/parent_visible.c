@@ -33,6 +33,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
@@ -373,33 +374,36 @@ is_parent_visible(Oid function)
 }
 
 /*
- * Let the search be chosen when it is executed, in each check of a parent in an
- * expression.  The expression is changed in place: the lists in which the planner
- * keeps conditions share it.
+ * Let the search be chosen when it is executed, in a condition that is a check of a
+ * parent or combines such ones.  The condition is changed in place: the lists in which
+ * the planner keeps conditions share it.
+ *
+ * PostgreSQL drops the plan of an alternative that it does not choose, so all copies of
+ * a check that are executed must make the same choice.  Those for partitions come here
+ * as well.  But an operand of an operator can also be copied to join conditions, which
+ * do not: such a check is left as it is.
  */
-static bool
-choose_when_executed(Node *node, void *context)
+static void
+choose_when_executed(PlannerInfo *root, Node *condition)
 {
-	FuncExpr   *call = (FuncExpr *) node;
+	FuncExpr   *call = (FuncExpr *) condition;
+	ListCell   *lc;
 
-	if (node == NULL)
-		return false;
-	if (IsA(node, FuncExpr) && call->args != NIL &&
-		IsA(linitial(call->args), AlternativeSubPlan) && is_parent_visible(call->funcid))
+	check_stack_depth();
+	if (IsA(condition, BoolExpr))
 	{
-		linitial(call->args) = CnapChooseWhenExecuted((PlannerInfo *) context,
-													  linitial(call->args));
-		return false;
+		foreach(lc, ((BoolExpr *) condition)->args)
+			choose_when_executed(root, lfirst(lc));
 	}
-	return expression_tree_walker(node, choose_when_executed, context);
+	else if (IsA(condition, FuncExpr) && call->args != NIL &&
+			 IsA(linitial(call->args), AlternativeSubPlan) && is_parent_visible(call->funcid))
+		linitial(call->args) = CnapChooseWhenExecuted(root, linitial(call->args));
 }
 
 /*
  * set_rel_pathlist_hook
  *
- * All copies of a condition that are executed have to make the same choice: PostgreSQL
- * drops the plan of an alternative that it does not choose itself.  Copies are made for
- * partitions, for which this is called as well.
+ * Without a LIMIT, a scan goes to its end, as PostgreSQL assumes when it chooses.
  */
 static void
 choose_searches(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -408,10 +412,11 @@ choose_searches(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rt
 
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
-	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans)
+	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans ||
+		root->parse->limitCount == NULL)
 		return;
 	foreach(lc, rel->baserestrictinfo)
-		choose_when_executed((Node *) lfirst_node(RestrictInfo, lc)->clause, root);
+		choose_when_executed(root, (Node *) lfirst_node(RestrictInfo, lc)->clause);
 }
 
 void
