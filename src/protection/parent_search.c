@@ -16,9 +16,9 @@
  *
  * where n is the number of rows for which both are estimated to cost the same.  A scan
  * that ends earlier has never collected anything, and one that goes on has spent at most
- * twice of what it needed: the rule of who does not know for how many days to rent
- * skis that could be bought as well (Karlin, Manasse, Rudolph and Sleator, Competitive
- * Snoopy Caching, Algorithmica 3, 1988).
+ * twice of what it needed, as far as the estimates are right: the rule of who does not
+ * know for how many days to rent skis that could be bought as well (Karlin, Manasse,
+ * Rudolph and Sleator, Competitive Snoopy Caching, Algorithmica 3, 1988).
  *
  * This is done when the paths of a table have been found, and their costs are known.
  * All of these are for one table, and remain valid for either way.
