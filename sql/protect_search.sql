@@ -68,7 +68,9 @@ SELECT pg_temp.executed('SELECT max(id) FROM app.note');
 SELECT pg_temp.executed('SELECT * FROM app.line ORDER BY id DESC LIMIT 10');
 SELECT pg_temp.executed('SELECT * FROM app.part ORDER BY id LIMIT 3');
 SELECT pg_temp.executed('SELECT * FROM app.open ORDER BY id LIMIT 10');
--- without a LIMIT, it is one or the other
+-- without a LIMIT, or for each row of another table, it is one or the other
+SELECT pg_temp.executed('SELECT * FROM generate_series(1, 500) f, LATERAL (SELECT * FROM app.note WHERE folder_id = f ORDER BY id LIMIT 1) n');
+SELECT pg_temp.executed('SELECT f, (SELECT min(id) FROM app.note WHERE folder_id = f) FROM generate_series(1, 500) f');
 SELECT pg_temp.executed('SELECT count(*) FROM app.note');
 SELECT pg_temp.executed('SELECT * FROM app.note WHERE id = 4');
 -- a check that is an operand may also be part of a condition of a join, where it is not replaced

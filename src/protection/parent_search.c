@@ -39,9 +39,12 @@
 PG_FUNCTION_INFO_V1(cnap_at_first);
 
 /*
- * How many rows are put into a hash table in the time of a search for one parent, as
- * measured.  The planner does not count that.
+ * How many rows are checked by a scan of the table, and how many put into a hash table,
+ * in the time of a search for one parent, as measured.  The planner does not count the
+ * latter, and takes a search by an index, which mostly finds its pages in memory, for as
+ * expensive as if it read them.
  */
+#define SCANNED_PER_SEARCH 40
 #define HASHED_PER_SEARCH 3
 
 /* The least and the greatest number of searches for one parent. */
@@ -88,6 +91,26 @@ find_alternative(Node *visible, bool hashed)
 	return NULL;
 }
 
+double
+CnapSearchedRows(PlannerInfo *root, const SubPlan *subplan)
+{
+	PlannerInfo *subroot = list_nth(root->glob->subroots, subplan->plan_id - 1);
+	double		rows = 0;
+
+	for (int i = 1; i < subroot->simple_rel_array_size; i++)
+	{
+		RelOptInfo *rel = subroot->simple_rel_array[i];
+
+		/*
+		 * For an inheritance parent, tuples is an estimate of the rows
+		 * returned.
+		 */
+		if (rel != NULL && !subroot->simple_rte_array[i]->inh)
+			rows += rel->tuples;
+	}
+	return rows;
+}
+
 /* The number of searches for one parent that cost as much as that for all. */
 static int
 searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
@@ -97,6 +120,8 @@ searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
 	double		searches = all->startup_cost / Max(one_plan->total_cost, cpu_operator_cost) +
 		all_plan->plan_rows / HASHED_PER_SEARCH;
 
+	if (IsA(all_plan, SeqScan))
+		searches += CnapSearchedRows(root, all) / SCANNED_PER_SEARCH;
 	return (int) Min(Max(searches, MIN_SEARCHES), MAX_SEARCHES);
 }
 

@@ -16,6 +16,9 @@
  */
 extern const SubPlan *CnapHashedSearch(Node *visible);
 
+/* The number of rows in the table that a subplan searches; 0 if not known. */
+extern double CnapSearchedRows(PlannerInfo *root, const SubPlan *subplan);
+
 /*
  * What is to replace that argument when the paths of the table have been found: a
  * choice of its alternatives, or, if there is but one way, the argument itself.

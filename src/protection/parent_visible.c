@@ -166,27 +166,6 @@ find_search(PlannerInfo *root, List *args)
 	return NULL;
 }
 
-/* The number of rows in the table that a subplan searches; 0 if not known. */
-static double
-searched_rows(PlannerInfo *root, const SubPlan *subplan)
-{
-	PlannerInfo *subroot = list_nth(root->glob->subroots, subplan->plan_id - 1);
-	double		rows = 0;
-
-	for (int i = 1; i < subroot->simple_rel_array_size; i++)
-	{
-		RelOptInfo *rel = subroot->simple_rel_array[i];
-
-		/*
-		 * For an inheritance parent, tuples is an estimate of the rows
-		 * returned.
-		 */
-		if (rel != NULL && !subroot->simple_rte_array[i]->inh)
-			rows += rel->tuples;
-	}
-	return rows;
-}
-
 /*
  * Estimate the fraction of all parents that is visible, and the number of
  * those; negative if not known.
@@ -200,7 +179,7 @@ visible_fraction(PlannerInfo *root, List *args, double *nvisible)
 	if (search == NULL)
 		return -1;
 	*nvisible = ((Plan *) list_nth(root->glob->subplans, search->plan_id - 1))->plan_rows;
-	total = searched_rows(root, search);
+	total = CnapSearchedRows(root, search);
 	return total > 0 ? Min(*nvisible / total, 1.0) : -1;
 }
 
@@ -401,9 +380,25 @@ choose_when_executed(PlannerInfo *root, Node *condition)
 }
 
 /*
+ * Is a query executed for each row of an outer one?  Then that has parameters for it;
+ * if not for it, but for a query between them, this says so as well.
+ */
+static bool
+is_repeated(PlannerInfo *root)
+{
+	for (PlannerInfo *outer = root->parent_root; outer != NULL; outer = outer->parent_root)
+	{
+		if (outer->plan_params != NIL)
+			return true;
+	}
+	return false;
+}
+
+/*
  * set_rel_pathlist_hook
  *
- * Without a LIMIT, a scan goes to its end, as PostgreSQL assumes when it chooses.
+ * Without a LIMIT, a scan goes to its end, as PostgreSQL assumes when it chooses; and
+ * many short scans may never need all parents, however many rows they have in sum.
  */
 static void
 choose_searches(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -413,7 +408,7 @@ choose_searches(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rt
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
 	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans ||
-		root->parse->limitCount == NULL)
+		root->parse->limitCount == NULL || is_repeated(root))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		choose_when_executed(root, (Node *) lfirst_node(RestrictInfo, lc)->clause);
