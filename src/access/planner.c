@@ -305,15 +305,21 @@ CnapMakeCondition(SupportRequestIndexCondition *req, const CnapCheck *check)
 }
 
 bool
-CnapIsCheck(Oid function)
+CnapIsSupportedBy(Oid function, PGFunction support)
 {
-	Oid			support = get_func_support(function);
+	Oid			found = get_func_support(function);
 	FmgrInfo	info;
 
-	if (!OidIsValid(support))
+	if (!OidIsValid(found))
 		return false;
-	fmgr_info(support, &info);
-	return info.fn_addr == cnap_check_support;
+	fmgr_info(found, &info);
+	return info.fn_addr == support;
+}
+
+bool
+CnapIsCheck(Oid function)
+{
+	return CnapIsSupportedBy(function, cnap_check_support);
 }
 
 /*

@@ -8,9 +8,13 @@
 #ifndef CNAP_PLANNER_H
 #define CNAP_PLANNER_H
 
+#include "fmgr.h"
 #include "nodes/supportnodes.h"
 
 #include "access/estimates.h"
+
+/* Does a function have this planner support? */
+extern bool CnapIsSupportedBy(Oid function, PGFunction support);
 
 /* Is the function one of the checks? */
 extern bool CnapIsCheck(Oid function);

@@ -30,6 +30,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 
@@ -126,30 +127,35 @@ searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
 }
 
 Node *
+CnapMakeChoice(Oid function, List *args, Node *result, Node *otherwise)
+{
+	CaseExpr   *choice = makeNode(CaseExpr);
+	CaseWhen   *when = makeNode(CaseWhen);
+
+	when->expr = (Expr *) makeFuncExpr(function, BOOLOID, args, InvalidOid, InvalidOid,
+									   COERCE_EXPLICIT_CALL);
+	when->result = (Expr *) result;
+	when->location = -1;
+	choice->casetype = exprType(result);
+	choice->casecollid = exprCollation(result);
+	choice->args = list_make1(when);
+	choice->defresult = (Expr *) otherwise;
+	choice->location = -1;
+	return (Node *) choice;
+}
+
+Node *
 CnapChooseWhenExecuted(PlannerInfo *root, Node *visible)
 {
 	SubPlan    *one = find_alternative(visible, false);
 	SubPlan    *all = find_alternative(visible, true);
 	Const	   *calls;
-	CaseExpr   *choice;
-	CaseWhen   *when;
 
 	if (one == NULL || all == NULL)
 		return visible;
-
 	calls = makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
 					  Int32GetDatum(searches_at_first(root, one, all)), false, true);
-	choice = makeNode(CaseExpr);
-	when = makeNode(CaseWhen);
-	when->expr = (Expr *) makeFuncExpr(CnapAtFirstFunction(), BOOLOID, list_make1(calls),
-									   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-	when->result = (Expr *) one;
-	when->location = -1;
-	choice->casetype = BOOLOID;
-	choice->args = list_make1(when);
-	choice->defresult = (Expr *) all;
-	choice->location = -1;
-	return (Node *) choice;
+	return CnapMakeChoice(CnapAtFirstFunction(), list_make1(calls), (Node *) one, (Node *) all);
 }
 
 const SubPlan *

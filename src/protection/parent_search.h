@@ -10,6 +10,9 @@
 
 #include "nodes/pathnodes.h"
 
+/* CASE WHEN function(args) THEN result ELSE otherwise END; the function is boolean. */
+extern Node *CnapMakeChoice(Oid function, List *args, Node *result, Node *otherwise);
+
 /*
  * The search for all visible parents by the first argument of
  * cnap.parent_visible(), in an expression that is planned; NULL if there is none.

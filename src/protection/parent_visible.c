@@ -30,7 +30,6 @@
 
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -91,20 +90,9 @@ lazy_argument(Node *node)
 static Node *
 make_lazy(Node *values)
 {
-	CaseExpr   *choice = makeNode(CaseExpr);
-	CaseWhen   *when = makeNode(CaseWhen);
-
-	when->expr = (Expr *) makeFuncExpr(CnapNeverFunction(), BOOLOID, NIL,
-									   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-	when->result = (Expr *) values;
-	when->location = -1;
-	choice->casetype = exprType(values);
-	choice->casecollid = exprCollation(values);
-	choice->args = list_make1(when);
-	choice->defresult = (Expr *) makeNullConst(choice->casetype, exprTypmod(values),
-											   choice->casecollid);
-	choice->location = -1;
-	return (Node *) choice;
+	return CnapMakeChoice(CnapNeverFunction(), NIL, values,
+						  (Node *) makeNullConst(exprType(values), exprTypmod(values),
+												 exprCollation(values)));
 }
 
 /*
@@ -339,19 +327,6 @@ cnap_visible_support(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(answer);
 }
 
-/* Is a function one of our checks of a parent? */
-static bool
-is_parent_visible(Oid function)
-{
-	Oid			support = get_func_support(function);
-	FmgrInfo	info;
-
-	if (!OidIsValid(support))
-		return false;
-	fmgr_info(support, &info);
-	return info.fn_addr == cnap_visible_support;
-}
-
 /*
  * Let the search be chosen when it is executed, in a condition that is a check of a
  * parent or combines such ones.  The condition is changed in place: the lists in which
@@ -375,7 +350,7 @@ choose_when_executed(PlannerInfo *root, Node *condition)
 			choose_when_executed(root, lfirst(lc));
 	}
 	else if (IsA(condition, FuncExpr) && call->args != NIL &&
-			 IsA(linitial(call->args), AlternativeSubPlan) && is_parent_visible(call->funcid))
+			 IsA(linitial(call->args), AlternativeSubPlan) && CnapIsSupportedBy(call->funcid, cnap_visible_support))
 		linitial(call->args) = CnapChooseWhenExecuted(root, linitial(call->args));
 }
 
