@@ -1,6 +1,7 @@
 /*
  * Tables whose parents are searched: where there is a LIMIT, one by one for the first rows, then all
- * at once, with the same answers, in every kind of plan.
+ * at once, with the same answers, in every kind of plan; these by the array of their keys, if that is the
+ * same search.
  */
 CREATE EXTENSION cnap_org;
 SET client_min_messages = warning;
@@ -53,9 +54,9 @@ DECLARE
 	plan jsonb;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, TIMING off, COSTS off, FORMAT json) ' || query INTO plan;
-	RETURN (SELECT string_agg(CASE WHEN loops > 1 THEN 'some' ELSE loops::text END, ' ')
-		FROM (SELECT (p ->> 'Actual Loops')::numeric AS loops
-			FROM jsonb_path_query(plan, 'strict $.** ? (@."Parent Relationship" == "SubPlan")') p) s);
+	RETURN (SELECT string_agg(CASE kind WHEN 'InitPlan' THEN 'keys ' ELSE '' END || CASE WHEN loops > 1 THEN 'some' ELSE loops::text END, ', ')
+		FROM (SELECT (p ->> 'Actual Loops')::numeric AS loops, p ->> 'Parent Relationship' AS kind
+			FROM jsonb_path_query(plan, 'strict $.** ? (@."Parent Relationship" == "SubPlan" || @."Parent Relationship" == "InitPlan")') p) s);
 END
 $$;
 SET ROLE regress_cnap_app;
@@ -73,6 +74,9 @@ SELECT pg_temp.executed('SELECT * FROM generate_series(1, 500) f, LATERAL (SELEC
 SELECT pg_temp.executed('SELECT f, (SELECT min(id) FROM app.note WHERE folder_id = f) FROM generate_series(1, 500) f');
 SELECT pg_temp.executed('SELECT count(*) FROM app.note');
 SELECT pg_temp.executed('SELECT * FROM app.note WHERE id = 4');
+SELECT pg_temp.executed('SELECT folder_id FROM app.note WHERE id BETWEEN 4 AND 20');
+SELECT pg_temp.executed('SELECT count(*) FROM app.note a JOIN app.line b ON b.id = a.id');
+SELECT pg_temp.executed('SELECT * FROM app.note WHERE id % 3 = 0 OR folder_id IS NULL');
 -- a check that is an operand may also be part of a condition of a join, where it is not replaced
 RESET ROLE;
 CREATE TABLE app.flag AS SELECT id, folder_id, id % 2 = 0 AS flag FROM app.note WHERE id < 1000;
@@ -170,6 +174,88 @@ EXECUTE newest;
 SET cnap.user_id = 'hugo';
 EXECUTE newest;
 
+-- Keys of another search are not looked up, as far as they are not the same: each of these queries
+-- asks for folders below 1000, but the arrays have others.
+RESET ROLE;
+CREATE VIEW app.some AS SELECT * FROM app.folder;
+CREATE TABLE app.other AS SELECT id + 1 AS id, id AS number FROM app.folder;
+GRANT SELECT ON app.some, app.other TO regress_cnap_app;
+CREATE FUNCTION pg_temp.found(keys text, condition text DEFAULT 'AND f.id < 1000', key text DEFAULT 'n.folder_id') RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+	line text;
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM app.flag n WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id %s), %s, ARRAY(%s))', condition, key, keys) INTO n;
+	FOR line IN EXECUTE format('EXPLAIN (COSTS off) SELECT count(*) FROM app.flag n WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id %s), %s, ARRAY(%s))', condition, key, keys)
+	LOOP
+		plan := concat(plan, line);
+	END LOOP;
+	RETURN n || CASE WHEN plan LIKE '%IS TRUE%' THEN ' looked up' ELSE '' END;
+END
+$$;
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'hugo';
+SELECT count(*) FROM app.flag n JOIN app.folder f ON f.id = n.folder_id WHERE f.id < 1000;
+SELECT pg_temp.found('SELECT f.id FROM app.folder f WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f WHERE f.id < 2000');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f WHERE f.id < 1000 OFFSET 0');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f WHERE f.id < 1000 LIMIT 1');
+SELECT pg_temp.found('SELECT DISTINCT f.id FROM app.folder f WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT max(f.id) FROM app.folder f WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f WHERE f.id < 1000 GROUP BY f.id HAVING f.id > 3');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f WHERE f.id < 1000 UNION SELECT 1');
+SELECT pg_temp.found('SELECT f.id + 1 FROM app.folder f WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f TABLESAMPLE BERNOULLI (100) WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT f.id FROM app.some f WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT f.id FROM app.other f WHERE f.id < 1000');
+SELECT pg_temp.found('SELECT f.id FROM app.folder f, app.other o WHERE f.id < 1000 AND o.id = f.id');
+SELECT pg_temp.found('SELECT f.id::bigint FROM app.folder f WHERE f.id < 1000');
+-- nor are the keys of another search those of the same with a permission that not everybody has
+RESET ROLE;
+UPDATE cnap.workspace SET owner_id = 'someone' WHERE id = cnap_uuid(2);
+INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES (cnap_uuid(2), 'hugo', 'member');
+SELECT FROM cnap_protect('app.folder', write_permission => 'administer');
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'hugo';
+SELECT count(*), count(*) FILTER (WHERE folder_id % 40 = 1) FROM app.part;
+BEGIN;
+WITH u AS (UPDATE app.part SET title = 'changed' RETURNING *) SELECT count(*), count(*) FILTER (WHERE folder_id % 40 = 1) FROM u;
+WITH d AS (DELETE FROM app.part RETURNING *) SELECT count(*), count(*) FILTER (WHERE folder_id % 40 = 1) FROM d;
+ROLLBACK;
+RESET ROLE;
+UPDATE cnap.workspace SET owner_id = 'hugo' WHERE id = cnap_uuid(2);
+
+-- keys of other types: what is NULL, text, and equal without being the same
+CREATE COLLATION app.fold (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);
+CREATE TABLE app.box AS SELECT 'k' || id AS key, id::bigint AS number, 'K' || id AS folded, workspace_id FROM app.folder;
+ALTER TABLE app.box ALTER folded TYPE text COLLATE app.fold, ALTER key TYPE varchar(20), ALTER workspace_id SET NOT NULL, ADD PRIMARY KEY (key), ADD UNIQUE (number), ADD UNIQUE (folded);
+UPDATE app.box SET number = NULL WHERE number % 7 = 0;
+CREATE TABLE app.by_key AS SELECT id, 'k' || 1 + id % 4000 AS box FROM generate_series(1, 9000) id;
+CREATE TABLE app.by_number AS SELECT id, CASE WHEN id % 5 > 0 THEN number END AS box FROM generate_series(1, 9000) id LEFT JOIN app.box ON number = id % 4000;
+CREATE TABLE app.by_small AS SELECT id, box::int FROM app.by_number;
+CREATE TABLE app.by_folded AS SELECT id, 'k' || 1 + id % 4000 AS box FROM generate_series(1, 9000) id;
+ALTER TABLE app.by_folded ALTER box TYPE text COLLATE app.fold;
+ALTER TABLE app.by_key ADD FOREIGN KEY (box) REFERENCES app.box;
+ALTER TABLE app.by_number ADD FOREIGN KEY (box) REFERENCES app.box (number);
+ALTER TABLE app.by_small ADD FOREIGN KEY (box) REFERENCES app.box (number);
+ALTER TABLE app.by_folded ADD FOREIGN KEY (box) REFERENCES app.box (folded);
+SELECT FROM cnap_protect('app.box');
+SELECT cnap_protect_child(t, 'box') FROM unnest('{app.by_key, app.by_number, app.by_small, app.by_folded}'::regclass[]) t;
+CREATE INDEX ON app.by_number (box);
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO regress_cnap_app;
+VACUUM ANALYZE app.box, app.by_key, app.by_number, app.by_small, app.by_folded;
+CREATE TABLE mine.box AS SELECT b.* FROM app.box b JOIN cnap.workspace w ON w.id = workspace_id WHERE w.owner_id = 'hugo';
+SELECT (SELECT count(*) FROM app.by_key c JOIN mine.box b ON b.key = c.box), (SELECT count(*) FROM app.by_number c JOIN mine.box b ON b.number = c.box),
+	(SELECT count(*) FROM app.by_small c JOIN mine.box b ON b.number = c.box), (SELECT count(*) FROM app.by_folded c JOIN mine.box b ON b.folded = c.box);
+SET ROLE regress_cnap_app;
+SET cnap.user_id = 'hugo';
+SELECT (SELECT count(*) FROM app.by_key), (SELECT count(*) FROM app.by_number), (SELECT count(*) FROM app.by_small), (SELECT count(*) FROM app.by_folded);
+SELECT pg_temp.executed('SELECT count(*) FROM app.by_key'), pg_temp.executed('SELECT count(id) FROM app.by_number'),
+	pg_temp.executed('SELECT count(*) FROM app.by_small'), pg_temp.executed('SELECT count(*) FROM app.by_folded');
+
 -- a cursor that goes to and fro
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT id FROM app.note ORDER BY id LIMIT 6000;
@@ -209,7 +295,7 @@ ROLLBACK;
 
 RESET ROLE;
 DEALLOCATE ALL;
-DROP FUNCTION pg_temp.executed(text), pg_temp.answer(text, text);
+DROP FUNCTION pg_temp.executed(text), pg_temp.answer(text, text), pg_temp.found(text, text, text);
 DROP TABLE question, expected;
 DROP SCHEMA app, mine CASCADE;
 SELECT FROM cnap_distrust('regress_cnap_app');

@@ -164,12 +164,8 @@ CnapValuesAreGiven(const SupportRequestIndexCondition *req)
 	return false;
 }
 
-/*
- * Does the query ask for all rows of a single relation that the check accepts,
- * and only for columns that are in the index?
- */
-static bool
-is_covered(const SupportRequestIndexCondition *req)
+bool
+CnapIsCovered(const SupportRequestIndexCondition *req)
 {
 	IndexOptInfo *index = req->index;
 	RelOptInfo *rel = index->rel;
@@ -211,7 +207,7 @@ is_worth_it(const SupportRequestIndexCondition *req, const CnapCheck *check, con
 	fraction = CnapEstimateFraction(req->root, check, known, 0);
 	if (set_size >= 0 && set_size <= CNAP_SMALL_SET && fraction <= CNAP_MAX_INDEXED_FRACTION)
 		return true;
-	if (fraction > MAX_COVERED_FRACTION || !is_covered(req))
+	if (fraction > MAX_COVERED_FRACTION || !CnapIsCovered(req))
 		return false;
 	if (set_size < 0)
 		set_size = CnapReachSize(known->user,

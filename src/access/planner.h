@@ -28,4 +28,10 @@ extern ScalarArrayOpExpr *CnapMakeCondition(SupportRequestIndexCondition *req,
 
 extern bool CnapValuesAreGiven(const SupportRequestIndexCondition *req);
 
+/*
+ * Does the query ask for all rows of a single relation that the check accepts,
+ * and only for columns that are in the index?
+ */
+extern bool CnapIsCovered(const SupportRequestIndexCondition *req);
+
 #endif							/* CNAP_PLANNER_H */

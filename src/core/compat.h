@@ -113,6 +113,20 @@
 #endif
 
 /*
+ * PostgreSQL 19 (c83ac02ec73) tells the planner for which EXPLAIN it plans.
+ */
+#if PG_VERSION_NUM < 190000
+#define CNAP_PLANNER_PARAMETERS \
+	Query *parse, const char *query_string, int options, ParamListInfo parameters
+#define CNAP_PLANNER_ARGUMENTS parse, query_string, options, parameters
+#else
+#define CNAP_PLANNER_PARAMETERS \
+	Query *parse, const char *query_string, int options, ParamListInfo parameters, \
+	ExplainState *explain
+#define CNAP_PLANNER_ARGUMENTS parse, query_string, options, parameters, explain
+#endif
+
+/*
  * PostgreSQL 18 (83ea6c54025) introduced virtual generated columns.
  */
 #ifndef ATTRIBUTE_GENERATED_VIRTUAL

@@ -126,6 +126,15 @@ searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
 	return (int) Min(Max(searches, MIN_SEARCHES), MAX_SEARCHES);
 }
 
+bool
+CnapIsCheaperOneByOne(PlannerInfo *root, Node *visible, const SubPlan *all, double rows)
+{
+	const SubPlan *one = IsA(visible, SubPlan) ? (SubPlan *) visible : find_alternative(visible, false);
+	const Plan *all_plan = list_nth(root->glob->subplans, all->plan_id - 1);
+
+	return one != NULL && !one->useHashTable && rows * one->per_call_cost < all_plan->total_cost;
+}
+
 Node *
 CnapMakeChoice(Oid function, List *args, Node *result, Node *otherwise)
 {
@@ -145,6 +154,24 @@ CnapMakeChoice(Oid function, List *args, Node *result, Node *otherwise)
 }
 
 Node *
+CnapMakeLazy(Node *values)
+{
+	return CnapMakeChoice(CnapNeverFunction(), NIL, values,
+						  (Node *) makeNullConst(exprType(values), exprTypmod(values),
+												 exprCollation(values)));
+}
+
+Node *
+CnapLazyArgument(Node *node)
+{
+	CaseExpr   *choice = (CaseExpr *) node;
+
+	if (!IsA(choice, CaseExpr) || list_length(choice->args) != 1)
+		return NULL;
+	return (Node *) linitial_node(CaseWhen, choice->args)->result;
+}
+
+Node *
 CnapChooseWhenExecuted(PlannerInfo *root, Node *visible)
 {
 	SubPlan    *one = find_alternative(visible, false);
@@ -158,10 +185,33 @@ CnapChooseWhenExecuted(PlannerInfo *root, Node *visible)
 	return CnapMakeChoice(CnapAtFirstFunction(), list_make1(calls), (Node *) one, (Node *) all);
 }
 
+/*
+ * Where is the search for all, when it is the only alternative that is left, or one of
+ * a choice?  NULL if nowhere.
+ */
+static Node **
+find_hashed(Node **visible)
+{
+	Node	  **place = visible;
+
+	if (IsA(*visible, CaseExpr))
+		place = (Node **) &((CaseExpr *) *visible)->defresult;
+	return *place != NULL && IsA(*place, SubPlan) && ((SubPlan *) *place)->useHashTable ? place : NULL;
+}
+
 const SubPlan *
 CnapHashedSearch(Node *visible)
 {
-	if (IsA(visible, CaseExpr) && IsA(((CaseExpr *) visible)->defresult, SubPlan))
-		return (SubPlan *) ((CaseExpr *) visible)->defresult;
-	return find_alternative(visible, true);
+	Node	  **place = find_hashed(&visible);
+
+	return place != NULL ? (SubPlan *) *place : find_alternative(visible, true);
+}
+
+Node *
+CnapReplaceHashedSearch(Node *visible, Node *replacement)
+{
+	Node	   *copy = copyObject(visible);
+
+	*find_hashed(&copy) = replacement;
+	return copy;
 }

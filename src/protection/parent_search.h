@@ -14,13 +14,29 @@
 extern Node *CnapMakeChoice(Oid function, List *args, Node *result, Node *otherwise);
 
 /*
+ * CASE WHEN cnap.never() THEN values END, which never evaluates them, and what is inside
+ * such an expression; NULL if it is another one.
+ */
+extern Node *CnapMakeLazy(Node *values);
+extern Node *CnapLazyArgument(Node *node);
+
+/*
  * The search for all visible parents by the first argument of
  * cnap.parent_visible(), in an expression that is planned; NULL if there is none.
  */
 extern const SubPlan *CnapHashedSearch(Node *visible);
 
+/* That argument with another expression instead of that search, which it must have. */
+extern Node *CnapReplaceHashedSearch(Node *visible, Node *replacement);
+
 /* The number of rows in the table that a subplan searches; 0 if not known. */
 extern double CnapSearchedRows(PlannerInfo *root, const SubPlan *subplan);
+
+/*
+ * Does it cost less to search the parent of each of so many rows than all visible ones?
+ * The arguments are the first one of cnap.parent_visible(), and a search for all.
+ */
+extern bool CnapIsCheaperOneByOne(PlannerInfo *root, Node *visible, const SubPlan *all, double rows);
 
 /*
  * What is to replace that argument when the paths of the table have been found: a

@@ -21,8 +21,8 @@
  * evaluates them, and the index condition takes them out of it again.
  *
  * The index condition is not offered if the query itself gives the keys, as in
- * parent_id = $1, or by a join with the parent.  Then no other parents have to
- * be searched.
+ * parent_id = $1, or by a join with the parent, or if it finds a few rows by another
+ * index.  Then no other parents have to be searched.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +30,6 @@
 
 #include "access/stratnum.h"
 #include "catalog/pg_am.h"
-#include "commands/defrem.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -39,11 +38,14 @@
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
 #include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "access/planner.h"
 #include "core/own_catalog.h"
+#include "protection/parent_lookup.h"
 #include "protection/parent_search.h"
 #include "protection/parent_visible.h"
 
@@ -54,7 +56,8 @@ PG_FUNCTION_INFO_V1(cnap_visible_support);
 /*
  * The maximum number of values, and the largest fraction of a table, for which
  * an index condition is offered.  The planner assumes ten values, so many
- * values would cost far more than it estimates.
+ * values would cost far more than it estimates.  For a query that an index-only scan
+ * answers, as count(*), there is no better index that could lose.
  */
 #define MAX_VALUES 512
 #define MAX_INDEXED_FRACTION 0.2
@@ -73,26 +76,6 @@ Datum
 cnap_never(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(false);
-}
-
-/* The expression inside the CASE that make_lazy() put around it, or NULL. */
-static Node *
-lazy_argument(Node *node)
-{
-	CaseExpr   *choice = (CaseExpr *) node;
-
-	if (!IsA(choice, CaseExpr) || list_length(choice->args) != 1)
-		return NULL;
-	return (Node *) linitial_node(CaseWhen, choice->args)->result;
-}
-
-/* CASE WHEN cnap.never() THEN values END */
-static Node *
-make_lazy(Node *values)
-{
-	return CnapMakeChoice(CnapNeverFunction(), NIL, values,
-						  (Node *) makeNullConst(exprType(values), exprTypmod(values),
-												 exprCollation(values)));
 }
 
 /*
@@ -115,7 +98,7 @@ make_values_lazy(SupportRequestSimplify *req)
 
 		if (i > 0 && i % 2 == 0 && IsA(arg, SubLink))
 		{
-			arg = make_lazy(arg);
+			arg = CnapMakeLazy(arg);
 			changed = true;
 		}
 		args = lappend(args, arg);
@@ -143,7 +126,7 @@ find_search(PlannerInfo *root, List *args)
 
 	if (search != NULL || list_length(args) < 3)
 		return search;
-	values = (Param *) lazy_argument(lthird(args));
+	values = (Param *) CnapLazyArgument(lthird(args));
 	if (values == NULL || !IsA(values, Param))
 		return NULL;
 	foreach(lc, root->init_plans)
@@ -199,10 +182,9 @@ static Oid
 find_operator(const SupportRequestIndexCondition *req, Oid value_type)
 {
 	Oid			column_type = req->index->opcintype[req->indexcol];
-	Oid			opclass = GetDefaultOpClass(column_type, BTREE_AM_OID);
 
 	if (req->indexcol != 0 || req->index->relam != BTREE_AM_OID ||
-		!OidIsValid(opclass) || get_opclass_family(opclass) != req->opfamily)
+		lookup_type_cache(column_type, TYPECACHE_BTREE_OPFAMILY)->btree_opf != req->opfamily)
 		return InvalidOid;
 	if (value_type != column_type && IsBinaryCoercible(value_type, column_type))
 		value_type = column_type;
@@ -266,6 +248,75 @@ is_joined_with_parent(const SupportRequestIndexCondition *req, List *args)
 	return false;
 }
 
+/* Is a clause a comparison of an index's first column that the index supports? */
+static bool
+is_supported_by(PlannerInfo *root, const Expr *clause, IndexOptInfo *index)
+{
+	Oid			operator;
+	List	   *args;
+
+	if (IsA(clause, ScalarArrayOpExpr))
+	{
+		operator = ((ScalarArrayOpExpr *) clause)->useOr ? ((ScalarArrayOpExpr *) clause)->opno : InvalidOid;
+		args = ((ScalarArrayOpExpr *) clause)->args;
+	}
+	else if (IsA(clause, OpExpr) && list_length(((OpExpr *) clause)->args) == 2)
+	{
+		operator = ((OpExpr *) clause)->opno;
+		args = ((OpExpr *) clause)->args;
+		if (!match_index_to_operand(linitial(args), 0, index))
+		{
+			operator = get_commutator(operator);
+			args = list_make2(lsecond(args), linitial(args));
+		}
+	}
+	else
+		return false;
+	return OidIsValid(operator) && op_in_opfamily(operator, index->opfamily[0]) &&
+		match_index_to_operand(linitial(args), 0, index) &&
+		is_pseudo_constant_for_index(root, lsecond(args), index);
+}
+
+/*
+ * Do the query's own conditions find, by another index, so few rows that it costs less
+ * to search the parent of each than to collect all visible ones?  PostgreSQL would
+ * read both indexes, to search fewer parents, since it takes the array, which is not
+ * part of the scan, for free.
+ */
+static bool
+is_found_by_another_index(const SupportRequestIndexCondition *req, List *args)
+{
+	PlannerInfo *root = req->root;
+	RelOptInfo *rel = req->index->rel;
+	const SubPlan *search = find_search(root, args);
+	ListCell   *lc;
+
+	if (search == NULL)
+		return false;
+	foreach(lc, rel->indexlist)
+	{
+		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
+		List	   *clauses = NIL;
+		ListCell   *lc2;
+
+		if (index == req->index || (index->indpred != NIL && !index->predOK))
+			continue;
+		foreach(lc2, rel->baserestrictinfo)
+		{
+			RestrictInfo *restriction = lfirst_node(RestrictInfo, lc2);
+
+			if (restriction_is_securely_promotable(restriction, rel) &&
+				is_supported_by(root, restriction->clause, index))
+				clauses = lappend(clauses, restriction);
+		}
+		if (clauses != NIL &&
+			CnapIsCheaperOneByOne(root, linitial(args), search, rel->tuples *
+								  clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL)))
+			return true;
+	}
+	return false;
+}
+
 /* Return an index condition for the check, if it is worthwhile. */
 static List *
 make_index_condition(SupportRequestIndexCondition *req)
@@ -280,16 +331,17 @@ make_index_condition(SupportRequestIndexCondition *req)
 	if (!IsA(call, FuncExpr) || req->indexarg % 2 == 0 ||
 		req->indexarg + 1 >= list_length(call->args))
 		return NIL;
-	values = lazy_argument(list_nth(call->args, req->indexarg + 1));
+	values = CnapLazyArgument(list_nth(call->args, req->indexarg + 1));
 	if (values == NULL || !is_pseudo_constant_for_index(req->root, values, req->index))
 		return NIL;
 	operator = find_operator(req, get_element_type(exprType(values)));
 	if (!OidIsValid(operator) || CnapValuesAreGiven(req) ||
-		is_joined_with_parent(req, call->args))
+		is_joined_with_parent(req, call->args) || is_found_by_another_index(req, call->args))
 		return NIL;
 
 	fraction = visible_fraction(req->root, call->args, &nvisible);
-	if (fraction < 0 || fraction > MAX_INDEXED_FRACTION || nvisible > MAX_VALUES)
+	if (fraction < 0 || fraction > MAX_INDEXED_FRACTION ||
+		(nvisible > MAX_VALUES && !CnapIsCovered(req)))
 		return NIL;
 
 	condition = makeNode(ScalarArrayOpExpr);
@@ -328,33 +380,6 @@ cnap_visible_support(PG_FUNCTION_ARGS)
 }
 
 /*
- * Let the search be chosen when it is executed, in a condition that is a check of a
- * parent or combines such ones.  The condition is changed in place: the lists in which
- * the planner keeps conditions share it.
- *
- * PostgreSQL drops the plan of an alternative that it does not choose, so all copies of
- * a check that are executed must make the same choice.  Those for partitions come here
- * as well.  But an operand of an operator can also be copied to join conditions, which
- * do not: such a check is left as it is.
- */
-static void
-choose_when_executed(PlannerInfo *root, Node *condition)
-{
-	FuncExpr   *call = (FuncExpr *) condition;
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(condition, BoolExpr))
-	{
-		foreach(lc, ((BoolExpr *) condition)->args)
-			choose_when_executed(root, lfirst(lc));
-	}
-	else if (IsA(condition, FuncExpr) && call->args != NIL &&
-			 IsA(linitial(call->args), AlternativeSubPlan) && CnapIsSupportedBy(call->funcid, cnap_visible_support))
-		linitial(call->args) = CnapChooseWhenExecuted(root, linitial(call->args));
-}
-
-/*
  * Is a query executed for each row of an outer one?  Then that has parameters for it;
  * if not for it, but for a query between them, this says so as well.
  */
@@ -370,28 +395,62 @@ is_repeated(PlannerInfo *root)
 }
 
 /*
+ * Improve the searches in a condition that is a check of a parent or combines such ones:
+ * let them be chosen when they are executed, if wanted, and look up the keys.  The
+ * condition is changed in place: the lists in which the planner keeps conditions share
+ * it.
+ *
+ * PostgreSQL drops the plan of an alternative that it does not choose, so all copies of
+ * a check that are executed must make the same choice.  Those for partitions come here
+ * as well.  But an operand of an operator can also be copied to join conditions, which
+ * do not: such a check is left as it is.
+ */
+static void
+improve_searches(PlannerInfo *root, Node *condition, bool choose_when_executed)
+{
+	FuncExpr   *call = (FuncExpr *) condition;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(condition, BoolExpr))
+	{
+		foreach(lc, ((BoolExpr *) condition)->args)
+			improve_searches(root, lfirst(lc), choose_when_executed);
+	}
+	else if (IsA(condition, FuncExpr) && call->args != NIL &&
+			 IsA(linitial(call->args), AlternativeSubPlan) && CnapIsSupportedBy(call->funcid, cnap_visible_support))
+	{
+		CnapOfferLookup(root, call);
+		if (choose_when_executed)
+			linitial(call->args) = CnapChooseWhenExecuted(root, linitial(call->args));
+	}
+}
+
+/*
  * set_rel_pathlist_hook
  *
  * Without a LIMIT, a scan goes to its end, as PostgreSQL assumes when it chooses; and
  * many short scans may never need all parents, however many rows they have in sum.
  */
 static void
-choose_searches(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+improve_checks(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
+	bool		choose_when_executed;
 	ListCell   *lc;
 
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
-	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans ||
-		root->parse->limitCount == NULL || is_repeated(root))
+	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans)
 		return;
+	choose_when_executed = root->parse->limitCount != NULL && !is_repeated(root);
 	foreach(lc, rel->baserestrictinfo)
-		choose_when_executed(root, (Node *) lfirst_node(RestrictInfo, lc)->clause);
+		improve_searches(root, (Node *) lfirst_node(RestrictInfo, lc)->clause, choose_when_executed);
 }
 
 void
 CnapParentVisibleInit(void)
 {
 	previous_hook = set_rel_pathlist_hook;
-	set_rel_pathlist_hook = choose_searches;
+	set_rel_pathlist_hook = improve_checks;
+	CnapParentLookupInit(cnap_visible_support);
 }
