@@ -110,3 +110,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.lint_granted_by(oid, oid) IS
 'the clause with which REVOKE takes what a grantor has granted on an object of that owner; null for a grantor whose grants fall with the grant option';
+
+/*
+ * What reads relations as somebody else, or for somebody else: views, rules, and from
+ * PostgreSQL 19 on property graphs, whose elements are tables and views.  A query reads these
+ * as the role that executes it, also within a view.
+ */
+CREATE FUNCTION cnap.lint_reads() RETURNS TABLE (reader oid, source oid, passes_on boolean)
+LANGUAGE sql STABLE PARALLEL SAFE COST 10000 ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT r.ev_class, d.refobjid, c.relkind IN ('v', 'm')
+	FROM pg_depend d
+		JOIN pg_rewrite r ON r.oid = d.objid
+		JOIN pg_class c ON c.oid = r.ev_class
+	WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+		AND d.refobjid <> r.ev_class
+	UNION ALL
+	SELECT DISTINCT graph.refobjid, element.refobjid, true
+	FROM pg_depend element
+		JOIN pg_depend graph USING (classid, objid, refclassid)
+		JOIN pg_class c ON c.oid = graph.refobjid
+	WHERE element.classid = to_regclass('pg_catalog.pg_propgraph_element')
+		AND element.refclassid = 'pg_class'::regclass AND element.refobjid <> graph.refobjid
+		AND c.relkind = 'g'
+$$;
+COMMENT ON FUNCTION cnap.lint_reads() IS
+'which views, rules and property graphs read what, and whether what they read can be had from them in turn';

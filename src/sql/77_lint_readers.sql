@@ -7,7 +7,8 @@
  * references a protected table, and whether others can read it: by a
  * privilege, or through views that others can read.  Policies apply to all
  * owners except superusers and roles with BYPASSRLS.  A materialized view
- * contains rows to which no policy applies any more.
+ * contains rows to which no policy applies any more.  A property graph reads as the
+ * current user, also for a view.
  *
  * The extension's own tables can be read only by their owner, so they are
  * treated in the same way.
@@ -19,12 +20,7 @@ SET enable_nestloop = off
 SET jit = off
 AS $$
 WITH RECURSIVE reads AS MATERIALIZED (
-	SELECT DISTINCT r.ev_class AS reader, d.refobjid AS source, c.relkind IN ('v', 'm') AS passes_on
-	FROM pg_depend d
-		JOIN pg_rewrite r ON r.oid = d.objid
-		JOIN pg_class c ON c.oid = r.ev_class
-	WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-		AND d.refobjid <> r.ev_class
+	SELECT * FROM cnap.lint_reads()
 ), reaching AS (
 	SELECT reader AS relation, passes_on FROM reads WHERE source IN (SELECT unnest(guarded))
 	UNION
@@ -33,8 +29,8 @@ WITH RECURSIVE reads AS MATERIALIZED (
 	WHERE reaching.passes_on
 ), reader AS MATERIALIZED (
 	SELECT c.oid AS relation, c.relkind, c.relowner, o.rolsuper OR o.rolbypassrls AS bypasses,
-		c.relkind = 'v' AND EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
-			WHERE option_name = 'security_invoker' AND option_value::boolean) AS invoker
+		c.relkind = 'g' OR (c.relkind = 'v' AND EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
+			WHERE option_name = 'security_invoker' AND option_value::boolean)) AS invoker
 	FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
 	WHERE c.oid IN (SELECT relation FROM reaching)
 ), granted AS MATERIALIZED (
@@ -123,16 +119,12 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
 AS $$
-WITH RECURSIVE source (relation) AS (
+WITH RECURSIVE reads AS MATERIALIZED (
+	SELECT * FROM cnap.lint_reads() WHERE passes_on
+), source (relation) AS (
 	SELECT unnest(guarded)
 	UNION
-	SELECT r.ev_class
-	FROM source
-		JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = source.relation
-			AND d.classid = 'pg_rewrite'::regclass
-		JOIN pg_rewrite r ON r.oid = d.objid
-		JOIN pg_class c ON c.oid = r.ev_class
-	WHERE c.relkind IN ('v', 'm')
+	SELECT reads.reader FROM source JOIN reads ON reads.source = source.relation
 ), definer AS MATERIALIZED (
 	SELECT p.oid AS function, o.rolname, p.prosqlbody IS NOT NULL AS parsed, p.prosrc, p.proconfig,
 		o.rolsuper OR o.rolbypassrls AS bypasses,
