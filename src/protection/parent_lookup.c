@@ -57,20 +57,6 @@ query_of(PlannerInfo *root, const SubPlan *subplan)
 	return ((PlannerInfo *) list_nth(root->glob->subroots, subplan->plan_id - 1))->parse;
 }
 
-/* The subquery whose result a parameter is; NULL if it is not one of this query level. */
-static const SubPlan *
-subplan_of(PlannerInfo *root, const Param *param)
-{
-	ListCell   *lc;
-
-	foreach(lc, root->init_plans)
-	{
-		if (list_member_int(lfirst_node(SubPlan, lc)->setParam, param->paramid))
-			return lfirst_node(SubPlan, lc);
-	}
-	return NULL;
-}
-
 /* Does a query return one column of those rows of a single table that meet its condition? */
 static bool
 is_plain_search(const Query *query)
@@ -155,7 +141,7 @@ CnapOfferLookup(PlannerInfo *root, FuncExpr *call)
 	keys = (Param *) CnapLazyArgument(lthird(call->args));
 	if (keys == NULL || !IsA(keys, Param))
 		return;
-	of_keys = subplan_of(root, keys);
+	of_keys = CnapSearchOfKeys(root, keys);
 	if (of_keys == NULL || of_keys->subLinkType != ARRAY_SUBLINK ||
 		!is_same_search(query_of(root, search), query_of(root, of_keys)))
 		return;

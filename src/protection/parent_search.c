@@ -92,6 +92,19 @@ find_alternative(Node *visible, bool hashed)
 	return NULL;
 }
 
+const SubPlan *
+CnapSearchOfKeys(PlannerInfo *root, const Param *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, root->init_plans)
+	{
+		if (list_member_int(lfirst_node(SubPlan, lc)->setParam, keys->paramid))
+			return lfirst_node(SubPlan, lc);
+	}
+	return NULL;
+}
+
 double
 CnapSearchedRows(PlannerInfo *root, const SubPlan *subplan)
 {

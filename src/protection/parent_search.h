@@ -26,6 +26,9 @@ extern Node *CnapLazyArgument(Node *node);
  */
 extern const SubPlan *CnapHashedSearch(Node *visible);
 
+/* The subquery whose result such keys are; NULL if it is not one of this query level. */
+extern const SubPlan *CnapSearchOfKeys(PlannerInfo *root, const Param *keys);
+
 /* That argument with another expression instead of that search, which it must have. */
 extern Node *CnapReplaceHashedSearch(Node *visible, Node *replacement);
 

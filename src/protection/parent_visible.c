@@ -122,19 +122,13 @@ find_search(PlannerInfo *root, List *args)
 {
 	const SubPlan *search = CnapHashedSearch(linitial(args));
 	Param	   *values;
-	ListCell   *lc;
 
 	if (search != NULL || list_length(args) < 3)
 		return search;
 	values = (Param *) CnapLazyArgument(lthird(args));
 	if (values == NULL || !IsA(values, Param))
 		return NULL;
-	foreach(lc, root->init_plans)
-	{
-		if (list_member_int(lfirst_node(SubPlan, lc)->setParam, values->paramid))
-			return lfirst_node(SubPlan, lc);
-	}
-	return NULL;
+	return CnapSearchOfKeys(root, values);
 }
 
 /*
