@@ -30,6 +30,7 @@
  */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
+#include "parser/parse_relation.h"
 #include "varatt.h"
 #endif
 
@@ -110,6 +111,16 @@
 #define CNAP_MODULE_MAGIC PG_MODULE_MAGIC
 #else
 #define CNAP_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "cnap_org", .version = CNAP_VERSION)
+#endif
+
+/*
+ * PostgreSQL 16 (a61b1f74823) moved what privileges are needed, and of whom, from the entries
+ * of a range table to entries of their own.
+ */
+#if PG_VERSION_NUM < 160000
+#define CnapCheckAsUser(query, rte) ((rte)->checkAsUser)
+#else
+#define CnapCheckAsUser(query, rte) (getRTEPermissionInfo((query)->rteperminfos, rte)->checkAsUser)
 #endif
 
 /*

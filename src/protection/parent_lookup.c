@@ -24,9 +24,9 @@
  *
  * The executor fills the hash table of an array when it first needs it, and keeps it
  * until the end of the query.  Hence the array must not change while the query is
- * executed.  As the value of an uncorrelated subquery, it does not.  Nor can it have
- * more than 1 GB, which is some 60 million keys; to have the planner choose it for that
- * many, the estimate would have to be wrong by a factor of hundreds.
+ * executed: an ARRAY subquery that depends on another query, even if only on one outside
+ * of the child's, does, and we leave it alone.  Nor can an array have more than 1 GB; we
+ * go up to half of that by the planner's estimate.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +38,7 @@
 #include "optimizer/planner.h"
 #include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "access/planner.h"
 #include "core/compat.h"
@@ -51,13 +52,13 @@ static PGFunction support_function = NULL;
 static bool is_offered = false;
 
 /* The query that a subplan executes. */
-static const Query *
+static Query *
 query_of(PlannerInfo *root, const SubPlan *subplan)
 {
 	return ((PlannerInfo *) list_nth(root->glob->subroots, subplan->plan_id - 1))->parse;
 }
 
-/* Does a query return one column of those rows of a single table that meet its condition? */
+/* Does a query return those rows of a single table that meet its condition, one column of each? */
 static bool
 is_plain_search(const Query *query)
 {
@@ -75,35 +76,65 @@ is_plain_search(const Query *query)
 		query->limitOffset == NULL && query->limitCount == NULL;
 }
 
-/* The column that a plain search returns. */
-static Node *
+/* The column that a plain search returns; NULL if it is an expression. */
+static Var *
 searched_column(const Query *query)
 {
-	Node	   *column = (Node *) linitial_node(TargetEntry, query->targetList)->expr;
+	Expr	   *column = linitial_node(TargetEntry, query->targetList)->expr;
 
-	return IsA(column, RelabelType) ? (Node *) ((RelabelType *) column)->arg : column;
+	if (IsA(column, RelabelType))
+		column = ((RelabelType *) column)->arg;
+	return IsA(column, Var) ? (Var *) column : NULL;
 }
 
 /*
- * Do two queries search the same table with the same condition for the same column?  The table's
- * policies are the same for both, since they are arguments of one call.
+ * expression_tree_walker callback: does a condition contain what is computed elsewhere,
+ * as a value of an outer query is?
  */
 static bool
-is_same_search(const Query *a, const Query *b)
+depends_on_others(Node *node, void *context)
 {
-	const RangeTblEntry *table;
-	const RangeTblEntry *other;
+	if (node == NULL)
+		return false;
+	return (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC) ||
+		IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		expression_tree_walker(node, depends_on_others, context);
+}
 
-	if (!is_plain_search(a) || !is_plain_search(b))
+/*
+ * Do two queries search the same table with the same condition for the same column, as the
+ * same role?  Then the table's policies are the same for both.
+ */
+static bool
+is_same_search(Query *a, Query *b)
+{
+	RangeTblEntry *table;
+	RangeTblEntry *other;
+
+	if (!is_plain_search(a) || !is_plain_search(b) || searched_column(a) == NULL)
 		return false;
 	table = linitial_node(RangeTblEntry, a->rtable);
 	other = linitial_node(RangeTblEntry, b->rtable);
 	return table->relid == other->relid && table->inh == other->inh &&
+		CnapCheckAsUser(a, table) == CnapCheckAsUser(b, other) &&
 		equal(searched_column(a), searched_column(b)) &&
-		equal(a->jointree->quals, b->jointree->quals);
+		equal(a->jointree->quals, b->jointree->quals) &&
+		!depends_on_others(a->jointree->quals, NULL);
 }
 
-/* key = ANY (keys), to be executed with a hash table; NULL if that is not possible. */
+/* Can an array of all keys that a search finds be made, by the estimate? */
+static bool
+fits_into_array(PlannerInfo *root, const SubPlan *search)
+{
+	const Plan *plan = list_nth(root->glob->subplans, search->plan_id - 1);
+
+	return plan->plan_rows * Max(plan->plan_width, (int) sizeof(Datum)) < MaxAllocSize / 2;
+}
+
+/*
+ * key = ANY (keys), to be executed with a hash table; NULL if that is not possible.
+ * Unlike a hashed subquery, it asks for the privilege to execute the hash function.
+ */
 static Node *
 make_lookup(const SubPlan *search, Param *keys)
 {
@@ -115,7 +146,8 @@ make_lookup(const SubPlan *search, Param *keys)
 
 	if (!IsA(comparison, OpExpr) || list_length(comparison->args) != 2 || !OidIsValid(type) ||
 		!IsBinaryCoercible(type, exprType(lsecond(comparison->args))) ||
-		!get_op_hash_functions(comparison->opno, &of_key, &of_element) || of_key != of_element)
+		!get_op_hash_functions(comparison->opno, &of_key, &of_element) || of_key != of_element ||
+		!CnapMayExecute(of_key, GetUserId()))
 		return NULL;
 	lookup = makeNode(ScalarArrayOpExpr);
 	lookup->opno = comparison->opno;
@@ -143,29 +175,32 @@ CnapOfferLookup(PlannerInfo *root, FuncExpr *call)
 		return;
 	of_keys = CnapSearchOfKeys(root, keys);
 	if (of_keys == NULL || of_keys->subLinkType != ARRAY_SUBLINK ||
-		!is_same_search(query_of(root, search), query_of(root, of_keys)))
+		!is_same_search(query_of(root, search), query_of(root, of_keys)) ||
+		!fits_into_array(root, of_keys))
 		return;
 	lookup = make_lookup(search, keys);
 	if (lookup == NULL)
 		return;
 	lthird(call->args) = CnapMakeLazy(lookup);
+	root->glob->dependsOnRole = true;
 	is_offered = true;
 }
 
 /*
  * The lookup that was put into a call for which the hash table has been chosen; otherwise
- * NULL.
+ * NULL.  PostgreSQL itself makes lookups in constants alone.
  */
 static Node *
 offered_lookup(const FuncExpr *call)
 {
-	Node	   *lookup;
+	ScalarArrayOpExpr *lookup;
 
-	if (list_length(call->args) != 3 || CnapHashedSearch(linitial(call->args)) == NULL)
+	if (list_length(call->args) != 3 || CnapHashedSearch(linitial(call->args)) == NULL ||
+		!CnapIsSupportedBy(call->funcid, support_function))
 		return NULL;
-	lookup = CnapLazyArgument(lthird(call->args));
+	lookup = (ScalarArrayOpExpr *) CnapLazyArgument(lthird(call->args));
 	return lookup != NULL && IsA(lookup, ScalarArrayOpExpr) &&
-		CnapIsSupportedBy(call->funcid, support_function) ? lookup : NULL;
+		OidIsValid(lookup->hashfuncid) && IsA(lsecond(lookup->args), Param) ? (Node *) lookup : NULL;
 }
 
 /* expression_tree_mutator callback that replaces such calls */
@@ -235,7 +270,8 @@ use_lookups_in_all(List *plans)
 /*
  * planner_hook
  *
- * Planning can execute functions, whose statements are planned meanwhile.
+ * Planning can execute functions, whose statements are planned meanwhile, and which may go on
+ * after an error of that.
  */
 static PlannedStmt *
 plan_with_lookups(CNAP_PLANNER_PARAMETERS)
@@ -244,14 +280,21 @@ plan_with_lookups(CNAP_PLANNER_PARAMETERS)
 	PlannedStmt *statement;
 
 	is_offered = false;
-	statement = (previous_hook != NULL ? previous_hook : standard_planner) (CNAP_PLANNER_ARGUMENTS);
-	if (is_offered && statement->commandType == CMD_SELECT && statement->rowMarks == NIL &&
-		!statement->hasModifyingCTE)
+	PG_TRY();
 	{
-		use_lookups(statement->planTree);
-		use_lookups_in_all(statement->subplans);
+		statement = (previous_hook != NULL ? previous_hook : standard_planner) (CNAP_PLANNER_ARGUMENTS);
+		if (is_offered && statement->commandType == CMD_SELECT && statement->rowMarks == NIL &&
+			!statement->hasModifyingCTE)
+		{
+			use_lookups(statement->planTree);
+			use_lookups_in_all(statement->subplans);
+		}
 	}
-	is_offered = outer_is_offered;
+	PG_FINALLY();
+	{
+		is_offered = outer_is_offered;
+	}
+	PG_END_TRY();
 	return statement;
 }
 

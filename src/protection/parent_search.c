@@ -97,6 +97,8 @@ CnapSearchOfKeys(PlannerInfo *root, const Param *keys)
 {
 	ListCell   *lc;
 
+	if (keys->paramkind != PARAM_EXEC)
+		return NULL;
 	foreach(lc, root->init_plans)
 	{
 		if (list_member_int(lfirst_node(SubPlan, lc)->setParam, keys->paramid))
@@ -131,7 +133,7 @@ searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
 {
 	const Plan *one_plan = list_nth(root->glob->subplans, one->plan_id - 1);
 	const Plan *all_plan = list_nth(root->glob->subplans, all->plan_id - 1);
-	double		searches = all->startup_cost / Max(one_plan->total_cost, cpu_operator_cost) +
+	double		searches = all_plan->total_cost / Max(one_plan->total_cost, cpu_operator_cost) +
 		all_plan->plan_rows / HASHED_PER_SEARCH;
 
 	if (IsA(all_plan, SeqScan))
@@ -143,9 +145,8 @@ bool
 CnapIsCheaperOneByOne(PlannerInfo *root, Node *visible, const SubPlan *all, double rows)
 {
 	const SubPlan *one = IsA(visible, SubPlan) ? (SubPlan *) visible : find_alternative(visible, false);
-	const Plan *all_plan = list_nth(root->glob->subplans, all->plan_id - 1);
 
-	return one != NULL && !one->useHashTable && rows * one->per_call_cost < all_plan->total_cost;
+	return one != NULL && !one->useHashTable && rows <= searches_at_first(root, one, all);
 }
 
 Node *
@@ -178,10 +179,13 @@ Node *
 CnapLazyArgument(Node *node)
 {
 	CaseExpr   *choice = (CaseExpr *) node;
+	CaseWhen   *when;
 
 	if (!IsA(choice, CaseExpr) || list_length(choice->args) != 1)
 		return NULL;
-	return (Node *) linitial_node(CaseWhen, choice->args)->result;
+	when = linitial_node(CaseWhen, choice->args);
+	return IsA(when->expr, FuncExpr) && ((FuncExpr *) when->expr)->funcid == CnapNeverFunction() ?
+		(Node *) when->result : NULL;
 }
 
 Node *

@@ -21,8 +21,8 @@
  * evaluates them, and the index condition takes them out of it again.
  *
  * The index condition is not offered if the query itself gives the keys, as in
- * parent_id = $1, or by a join with the parent, or if it finds a few rows by another
- * index.  Then no other parents have to be searched.
+ * parent_id = $1, or by a join with the parent, or if there are few rows, or it finds a
+ * few by another index.  Then no other parents have to be searched.
  *
  *-------------------------------------------------------------------------
  */
@@ -272,13 +272,13 @@ is_supported_by(PlannerInfo *root, const Expr *clause, IndexOptInfo *index)
 }
 
 /*
- * Do the query's own conditions find, by another index, so few rows that it costs less
- * to search the parent of each than to collect all visible ones?  PostgreSQL would
- * read both indexes, to search fewer parents, since it takes the array, which is not
- * part of the scan, for free.
+ * Are there so few rows, in all or by another index and the query's own conditions, that it
+ * costs less to search the parent of each than to collect all visible ones?
+ * PostgreSQL would collect them, and read both indexes, to search fewer parents: it
+ * takes the array, which is not part of the scan, for free.
  */
 static bool
-is_found_by_another_index(const SupportRequestIndexCondition *req, List *args)
+are_few_rows(const SupportRequestIndexCondition *req, List *args)
 {
 	PlannerInfo *root = req->root;
 	RelOptInfo *rel = req->index->rel;
@@ -287,6 +287,8 @@ is_found_by_another_index(const SupportRequestIndexCondition *req, List *args)
 
 	if (search == NULL)
 		return false;
+	if (CnapIsCheaperOneByOne(root, linitial(args), search, rel->tuples))
+		return true;
 	foreach(lc, rel->indexlist)
 	{
 		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
@@ -330,7 +332,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 		return NIL;
 	operator = find_operator(req, get_element_type(exprType(values)));
 	if (!OidIsValid(operator) || CnapValuesAreGiven(req) ||
-		is_joined_with_parent(req, call->args) || is_found_by_another_index(req, call->args))
+		is_joined_with_parent(req, call->args) || are_few_rows(req, call->args))
 		return NIL;
 
 	fraction = visible_fraction(req->root, call->args, &nvisible);
