@@ -353,7 +353,14 @@ private_make() {
 build() {
 	copy_source &&
 		private_make -s -j "$(nproc)" all &&
-		private_make -s install
+		private_make -s install &&
+		set_for_install
+}
+
+# INSTALL_SETTING, as in "name = value", is for CREATE EXTENSION alone.
+set_for_install() {
+	[ -z "${INSTALL_SETTING-}" ] ||
+		as_user sed -i "1i SET LOCAL $INSTALL_SETTING;" "$("$PG_CONFIG" --sharedir)"/extension/cnap_org--*[0-9].sql
 }
 
 # ---- the cluster ----
