@@ -25,12 +25,19 @@ my $admin = connect_to($node, undef, 'CREATE SCHEMA own; GRANT ALL ON SCHEMA own
 sub everything
 {
 	my @tables = split /\n/, $admin->query(q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'cnap'::regnamespace AND relkind = 'r'});
-	my %catalog = (proacl => 'pg_proc', relacl => 'pg_class', nspacl => 'pg_namespace', paracl => 'pg_parameter_acl',
-		polroles => 'pg_policy', setconfig => 'pg_db_role_setting', member => 'pg_auth_members', rolsuper => 'pg_roles');
+	my %catalog = (
+		pg_proc => 'proacl IS NOT NULL',
+		pg_class => q{relacl IS NOT NULL AND relpersistence <> 't'},
+		pg_namespace => 'nspacl IS NOT NULL',
+		pg_parameter_acl => 'true',
+		pg_policy => 'true',
+		pg_db_role_setting => 'true',
+		pg_auth_members => 'true',
+		pg_roles => 'true');
+	my @digests = ((map { "SELECT '$_', count(*) || ' ' || sum(hash_record_extended(t, 0)) FROM $_ t" } @tables),
+		map { "SELECT '$_', md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $_ t WHERE $catalog{$_}" } sort keys %catalog);
 
-	return { (map { $_ => $admin->query("SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $_ t") } @tables),
-		map { $catalog{$_} => $admin->query("SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $catalog{$_} t
-			WHERE $_ IS NOT NULL AND NOT to_jsonb(t) \@> '{\"relpersistence\": \"t\"}'") } keys %catalog };
+	return { map { split /\|/, $_, 2 } split /\n/, $admin->query(join ' UNION ALL ', @digests) };
 }
 
 my $before = everything();
