@@ -155,7 +155,7 @@ make_lookup(const SubPlan *search, Param *keys)
 	lookup->hashfuncid = of_key;
 	lookup->useOr = true;
 	lookup->inputcollid = comparison->inputcollid;
-	lookup->args = list_make2(copyObject(linitial(comparison->args)), keys);
+	lookup->args = list_make2(copyObject((Node *) linitial(comparison->args)), keys);
 	lookup->location = -1;
 	return (Node *) lookup;
 }
