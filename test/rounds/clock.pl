@@ -104,7 +104,7 @@ foreach my $round (1 .. $rounds)
 		{
 			my $answer = $sessions{$name}->query("EXECUTE $question");
 			$asked++;
-			$wrong++ if $answer ne $future && diag("round $round at $now: $name, $question: $answer, not $future");
+			$wrong += complaint("round $round at $now: $name, $question: $answer, not $future") if $answer ne $future;
 		}
 	}
 	foreach my $n (sort { $a <=> $b } keys %token)
@@ -114,7 +114,7 @@ foreach my $round (1 .. $rounds)
 
 		$asked++;
 		$future{$n} ? $valid++ : $expired++;
-		$wrong++ if ($who eq 'mia') != ($future{$n} // 0) && diag("round $round at $now: token $n: $who $session->{error}");
+		$wrong += complaint("round $round at $now: token $n: $who $session->{error}") if ($who eq 'mia') != ($future{$n} // 0);
 		if ($who eq 'mia' && !$signed{$n})
 		{
 			$signed{$n} = $session;
@@ -130,8 +130,8 @@ foreach my $round (1 .. $rounds)
 		my $rows = $signed{$n}->query('SELECT count(*) FROM doc');
 
 		$asked += 2;
-		$wrong++ if !$future{$n} && ($who ne '' || $rows ne '0') && diag("round $round at $now: signed in by the expired token $n: $who $rows");
-		$wrong++ if $who eq 'mia' && $rows != keys %future && diag("round $round at $now: signed in by token $n: $rows rows");
+		$wrong += complaint("round $round at $now: signed in by the expired token $n: $who $rows") if !$future{$n} && ($who ne '' || $rows ne '0');
+		$wrong += complaint("round $round at $now: signed in by token $n: $rows rows") if $who eq 'mia' && $rows != keys %future;
 	}
 }
 note("the clock was set $rounds times with seed $seed: $asked answers; tokens: $valid valid, $expired expired");

@@ -85,7 +85,7 @@ foreach my $round (1 .. $rounds)
 	$session->attempt('BEGIN');
 	$session->attempt($change);
 	my $sqlstate = $session->{sqlstate};
-	$wrong++ if $sqlstate eq 'XX000' && $session->{error} !~ /could not (extend|write)/ && diag("round $round: $session->{error}");
+	$wrong += complaint("round $round: $session->{error}") if $sqlstate eq 'XX000' && $session->{error} !~ /could not (extend|write)/;
 	$session->attempt($ask);
 	limit($backend, $resource, 'unlimited');
 	$session->attempt('ROLLBACK');
@@ -93,8 +93,8 @@ foreach my $round (1 .. $rounds)
 
 	my @answers = ($session->attempt($ask), $other->query($ask), $session->attempt('SELECT count(*) FROM test.doc'));
 	my $after = $node->safe_psql('postgres', $state);
-	$wrong++ if "@answers" ne "$nothing $nothing 6000" && diag("round $round, $resource, $sqlstate, $change: @answers $session->{error}");
-	$wrong++ if $after ne $before && diag("round $round, $resource, $sqlstate, $change: $before, then $after");
+	$wrong += complaint("round $round, $resource, $sqlstate, $change: @answers $session->{error}") if "@answers" ne "$nothing $nothing 6000";
+	$wrong += complaint("round $round, $resource, $sqlstate, $change: $before, then $after") if $after ne $before;
 	$session->quit;
 }
 note("$rounds rounds with seed $seed: " . join ', ', map { "$_: $ended{$_}" } sort keys %ended);

@@ -204,7 +204,7 @@ foreach my $round (1 .. $rounds)
 	foreach my $writer (@writers)
 	{
 		$writer->finish;
-		$failed++ if $writer->{error} ne '' && diag("round $round: $writer->{error}");
+		$failed += complaint("round $round: $writer->{error}") if $writer->{error} ne '';
 		$writer->query('SELECT test.count_outcomes()');
 	}
 	$admin->query(q{SELECT cnap_prune_audit('1 second')});

@@ -17,8 +17,9 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More ();
 
-our @EXPORT = qw(new_node connect_to major_version keeps_caches plans_of restore_in_parallel);
+our @EXPORT = qw(new_node connect_to complaint major_version keeps_caches plans_of restore_in_parallel);
 
 # new_node(NAME, CONFIGURATION, INIT OPTION => VALUE...): a running cluster
 sub new_node
@@ -41,6 +42,16 @@ sub connect_to
 
 	$session->query($_) foreach @statements;
 	return $session;
+}
+
+# complaint(MESSAGE): shows it, and returns 1, to be added to the number of what is wrong; diag() returns
+# false
+sub complaint
+{
+	my ($message) = @_;
+
+	Test::More::diag($message);
+	return 1;
 }
 
 # major_version(NODE): that of its PostgreSQL, which need not be released yet
