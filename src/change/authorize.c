@@ -126,6 +126,13 @@ CnapLockOrganization(const pg_uuid_t *id)
 	return lock_row(&lock, id);
 }
 
+/* The rank, about what belongs to others, of whoever acts. */
+static CnapRank
+outsider_rank(const CnapAct *act)
+{
+	return act->actor.user == NULL ? CNAP_RANK_SYSTEM : CNAP_RANK_OUTSIDER;
+}
+
 bool
 CnapKeepOrganization(const pg_uuid_t *id, const CnapAct *act)
 {
@@ -134,8 +141,7 @@ CnapKeepOrganization(const pg_uuid_t *id, const CnapAct *act)
 		1, {UUIDOID}
 	};
 
-	CnapEnter(CNAP_HELD_REFERENCE, id,
-			  act->actor.user == NULL ? CNAP_RANK_SYSTEM : CNAP_RANK_OUTSIDER);
+	CnapEnter(CNAP_HELD_REFERENCE, id, outsider_rank(act));
 	if (lock_row(&lock, id))
 		return true;
 	if (IsolationUsesXactSnapshot() && CnapOrganizationExists(id))
@@ -170,17 +176,18 @@ hold_organization(const pg_uuid_t *id, CnapLock lock, CnapRank rank)
 	{
 		CnapEndLower(CNAP_HELD_ORGANIZATION, id, rank);
 		CnapEndLower(CNAP_HELD_REFERENCE, id, rank);
-		CnapEnter(CNAP_HELD_DELETION, id, foreign_rank(rank));
 		hold_row(&removal, id);
 	}
 	else if (!CnapLockOrganization(id) && IsolationUsesXactSnapshot())
 		CnapSerializationFailure();
 }
 
-/*
- * The deletion of an organization locks all workspaces that it manages, but has a
- * single lock that says so.
- */
+void
+CnapEnterDeletion(const pg_uuid_t *organization, const CnapAct *act)
+{
+	CnapEnter(CNAP_HELD_DELETION, organization, outsider_rank(act));
+}
+
 void
 CnapEndChanges(const pg_uuid_t *workspace, CnapRank rank)
 {

@@ -111,6 +111,13 @@ extern bool CnapSeesWorkspace(const CnapActor *actor, const pg_uuid_t *id);
 extern void CnapHoldOrganization(const pg_uuid_t *id);
 extern void CnapHoldWorkspace(const pg_uuid_t *id);
 
+/*
+ * Say that all workspaces that an organization manages are about to be locked, because it is
+ * deleted, by a single lock for all of them.  Whoever ends access in one of them waits
+ * for us from here on, so whom we wait for in these must have ended by then.
+ */
+extern void CnapEnterDeletion(const pg_uuid_t *organization, const CnapAct *act);
+
 /* End the open transactions of lower ranks that have locked the workspace. */
 extern void CnapEndChanges(const pg_uuid_t *workspace, CnapRank rank);
 

@@ -196,6 +196,7 @@ cnap_delete_organization(PG_FUNCTION_ARGS)
 							  CNAP_ORGANIZATION_DELETE, CNAP_REMOVE, &act);
 	value = PG_GETARG_DATUM(0);
 	end_customers_changes(DatumGetUUIDP(value));
+	CnapEnterDeletion(DatumGetUUIDP(value), &act);
 	CnapExecute(&lock_workspaces, &value, NULL);
 	CnapExecuteActOnRow(&act, &delete, &value, NULL);
 	PG_RETURN_VOID();
