@@ -103,43 +103,49 @@ find_operator(SupportRequestIndexCondition *req)
 		operator : InvalidOid;
 }
 
-/*
- * Does an operator with these operands require the index's column to be equal
- * to given values?
- */
-static bool
-gives_values(const SupportRequestIndexCondition *req, Oid operator, Node *column,
-			 Node *values)
+/* The operator, if the operands are an index's column and given values; otherwise InvalidOid. */
+static Oid
+operator_for(PlannerInfo *root, IndexOptInfo *index, int column, Oid operator, Node *operand, Node *values)
 {
-	return OidIsValid(operator) &&
-		get_op_opfamily_strategy(operator, req->opfamily) == BTEqualStrategyNumber &&
-		match_index_to_operand(column, req->indexcol, req->index) &&
-		is_pseudo_constant_for_index(req->root, values, req->index);
+	return OidIsValid(operator) && op_in_opfamily(operator, index->opfamily[column]) &&
+		match_index_to_operand(operand, column, index) &&
+		is_pseudo_constant_for_index(root, values, index) ? operator : InvalidOid;
 }
 
-/* Likewise for a condition of the query, which the index must support. */
-static bool
-is_given_by(const SupportRequestIndexCondition *req, Expr *clause)
+Oid
+CnapComparesColumn(PlannerInfo *root, IndexOptInfo *index, int column, Expr *clause)
 {
-	Oid			collation = req->index->indexcollations[req->indexcol];
+	Oid			collation = index->indexcollations[column];
 	Oid			operator;
+	Oid			found;
 	List	   *args;
 
 	if (OidIsValid(collation) && exprInputCollation((Node *) clause) != collation)
-		return false;
+		return InvalidOid;
 	if (IsA(clause, ScalarArrayOpExpr))
 	{
 		args = ((ScalarArrayOpExpr *) clause)->args;
-		return ((ScalarArrayOpExpr *) clause)->useOr &&
-			gives_values(req, ((ScalarArrayOpExpr *) clause)->opno,
+		return !((ScalarArrayOpExpr *) clause)->useOr ? InvalidOid :
+			operator_for(root, index, column, ((ScalarArrayOpExpr *) clause)->opno,
 						 linitial(args), lsecond(args));
 	}
 	if (!IsA(clause, OpExpr) || list_length(((OpExpr *) clause)->args) != 2)
-		return false;
+		return InvalidOid;
 	operator = ((OpExpr *) clause)->opno;
 	args = ((OpExpr *) clause)->args;
-	return gives_values(req, operator, linitial(args), lsecond(args)) ||
-		gives_values(req, get_commutator(operator), lsecond(args), linitial(args));
+	found = operator_for(root, index, column, operator, linitial(args), lsecond(args));
+	return OidIsValid(found) ? found :
+		operator_for(root, index, column, get_commutator(operator), lsecond(args), linitial(args));
+}
+
+/* Does a condition of the query require the index's column to be equal to given values? */
+static bool
+is_given_by(const SupportRequestIndexCondition *req, Expr *clause)
+{
+	Oid			operator = CnapComparesColumn(req->root, req->index, req->indexcol, clause);
+
+	return OidIsValid(operator) &&
+		get_op_opfamily_strategy(operator, req->opfamily) == BTEqualStrategyNumber;
 }
 
 /*

@@ -26,6 +26,12 @@ extern bool CnapIsCheck(Oid function);
 extern ScalarArrayOpExpr *CnapMakeCondition(SupportRequestIndexCondition *req,
 											const CnapCheck *check);
 
+/*
+ * The operator by which a clause compares a column of an index with given values, in a way
+ * that the index supports; InvalidOid if it does not.
+ */
+extern Oid	CnapComparesColumn(PlannerInfo *root, IndexOptInfo *index, int column, Expr *clause);
+
 extern bool CnapValuesAreGiven(const SupportRequestIndexCondition *req);
 
 /*

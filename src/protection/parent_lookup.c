@@ -5,8 +5,8 @@
  *
  * A scan that collects all visible parents (parent_search.c) does so in the hash
  * table of a subquery, which is made for rows of any kind: each lookup forms a row, and
- * takes five to ten times as long as one by PostgreSQL's hash table for the elements of
- * an array, with which it executes x IN (1, 2, ...).  The planner uses that for
+ * takes several times as long as one by PostgreSQL's hash table for the elements of an
+ * array, with which it executes x IN (1, 2, ...).  The planner uses that for
  * constants alone.  But a call of cnap.parent_visible() may have the keys of all visible
  * parents as an array as well, which is computed once, as the hash table is.
  *
@@ -14,8 +14,8 @@
  * hash table.  This takes three steps.  While a table's paths are made, the queries of
  * both are at hand; if they are the same search, the lookup is put where the call had the
  * array, which it never evaluates.  Then PostgreSQL chooses between the ways of
- * searching, for each plan of which the table is a part.  And when the plan is finished, we replace
- * the calls for which it has chosen the hash table.
+ * searching, for each plan of which the table is a part.  And when the plan is finished,
+ * we replace the calls for which it has chosen the hash table.
  *
  * Only queries that neither change nor lock rows get lookups.  A statement that waits for
  * a row evaluates the conditions again when it goes on, each with a hash table that is
@@ -50,13 +50,6 @@ static PGFunction support_function = NULL;
 
 /* Has a lookup been offered to the plan that is being made? */
 static bool is_offered = false;
-
-/* The query that a subplan executes. */
-static Query *
-query_of(PlannerInfo *root, const SubPlan *subplan)
-{
-	return ((PlannerInfo *) list_nth(root->glob->subroots, subplan->plan_id - 1))->parse;
-}
 
 /* Does a query return those rows of a single table that meet its condition, one column of each? */
 static bool
@@ -126,7 +119,7 @@ is_same_search(Query *a, Query *b)
 static bool
 fits_into_array(PlannerInfo *root, const SubPlan *search)
 {
-	const Plan *plan = list_nth(root->glob->subplans, search->plan_id - 1);
+	const Plan *plan = CnapPlanOf(root, search);
 
 	return plan->plan_rows * Max(plan->plan_width, (int) sizeof(Datum)) < MaxAllocSize / 2;
 }
@@ -175,13 +168,15 @@ CnapOfferLookup(PlannerInfo *root, FuncExpr *call)
 		return;
 	of_keys = CnapSearchOfKeys(root, keys);
 	if (of_keys == NULL || of_keys->subLinkType != ARRAY_SUBLINK ||
-		!is_same_search(query_of(root, search), query_of(root, of_keys)) ||
+		!is_same_search(CnapRootOf(root, search)->parse, CnapRootOf(root, of_keys)->parse) ||
 		!fits_into_array(root, of_keys))
 		return;
 	lookup = make_lookup(search, keys);
 	if (lookup == NULL)
 		return;
 	lthird(call->args) = CnapMakeLazy(lookup);
+
+	/* Another role may lack the privilege. */
 	root->glob->dependsOnRole = true;
 	is_offered = true;
 }

@@ -92,6 +92,18 @@ find_alternative(Node *visible, bool hashed)
 	return NULL;
 }
 
+PlannerInfo *
+CnapRootOf(PlannerInfo *root, const SubPlan *subplan)
+{
+	return list_nth(root->glob->subroots, subplan->plan_id - 1);
+}
+
+const Plan *
+CnapPlanOf(PlannerInfo *root, const SubPlan *subplan)
+{
+	return list_nth(root->glob->subplans, subplan->plan_id - 1);
+}
+
 const SubPlan *
 CnapSearchOfKeys(PlannerInfo *root, const Param *keys)
 {
@@ -110,7 +122,7 @@ CnapSearchOfKeys(PlannerInfo *root, const Param *keys)
 double
 CnapSearchedRows(PlannerInfo *root, const SubPlan *subplan)
 {
-	PlannerInfo *subroot = list_nth(root->glob->subroots, subplan->plan_id - 1);
+	PlannerInfo *subroot = CnapRootOf(root, subplan);
 	double		rows = 0;
 
 	for (int i = 1; i < subroot->simple_rel_array_size; i++)
@@ -131,8 +143,8 @@ CnapSearchedRows(PlannerInfo *root, const SubPlan *subplan)
 static int
 searches_at_first(PlannerInfo *root, const SubPlan *one, const SubPlan *all)
 {
-	const Plan *one_plan = list_nth(root->glob->subplans, one->plan_id - 1);
-	const Plan *all_plan = list_nth(root->glob->subplans, all->plan_id - 1);
+	const Plan *one_plan = CnapPlanOf(root, one);
+	const Plan *all_plan = CnapPlanOf(root, all);
 	double		searches = all_plan->total_cost / Max(one_plan->total_cost, cpu_operator_cost) +
 		all_plan->plan_rows / HASHED_PER_SEARCH;
 

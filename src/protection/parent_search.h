@@ -10,6 +10,10 @@
 
 #include "nodes/pathnodes.h"
 
+/* How a subplan was planned, and what the result is. */
+extern PlannerInfo *CnapRootOf(PlannerInfo *root, const SubPlan *subplan);
+extern const Plan *CnapPlanOf(PlannerInfo *root, const SubPlan *subplan);
+
 /* CASE WHEN function(args) THEN result ELSE otherwise END; the function is boolean. */
 extern Node *CnapMakeChoice(Oid function, List *args, Node *result, Node *otherwise);
 

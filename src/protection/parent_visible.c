@@ -143,7 +143,7 @@ visible_fraction(PlannerInfo *root, List *args, double *nvisible)
 
 	if (search == NULL)
 		return -1;
-	*nvisible = ((Plan *) list_nth(root->glob->subplans, search->plan_id - 1))->plan_rows;
+	*nvisible = CnapPlanOf(root, search)->plan_rows;
 	total = CnapSearchedRows(root, search);
 	return total > 0 ? Min(*nvisible / total, 1.0) : -1;
 }
@@ -220,7 +220,7 @@ is_joined_with_parent(const SupportRequestIndexCondition *req, List *args)
 
 	if (search == NULL)
 		return false;
-	parent = find_entry(list_nth(req->root->glob->subroots, search->plan_id - 1), 1);
+	parent = find_entry(CnapRootOf(req->root, search), 1);
 	if (parent == NULL || parent->rtekind != RTE_RELATION)
 		return false;
 	foreach(lc, req->root->eq_classes)
@@ -240,35 +240,6 @@ is_joined_with_parent(const SupportRequestIndexCondition *req, List *args)
 			return true;
 	}
 	return false;
-}
-
-/* Is a clause a comparison of an index's first column that the index supports? */
-static bool
-is_supported_by(PlannerInfo *root, const Expr *clause, IndexOptInfo *index)
-{
-	Oid			operator;
-	List	   *args;
-
-	if (IsA(clause, ScalarArrayOpExpr))
-	{
-		operator = ((ScalarArrayOpExpr *) clause)->useOr ? ((ScalarArrayOpExpr *) clause)->opno : InvalidOid;
-		args = ((ScalarArrayOpExpr *) clause)->args;
-	}
-	else if (IsA(clause, OpExpr) && list_length(((OpExpr *) clause)->args) == 2)
-	{
-		operator = ((OpExpr *) clause)->opno;
-		args = ((OpExpr *) clause)->args;
-		if (!match_index_to_operand(linitial(args), 0, index))
-		{
-			operator = get_commutator(operator);
-			args = list_make2(lsecond(args), linitial(args));
-		}
-	}
-	else
-		return false;
-	return OidIsValid(operator) && op_in_opfamily(operator, index->opfamily[0]) &&
-		match_index_to_operand(linitial(args), 0, index) &&
-		is_pseudo_constant_for_index(root, lsecond(args), index);
 }
 
 /*
@@ -302,7 +273,7 @@ are_few_rows(const SupportRequestIndexCondition *req, List *args)
 			RestrictInfo *restriction = lfirst_node(RestrictInfo, lc2);
 
 			if (restriction_is_securely_promotable(restriction, rel) &&
-				is_supported_by(root, restriction->clause, index))
+				OidIsValid(CnapComparesColumn(root, index, 0, restriction->clause)))
 				clauses = lappend(clauses, restriction);
 		}
 		if (clauses != NIL &&

@@ -214,7 +214,7 @@ foreach my $round (1 .. $rounds)
 is($failed, 0, 'no function fails in another way than by what the reference says');
 is($admin->query(q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'}), '0', 'there were no deadlocks');
 
-# the SQLSTATEs of each function in the reference; 40001 and 25006 belong to all
+# the SQLSTATEs of each function in the reference; 40001 belongs to all
 my %documented;
 foreach (slurp_file('doc/reference.md') =~ /^\| (`cnap_.*) \|$/mg)
 {
