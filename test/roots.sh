@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 #
-# roots.sh: bare Debian systems in directories, in which packages are built and installed
+# roots.sh: bare Debian systems in directories, in which packages and tests are executed
 #
 # They are made below $CNAP_ROOTS, and removed when the test ends. What debootstrap has made, and the
 # packages that were downloaded, are kept there for the next test.
 
 # shellcheck source=test/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ROOTS=${CNAP_ROOTS:-/var/tmp/cnap_org-roots}
 VERSION=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$REPO/cnap_org.control")
@@ -38,23 +38,24 @@ mount_in() {
 	mount -t tmpfs tmpfs "$1/dev/shm"
 }
 
-# new_root NAME SUITE: makes a bare system of a suite of Debian in the directory $ROOTS/NAME
+# new_root NAME SUITE [ARCHITECTURE]: makes a bare system of a suite of Debian in the directory $ROOTS/NAME
 new_root() {
-	local root=$ROOTS/$1 suite=$2 base=$ROOTS/base-$2
+	local root=$ROOTS/$1 suite=$2 system=$2${3:+-$3}
+	local base=$ROOTS/base-$system
 	mkdir -p "$ROOTS"
 	if [ ! -e "$base" ]; then
 		command -v debootstrap >/dev/null || die "please install debootstrap"
 		rm -rf --one-file-system "$base.new"
-		debootstrap --variant=minbase "$suite" "$base.new" >"$ROOTS/debootstrap.log" ||
+		debootstrap ${3:+"--arch=$3"} --variant=minbase "$suite" "$base.new" >"$ROOTS/debootstrap.log" ||
 			{ tail -n 20 "$ROOTS/debootstrap.log" >&2; die "debootstrap has failed"; }
 		mv "$base.new" "$base"
 	fi
 	[ ! -e "$root" ] || remove_root "$root"
 	cp -a "$base" "$root"
 	made+=("$root")
-	mkdir -p "$ROOTS/archives-$suite"
+	mkdir -p "$ROOTS/archives-$system"
 	mount_in "$root"
-	mount --bind "$ROOTS/archives-$suite" "$root/var/cache/apt/archives"
+	mount --bind "$ROOTS/archives-$system" "$root/var/cache/apt/archives"
 	# a mirror that stands still will do
 	cat >"$root/etc/apt/apt.conf.d/test" <<-'END'
 		APT::Get::Assume-Yes "true";
