@@ -154,7 +154,7 @@ SELECT * FROM findings();
 -- the foreign key that keeps it
 BEGIN;
 ALTER TABLE app.project DISABLE TRIGGER ALL;
-SELECT DISTINCT severity, rule, regexp_replace(object, '\d+', 'N'), finding, regexp_replace(remedy, '_([ac])_\d+', '_\1_N') FROM findings();
+SELECT DISTINCT severity, rule, regexp_replace(object, '\d+', 'N'), finding, regexp_replace(remedy, '_([ac])_\d+', '_\1_N') FROM findings() ORDER BY 2, 3;
 SELECT * FROM close_all();
 ROLLBACK;
 ALTER TABLE app.circle_1 ENABLE REPLICA TRIGGER cnap_workspace;
