@@ -63,9 +63,11 @@ CREATE TABLE app.passing (id int);
 \set VERBOSITY sqlstate
 DROP SCHEMA app;
 DROP OWNED BY regress_cnap_plain CASCADE;
+DROP OWNED BY CURRENT_USER, regress_cnap_app CASCADE;
 \set VERBOSITY default
 -- nor does it tell them what is protected
 DROP EXTENSION cnap_org CASCADE;
+DROP SCHEMA public CASCADE;
 SELECT cnap.guard();
 RESET ROLE;
 SELECT pg_temp.try('SELECT cnap.guard()');

@@ -142,7 +142,7 @@ RESET ROLE;
 SELECT cnap_accept_finding('table_grant', 'app.export', 'no such finding');
 SELECT cnap_accept_finding(NULL, 'app.import', 'x');
 SELECT cnap_accept_finding('table_grant', NULL, 'x');
-SELECT cnap_accept_finding('table_grant', 'app.import', E' \t\n');
+SELECT cnap_accept_finding('table_grant', 'app.import', E' \t\f\n');
 SELECT cnap_accept_finding('table_grant', 'app.import', repeat('x', 1001));
 SELECT cnap_accept_finding('table_grant', 'app.import', repeat('x', 1000));
 -- what did not succeed has changed nothing, and null takes it back

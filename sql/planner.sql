@@ -198,6 +198,16 @@ EXECUTE rows_of (NULL);
 DEALLOCATE ALL;
 RESET plan_cache_mode;
 
+-- PostgreSQL asks what the body of a function costs before it puts it in place of the call
+RESET ROLE;
+CREATE FUNCTION app.answer(visible boolean) RETURNS text IMMUTABLE LANGUAGE sql
+AS $$ SELECT CASE WHEN visible THEN 'yes' WHEN NOT visible THEN 'no' END $$;
+GRANT USAGE ON SCHEMA app TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SELECT app.answer(cnap_can_access('few', workspace_id)) AS few,
+	app.answer(cnap_has_permission(upper('NOBODY'), workspace_id, 'access')) AS nobody, count(*)
+FROM app.item GROUP BY 1, 2 ORDER BY 1, 2;
+
 -- a role that cannot execute the condition's function gets no condition, and no error
 RESET ROLE;
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_plain;

@@ -87,7 +87,11 @@ CnapParseCheck(Oid function, List *args, CnapCheck *check)
 	return exprType(check->workspace) == UUIDOID;
 }
 
-/* Find the user that an argument stands for; false if that is not known. */
+/*
+ * Find the user that an argument stands for; false if that is not known.  Where
+ * PostgreSQL asks for the cost of a function's body, to see whether it can be put in
+ * place of the call, there is no root.
+ */
 static bool
 know_user(PlannerInfo *root, Node *argument, CnapUser **user)
 {
@@ -99,7 +103,7 @@ know_user(PlannerInfo *root, Node *argument, CnapUser **user)
 		return true;
 	}
 
-	constant = (Const *) estimate_expression_value(root, argument);
+	constant = (Const *) (root != NULL ? estimate_expression_value(root, argument) : argument);
 	if (!IsA(constant, Const))
 		return false;
 	*user = NULL;

@@ -222,12 +222,24 @@ is_worth_it(const SupportRequestIndexCondition *req, const CnapCheck *check, con
 }
 
 /*
+ * Estimate the fraction of rows that a check accepts.  What is known about it, and
+ * about any other check, must be found out anew after that.
+ */
+static double
+estimate_fraction(PlannerInfo *root, const CnapCheck *check)
+{
+	CnapKnown	known;
+
+	CnapKnowCheck(root, check, &known);
+	return CnapEstimateFraction(root, check, &known, 0);
+}
+
+/*
  * Is there another check of the column for the same user that accepts fewer rows,
  * or as many and comes first?
  */
 static bool
-is_narrower_check(const SupportRequestIndexCondition *req, const CnapCheck *check,
-				  const CnapKnown *known)
+is_narrower_check(const SupportRequestIndexCondition *req, const CnapCheck *check)
 {
 	RelOptInfo *rel = req->index->rel;
 	bool		is_past = false;	/* the check itself */
@@ -238,7 +250,6 @@ is_narrower_check(const SupportRequestIndexCondition *req, const CnapCheck *chec
 		RestrictInfo *restriction = lfirst_node(RestrictInfo, lc);
 		FuncExpr   *call = (FuncExpr *) restriction->clause;
 		CnapCheck	other;
-		CnapKnown	of_other;
 		double		fraction;
 		double		fraction_of_other;
 
@@ -251,9 +262,8 @@ is_narrower_check(const SupportRequestIndexCondition *req, const CnapCheck *chec
 			!CnapIsCheck(call->funcid) || !CnapParseCheck(call->funcid, call->args, &other) ||
 			!equal(other.workspace, check->workspace) || !equal(other.user, check->user))
 			continue;
-		CnapKnowCheck(req->root, &other, &of_other);
-		fraction = CnapEstimateFraction(req->root, check, known, 0);
-		fraction_of_other = CnapEstimateFraction(req->root, &other, &of_other, 0);
+		fraction = estimate_fraction(req->root, check);
+		fraction_of_other = estimate_fraction(req->root, &other);
 		if (fraction_of_other < fraction || (fraction_of_other == fraction && !is_past))
 			return true;
 	}
@@ -342,8 +352,10 @@ make_index_condition(SupportRequestIndexCondition *req)
 	condition = CnapMakeCondition(req, &check);
 	if (condition == NULL)
 		return NIL;
+	if (is_narrower_check(req, &check))
+		return NIL;
 	CnapKnowCheck(req->root, &check, &known);
-	if (is_narrower_check(req, &check, &known) || !is_worth_it(req, &check, &known))
+	if (!is_worth_it(req, &check, &known))
 		return NIL;
 
 	/*

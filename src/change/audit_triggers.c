@@ -6,8 +6,8 @@
  * Members, invitations and install links that are deleted along with their
  * organization or workspace leave no entries of their own; the entry about the
  * organization or workspace covers them.  Neither do new rows that are
- * inserted with a created_at other than now(), because of the triggers' WHEN
- * conditions.
+ * restored, with a created_at other than now(), unless they are imported: the
+ * triggers' WHEN conditions see to that.
  *
  *-------------------------------------------------------------------------
  */
@@ -599,19 +599,26 @@ record_invitation(const Change *change)
 
 /*
  * Record that a role or permission of the application's own was defined,
- * changed or dropped, with the list that belongs to it.
+ * changed or dropped, with what belongs to it.
  */
 static void
-record_definition(const Change *change, const char *what, AttrNumber list, const char *key)
+record_definition(const Change *change, CnapTable table)
 {
-	bool		isnull;
-	Datum		names = get(change, current_row(change), list, &isnull);
+	bool		is_role = table == CNAP_ROLE_DEFINITION;
+	const char *what = is_role ? "role" : "permission";
+	Datum		names = get_current(change, is_role ? Anum_role_definition_permissions :
+									Anum_permission_definition_roles);
 	CnapEntry	entry;
 
 	CnapBeginEntry(&entry, psprintf("%s.%s", what, change->after != NULL ? "define" : "drop"));
 	CnapAppendPair(&entry.detail, what,
 				   TextDatumGetCString(get_current(change, Anum_role_definition_name)));
-	CnapAppendPair(&entry.detail, key, OidOutputFunctionCall(F_ARRAY_OUT, names));
+	CnapAppendPair(&entry.detail, is_role ? "permissions" : "roles",
+				   OidOutputFunctionCall(F_ARRAY_OUT, names));
+	if (!is_role)
+		appendStringInfo(&entry.detail, ", \"delegable\": %s",
+						 DatumGetBool(get_current(change, Anum_permission_definition_delegable)) ?
+						 "true" : "false");
 	CnapRecordEntry(&entry);
 }
 
@@ -688,10 +695,8 @@ cnap_record_change(PG_FUNCTION_ARGS)
 			record_invitation(&change);
 			break;
 		case CNAP_ROLE_DEFINITION:
-			record_definition(&change, "role", Anum_role_definition_permissions, "permissions");
-			break;
 		case CNAP_PERMISSION_DEFINITION:
-			record_definition(&change, "permission", Anum_permission_definition_roles, "roles");
+			record_definition(&change, table);
 			break;
 		default:
 			elog(ERROR, "table \"%s\" is not audited",

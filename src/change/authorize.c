@@ -350,12 +350,14 @@ find_access(const pg_uuid_t *id, CnapAct *act, bool or_is_member)
 	return access;
 }
 
+/* This is done again behind the lock, where the actor may have another way in. */
 static void
 check_workspace(const pg_uuid_t *id, CnapPermission permission, CnapAct *act)
 {
 	CnapAccess	access;
 	CnapWays	direct;
 
+	act->as_manager = false;
 	if (act->actor.limits != NULL && !CnapLimitsAllow(act->actor.limits, id, permission))
 		CnapTokenIsLimited();
 	access = find_access(id, act, false);

@@ -52,6 +52,32 @@ history_prefix(void)
 }
 
 /*
+ * Is this a snapshot, as a pg_snapshot is written?  The type's input function does nothing
+ * that its error would leave behind, so that can be caught here.
+ */
+static bool
+is_snapshot(char *str)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool result = true;
+
+	PG_TRY();
+	{
+		DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(str));
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_INVALID_TEXT_REPRESENTATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		result = false;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * The snapshot in a cursor.  Anything that is not in the form of a cursor raises
  * 22023.
  */
@@ -61,8 +87,7 @@ cursor_position(char *cursor, const char *prefix)
 	char	   *first = strchr(cursor, '/');
 	char	   *last = strrchr(cursor, '/');
 
-	if (first == NULL || last == first ||
-		strspn(last + 1, "0123456789:,") != strlen(last + 1))
+	if (first == NULL || last == first || !is_snapshot(last + 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid cursor"),

@@ -92,12 +92,12 @@ text_array(Datum *names, int count)
 	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* The number that a definition has, or gets. */
+/* The number that a definition has, or gets: the first one that is free. */
 static Datum
-get_number(CnapStatement *query, text *name, const char *what, int most)
+get_number(CnapStatement *query, text *name, int first, int last, const char *what, int most)
 {
-	Datum		value = PointerGetDatum(name);
-	char	   *number = CnapQueryText(query, &value, NULL);
+	Datum		values[] = {PointerGetDatum(name), Int32GetDatum(first), Int32GetDatum(last)};
+	char	   *number = CnapQueryText(query, values, NULL);
 
 	if (number == NULL)
 		ereport(ERROR,
@@ -112,9 +112,9 @@ cnap_define_permission(PG_FUNCTION_ARGS)
 {
 	static CnapStatement number = {
 		"SELECT coalesce((SELECT number FROM cnap.permission_definition WHERE name = $1),"
-		" (SELECT min(n) FROM generate_series(8, 63) n"
+		" (SELECT min(n) FROM generate_series($2, $3) n"
 		" WHERE NOT EXISTS (SELECT FROM cnap.permission_definition d WHERE d.number = n)))",
-		1, {TEXTOID}
+		3, {TEXTOID, INT4OID, INT4OID}
 	};
 	static CnapStatement define = {
 		"INSERT INTO cnap.permission_definition (name, number, roles, delegable)"
@@ -147,7 +147,8 @@ cnap_define_permission(PG_FUNCTION_ARGS)
 	}
 
 	values[0] = PointerGetDatum(name);
-	values[1] = get_number(&number, name, "permissions", CNAP_LAST_PERMISSION + 1);
+	values[1] = get_number(&number, name, CNAP_FIRST_OWN_PERMISSION, CNAP_LAST_PERMISSION,
+						   "permissions", CNAP_LAST_PERMISSION + 1);
 	values[2] = text_array(roles, kept);
 	CnapExecuteAct(&act, &define, values, NULL);
 	PG_RETURN_VOID();
@@ -159,9 +160,9 @@ cnap_define_role(PG_FUNCTION_ARGS)
 {
 	static CnapStatement number = {
 		"SELECT coalesce((SELECT number FROM cnap.role_definition WHERE name = $1),"
-		" (SELECT min(n) FROM generate_series(4, 250) n"
+		" (SELECT min(n) FROM generate_series($2, $3) n"
 		" WHERE NOT EXISTS (SELECT FROM cnap.role_definition d WHERE d.number = n)))",
-		1, {TEXTOID}
+		3, {TEXTOID, INT4OID, INT4OID}
 	};
 	static CnapStatement define = {
 		"INSERT INTO cnap.role_definition (name, number, permissions)"
@@ -204,7 +205,8 @@ cnap_define_role(PG_FUNCTION_ARGS)
 			built_in[nbuilt_in++] = permissions[i];
 	}
 
-	values[1] = get_number(&number, DatumGetTextPP(values[0]), "roles", CNAP_LAST_ROLE);
+	values[1] = get_number(&number, DatumGetTextPP(values[0]), CNAP_FIRST_OWN_ROLE, CNAP_LAST_ROLE,
+						   "roles", CNAP_LAST_ROLE);
 	values[2] = text_array(built_in, nbuilt_in);
 	CnapExecuteAct(&act, &define, values, NULL);
 	values[1] = text_array(own, nown);

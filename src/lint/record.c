@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 
 #include "core/arguments.h"
+#include "core/formats.h"
 #include "core/own_catalog.h"
 #include "core/run_as_owner.h"
 
@@ -55,10 +56,10 @@ cnap_accepted_findings(PG_FUNCTION_ARGS)
 static void
 check_reason(const text *reason)
 {
-	char	   *characters = text_to_cstring(reason);
+	const char *str = VARDATA_ANY(reason);
+	int			len = VARSIZE_ANY_EXHDR(reason);
 
-	if (strspn(characters, " \t\r\n") == strlen(characters) ||
-		pg_mbstrlen(characters) > MAX_REASON)
+	if (CnapIsBlank(str, len) || pg_mbstrlen_with_len(str, len) > MAX_REASON)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid reason"),

@@ -24,6 +24,7 @@
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
@@ -70,7 +71,7 @@ has_name(List *names, const char *name)
 	return false;
 }
 
-/* Find out what a command with CASCADE drops. */
+/* Find out what a command with CASCADE drops, of what the caller is allowed to drop. */
 static void
 read_command(Node *command, const char *extension, Dropped *dropped)
 {
@@ -94,8 +95,12 @@ read_command(Node *command, const char *extension, Dropped *dropped)
 		if (drop->behavior != DROP_CASCADE)
 			return;
 		foreach(lc, drop->roles)
-			dropped->owners = lappend_oid(dropped->owners,
-										  get_rolespec_oid(lfirst_node(RoleSpec, lc), true));
+		{
+			Oid			role = get_rolespec_oid(lfirst_node(RoleSpec, lc), true);
+
+			if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
+				dropped->owners = lappend_oid(dropped->owners, role);
+		}
 	}
 }
 
@@ -136,6 +141,29 @@ find_protected(Oid extension)
 	return tables;
 }
 
+/*
+ * Is a table left?  If so, return its name.  Nothing is locked, so it may have been dropped
+ * by now.
+ */
+static char *
+name_if_left(Oid relid, const Dropped *dropped)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class table;
+	char	   *schema;
+	char	   *name = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	table = (Form_pg_class) GETSTRUCT(tuple);
+	schema = get_namespace_name(table->relnamespace);
+	if (schema != NULL && !has_name(dropped->schemas, schema) &&
+		!list_member_oid(dropped->owners, table->relowner))
+		name = quote_qualified_identifier(schema, NameStr(table->relname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
 /* Refuse a command that would leave protected tables behind. */
 static void
 refuse_leftovers(Oid extension, const char *name, const Dropped *dropped)
@@ -148,14 +176,10 @@ refuse_leftovers(Oid extension, const char *name, const Dropped *dropped)
 	initStringInfo(&named);
 	foreach(lc, tables)
 	{
-		Oid			relid = lfirst_oid(lc);
+		char	   *table = name_if_left(lfirst_oid(lc), dropped);
 
-		if (has_name(dropped->schemas, get_namespace_name(get_rel_namespace(relid))) ||
-			list_member_oid(dropped->owners, CnapRelationOwner(relid)))
-			continue;
-		if (left++ < MAX_NAMED)
-			appendStringInfo(&named, "%s%s", named.len > 0 ? ", " : "",
-							 CnapQualifiedName(relid));
+		if (table != NULL && left++ < MAX_NAMED)
+			appendStringInfo(&named, "%s%s", named.len > 0 ? ", " : "", table);
 	}
 	if (left == 0)
 		return;
@@ -190,6 +214,7 @@ cnap_guard(PG_FUNCTION_ARGS)
 	char	   *name = NULL;
 	Oid			schema = InvalidOid;
 	Oid			owner = InvalidOid;
+	Oid			owner_of_schema;
 	Oid			extension;
 	Dropped		dropped;
 
@@ -205,10 +230,12 @@ cnap_guard(PG_FUNCTION_ARGS)
 
 	/* PostgreSQL itself refuses callers who are not allowed to drop it. */
 	read_command(trigdata->parsetree, name, &dropped);
+	owner_of_schema = schema_owner(schema);
 	if ((dropped.extension && has_privs_of_role(GetUserId(), owner)) ||
-		has_name(dropped.schemas, get_namespace_name(schema)) ||
+		(has_name(dropped.schemas, get_namespace_name(schema)) &&
+		 has_privs_of_role(GetUserId(), owner_of_schema)) ||
 		list_member_oid(dropped.owners, owner) ||
-		list_member_oid(dropped.owners, schema_owner(schema)))
+		list_member_oid(dropped.owners, owner_of_schema))
 		refuse_leftovers(extension, name, &dropped);
 	PG_RETURN_NULL();
 }

@@ -25,8 +25,9 @@
  * The executor fills the hash table of an array when it first needs it, and keeps it
  * until the end of the query.  Hence the array must not change while the query is
  * executed: an ARRAY subquery that depends on another query, even if only on one outside
- * of the child's, does, and we leave it alone.  Nor can an array have more than 1 GB; we
- * go up to half of that by the planner's estimate.
+ * of the child's, does, and we leave it alone.  Nor can an array have more than 1 GB, where a
+ * hash table can, so it is for no more keys than the planner's estimate can be sixteen times
+ * too small about.
  *
  *-------------------------------------------------------------------------
  */
@@ -115,13 +116,16 @@ is_same_search(Query *a, Query *b)
 		!depends_on_others(a->jointree->quals, NULL);
 }
 
-/* Can an array of all keys that a search finds be made, by the estimate? */
+/*
+ * Can an array of all keys that a search finds be made?  It is allocated in powers of two,
+ * and the estimate may be far too small.
+ */
 static bool
 fits_into_array(PlannerInfo *root, const SubPlan *search)
 {
 	const Plan *plan = CnapPlanOf(root, search);
 
-	return plan->plan_rows * Max(plan->plan_width, (int) sizeof(Datum)) < MaxAllocSize / 2;
+	return plan->plan_rows * Max(plan->plan_width, (int) sizeof(Datum)) < MaxAllocSize / 32;
 }
 
 /*

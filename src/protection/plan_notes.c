@@ -187,6 +187,7 @@ note_references(List *tables)
 	{
 		CnapTarget *table = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
 			bool		isnull;

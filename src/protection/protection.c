@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
@@ -219,13 +220,17 @@ CnapKeepProtections(CnapChecks *checks)
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Read a table's protection: what its policies amount to. */
+/*
+ * Read a table's protection: what its policies amount to.  Whoever does so for all tables
+ * of a database can be interrupted here.
+ */
 void
 CnapReadProtection(Oid relid, const CnapChecks *checks, CnapProtection *protection)
 {
 	KnownProtection *known;
 	bool		found;
 
+	CHECK_FOR_INTERRUPTS();
 	if (checks->known == NULL)
 	{
 		CnapReadProtectionAsOf(relid, checks, NULL, protection);

@@ -38,10 +38,10 @@ execute(const char *sql)
 	volatile int result = 0;
 	bool		former = is_executing;
 
-	is_executing = true;
-	CnapProgress(sql);
 	PG_TRY();
 	{
+		is_executing = true;
+		CnapProgress(sql);
 		result = SPI_execute(sql, false, 0);
 	}
 	PG_FINALLY();

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * target.c
- *	  The tables that are to be protected or unprotected, what prevents the
- *	  caller from it, and the calls that do it.
+ *	  The tables that are to be protected or unprotected, and what prevents the
+ *	  caller from it.
  *
  *-------------------------------------------------------------------------
  */

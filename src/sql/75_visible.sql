@@ -68,7 +68,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_visible_rows';
 COMMENT ON FUNCTION @extschema@.cnap_visible_rows(text, regrole, name) IS
-'what a user, or if null nobody, sees as a role: how many rows of each protected table, or of each table of a schema, into how many workspaces new rows can be inserted, and how many of the rows can be updated and deleted. The rows are counted as that role, by default the current one. Errors: 22023 for a superuser as well, 42501 for a role that the current one cannot become, 42704 for a role that does not exist';
+'what a user sees as a role: how many rows of each protected table, or of each table of a schema, into how many workspaces new rows can be inserted, and how many of the rows can be updated and deleted. The rows are counted as that role, by default the current one. Errors: 22023 for a superuser as well, 42501 for a role that the current one cannot become, 42704 for a role that does not exist';
 
 CREATE FUNCTION @extschema@.cnap_compare_protection(schema name, users text[], role regrole DEFAULT NULL,
 	workspace_columns name[] DEFAULT '{workspace_id}', write_permission text DEFAULT NULL,

@@ -6,7 +6,7 @@ CREATE TABLE cnap.accepted_finding (
 	object text,
 	finding text,
 	reason text NOT NULL
-		CONSTRAINT accepted_finding_reason_format CHECK (reason ~ '\S' AND length(reason) <= 1000),
+		CONSTRAINT accepted_finding_reason_format CHECK (length(reason) BETWEEN 1 AND 1000),
 	accepted_by text NOT NULL,
 	accepted_at timestamptz NOT NULL DEFAULT now(),
 	CONSTRAINT accepted_finding_pkey PRIMARY KEY (rule, object, finding)

@@ -165,6 +165,8 @@ INSERT INTO test.probe VALUES
 	('cursor', 'a number', '''1''', '22023', 'invalid cursor'),
 	('cursor', 'a snapshot', '''10:20:10,14,15''', '22023', 'invalid cursor'),
 	('cursor', 'something else', '''a/b/c''', '22023', 'invalid cursor'),
+	('cursor', 'without a snapshot', '''a/1/::''', '22023', 'invalid cursor'),
+	('cursor', 'with transactions out of order', '''a/1/10:20:15,14''', '22023', 'invalid cursor'),
 	('cursor', 'of another history', '''00000000-0000-4000-8000-000000000000/1/10:10:''', '55000', 'the cursor belongs to another history of the database'),
 	('reason of a manager', 'null', 'null', '22023', 'reason is required'),
 	('activation', 'more than is allowed', '''8 hours 1 us''', '22023', 'duration is too long'),

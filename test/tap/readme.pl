@@ -318,7 +318,7 @@ is_deeply(
 	'what nobody executes');
 
 # The tests of packages ask for a command by a pattern that matches it.
-my @asked_for = grep { defined } map { slurp_file($_) =~ /\bguide (?:'([^']+)'|([\w-]+))/g } glob 'test/packages/*';
+my @asked_for = grep { defined } map { slurp_file($_) =~ /\bguide (?:'([^']+)'|([\w-]+))/g } glob 'test/packages/* test/roots.sh';
 is_deeply(
 	[ grep { my $line = $_; !grep { $line =~ /$_/ } @asked_for } map { lines($_->[1]) } grep { $_->[0] ne 'yaml' } blocks_of('doc/install.md') ],
 	[], 'the tests of packages execute the guide about installation');
