@@ -54,38 +54,36 @@
 
 PG_FUNCTION_INFO_V1(cnap_cache_stats);
 
-typedef struct UserKey
-{
-	const char *id;				/* in an entry, points into its user */
-	int			len;
-	uint32		hash;
-} UserKey;
-
 typedef struct UserEntry
 {
-	UserKey		key;
-	CnapUser   *user;
+	CnapUser   *user;			/* its id is the key */
+	uint32		hash;
 	char		status;
 } UserEntry;
 
 static inline bool
-equal_users(UserKey a, UserKey b)
+has_id(const CnapUser *user, const char *id, int len)
 {
-	return a.hash == b.hash && a.len == b.len && memcmp(a.id, b.id, a.len) == 0;
+	return user->id_len == len && memcmp(user->id, id, len) == 0;
 }
 
 #define SH_PREFIX users
 #define SH_ELEMENT_TYPE UserEntry
-#define SH_KEY_TYPE UserKey
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) ((key).hash)
-#define SH_EQUAL(table, a, b) equal_users(a, b)
+#define SH_KEY_TYPE CnapUser *
+#define SH_KEY user
+#define SH_HASH_KEY(table, key) hash_bytes((unsigned char *) (key)->id, (key)->id_len)
+#define SH_EQUAL(table, a, b) has_id(a, (b)->id, (b)->id_len)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, entry) ((entry)->hash)
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
 #define INITIAL_USERS 16
+
+/* What is allocated for users at once, some twenty with short ids. */
+#define USER_PIECE 1024
 
 /* The largest block that our memory contexts allocate for small objects. */
 #define MAX_BLOCK ALLOCSET_SMALL_MAXSIZE
@@ -104,12 +102,15 @@ static MemoryContext user_context = NULL;	/* below it: users and their sets */
 static CnapDecisions *decisions = NULL;
 static users_hash *users = NULL;
 static uint32 next_user = 0;
+static char *user_space = NULL; /* what is left of the latest piece */
+static Size user_space_left = 0;
 static CnapUser *current_user_entry = NULL; /* NULL if there is none */
 static uint64 current_user_as_of = 0;	/* its CnapIdentityGeneration */
 static uint64 current_user_known = 0;	/* likewise, or 0 if not fixed */
 static CnapUser *last_user = NULL;
 
-static uint64 last_serial = 0;	/* of users; never reset */
+/* How many users there were before the cache was emptied; never reset. */
+static uint64 former_users = 0;
 
 /*
  * Empty the cache at the next check.  This cannot be done at once, since a
@@ -149,7 +150,9 @@ empty_cache(void)
 										   MAX_BLOCK);
 	decisions = CnapDecisionsCreate(cache_context);
 	users = users_create(cache_context, INITIAL_USERS, NULL);
+	former_users += next_user;
 	next_user = 0;
+	user_space_left = 0;
 	current_user_entry = NULL;
 	current_user_as_of = 0;
 	current_user_known = 0;
@@ -208,36 +211,68 @@ begin_question(void)
 		empty_cache();
 }
 
-static UserKey
-user_key(const char *id, int len)
+/* Look for a user in the hash table; NULL if the id is of none, or of nobody. */
+static CnapUser *
+find_user(const char *id, int len)
 {
-	return (UserKey) {id, len, hash_bytes((const unsigned char *) id, len)};
+	union
+	{
+		CnapUser	user;
+		char		space[offsetof(CnapUser, id) + CNAP_MAX_USER_ID];
+	}			key;
+	UserEntry  *entry;
+
+	if (len > CNAP_MAX_USER_ID)
+		return NULL;
+	key.user.id_len = len;
+	memcpy(key.user.id, id, len);
+	entry = users_lookup(users, &key.user);
+	return entry != NULL ? entry->user : NULL;
+}
+
+/*
+ * Allocate a user.  A context keeps a header with each chunk, so users are cut from
+ * larger pieces.
+ */
+static CnapUser *
+allocate_user(int len)
+{
+	Size		size = MAXALIGN(offsetof(CnapUser, id) + len);
+	CnapUser   *user;
+
+	if (size > user_space_left)
+	{
+		user_space_left = 0;
+		user_space = MemoryContextAllocZero(user_context, USER_PIECE);
+		user_space_left = USER_PIECE;
+	}
+	user = (CnapUser *) user_space;
+	user_space += size;
+	user_space_left -= size;
+	return user;
 }
 
 static CnapUser *
 get_user(const char *id, int len)
 {
-	UserKey		key = user_key(id, len);
-	UserEntry  *entry = users_lookup(users, key);
-	CnapUser   *user;
+	CnapUser   *user = find_user(id, len);
 	bool		found;
 
-	if (entry != NULL)
-		return entry->user;
+	if (user != NULL)
+		return user;
 	if (!CnapIsUserId(id, len))
 		return NULL;
 
 	if (next_user == CNAP_MAX_USERS ||
-		!has_room(0, 2 * users->size * sizeof(UserEntry) + sizeof(CnapUser) + len))
+		!has_room(0, 2 * users->size * sizeof(UserEntry) + USER_PIECE))
 	{
 		run_out_of_room();
 		if (next_user > 0)
 			empty_cache();
 	}
-	user = MemoryContextAllocZero(user_context, offsetof(CnapUser, id) + len);
+	user = allocate_user(len);
 	user->number = next_user++;
 	user->channel = CnapUserChannel(id, len);
-	user->serial = ++last_serial;
 	user->id_len = len;
 	memcpy(user->id, id, len);
 	user->stamp = CnapCurrentEpoch.events;
@@ -248,11 +283,9 @@ get_user(const char *id, int len)
 	 * If there is not enough memory for the table to grow, simplehash of
 	 * PostgreSQL 15 leaves it in disorder, and it must not be used again.
 	 */
-	key.id = user->id;
 	empty_cache_next = true;
-	entry = users_insert(users, key, &found);
+	users_insert(users, user, &found);
 	empty_cache_next = false;
-	entry->user = user;
 	return user;
 }
 
@@ -275,8 +308,7 @@ CnapGetCachedUser(const char *id, int len)
 	begin_question();
 	if (!CnapDataIsFresh())
 		return NULL;
-	if (last_user == NULL || last_user->id_len != len ||
-		memcmp(last_user->id, id, len) != 0)
+	if (last_user == NULL || !has_id(last_user, id, len))
 		last_user = get_user(id, len);
 	if (last_user != NULL)
 		last_user->limits = limits_of(id, len);
@@ -307,8 +339,7 @@ get_current_user(void)
 			current_user_entry = NULL;
 		else if (current_user_entry == NULL ||
 				 current_user_as_of != CnapIdentityGeneration ||
-				 current_user_entry->id_len != (int) strlen(id) ||
-				 memcmp(current_user_entry->id, id, current_user_entry->id_len) != 0)
+				 !has_id(current_user_entry, id, strlen(id)))
 			current_user_entry = get_user(id, strlen(id));
 		if (current_user_entry != NULL)
 			current_user_entry->limits = CnapCurrentLimits();
@@ -326,13 +357,19 @@ CnapGetCurrentCachedUser(void)
 	return get_current_user();
 }
 
+/* A number that no other user of this session ever has; not 0. */
+static uint64
+serial_of(const CnapUser *user)
+{
+	return former_users + user->number + 1;
+}
+
 uint64
 CnapCachedUserSerial(const char *id)
 {
-	UserKey		key = user_key(id, strlen(id));
-	UserEntry  *entry = users != NULL && !empty_cache_next ? users_lookup(users, key) : NULL;
+	const CnapUser *user = users != NULL && !empty_cache_next ? find_user(id, strlen(id)) : NULL;
 
-	return entry != NULL ? entry->user->serial : 0;
+	return user != NULL ? serial_of(user) : 0;
 }
 
 const CnapLimits *
@@ -344,7 +381,7 @@ CnapUserLimits(const CnapUser *user)
 uint64
 CnapUserSerial(const CnapUser *user)
 {
-	return user->limits != NULL ? user->limits->serial : user->serial;
+	return user->limits != NULL ? user->limits->serial : serial_of(user);
 }
 
 /* ---- decisions ---- */

@@ -75,11 +75,10 @@ struct CnapUser
 	 */
 	const CnapLimits *limits;
 
-	uint32		stamp;			/* of the fields below */
+	CnapKnownSet *known;		/* NULL until the first attempt */
+	uint32		stamp;			/* of what is known, and of the fields below */
 	uint32		lookups;		/* needed since the last change */
 	uint32		load_at;		/* number of lookups at which to load the set */
-	uint64		serial;			/* never reused */
-	CnapKnownSet *known;		/* NULL until the first attempt */
 	char		id[FLEXIBLE_ARRAY_MEMBER];
 };
 
