@@ -106,7 +106,10 @@ static char *user_space = NULL; /* what is left of the latest piece */
 static Size user_space_left = 0;
 static CnapUser *current_user_entry = NULL; /* NULL if there is none */
 static uint64 current_user_as_of = 0;	/* its CnapIdentityGeneration */
-static uint64 current_user_known = 0;	/* likewise, or 0 if not fixed */
+static uint64 current_user_known = 0;	/* likewise, or 0 to ask again */
+static bool current_user_is_session = false;	/* rests on both of these, too */
+static Oid	current_user_role;	/* the session's */
+static uint64 current_user_events;
 static CnapUser *last_user = NULL;
 
 /* How many users there were before the cache was emptied; never reset. */
@@ -316,6 +319,33 @@ CnapGetCachedUser(const char *id, int len)
 }
 
 /*
+ * Ask who the current user is, and remember what that rests on.  Events that arrive
+ * meanwhile may have come too late for the answer.
+ */
+static void
+find_current_user(void)
+{
+	uint64		events = CnapCurrentEpoch.total;
+	CnapIdentityBasis basis;
+	const char *id = CnapFindCurrentUser(&basis);
+
+	/* Where it is asked again, another user need not mean another number. */
+	if (id == NULL)
+		current_user_entry = NULL;
+	else if (current_user_entry == NULL ||
+			 current_user_as_of != CnapIdentityGeneration ||
+			 !has_id(current_user_entry, id, strlen(id)))
+		current_user_entry = get_user(id, strlen(id));
+	if (current_user_entry != NULL)
+		current_user_entry->limits = CnapCurrentLimits();
+	current_user_as_of = CnapIdentityGeneration;
+	current_user_known = basis == CNAP_BY_NOTHING ? 0 : CnapIdentityGeneration;
+	current_user_is_session = basis == CNAP_BY_SESSION;
+	current_user_role = GetSessionUserId();
+	current_user_events = events;
+}
+
+/*
  * This, all_ways() and allows() are inlined into CnapAllowsCurrentUser(), which
  * is called for each row.  A compiler does not do that with the functions that
  * other files call, since a shared library's symbols can be interposed.
@@ -329,23 +359,10 @@ get_current_user(void)
 		stats.without_user++;
 		return NULL;
 	}
-	if (unlikely(current_user_known != CnapIdentityGeneration))
-	{
-		bool		is_fixed;
-		const char *id = CnapFindCurrentUser(&is_fixed);
-
-		/* While it is not fixed, another user need not mean another number. */
-		if (id == NULL)
-			current_user_entry = NULL;
-		else if (current_user_entry == NULL ||
-				 current_user_as_of != CnapIdentityGeneration ||
-				 !has_id(current_user_entry, id, strlen(id)))
-			current_user_entry = get_user(id, strlen(id));
-		if (current_user_entry != NULL)
-			current_user_entry->limits = CnapCurrentLimits();
-		current_user_as_of = CnapIdentityGeneration;
-		current_user_known = is_fixed ? CnapIdentityGeneration : 0;
-	}
+	if (unlikely(current_user_known != CnapIdentityGeneration) ||
+		(unlikely(current_user_is_session) &&
+		 (current_user_role != GetSessionUserId() || current_user_events != CnapCurrentEpoch.total)))
+		find_current_user();
 	if (unlikely(current_user_entry == NULL))
 		stats.without_user++;
 	return current_user_entry;

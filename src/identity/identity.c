@@ -158,11 +158,11 @@ CnapStatedUser(void)
 }
 
 const char *
-CnapFindCurrentUser(bool *is_fixed)
+CnapFindCurrentUser(CnapIdentityBasis *basis)
 {
 	const char *user = CnapStatedUser();
 
-	*is_fixed = false;
+	*basis = CNAP_BY_NOTHING;
 	if (CnapSignedInByToken())
 	{
 		if (user != NULL)
@@ -177,11 +177,15 @@ CnapFindCurrentUser(bool *is_fixed)
 	if (user != NULL)
 	{
 		/* SET SESSION AUTHORIZATION assigns to no setting of ours. */
-		*is_fixed = !user_id_is_default;
+		*basis = user_id_is_default ? CNAP_BY_SESSION : CNAP_BY_STATEMENT;
 		return user;
 	}
 	user = CnapRoleUser();
-	return user != NULL ? user : CnapClaimsUser();
+	if (user == NULL)
+		return CnapClaimsUser();
+	if (CnapRoleUserIsKept())
+		*basis = CNAP_BY_SESSION;
+	return user;
 }
 
 void
@@ -198,9 +202,9 @@ CnapRefuseTwoUsers(void)
 const char *
 CnapCurrentUser(void)
 {
-	bool		is_fixed;
+	CnapIdentityBasis basis;
 
-	return CnapFindCurrentUser(&is_fixed);
+	return CnapFindCurrentUser(&basis);
 }
 
 const CnapLimits *

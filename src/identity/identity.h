@@ -23,13 +23,22 @@ typedef struct CnapActor
 extern void CnapIdentityInit(void);
 
 /*
- * The id of the current user, or NULL if there is none.  The string is valid
- * until the next command.  *is_fixed says whether that cannot change without a
- * change of CnapIdentityGeneration (generation.h), so that the latter need only
- * be compared.  If not, the function has to be called again, and the user it
- * returns compared.
+ * What the answer to the question for the current user rests on.  While that is the
+ * same, whoever keeps the user need not ask again.
  */
-extern const char *CnapFindCurrentUser(bool *is_fixed);
+typedef enum CnapIdentityBasis
+{
+	CNAP_BY_STATEMENT,			/* CnapIdentityGeneration (generation.h) */
+	CNAP_BY_SESSION,			/* that, the session's role, and
+								 * CnapCurrentEpoch.total before the question */
+	CNAP_BY_NOTHING				/* nothing that could be compared: ask again */
+} CnapIdentityBasis;
+
+/*
+ * The id of the current user, or NULL if there is none.  The string is valid
+ * until the next command.
+ */
+extern const char *CnapFindCurrentUser(CnapIdentityBasis *basis);
 
 /* Likewise, for who keeps nothing about the user. */
 extern const char *CnapCurrentUser(void);

@@ -73,3 +73,9 @@ CnapRoleUser(void)
 		look_up(role);
 	return known.user[0] != '\0' ? known.user : NULL;
 }
+
+bool
+CnapRoleUserIsKept(void)
+{
+	return OidIsValid(known.role);
+}

@@ -14,4 +14,10 @@
  */
 extern const char *CnapRoleUser(void);
 
+/*
+ * Is the answer good for more than that call: until the session gets another role, or
+ * anything is announced?
+ */
+extern bool CnapRoleUserIsKept(void);
+
 #endif							/* CNAP_ROLE_USER_H */

@@ -410,4 +410,5 @@ memory() {
 	done <"$scratch/memory"
 	rm "$scratch/memory"
 	record "$scale" memory limit 1 8388608
+	record "$scale" memory limit_of_many 1 12582912
 }

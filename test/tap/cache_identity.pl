@@ -182,4 +182,56 @@ foreach my $scan ('enable_seqscan', 'enable_indexscan')
 	$session->quit;
 }
 
+# ---- users of the session's role ----
+#
+# What is remembered as the current user rests on the role that the session belongs to, and on who is
+# recorded for it.
+
+{
+	$admin->query($_) foreach 'CREATE ROLE dba SUPERUSER LOGIN', "ALTER ROLE dba SET cnap.user_id = 'ann'",
+		'CREATE ROLE other', 'GRANT USAGE ON SCHEMA test TO other', "SELECT cnap_set_role_user('plain', 'dora')",
+		"SELECT cnap_set_role_user('other', 'customer')";
+	my $checks = 'PREPARE checks AS SELECT cnap_can_access(test.w(2)), cnap_can_access(test.w(21)), cnap_can_access(test.w(40))';
+	my %allowed = (ann => 't|f|f', dora => 'f|t|f', customer => 't|t|t', nobody => 'f|f|f');
+	my $session = connect_to($node, 'dba', $checks);
+	my $expect = sub {
+		my ($who, $user, $when) = @_;
+		is($who->query('EXECUTE checks'), $allowed{$user}, $when) foreach 1 .. 2;
+	};
+
+	$expect->($session, 'ann', 'the user of ALTER ROLE, twice');
+	$session->query('SET SESSION AUTHORIZATION plain');
+	$expect->($session, 'dora', 'SET SESSION AUTHORIZATION: the user recorded for that role, twice');
+	$session->query('SET SESSION AUTHORIZATION other');
+	$expect->($session, 'customer', 'likewise for the next role, twice');
+	$session->query('SET SESSION AUTHORIZATION app');
+	$expect->($session, 'ann', 'a role that may state the user, twice');
+	$session->query('RESET SESSION AUTHORIZATION');
+	$expect->($session, 'ann', 'RESET SESSION AUTHORIZATION, twice');
+
+	# what is not committed
+	$session->query($_) foreach 'BEGIN', "SELECT cnap_set_role_user('plain', 'customer')", 'SET SESSION AUTHORIZATION plain';
+	$expect->($session, 'customer', 'a user recorded in the same transaction, twice');
+	$session->query($_) foreach 'ROLLBACK', 'SET SESSION AUTHORIZATION plain';
+	$expect->($session, 'dora', 'and after the end of that, twice');
+	$session->quit;
+
+	# what another session changes, without any statement in between
+	my $person = connect_to($node, 'plain', $checks);
+	$expect->($person, 'dora', 'a person, twice');
+	foreach my $begin ('BEGIN', 'BEGIN ISOLATION LEVEL REPEATABLE READ')
+	{
+		$person->query($begin);
+		$expect->($person, 'dora', "$begin, twice");
+		$admin->query("SELECT cnap_set_role_user('plain', 'customer')");
+		$expect->($person, 'customer', 'another user is recorded, twice');
+		$admin->query("SELECT cnap_set_role_user('plain', NULL)");
+		$expect->($person, 'nobody', 'none is, twice');
+		$admin->query("SELECT cnap_set_role_user('plain', 'dora')");
+		$expect->($person, 'dora', 'the first one is, twice');
+		$person->query('COMMIT');
+	}
+	$person->quit;
+}
+
 done_testing();
