@@ -31,7 +31,6 @@
 
 #include <limits.h>
 
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -44,6 +43,7 @@
 #include "access/cache.h"
 #include "access/decisions.h"
 #include "access/known_user.h"
+#include "access/users.h"
 #include "core/compat.h"
 #include "core/epoch.h"
 #include "core/formats.h"
@@ -53,37 +53,6 @@
 #include "identity/session_token.h"
 
 PG_FUNCTION_INFO_V1(cnap_cache_stats);
-
-typedef struct UserEntry
-{
-	CnapUser   *user;			/* its id is the key */
-	uint32		hash;
-	char		status;
-} UserEntry;
-
-static inline bool
-has_id(const CnapUser *user, const char *id, int len)
-{
-	return user->id_len == len && memcmp(user->id, id, len) == 0;
-}
-
-#define SH_PREFIX users
-#define SH_ELEMENT_TYPE UserEntry
-#define SH_KEY_TYPE CnapUser *
-#define SH_KEY user
-#define SH_HASH_KEY(table, key) hash_bytes((unsigned char *) (key)->id, (key)->id_len)
-#define SH_EQUAL(table, a, b) has_id(a, (b)->id, (b)->id_len)
-#define SH_STORE_HASH
-#define SH_GET_HASH(table, entry) ((entry)->hash)
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-#define INITIAL_USERS 16
-
-/* What is allocated for users at once, some twenty with short ids. */
-#define USER_PIECE 1024
 
 /* The largest block that our memory contexts allocate for small objects. */
 #define MAX_BLOCK ALLOCSET_SMALL_MAXSIZE
@@ -100,10 +69,7 @@ static int	cache_size;			/* setting, in kB */
 static MemoryContext cache_context = NULL;
 static MemoryContext user_context = NULL;	/* below it: users and their sets */
 static CnapDecisions *decisions = NULL;
-static users_hash *users = NULL;
-static uint32 next_user = 0;
-static char *user_space = NULL; /* what is left of the latest piece */
-static Size user_space_left = 0;
+static CnapUsers * users = NULL;
 static CnapUser *current_user_entry = NULL; /* NULL if there is none */
 static uint64 current_user_as_of = 0;	/* its CnapIdentityGeneration */
 static uint64 current_user_known = 0;	/* likewise, or 0 to ask again */
@@ -143,6 +109,8 @@ empty_cache(void)
 											  ALLOCSET_SMALL_SIZES);
 	else
 	{
+		if (users != NULL)
+			former_users += CnapUsersCount(users);
 		decisions = NULL;
 		users = NULL;
 		MemoryContextReset(cache_context);	/* deletes user_context */
@@ -152,10 +120,7 @@ empty_cache(void)
 										   ALLOCSET_SMALL_INITSIZE,
 										   MAX_BLOCK);
 	decisions = CnapDecisionsCreate(cache_context);
-	users = users_create(cache_context, INITIAL_USERS, NULL);
-	former_users += next_user;
-	next_user = 0;
-	user_space_left = 0;
+	users = CnapUsersCreate(cache_context, user_context);
 	current_user_entry = NULL;
 	current_user_as_of = 0;
 	current_user_known = 0;
@@ -214,81 +179,31 @@ begin_question(void)
 		empty_cache();
 }
 
-/* Look for a user in the hash table; NULL if the id is of none, or of nobody. */
-static CnapUser *
-find_user(const char *id, int len)
-{
-	union
-	{
-		CnapUser	user;
-		char		space[offsetof(CnapUser, id) + CNAP_MAX_USER_ID];
-	}			key;
-	UserEntry  *entry;
-
-	if (len > CNAP_MAX_USER_ID)
-		return NULL;
-	key.user.id_len = len;
-	memcpy(key.user.id, id, len);
-	entry = users_lookup(users, &key.user);
-	return entry != NULL ? entry->user : NULL;
-}
-
-/*
- * Allocate a user.  A context keeps a header with each chunk, so users are cut from
- * larger pieces.
- */
-static CnapUser *
-allocate_user(int len)
-{
-	Size		size = MAXALIGN(offsetof(CnapUser, id) + len);
-	CnapUser   *user;
-
-	if (size > user_space_left)
-	{
-		user_space_left = 0;
-		user_space = MemoryContextAllocZero(user_context, USER_PIECE);
-		user_space_left = USER_PIECE;
-	}
-	user = (CnapUser *) user_space;
-	user_space += size;
-	user_space_left -= size;
-	return user;
-}
-
 static CnapUser *
 get_user(const char *id, int len)
 {
-	CnapUser   *user = find_user(id, len);
-	bool		found;
+	CnapUser   *user = CnapUsersFind(users, id, len);
 
 	if (user != NULL)
 		return user;
 	if (!CnapIsUserId(id, len))
 		return NULL;
 
-	if (next_user == CNAP_MAX_USERS ||
-		!has_room(0, 2 * users->size * sizeof(UserEntry) + USER_PIECE))
+	if (CnapUsersCount(users) == CNAP_MAX_USERS || !has_room(0, CnapUsersGrowth(users)))
 	{
 		run_out_of_room();
-		if (next_user > 0)
+		if (CnapUsersCount(users) > 0)
 			empty_cache();
 	}
-	user = allocate_user(len);
-	user->number = next_user++;
+
+	/* After an error, the table is not used again. */
+	empty_cache_next = true;
+	user = CnapUsersInsert(users, id, len);
+	empty_cache_next = false;
 	user->channel = CnapUserChannel(id, len);
-	user->id_len = len;
-	memcpy(user->id, id, len);
 	user->stamp = CnapCurrentEpoch.events;
 	user->load_at = CNAP_FIRST_LOAD;
 	CnapJudgeUser(user);
-
-	/*
-	 * If there is not enough memory for the table to grow, simplehash of
-	 * PostgreSQL 15 leaves it in disorder, and it must not be used again.
-	 */
-	empty_cache_next = true;
-	users_insert(users, user, &found);
-	empty_cache_next = false;
 	return user;
 }
 
@@ -311,7 +226,7 @@ CnapGetCachedUser(const char *id, int len)
 	begin_question();
 	if (!CnapDataIsFresh())
 		return NULL;
-	if (last_user == NULL || !has_id(last_user, id, len))
+	if (last_user == NULL || !CnapHasId(last_user, id, len))
 		last_user = get_user(id, len);
 	if (last_user != NULL)
 		last_user->limits = limits_of(id, len);
@@ -334,7 +249,7 @@ find_current_user(void)
 		current_user_entry = NULL;
 	else if (current_user_entry == NULL ||
 			 current_user_as_of != CnapIdentityGeneration ||
-			 !has_id(current_user_entry, id, strlen(id)))
+			 !CnapHasId(current_user_entry, id, strlen(id)))
 		current_user_entry = get_user(id, strlen(id));
 	if (current_user_entry != NULL)
 		current_user_entry->limits = CnapCurrentLimits();
@@ -384,7 +299,8 @@ serial_of(const CnapUser *user)
 uint64
 CnapCachedUserSerial(const char *id)
 {
-	const CnapUser *user = users != NULL && !empty_cache_next ? find_user(id, strlen(id)) : NULL;
+	const CnapUser *user = users != NULL && !empty_cache_next ?
+		CnapUsersFind(users, id, strlen(id)) : NULL;
 
 	return user != NULL ? serial_of(user) : 0;
 }
@@ -706,22 +622,15 @@ cnap_cache_stats(PG_FUNCTION_ARGS)
 	int64		entries = 0;
 	uint64		place = 0;
 	CnapUser  **by_number;
-	users_iterator iterator;
-	UserEntry  *entry;
 	CnapDecision *decision;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
 	InitMaterializedSRF(fcinfo, 0);
 	begin_question();
-	by_number = MemoryContextAllocHuge(CurrentMemoryContext,
-									   Max(next_user, 1) * sizeof(CnapUser *));
-	users_start_iterate(users, &iterator);
-	while ((entry = users_iterate(users, &iterator)) != NULL)
-	{
-		CnapJudgeUser(entry->user);
-		by_number[entry->user->number] = entry->user;
-	}
+	by_number = CnapUsersByNumber(users);
+	for (uint32 i = 0; i < CnapUsersCount(users); i++)
+		CnapJudgeUser(by_number[i]);
 	while ((decision = CnapDecisionsNext(decisions, &place)) != NULL)
 		entries += CnapDecisionIsValid(by_number[decision->user], decision);
 	pfree(by_number);

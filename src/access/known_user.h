@@ -84,6 +84,12 @@ struct CnapUser
 
 StaticAssertDecl(CNAP_CHANNELS <= PG_UINT16_MAX, "channels must fit into 16 bits");
 
+static inline bool
+CnapHasId(const struct CnapUser *user, const char *id, int len)
+{
+	return user->id_len == len && memcmp(user->id, id, len) == 0;
+}
+
 /* The last event that invalidated all that was known about the user. */
 static inline uint32
 CnapLastChange(const struct CnapUser *user)

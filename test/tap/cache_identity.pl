@@ -189,8 +189,8 @@ foreach my $scan ('enable_seqscan', 'enable_indexscan')
 
 {
 	$admin->query($_) foreach 'CREATE ROLE dba SUPERUSER LOGIN', "ALTER ROLE dba SET cnap.user_id = 'ann'",
-		'CREATE ROLE other', 'GRANT USAGE ON SCHEMA test TO other', "SELECT cnap_set_role_user('plain', 'dora')",
-		"SELECT cnap_set_role_user('other', 'customer')";
+	  'CREATE ROLE other', 'GRANT USAGE ON SCHEMA test TO other', "SELECT cnap_set_role_user('plain', 'dora')",
+	  "SELECT cnap_set_role_user('other', 'customer')";
 	my $checks = 'PREPARE checks AS SELECT cnap_can_access(test.w(2)), cnap_can_access(test.w(21)), cnap_can_access(test.w(40))';
 	my %allowed = (ann => 't|f|f', dora => 'f|t|f', customer => 't|t|t', nobody => 'f|f|f');
 	my $session = connect_to($node, 'dba', $checks);
