@@ -69,7 +69,7 @@ static int	cache_size;			/* setting, in kB */
 static MemoryContext cache_context = NULL;
 static MemoryContext user_context = NULL;	/* below it: users and their sets */
 static CnapDecisions *decisions = NULL;
-static CnapUsers * users = NULL;
+static CnapUsers *users = NULL;
 static CnapUser *current_user_entry = NULL; /* NULL if there is none */
 static uint64 current_user_as_of = 0;	/* its CnapIdentityGeneration */
 static uint64 current_user_known = 0;	/* likewise, or 0 to ask again */

@@ -158,7 +158,7 @@ CnapStatedUser(void)
 }
 
 const char *
-CnapFindCurrentUser(CnapIdentityBasis * basis)
+CnapFindCurrentUser(CnapIdentityBasis *basis)
 {
 	const char *user = CnapStatedUser();
 

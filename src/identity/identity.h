@@ -32,13 +32,13 @@ typedef enum CnapIdentityBasis
 	CNAP_BY_SESSION,			/* that, the session's role, and
 								 * CnapCurrentEpoch.total before the question */
 	CNAP_BY_NOTHING				/* nothing that could be compared: ask again */
-}			CnapIdentityBasis;
+} CnapIdentityBasis;
 
 /*
  * The id of the current user, or NULL if there is none.  The string is valid
  * until the next command.
  */
-extern const char *CnapFindCurrentUser(CnapIdentityBasis * basis);
+extern const char *CnapFindCurrentUser(CnapIdentityBasis *basis);
 
 /* Likewise, for who keeps nothing about the user. */
 extern const char *CnapCurrentUser(void);
