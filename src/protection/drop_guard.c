@@ -57,7 +57,7 @@ typedef struct Dropped
 	List	   *owners;			/* OIDs */
 } Dropped;
 
-/* Does a list of names contain one? */
+/* Does a list of names contain one, which is NULL if what had it is gone? */
 static bool
 has_name(List *names, const char *name)
 {
@@ -65,7 +65,7 @@ has_name(List *names, const char *name)
 
 	foreach(lc, names)
 	{
-		if (strcmp(strVal(lfirst(lc)), name) == 0)
+		if (name != NULL && strcmp(strVal(lfirst(lc)), name) == 0)
 			return true;
 	}
 	return false;

@@ -25,9 +25,9 @@
  * The executor fills the hash table of an array when it first needs it, and keeps it
  * until the end of the query.  Hence the array must not change while the query is
  * executed: an ARRAY subquery that depends on another query, even if only on one outside
- * of the child's, does, and we leave it alone.  Nor can an array have more than 1 GB, where a
- * hash table can, so it is for no more keys than the planner's estimate can be sixteen times
- * too small about.
+ * of the child's, does, and we leave it alone.  Nor can an array have more than 1 GB, as a
+ * subquery's hash table can; so it is made for so few keys that the planner's estimate may be
+ * sixteen times too small.
  *
  *-------------------------------------------------------------------------
  */
