@@ -52,18 +52,18 @@ history_prefix(void)
 }
 
 /*
- * Is this a snapshot, as a pg_snapshot is written?  The type's input function does nothing
- * that its error would leave behind, so that can be caught here.
+ * Read a pg_snapshot; false if it is none.  The type's input function does nothing that its
+ * error would leave behind, so that can be caught here.
  */
 static bool
-is_snapshot(char *str)
+read_snapshot(char *str, Datum *snapshot)
 {
 	MemoryContext context = CurrentMemoryContext;
-	volatile bool result = true;
+	volatile bool is_read = true;
 
 	PG_TRY();
 	{
-		DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(str));
+		*snapshot = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(str));
 	}
 	PG_CATCH();
 	{
@@ -71,23 +71,24 @@ is_snapshot(char *str)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		result = false;
+		is_read = false;
 	}
 	PG_END_TRY();
-	return result;
+	return is_read;
 }
 
 /*
  * The snapshot in a cursor.  Anything that is not in the form of a cursor raises
  * 22023.
  */
-static char *
+static Datum
 cursor_position(char *cursor, const char *prefix)
 {
 	char	   *first = strchr(cursor, '/');
 	char	   *last = strrchr(cursor, '/');
+	Datum		snapshot = (Datum) 0;
 
-	if (first == NULL || last == first || !is_snapshot(last + 1))
+	if (first == NULL || last == first || !read_snapshot(last + 1, &snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid cursor"),
@@ -98,7 +99,7 @@ cursor_position(char *cursor, const char *prefix)
 				 errmsg("the cursor belongs to another history of the database"),
 				 errdetail("The database has been restored, or a standby has been promoted, since."),
 				 errhint("Compare all that depends on access with what the checks say now, and continue from cnap_audit_cursor().")));
-	return last + 1;
+	return snapshot;
 }
 
 /* cnap_audit_feed(after, max_rows) -> the audit entries that follow a cursor */
@@ -106,20 +107,19 @@ Datum
 cnap_audit_feed(PG_FUNCTION_ARGS)
 {
 	static CnapStatement query = {
-		"SELECT * FROM cnap.list_audit_feed($1, $2::pg_snapshot, $3)",
-		3, {TEXTOID, TEXTOID, INT4OID}, CURSOR_OPT_CUSTOM_PLAN
+		"SELECT * FROM cnap.list_audit_feed($1, $2, $3)",
+		3, {TEXTOID, PG_SNAPSHOTOID, INT4OID}, CURSOR_OPT_CUSTOM_PLAN
 	};
 	char	   *prefix;
-	const char *position = "1:1:";
 	Datum		values[3];
 	char		nulls[3] = {' ', ' ', ' '};
 
 	CnapCheckMaxRows(fcinfo, 1);
 	prefix = history_prefix();
-	if (!PG_ARGISNULL(0))
-		position = cursor_position(text_to_cstring(PG_GETARG_TEXT_PP(0)), prefix);
 	values[0] = CStringGetTextDatum(prefix);
-	values[1] = CStringGetTextDatum(position);
+	values[1] = PG_ARGISNULL(0) ?
+		DirectFunctionCall1(pg_snapshot_in, CStringGetDatum("1:1:")) :
+		cursor_position(text_to_cstring(PG_GETARG_TEXT_PP(0)), prefix);
 	values[2] = PG_GETARG_DATUM(1);
 	nulls[2] = PG_ARGISNULL(1) ? 'n' : ' ';
 	return CnapReturnRows(fcinfo, &query, values, nulls);
