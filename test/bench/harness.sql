@@ -6,6 +6,9 @@ LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_trivial_row';
 CREATE OR REPLACE FUNCTION bench.trivial(user_id text, workspace uuid) RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_trivial_check';
 
+CREATE OR REPLACE FUNCTION bench.probe(user_id text, workspace uuid) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'cnap_bench', 'bench_probe';
+
 CREATE OR REPLACE FUNCTION bench.processor_time() RETURNS float8
 LANGUAGE C VOLATILE AS 'cnap_bench', 'bench_processor_time';
 

@@ -12,7 +12,7 @@ child_measures=(child_count_{few,big,half} child_page_{few,big,half} child_rows_
 check_measures=(check_warm check_cold check_wire_{1,2} check_changes check_changes_inside
 	first_check memory remove_member)
 neighbour_measures=(neighbour_{check,scan,list}_{few,big})
-scale_measures=(scale_{warm,cold,page_few,row_big})
+scale_measures=(scale_{warm,cold,probes,page_few,row_big})
 
 page='SELECT sum(id) FROM
 	(SELECT id, workspace_id, created_at, state, title FROM app.item {raw} ORDER BY id DESC LIMIT 50) page'
@@ -38,7 +38,7 @@ default_variants() {
 			;;
 		child_*) echo own column policy ;;
 		check_warm) echo none trivial cnap c ;;
-		check_cold) echo cnap c ;;
+		check_cold) echo probe cnap c ;;
 		check_wire_*)
 			[ "$2" != 1 ] || first='a b c'
 			echo true trivial cnap "$first"
@@ -95,6 +95,7 @@ default_sample() {
 		remove_member) time_removal "$scale" "$variant" ;;
 		scale_warm) time_warm "$variant" cnap ;;
 		scale_cold) time_cold "$variant" cnap "$round" | sed 's/|.*/|/' ;;
+		scale_probes) count_probes "$variant" "$round" ;;
 		scale_page_few) time_query "$variant" cnap few "$page" ;;
 		scale_row_big) time_row "$variant" cnap prepared_big ;;
 	esac
@@ -157,7 +158,7 @@ time_child() {
 check_function() {
 	case $1 in
 		cnap) echo cnap_can_access ;;
-		trivial) echo bench.trivial ;;
+		trivial | probe) echo "bench.$1" ;;
 		*) echo "alt.check_$1" ;;
 	esac
 }
@@ -195,6 +196,14 @@ time_cold() {
 		FROM bench.time_once(\$q\$SELECT count(*) FROM bench.pair
 			WHERE n BETWEEN $first + 1 AND $first + 5000
 				AND $f(user_id, workspace_id)\$q\$)"
+}
+
+# count_probes SCALE ROUND: how many times as long as what it reads at the least such a check takes
+count_probes() {
+	local check probe
+	probe=$(time_cold "$1" probe "$2")
+	check=$(time_cold "$1" cnap "$2")
+	awk -v "check=${check%%|*}" -v "probe=${probe%%|*}" 'BEGIN { print check / probe "|" }'
 }
 
 # ---- over the wire ----
