@@ -18,6 +18,7 @@
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -30,6 +31,7 @@
 
 #include "change/audit_log.h"
 #include "change/notifications.h"
+#include "core/compat.h"
 #include "core/epoch.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
@@ -41,6 +43,18 @@ PG_FUNCTION_INFO_V1(cnap_audit_log_before_write);
 
 /* The act whose statement is being executed, or NULL. */
 static const CnapAct *current_act = NULL;
+
+/*
+ * The CHECK constraints of the log, which PostgreSQL would read and compile anew for
+ * each row.  They are in TopTransactionContext, and good for that transaction.
+ */
+static struct
+{
+	FullTransactionId xid;
+	int			count;
+	char	  **sources;		/* as in pg_constraint.conbin */
+	ExprState **states;
+}			compiled;
 
 /* ---- entries ---- */
 
@@ -64,6 +78,49 @@ CnapAppendPair(StringInfo json, const char *key, const char *value)
 	escape_json(json, value);
 }
 
+/* Are these the constraints that have been compiled for the transaction? */
+static bool
+are_compiled(const TupleConstr * constr, FullTransactionId xid)
+{
+	if (!FullTransactionIdEquals(compiled.xid, xid) || compiled.count != constr->num_check)
+		return false;
+	for (int i = 0; i < compiled.count; i++)
+	{
+		if (strcmp(compiled.sources[i], constr->check[i].ccbin) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The CHECK constraints of the log, ready to be evaluated; NULL if there are none. */
+static ExprState * *compile_constraints(Relation log)
+{
+	const		TupleConstr *constr = RelationGetDescr(log)->constr;
+	FullTransactionId xid = GetTopFullTransactionId();
+	MemoryContext old;
+
+	if (constr == NULL || constr->num_check == 0)
+		return NULL;
+	if (are_compiled(constr, xid))
+		return compiled.states;
+
+	compiled.xid = InvalidFullTransactionId;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	compiled.count = constr->num_check;
+	compiled.sources = palloc(compiled.count * sizeof(char *));
+	compiled.states = palloc(compiled.count * sizeof(ExprState *));
+	for (int i = 0; i < compiled.count; i++)
+	{
+		Expr	   *check = stringToNode(constr->check[i].ccbin);
+
+		compiled.sources[i] = pstrdup(constr->check[i].ccbin);
+		compiled.states[i] = ExecInitExpr(expression_planner(check), NULL);
+	}
+	MemoryContextSwitchTo(old);
+	compiled.xid = xid;
+	return compiled.states;
+}
+
 /*
  * Insert a row into the audit log.  This bypasses the executor's INSERT, and with
  * it the triggers and rules that somebody may have put on the table: none of their
@@ -79,6 +136,7 @@ insert_row(Relation log, Datum *values, const bool *nulls)
 
 	InitResultRelInfo(target, log, 0, NULL, 0);
 	target->ri_TrigDesc = NULL;
+	target->ri_CheckConstraintExprs = compile_constraints(log);
 	slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(log), &TTSOpsVirtual);
 	memcpy(slot->tts_values, values, sizeof(Datum) * Natts_audit_log);
 	memcpy(slot->tts_isnull, nulls, sizeof(bool) * Natts_audit_log);

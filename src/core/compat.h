@@ -145,6 +145,14 @@
 #endif
 
 /*
+ * PostgreSQL 18 (9a9ead11) renamed the compiled CHECK constraints of a table that
+ * is written to.
+ */
+#if PG_VERSION_NUM < 180000
+#define ri_CheckConstraintExprs ri_ConstraintExprs
+#endif
+
+/*
  * PostgreSQL 18 introduced foreign keys of periods, which refer to rows by
  * something else than equality (89f908a6d0a), and rows in pg_constraint for NOT
  * NULL, which can be NOT VALID (14e87ffa5c5, a379061a22a).
