@@ -344,5 +344,16 @@ SELECT is(test.line(o.state, o.message, o.changed), test.line('00000', NULL, tru
 FROM unnest(ARRAY['DELETE FROM cnap.audit_log WHERE actor = ''adam''', 'TRUNCATE cnap.audit_log']) statement,
 	LATERAL test.attempt('none', NULL, statement) o;
 
+-- its constraints, of which this transaction has used those that it began with
+
+ALTER TABLE cnap.audit_log ADD CONSTRAINT no_deletion CHECK (action <> 'workspace.delete');
+SELECT throws_ok(format('DELETE FROM cnap.workspace WHERE id = %L', test.id('ws')), '23514',
+	'new row for relation "audit_log" violates check constraint "no_deletion"', 'a constraint added meanwhile holds');
+ALTER TABLE cnap.audit_log DROP CONSTRAINT no_deletion,
+	ADD CONSTRAINT no_transfer CHECK (action <> 'workspace.transfer');
+SELECT throws_ok(format('UPDATE cnap.workspace SET owner_id = ''nina'' WHERE id = %L', test.id('ws')), '23514',
+	'new row for relation "audit_log" violates check constraint "no_transfer"', 'and one in place of another');
+SELECT lives_ok(format('DELETE FROM cnap.workspace WHERE id = %L', test.id('ws')), 'one that was dropped does not');
+
 SELECT finish();
 ROLLBACK;
