@@ -208,6 +208,57 @@ SELECT app.answer(cnap_can_access('few', workspace_id)) AS few,
 	app.answer(cnap_has_permission(upper('NOBODY'), workspace_id, 'access')) AS nobody, count(*)
 FROM app.item GROUP BY 1, 2 ORDER BY 1, 2;
 
+-- ---- one row at most, by a unique key: nothing is looked up, and a plan serves everybody ----
+
+RESET ROLE;
+CREATE TABLE app.keyed AS
+SELECT id, workspace_id, note, id % 100 AS part, id / 100 AS number, id + 0.5 AS leaky, id AS later, id AS even
+FROM app.item;
+ALTER TABLE app.keyed ADD PRIMARY KEY (id), ADD UNIQUE (part, number), ADD UNIQUE (leaky),
+	ADD UNIQUE (later) DEFERRABLE;
+CREATE UNIQUE INDEX ON app.keyed (even) WHERE even % 2 = 0;
+CREATE INDEX keyed_workspace_id_idx ON app.keyed (workspace_id);
+GRANT SELECT ON app.keyed TO regress_cnap_app;
+VACUUM ANALYZE app.keyed;
+SELECT cnap_protect('app.keyed');
+SET ROLE regress_cnap_app;
+
+-- whether planning for a user whom the session does not know looks anything up
+CREATE FUNCTION pg_temp.looks_up(condition text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint;
+BEGIN
+	PERFORM set_config('cnap.user_id', 'newcomer-' || md5(condition), true);
+	SELECT misses + loads INTO before FROM cnap_cache_stats();
+	EXECUTE 'EXPLAIN SELECT note FROM app.keyed WHERE ' || condition;
+	RETURN misses + loads > before FROM cnap_cache_stats();
+END
+$$;
+SELECT condition, pg_temp.looks_up(condition) FROM unnest(ARRAY['id = 17', 'part = 17 AND number = 3',
+	'17 = id AND length(note) > 3', 'even = 18 AND even % 2 = 0',
+	-- these find more than one row, or may, or must not come before the check
+	'true', 'id IN (17, 18)', 'id < 17', 'part = 17', 'id = part', 'later = 17', 'even = 18', 'leaky = 17.5']) condition;
+
+-- the key, or the index on the workspace for somebody who reaches few rows
+SET cnap.user_id = 'few';
+EXPLAIN (COSTS off) SELECT note FROM app.keyed WHERE part = 17 AND number = 3;
+EXPLAIN (COSTS off) SELECT note FROM app.keyed WHERE leaky = 17.5;
+SELECT count(*) FROM app.keyed WHERE id IN (SELECT id FROM app.item);
+CREATE FUNCTION pg_temp.visible(who text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	visible bigint := 0;
+BEGIN
+	PERFORM set_config('cnap.user_id', who, true);
+	FOR n IN 1 .. 200 LOOP
+		visible := visible + (SELECT count(*) FROM app.keyed WHERE id = n);
+	END LOOP;
+	RETURN visible;
+END
+$$;
+SELECT who, pg_temp.visible(who), answer
+FROM unnest('{few, most, nobody, some}'::text[]) who,
+	LATERAL (SELECT count(*) AS answer FROM app.item WHERE id <= 200 AND cnap_can_access(who, workspace_id)) a;
+
 -- a role that cannot execute the condition's function gets no condition, and no error
 RESET ROLE;
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_plain;

@@ -327,18 +327,27 @@ weigh_column_once(const CnapKnown *known, HeapTuple statistics, double ndistinct
 	return kept[i].fraction;
 }
 
+RelOptInfo *
+CnapCheckedRelation(PlannerInfo *root, const CnapCheck *check)
+{
+	Var		   *column = (Var *) check->workspace;
+
+	if (root == NULL || !IsA(column, Var) || column->varlevelsup > 0 ||
+		column->varno >= root->simple_rel_array_size)
+		return NULL;
+	return root->simple_rel_array[column->varno];
+}
+
 /* Find an index on the workspace column of a table. */
 static void
 find_index(PlannerInfo *root, const CnapCheck *check, Column *column)
 {
 	Var		   *var = (Var *) check->workspace;
-	RelOptInfo *rel;
+	RelOptInfo *rel = CnapCheckedRelation(root, check);
 	ListCell   *lc;
 
 	memset(column, 0, sizeof(*column));
-	if (!IsA(var, Var) || var->varlevelsup > 0 || var->varno >= root->simple_rel_array_size ||
-		(rel = root->simple_rel_array[var->varno]) == NULL ||
-		rel->rtekind != RTE_RELATION || root->simple_rte_array[var->varno]->inh)
+	if (rel == NULL || rel->rtekind != RTE_RELATION || root->simple_rte_array[var->varno]->inh)
 		return;
 	foreach(lc, rel->indexlist)
 	{

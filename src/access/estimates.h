@@ -49,6 +49,9 @@ typedef struct CnapKnown
  */
 extern bool CnapParseCheck(Oid function, List *args, CnapCheck *check);
 
+/* The relation whose column the check is about; NULL if it is not about one, or there is no root. */
+extern RelOptInfo *CnapCheckedRelation(PlannerInfo *root, const CnapCheck *check);
+
 /* Find out what can be known about a check at low cost. */
 extern void CnapKnowCheck(PlannerInfo *root, const CnapCheck *check, CnapKnown *known);
 

@@ -37,6 +37,7 @@
 #include "utils/spccache.h"
 
 #include "access/large_sets.h"
+#include "access/other_conditions.h"
 #include "access/planner.h"
 #include "access/reach.h"
 
@@ -205,7 +206,7 @@ add_paths_for_large_sets(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
 	if (rte->rtekind != RTE_RELATION || rte->inh || rel->indexlist == NIL ||
-		IS_DUMMY_REL(rel))
+		IS_DUMMY_REL(rel) || CnapFindsOneRow(root, rel))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		add_paths_for_check(root, rel, lfirst_node(RestrictInfo, lc));

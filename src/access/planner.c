@@ -19,10 +19,10 @@
  * user's set.  For a volatile function it assumes that the array has ten
  * elements.  So the condition is offered only if the set is not much larger
  * than that, and the user does not reach a large part of the table; for larger
- * sets, see large_sets.c.  For these it is offered here only if the query asks for nothing but the whole
- * set, and can be answered by an index-only scan, as with count(*): then there
- * is no better index that could lose against the wrong estimate, and it is
- * faster than a scan of the table.
+ * sets, see large_sets.c.  For these it is offered here only if the query asks for
+ * nothing but the whole set, and can be answered by an index-only scan, as with
+ * count(*): then there is no better index that could lose against the wrong estimate,
+ * and it is faster than a scan of the table.
  *
  * Nor is it offered if the query itself compares the column with given values,
  * as in workspace_id = $1.  The index would be searched for each combination of
@@ -30,6 +30,9 @@
  * ten times as expensive.  For the same reason, of several checks of the column
  * only the one that accepts the fewest rows gives the condition: a command that
  * writes rows may require one permission to do so, and another to see them.
+ *
+ * A query that gives a unique key finds one row at most, whoever asks.  So nothing is
+ * looked up for it, and its plan serves all users.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,7 +52,6 @@
 #include "nodes/supportnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -101,73 +103,6 @@ find_operator(SupportRequestIndexCondition *req)
 								   BTEqualStrategyNumber);
 	return OidIsValid(operator) && get_opcode(operator) == F_UUID_EQ ?
 		operator : InvalidOid;
-}
-
-/* The operator, if the operands are an index's column and given values; otherwise InvalidOid. */
-static Oid
-operator_for(PlannerInfo *root, IndexOptInfo *index, int column, Oid operator, Node *operand, Node *values)
-{
-	return OidIsValid(operator) && op_in_opfamily(operator, index->opfamily[column]) &&
-		match_index_to_operand(operand, column, index) &&
-		is_pseudo_constant_for_index(root, values, index) ? operator : InvalidOid;
-}
-
-Oid
-CnapComparesColumn(PlannerInfo *root, IndexOptInfo *index, int column, Expr *clause)
-{
-	Oid			collation = index->indexcollations[column];
-	Oid			operator;
-	Oid			found;
-	List	   *args;
-
-	if (OidIsValid(collation) && exprInputCollation((Node *) clause) != collation)
-		return InvalidOid;
-	if (IsA(clause, ScalarArrayOpExpr))
-	{
-		args = ((ScalarArrayOpExpr *) clause)->args;
-		return !((ScalarArrayOpExpr *) clause)->useOr ? InvalidOid :
-			operator_for(root, index, column, ((ScalarArrayOpExpr *) clause)->opno,
-						 linitial(args), lsecond(args));
-	}
-	if (!IsA(clause, OpExpr) || list_length(((OpExpr *) clause)->args) != 2)
-		return InvalidOid;
-	operator = ((OpExpr *) clause)->opno;
-	args = ((OpExpr *) clause)->args;
-	found = operator_for(root, index, column, operator, linitial(args), lsecond(args));
-	return OidIsValid(found) ? found :
-		operator_for(root, index, column, get_commutator(operator), lsecond(args), linitial(args));
-}
-
-/* Does a condition of the query require the index's column to be equal to given values? */
-static bool
-is_given_by(const SupportRequestIndexCondition *req, Expr *clause)
-{
-	Oid			operator = CnapComparesColumn(req->root, req->index, req->indexcol, clause);
-
-	return OidIsValid(operator) &&
-		get_op_opfamily_strategy(operator, req->opfamily) == BTEqualStrategyNumber;
-}
-
-/*
- * Does the query itself give the values of the column for which the index has
- * to be searched?
- */
-bool
-CnapValuesAreGiven(const SupportRequestIndexCondition *req)
-{
-	RelOptInfo *rel = req->index->rel;
-	ListCell   *lc;
-
-	foreach(lc, rel->baserestrictinfo)
-	{
-		RestrictInfo *restriction = lfirst_node(RestrictInfo, lc);
-
-		/* Other clauses must not precede the policies. */
-		if (restriction_is_securely_promotable(restriction, rel) &&
-			is_given_by(req, restriction->clause))
-			return true;
-	}
-	return false;
 }
 
 bool
@@ -347,7 +282,7 @@ make_index_condition(SupportRequestIndexCondition *req)
 	ScalarArrayOpExpr *condition;
 
 	if (!IsA(call, FuncExpr) || !CnapParseCheck(req->funcid, call->args, &check) ||
-		req->indexarg != check.workspace_arg)
+		req->indexarg != check.workspace_arg || CnapChecksOneRow(req->root, &check))
 		return NIL;
 	condition = CnapMakeCondition(req, &check);
 	if (condition == NULL)
@@ -412,10 +347,15 @@ estimate_selectivity(SupportRequestSelectivity *req)
 
 	if (req->is_join || !CnapParseCheck(req->funcid, req->args, &check))
 		return false;
+	CnapMarkHarmless(req->root, &check);
+	if (CnapChecksOneRow(req->root, &check))
+	{
+		req->selectivity = 1;
+		return true;
+	}
 	CnapKnowCheck(req->root, &check, &known);
 	req->selectivity = CnapEstimateFraction(req->root, &check, &known, req->varRelid);
 	note_kind(req->root, &check, &known, req->selectivity);
-	CnapMarkHarmless(req->root, &check);
 	return true;
 }
 
@@ -434,9 +374,12 @@ estimate_cost(SupportRequestCost *req)
 	if (call == NULL || !IsA(call, FuncExpr) ||
 		!CnapParseCheck(req->funcid, call->args, &check))
 		return false;
-	CnapKnowCheck(req->root, &check, &known);
-	if (known.is_known && known.user != NULL && known.set_size < 0)
-		operators += UNCACHED_COST;
+	if (!CnapChecksOneRow(req->root, &check))
+	{
+		CnapKnowCheck(req->root, &check, &known);
+		if (known.is_known && known.user != NULL && known.set_size < 0)
+			operators += UNCACHED_COST;
+	}
 	req->startup = 0;
 	req->per_tuple = operators * cpu_operator_cost;
 	return true;

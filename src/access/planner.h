@@ -27,14 +27,6 @@ extern ScalarArrayOpExpr *CnapMakeCondition(SupportRequestIndexCondition *req,
 											const CnapCheck *check);
 
 /*
- * The operator by which a clause compares a column of an index with given values, in a way
- * that the index supports; InvalidOid if it does not.
- */
-extern Oid	CnapComparesColumn(PlannerInfo *root, IndexOptInfo *index, int column, Expr *clause);
-
-extern bool CnapValuesAreGiven(const SupportRequestIndexCondition *req);
-
-/*
  * Does the query ask for all rows of a single relation that the check accepts,
  * and only for columns that are in the index?
  */

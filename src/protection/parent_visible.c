@@ -43,6 +43,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "access/other_conditions.h"
 #include "access/planner.h"
 #include "core/own_catalog.h"
 #include "protection/parent_lookup.h"
