@@ -86,6 +86,11 @@ SET ROLE regress_cnap_app;
 SELECT a.id, b.id FROM app.flag a, app.flag b
 WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = a.folder_id)) = b.flag AND (a.id % 2 = 0) = b.flag
 ORDER BY 1, 2 LIMIT 2;
+-- and one of UNION ALL is part of each arm, also of one that is no table
+SELECT count(*), sum(id) FROM (
+	SELECT * FROM (SELECT id, folder_id FROM app.note UNION ALL (SELECT DISTINCT id, folder_id FROM app.flag)
+		UNION ALL SELECT f, f FROM generate_series(1, 100) f) u
+	WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = u.folder_id)) LIMIT 100000) s;
 
 -- what a query answers on the tables of a schema
 RESET ROLE;

@@ -362,6 +362,41 @@ is_repeated(PlannerInfo *root)
 	return false;
 }
 
+/* expression_tree_walker callback: collect the numbers of subqueries. */
+static bool
+collect_subplans(Node *node, void *context)
+{
+	Bitmapset **numbers = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan))
+		*numbers = bms_add_member(*numbers, ((SubPlan *) node)->plan_id);
+	return expression_tree_walker(node, collect_subplans, context);
+}
+
+/*
+ * If a relation is an arm of UNION ALL, the subqueries in the conditions of the query
+ * of that, of which all arms have copies.
+ */
+static Bitmapset *
+subplans_of_union(PlannerInfo *root, Index rti)
+{
+	Bitmapset  *numbers = NULL;
+
+	while (root->append_rel_array != NULL && root->append_rel_array[rti] != NULL)
+	{
+		ListCell   *lc;
+
+		rti = root->append_rel_array[rti]->parent_relid;
+		if (root->simple_rte_array[rti]->rtekind == RTE_RELATION)
+			continue;
+		foreach(lc, root->simple_rel_array[rti]->baserestrictinfo)
+			collect_subplans((Node *) lfirst_node(RestrictInfo, lc)->clause, &numbers);
+	}
+	return numbers;
+}
+
 /*
  * Improve the searches in a condition that is a check of a parent or combines such ones:
  * let them be chosen when they are executed, if wanted, and look up the keys.  The
@@ -371,10 +406,12 @@ is_repeated(PlannerInfo *root)
  * PostgreSQL drops the plan of an alternative that it does not choose, so all copies of
  * a check that are executed must make the same choice.  Those for partitions come here
  * as well.  But an operand of an operator can also be copied to join conditions, which
- * do not: such a check is left as it is.
+ * do not: such a check is left as it is.  So is one with a subquery in shared, of UNION ALL,
+ * since an arm that is no table does not come here either.
  */
 static void
-improve_searches(PlannerInfo *root, Node *condition, bool choose_when_executed)
+improve_searches(PlannerInfo *root, Node *condition, bool choose_when_executed,
+				 const Bitmapset *shared)
 {
 	FuncExpr   *call = (FuncExpr *) condition;
 	ListCell   *lc;
@@ -383,13 +420,16 @@ improve_searches(PlannerInfo *root, Node *condition, bool choose_when_executed)
 	if (IsA(condition, BoolExpr))
 	{
 		foreach(lc, ((BoolExpr *) condition)->args)
-			improve_searches(root, lfirst(lc), choose_when_executed);
+			improve_searches(root, lfirst(lc), choose_when_executed, shared);
 	}
 	else if (IsA(condition, FuncExpr) && call->args != NIL &&
 			 IsA(linitial(call->args), AlternativeSubPlan) && CnapIsSupportedBy(call->funcid, cnap_visible_support))
 	{
+		Bitmapset  *alternatives = NULL;
+
 		CnapOfferLookup(root, call);
-		if (choose_when_executed)
+		collect_subplans(linitial(call->args), &alternatives);
+		if (choose_when_executed && !bms_overlap(alternatives, shared))
 			linitial(call->args) = CnapChooseWhenExecuted(root, linitial(call->args));
 	}
 }
@@ -404,6 +444,7 @@ static void
 improve_checks(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	bool		choose_when_executed;
+	Bitmapset  *shared;
 	ListCell   *lc;
 
 	if (previous_hook != NULL)
@@ -411,8 +452,10 @@ improve_checks(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans)
 		return;
 	choose_when_executed = root->parse->limitCount != NULL && !is_repeated(root);
+	shared = choose_when_executed ? subplans_of_union(root, rti) : NULL;
 	foreach(lc, rel->baserestrictinfo)
-		improve_searches(root, (Node *) lfirst_node(RestrictInfo, lc)->clause, choose_when_executed);
+		improve_searches(root, (Node *) lfirst_node(RestrictInfo, lc)->clause,
+						 choose_when_executed, shared);
 }
 
 void
