@@ -129,6 +129,18 @@ DROP SCHEMA many CASCADE;
 SELECT cnap_unprotect('app.reader');
 DROP SCHEMA many CASCADE;
 DROP TABLE app.reader;
+-- nor do partitions escape that are attached together
+DO $$ BEGIN
+	CREATE SCHEMA many;
+	CREATE TABLE many.parent (id int, workspace_id uuid NOT NULL, year int) PARTITION BY LIST (year);
+	CREATE INDEX ON many.parent (workspace_id);
+	PERFORM cnap_protect('many.parent');
+	CREATE TABLE many.parts (LIKE many.parent) PARTITION BY LIST (id);
+	FOR i IN 1 .. 300 LOOP EXECUTE format('CREATE TABLE many.p%s PARTITION OF many.parts FOR VALUES IN (%s)', i, i); END LOOP;
+END $$;
+ALTER TABLE many.parent ATTACH PARTITION many.parts FOR VALUES IN (2020);
+SELECT count(*), bool_and(enforced) FROM cnap_protected_tables() WHERE relation::text LIKE 'many.%';
+DROP SCHEMA many CASCADE;
 -- nothing has happened
 SELECT count(*) AS changed FROM cnap_protected_tables() t
 WHERE relation::text IN ('app.project', 'app.task', 'app.comment') AND NOT enforced;

@@ -71,7 +71,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_ddl_guard);
 
-/* If a command touches more relations, all that have policies are judged. */
+/* If a command touches more relations, all that have policies are judged, and their heirs. */
 #define MAX_TOUCHED 256
 
 /* What has been observed since the start of a command. */
@@ -142,6 +142,26 @@ start_observing(void)
 	observed.ntouched = 0;
 }
 
+/*
+ * Tables that are left, with all that inherit from them.  Those that have come to do so may
+ * have no policies yet.
+ */
+static List *
+with_heirs(List *tables)
+{
+	List	   *relations = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(lc))))
+			relations = list_concat(relations, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+	}
+	list_sort(relations, list_oid_cmp);
+	list_deduplicate_oid(relations);
+	return relations;
+}
+
 /* The relations that may have been changed. */
 static List *
 touched_relations(Snapshot before)
@@ -149,7 +169,7 @@ touched_relations(Snapshot before)
 	List	   *relations = NIL;
 
 	if (observed.all)
-		return CnapTablesWithPolicies(before);
+		return with_heirs(CnapTablesWithPolicies(before));
 	for (int i = 0; i < observed.ntouched; i++)
 		relations = lappend_oid(relations, observed.touched[i]);
 	return relations;
