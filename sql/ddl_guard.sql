@@ -275,6 +275,18 @@ ALTER TABLE app.heir_2 INHERIT app.part;
 SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text LIKE 'app.heir%' ORDER BY 1;
 ALTER TABLE app.heir NO INHERIT app.part;
 SELECT count(*) FROM cnap_protected_tables() WHERE relation::text LIKE 'app.heir%' AND enforced;
+-- from two tables that are not protected in the same way, nothing can inherit
+CREATE TABLE app.other (id int, owner_workspace uuid NOT NULL);
+SELECT cnap_protect('app.other', 'owner_workspace');
+SELECT pg_temp.try('CREATE TABLE app.heir_3 () INHERITS (app.part, app.other)');
+CREATE TABLE app.heir_3 () INHERITS (app.other);
+SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text IN ('app.part', 'app.other', 'app.heir_3') ORDER BY 1;
+DROP TABLE app.heir_3;
+-- one that is not protected at all is no obstacle
+CREATE TABLE app.bare (id int);
+CREATE TABLE app.heir_3 () INHERITS (app.other, app.bare);
+SELECT count(*) FROM cnap_protected_tables() WHERE relation::text = 'app.heir_3';
+DROP TABLE app.heir_3;
 -- which does not pass on foreign keys
 CREATE TABLE app.key (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 CREATE TABLE app.child (key_id int NOT NULL REFERENCES app.key);

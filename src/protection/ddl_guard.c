@@ -484,15 +484,17 @@ protect_heirs(Oid ancestor, Oid relid, const CnapChecks *checks)
 /*
  * Look at the tables from which a table inherits since the command.  If it was
  * protected, these must be in the same way, since queries of them show its
- * rows; if it was not, it becomes protected as they are.  A foreign table cannot
- * be: PostgreSQL applies the policies of the table that a query names to the rows
- * that it reads there, but not to those that it writes.
+ * rows; if it was not, it becomes protected as those are that are protected, which must
+ * be in one way, except above a partition, which is protected as the topmost.  A foreign
+ * table cannot be: PostgreSQL applies the policies of the table that a query names to the
+ * rows that it reads there, but not to those that it writes.
  */
 static void
 judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const State *before)
 {
 	List	   *ancestors = CnapAncestors(relid);
 	List	   *former;
+	bool		is_new = false; /* protected because of this command */
 	ListCell   *lc;
 
 	if (ancestors == NIL || !(can_have_policies(relid) || is_writable_foreign_table(relid)))
@@ -510,16 +512,18 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 			check_inherited_key(ancestor, relid, checks);
 			continue;
 		}
-		if (before->protection.is_protected)
+		CnapReadProtection(ancestor, checks, &protection);
+		if (before->protection.is_protected ||
+			(is_new && !get_rel_relispartition(relid) && CnapIsComplete(&protection, &required)))
 			refuse(relid, psprintf("It would inherit from \"%s\", which is not protected in the same way, and shows its rows.",
 								   get_rel_name(ancestor)));
-		CnapReadProtection(ancestor, checks, &protection);
 		if (!CnapIsComplete(&protection, &required))
 			continue;
 		if (!can_have_policies(relid))
 			refuse(ancestor, psprintf("Nothing would check the rows that are written to the foreign table \"%s\" through it. Make that read-only before, as by OPTIONS (updatable 'false').",
 									  get_rel_name(relid)));
 		protect_heirs(ancestor, relid, checks);
+		is_new = true;
 	}
 }
 
