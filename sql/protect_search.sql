@@ -91,6 +91,18 @@ SELECT count(*), sum(id) FROM (
 	SELECT * FROM (SELECT id, folder_id FROM app.note UNION ALL (SELECT DISTINCT id, folder_id FROM app.flag)
 		UNION ALL SELECT f, f FROM generate_series(1, 100) f) u
 	WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = u.folder_id)) LIMIT 100000) s;
+-- or of joins that are part of each partition
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT count(*), sum(id) FROM (
+	SELECT p.id FROM app.flag f JOIN app.part p ON p.id = f.id
+		AND (cnap.parent_visible(EXISTS (SELECT FROM app.folder o WHERE o.id = p.folder_id)) AND p.id < 300 AND f.id < 200
+			OR cnap.parent_visible(EXISTS (SELECT FROM app.folder o WHERE o.id = p.folder_id + 2)) AND p.id > 19000 AND NOT f.flag)
+	LIMIT 100000) s;
+RESET enable_seqscan;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
 
 -- what a query answers on the tables of a schema
 RESET ROLE;

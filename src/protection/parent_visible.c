@@ -375,24 +375,34 @@ collect_subplans(Node *node, void *context)
 	return expression_tree_walker(node, collect_subplans, context);
 }
 
+/* Likewise in a list of conditions. */
+static void
+collect_subplans_of(List *restrictions, Bitmapset **numbers)
+{
+	ListCell   *lc;
+
+	foreach(lc, restrictions)
+		collect_subplans((Node *) lfirst_node(RestrictInfo, lc)->clause, numbers);
+}
+
 /*
- * If a relation is an arm of UNION ALL, the subqueries in the conditions of the query
- * of that, of which all arms have copies.
+ * The subqueries of which there are copies in conditions that do not come here.  The arms
+ * of UNION ALL, some of which may be no tables, have copies of the conditions of the
+ * query of that; and partitions have copies of those of joins, of which an OR may also
+ * be a condition of each table.
  */
 static Bitmapset *
-subplans_of_union(PlannerInfo *root, Index rti)
+subplans_of_copies(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	Bitmapset  *numbers = NULL;
 
+	if (rte->inh || IS_OTHER_REL(rel))
+		collect_subplans_of(rel->joininfo, &numbers);
 	while (root->append_rel_array != NULL && root->append_rel_array[rti] != NULL)
 	{
-		ListCell   *lc;
-
 		rti = root->append_rel_array[rti]->parent_relid;
-		if (root->simple_rte_array[rti]->rtekind == RTE_RELATION)
-			continue;
-		foreach(lc, root->simple_rel_array[rti]->baserestrictinfo)
-			collect_subplans((Node *) lfirst_node(RestrictInfo, lc)->clause, &numbers);
+		if (root->simple_rte_array[rti]->rtekind != RTE_RELATION)
+			collect_subplans_of(root->simple_rel_array[rti]->baserestrictinfo, &numbers);
 	}
 	return numbers;
 }
@@ -406,8 +416,7 @@ subplans_of_union(PlannerInfo *root, Index rti)
  * PostgreSQL drops the plan of an alternative that it does not choose, so all copies of
  * a check that are executed must make the same choice.  Those for partitions come here
  * as well.  But an operand of an operator can also be copied to join conditions, which
- * do not: such a check is left as it is.  So is one with a subquery in shared, of UNION ALL,
- * since an arm that is no table does not come here either.
+ * do not: such a check is left as it is.  So is one with a subquery in shared.
  */
 static void
 improve_searches(PlannerInfo *root, Node *condition, bool choose_when_executed,
@@ -452,7 +461,7 @@ improve_checks(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 	if (rte->rtekind != RTE_RELATION || !root->hasAlternativeSubPlans)
 		return;
 	choose_when_executed = root->parse->limitCount != NULL && !is_repeated(root);
-	shared = choose_when_executed ? subplans_of_union(root, rti) : NULL;
+	shared = choose_when_executed ? subplans_of_copies(root, rel, rti, rte) : NULL;
 	foreach(lc, rel->baserestrictinfo)
 		improve_searches(root, (Node *) lfirst_node(RestrictInfo, lc)->clause,
 						 choose_when_executed, shared);
