@@ -80,7 +80,7 @@ CnapAppendPair(StringInfo json, const char *key, const char *value)
 
 /* Are these the constraints that have been compiled for the transaction? */
 static bool
-are_compiled(const TupleConstr * constr, FullTransactionId xid)
+are_compiled(const TupleConstr *constr, FullTransactionId xid)
 {
 	if (!FullTransactionIdEquals(compiled.xid, xid) || compiled.count != constr->num_check)
 		return false;
@@ -93,9 +93,10 @@ are_compiled(const TupleConstr * constr, FullTransactionId xid)
 }
 
 /* The CHECK constraints of the log, ready to be evaluated; NULL if there are none. */
-static ExprState * *compile_constraints(Relation log)
+static ExprState **
+compile_constraints(Relation log)
 {
-	const		TupleConstr *constr = RelationGetDescr(log)->constr;
+	const TupleConstr *constr = RelationGetDescr(log)->constr;
 	FullTransactionId xid = GetTopFullTransactionId();
 	MemoryContext old;
 

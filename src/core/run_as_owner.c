@@ -15,7 +15,8 @@
  * Hazard: a foreign key's action may cascade to tables of other roles, whose
  * AFTER triggers PostgreSQL fires at the end of the statement, up to version
  * 17 as the role that is current then.  They must not run as our owner, so
- * CnapExecuteChange() switches back to the caller before it fires them.
+ * CnapExecuteChange() switches back to the caller before it fires them; and if that is
+ * a superuser, to the owner of those tables (cascades.c).
  *
  * Plans are kept for the lifetime of the session, by SPI_keepplan().
  *
@@ -30,9 +31,12 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
+#include "parser/parsetree.h"
 #include "utils/fmgroids.h"
+#include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
+#include "core/cascades.h"
 #include "core/own_catalog.h"
 #include "core/run_as_owner.h"
 
@@ -96,6 +100,28 @@ execute(CnapStatement *statement, Datum *values, const char *nulls, bool fire_tr
 	return processed;
 }
 
+/*
+ * Become the role that fires the AFTER triggers of a statement that has been executed, if
+ * not the caller.
+ */
+static void
+become_trigger_owner(CnapStatement *statement, const Caller *caller)
+{
+#if PG_VERSION_NUM < 180000
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	Query	   *query = linitial_node(Query, source->query_list);
+	CnapCascades cascades;
+
+	if (query->commandType != CMD_DELETE || !superuser_arg(caller->userid))
+		return;
+	cascades = CnapFindCascades(rt_fetch(query->resultRelation, query->rtable)->relid);
+	if (cascades.to_others)
+		SetUserIdAndSecContext(OidIsValid(cascades.owner) ? cascades.owner : caller->userid,
+							   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
+#endif
+}
+
 /* Execute a statement; returns the number of rows processed. */
 uint64
 CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
@@ -105,23 +131,27 @@ CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
 
 /*
  * Execute a statement on a table that other roles' tables may reference, and
- * fire its AFTER triggers as the caller; returns the number of rows processed.
+ * fire its AFTER triggers as the caller, or as their owner; returns the number of rows processed.
  * What the triggers did, including the invalidation of the caches, takes effect
  * for the rest of the statement that called us, as it does if SPI fires them.
  */
 uint64
 CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)
 {
+	Caller		caller;
 	EState	   *estate;
 	uint64		processed;
 
 	AfterTriggerBeginQuery();
 	processed = execute(statement, values, nulls, false);
 
+	GetUserIdAndSecContext(&caller.userid, &caller.sec_context);
+	become_trigger_owner(statement, &caller);
 	estate = CreateExecutorState();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	AfterTriggerEndQuery(estate);
 	PopActiveSnapshot();
+	SetUserIdAndSecContext(caller.userid, caller.sec_context);
 	ExecCloseResultRelations(estate);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);

@@ -28,7 +28,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_delete_organization';
 COMMENT ON FUNCTION @extschema@.cnap_delete_organization(uuid) IS
-'deletes an organization with its memberships; the workspaces that it managed stay with their owners. For its owners. Errors: 22023, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'deletes an organization with its memberships; the workspaces that it managed stay with their owners. For its owners. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of, 55000 for a superuser where tables of several roles have triggers';
 
 CREATE FUNCTION @extschema@.cnap_organizations()
 RETURNS TABLE (id uuid, name text, slug text, logo text, role text,

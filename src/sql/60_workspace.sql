@@ -44,7 +44,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_delete_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_delete_workspace(uuid) IS
-'deletes a workspace with its memberships; rows that reference it follow their foreign keys. Requires the permission delete. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
+'deletes a workspace with its memberships; rows that reference it follow their foreign keys. Requires the permission delete. Errors: 22023, 23503 for rows that reference it, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access, 55000 for a superuser where tables of several roles have triggers';
 
 CREATE FUNCTION @extschema@.cnap_workspaces(after uuid DEFAULT NULL, max_rows integer DEFAULT NULL)
 RETURNS TABLE (id uuid, name text, section text, role text, via text,

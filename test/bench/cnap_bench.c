@@ -63,7 +63,7 @@ typedef struct Probed
 	const char *key;
 	Oid			table;
 	Oid			index;
-}			Probed;
+} Probed;
 
 /* Columns of cnap.workspace; its key and that of the members come first. */
 #define OWNER_ID 3
@@ -89,11 +89,11 @@ typedef struct Probe
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
-}			Probe;
+} Probe;
 
 /* Find the row with an id and, unless that is NULL, a user. */
 static bool
-begin_probe(Probe * probe, Probed * probed, pg_uuid_t *id, text *user)
+begin_probe(Probe *probe, Probed *probed, pg_uuid_t *id, text *user)
 {
 	ScanKeyData keys[2];
 	int			nkeys = user != NULL ? 2 : 1;
@@ -117,7 +117,7 @@ begin_probe(Probe * probe, Probed * probed, pg_uuid_t *id, text *user)
 }
 
 static void
-end_probe(Probe * probe)
+end_probe(Probe *probe)
 {
 	index_endscan(probe->scan);
 	ExecDropSingleTupleTableSlot(probe->slot);
@@ -126,7 +126,7 @@ end_probe(Probe * probe)
 }
 
 static bool
-is_member(Probed * probed, pg_uuid_t *id, text *user)
+is_member(Probed *probed, pg_uuid_t *id, text *user)
 {
 	Probe		probe;
 	bool		found = begin_probe(&probe, probed, id, user);

@@ -1,0 +1,191 @@
+/*-------------------------------------------------------------------------
+ *
+ * cascades.c
+ *	  Whose code is executed when a row of our tables is deleted.
+ *
+ * The actions of foreign keys change the rows of tables that belong to others, with
+ * whatever triggers and rules these have.  PostgreSQL executes the actions, and BEFORE
+ * triggers, as the owner of the table.  AFTER triggers run since version 18 as whoever
+ * was the current role when they were queued, which is that owner; before, as the
+ * current role of the session's statement.  If that is a superuser, anybody with a
+ * table that refers to ours would have a superuser execute a function of theirs.
+ *
+ * So where a superuser deletes a row, its AFTER triggers are fired as the owner of the
+ * tables that have them.  All are fired as one role, so the deletion is refused if they
+ * belong to several.  And code that runs as a table's owner can itself queue deferred
+ * triggers, which fire as the superuser who commits; so it runs in a security-restricted
+ * operation, which allows none.  Tables that belong to superusers do not matter.
+ *
+ * The tables are locked as their actions lock them, so that they get no triggers, and no
+ * references, before these are executed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/syscache.h"
+
+#include "core/cascades.h"
+#include "core/relation.h"
+
+#if PG_VERSION_NUM < 180000
+
+typedef struct Walk
+{
+	List	   *tables;			/* of which rows may be deleted or changed */
+	List	   *updated;		/* those of them of which rows may be changed */
+	CnapCascades found;
+} Walk;
+
+/* Does a referencing column have a type that somebody has defined, whose casts are theirs? */
+static bool
+has_foreign_types(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	AttrNumber	keys[INDEX_MAX_KEYS];
+	int			ncolumns;
+	bool		result = false;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	DeconstructFkConstraintRow(tuple, &ncolumns, columns, keys, NULL, NULL, NULL, NULL, NULL);
+	for (int i = 0; i < ncolumns; i++)
+	{
+		Oid			type = get_atttype(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, columns[i]);
+
+		result |= getBaseType(type) >= FirstNormalObjectId;
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* Add a table of which rows may be deleted or, by SET NULL and the like, be changed. */
+static void
+add_table(Walk *walk, Oid relid, bool is_updated)
+{
+	walk->tables = list_append_unique_oid(walk->tables, relid);
+	if (is_updated && !list_member_oid(walk->updated, relid))
+	{
+		/*
+		 * It is looked at again, as keys that refer to it have another action
+		 * then.
+		 */
+		walk->updated = lappend_oid(walk->updated, relid);
+		walk->tables = lappend_oid(walk->tables, relid);
+	}
+}
+
+/* Look at a foreign key that refers to a table, by one of the triggers that enforce it. */
+static void
+follow_key(Walk *walk, const Trigger *trigger, bool is_updated)
+{
+	Oid			relid = trigger->tgconstrrelid;
+	bool		is_other;
+
+	if (RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK)
+		return;
+	LockRelationOid(relid, RowExclusiveLock);
+	is_other = !superuser_arg(CnapRelationOwner(relid));
+	if (is_other && has_foreign_types(trigger->tgconstraint))
+		walk->found.to_others = true;
+	switch (trigger->tgfoid)
+	{
+		case F_RI_FKEY_CASCADE_DEL:
+			add_table(walk, relid, false);
+			break;
+		case F_RI_FKEY_SETNULL_DEL:
+		case F_RI_FKEY_SETDEFAULT_DEL:
+			walk->found.to_others |= is_other;
+			add_table(walk, relid, true);
+			break;
+		case F_RI_FKEY_CASCADE_UPD:
+		case F_RI_FKEY_SETNULL_UPD:
+		case F_RI_FKEY_SETDEFAULT_UPD:
+			if (is_updated)
+			{
+				walk->found.to_others |= is_other;
+				add_table(walk, relid, true);
+			}
+			break;
+	}
+}
+
+/* Somebody's AFTER triggers will be fired. */
+static void
+note_owner(Walk *walk, Oid owner)
+{
+	Oid			other = walk->found.owner;
+
+	walk->found.to_others = true;
+	walk->found.owner = owner;
+	if (OidIsValid(other) && other != owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("triggers of several roles would be fired for a superuser"),
+				 errdetail("Tables of \"%s\" and of \"%s\" lose rows along with this one, and have triggers or rules.",
+						   GetUserNameFromId(other, false), GetUserNameFromId(owner, false)),
+				 errhint("Execute this as a role that is no superuser, or let these tables belong to one role.")));
+}
+
+static void
+look_at_table(Walk *walk, Oid relid)
+{
+	Relation	rel = table_open(relid, RowExclusiveLock);
+	Oid			owner = rel->rd_rel->relowner;
+	bool		is_other = !superuser_arg(owner);
+	bool		is_updated = list_member_oid(walk->updated, relid);
+	int			ntriggers = rel->trigdesc != NULL ? rel->trigdesc->numtriggers : 0;
+	ListCell   *lc;
+
+	/*
+	 * What a rule does is part of the statement, so its triggers are fired
+	 * with this one's.
+	 */
+	if (is_other && rel->rd_rules != NULL)
+		note_owner(walk, owner);
+	for (int i = 0; i < ntriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (trigger->tgisinternal)
+			follow_key(walk, trigger, is_updated);
+		else if (is_other && trigger->tgenabled != TRIGGER_DISABLED)
+		{
+			walk->found.to_others = true;
+			if (TRIGGER_FOR_AFTER(trigger->tgtype))
+				note_owner(walk, owner);
+		}
+	}
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		foreach(lc, find_inheritance_children(relid, RowExclusiveLock))
+			add_table(walk, lfirst_oid(lc), is_updated);
+	}
+	table_close(rel, NoLock);
+}
+
+CnapCascades
+CnapFindCascades(Oid relid)
+{
+	Walk		walk = {0};
+
+	add_table(&walk, relid, false);
+	for (int i = 0; i < list_length(walk.tables); i++)
+		look_at_table(&walk, list_nth_oid(walk.tables, i));
+	return walk.found;
+}
+
+#endif							/* PG_VERSION_NUM < 180000 */
