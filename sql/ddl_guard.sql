@@ -287,6 +287,10 @@ CREATE TABLE app.bare (id int);
 CREATE TABLE app.heir_3 () INHERITS (app.other, app.bare);
 SELECT count(*) FROM cnap_protected_tables() WHERE relation::text = 'app.heir_3';
 DROP TABLE app.heir_3;
+-- nor what inherits from it
+CREATE TABLE app.heir_3 () INHERITS (app.other, app.bare);
+SELECT pg_temp.try('ALTER TABLE app.bare ADD workspace_id uuid NOT NULL, ADD name text, ADD x int; ALTER TABLE app.bare INHERIT app.part');
+DROP TABLE app.heir_3;
 -- which does not pass on foreign keys
 CREATE TABLE app.key (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 CREATE TABLE app.child (key_id int NOT NULL REFERENCES app.key);
@@ -299,6 +303,7 @@ SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text = 'a
 CREATE TABLE app.kept (key_id int NOT NULL REFERENCES app.key);
 SELECT cnap_protect_child('app.kept', 'key_id', 'workspace_id');
 SELECT pg_temp.try('CREATE TABLE app.heir_4 () INHERITS (app.kept)');
+SELECT pg_temp.try('ALTER TABLE app.kept DROP COLUMN key_id CASCADE');
 RESET ROLE;
 
 -- somebody else cannot use it, and it cannot be called

@@ -38,6 +38,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/event_trigger.h"
@@ -355,6 +356,17 @@ demands_less(const CnapDemand *present, const CnapDemand *former)
 		(present->is_bare && !former->is_bare);
 }
 
+/* Tell that a foreign key has been lost, perhaps with its column. */
+static char *
+lost_key(Oid relid, AttrNumber column)
+{
+	char	   *name = get_attname(relid, column, false);
+
+	return get_attnum(relid, name) == column ?
+		psprintf("The foreign key of column \"%s\" would be dropped or not be valid.", name) :
+		pstrdup("A column with a foreign key would be dropped.");
+}
+
 /* What a table's protection has lost, as a sentence; NULL if nothing. */
 static char *
 find_loss(Oid relid, const State *before, const State *after, const CnapChecks *checks)
@@ -388,8 +400,7 @@ find_loss(Oid relid, const State *before, const State *after, const CnapChecks *
 		const CnapLink *link = lfirst(lc);
 
 		if (is_used(link, before) && !has_same_key(after->foreign_keys, link))
-			return psprintf("The foreign key of column \"%s\" would be dropped or not be valid.",
-							get_attname(relid, link->child_keys[0], false));
+			return lost_key(relid, link->child_keys[0]);
 	}
 	if (!is_still_kept(relid, before, after))
 		return psprintf("Trigger \"%s\" would no longer keep the workspace column.",
@@ -429,6 +440,42 @@ is_writable_foreign_table(Oid relid)
 		relation_is_updatable(relid, NIL, false, NULL) != 0;
 }
 
+/* The version of a foreign table's row in pg_foreign_table, which has its options. */
+static ItemPointerData
+foreign_table_version(Oid relid, Snapshot snapshot)
+{
+	Relation	rel = table_open(ForeignTableRelationId, AccessShareLock);
+	ItemPointerData version;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ItemPointerSetInvalid(&version);
+	ScanKeyInit(&key, Anum_pg_foreign_table_ftrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, ForeignTableRelidIndexId, true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		version = tuple->t_self;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return version;
+}
+
+/* Can a foreign table be written to whose options the command has changed? */
+static bool
+may_have_become_writable(Oid relid, Snapshot snapshot)
+{
+	ItemPointerData former;
+	ItemPointerData present;
+
+	if (!is_writable_foreign_table(relid))
+		return false;
+	former = foreign_table_version(relid, snapshot);
+	present = foreign_table_version(relid, NULL);
+	return !ItemPointerEquals(&former, &present);
+}
+
 /* Can a relation have policies? */
 static bool
 can_have_policies(Oid relid)
@@ -461,6 +508,14 @@ check_inherited_key(Oid ancestor, Oid relid, const CnapChecks *checks)
 				 errdetail("Foreign keys are not inherited.")));
 }
 
+/* Refuse that a table inherits from another one. */
+pg_noreturn static void
+refuse_ancestor(Oid relid, Oid ancestor)
+{
+	refuse(relid, psprintf("It would inherit from \"%s\", which is not protected in the same way, and shows its rows.",
+						   get_rel_name(ancestor)));
+}
+
 /* Protect a table and its heirs like the one from which it inherits now. */
 static void
 protect_heirs(Oid ancestor, Oid relid, const CnapChecks *checks)
@@ -472,9 +527,15 @@ protect_heirs(Oid ancestor, Oid relid, const CnapChecks *checks)
 	check_inherited_key(ancestor, relid, checks);
 	foreach(lc, heirs)
 	{
-		if (can_have_policies(lfirst_oid(lc)) &&
-			!CnapIsProtectedAlike(ancestor, lfirst_oid(lc), checks))
-			tables = lappend_oid(tables, lfirst_oid(lc));
+		Oid			heir = lfirst_oid(lc);
+		CnapProtection protection;
+
+		if (!can_have_policies(heir) || CnapIsProtectedAlike(ancestor, heir, checks))
+			continue;
+		CnapReadProtection(heir, checks, &protection);
+		if (protection.is_protected && heir != relid && !get_rel_relispartition(heir))
+			refuse_ancestor(heir, ancestor);
+		tables = lappend_oid(tables, heir);
 	}
 	SPI_connect();
 	CnapProtectHeirs(ancestor, tables, checks);
@@ -487,7 +548,8 @@ protect_heirs(Oid ancestor, Oid relid, const CnapChecks *checks)
  * rows; if it was not, it becomes protected as those are that are protected, which must
  * be in one way, except above a partition, which is protected as the topmost.  A foreign
  * table cannot be: PostgreSQL applies the policies of the table that a query names to the
- * rows that it reads there, but not to those that it writes.
+ * rows that it reads there, but not to those that it writes.  So it must not become
+ * writable later, either.
  */
 static void
 judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const State *before)
@@ -499,7 +561,8 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 
 	if (ancestors == NIL || !(can_have_policies(relid) || is_writable_foreign_table(relid)))
 		return;
-	former = before->exists ? CnapAncestorsAsOf(relid, snapshot) : NIL;
+	former = before->exists && !may_have_become_writable(relid, snapshot) ?
+		CnapAncestorsAsOf(relid, snapshot) : NIL;
 	ancestors = list_difference_oid(ancestors, former);
 	foreach(lc, ancestors)
 	{
@@ -515,8 +578,7 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 		CnapReadProtection(ancestor, checks, &protection);
 		if (before->protection.is_protected ||
 			(is_new && !get_rel_relispartition(relid) && CnapIsComplete(&protection, &required)))
-			refuse(relid, psprintf("It would inherit from \"%s\", which is not protected in the same way, and shows its rows.",
-								   get_rel_name(ancestor)));
+			refuse_ancestor(relid, ancestor);
 		if (!CnapIsComplete(&protection, &required))
 			continue;
 		if (!can_have_policies(relid))

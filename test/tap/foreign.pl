@@ -65,11 +65,20 @@ is(refused_as($node, 'postgres', 'carol', "INSERT INTO app.event VALUES ('$W2', 
 	'but PostgreSQL does not check what is written to that');
 is(findings(), "foreign_partition|ALTER FOREIGN TABLE app.event_2020 OPTIONS (ADD updatable 'false');",
 	'the linter says that it can be written');
-$node->safe_psql('postgres', q{ALTER FOREIGN TABLE app.event_2020 OPTIONS (ADD updatable 'true')});
+$node->safe_psql('postgres', q{SET cnap.guard = off; ALTER FOREIGN TABLE app.event_2020 OPTIONS (ADD updatable 'true')});
 is(findings(), "foreign_partition|ALTER FOREIGN TABLE app.event_2020 OPTIONS (SET updatable 'false');", 'also if that is explicit');
 
 $node->safe_psql('postgres', (split /\|/, findings())[1]);
 is(findings(), '', 'which its remedy ends');
+foreach my $sql (q{SET updatable 'true'}, 'DROP updatable')
+{
+	my (undef, undef, $error) = $node->psql('postgres', "ALTER FOREIGN TABLE app.event_2020 OPTIONS ($sql)");
+	like($error, qr/"event" is protected.*rows that are written to the foreign table "event_2020"/s, "refused: $sql");
+}
+foreach my $sql (q{OPTIONS (ADD fetch_size '50')}, q{ALTER year SET NOT NULL}, 'RENAME TO event_old', 'SET SCHEMA archive')
+{
+	is($node->psql('postgres', "BEGIN; ALTER FOREIGN TABLE app.event_2020 $sql; ROLLBACK"), 0, "accepted: $sql");
+}
 foreach my $sql ("INSERT INTO app.event VALUES ('$W2', 2020)", "UPDATE app.event SET workspace_id = '$W2'",
 	'DELETE FROM app.event')
 {
