@@ -64,6 +64,8 @@ CREATE TABLE app.passing (id int);
 DROP SCHEMA app;
 DROP OWNED BY regress_cnap_plain CASCADE;
 DROP OWNED BY CURRENT_USER, regress_cnap_app CASCADE;
+SELECT extowner::regrole AS owner FROM pg_extension WHERE extname = 'cnap_org' \gset
+DROP OWNED BY :owner CASCADE;
 \set VERBOSITY default
 -- nor does it tell them what is protected
 DROP EXTENSION cnap_org CASCADE;
