@@ -115,6 +115,13 @@ SELECT pg_temp.try('DROP OWNED BY regress_cnap_plain');
 \i :try
 \set VERBOSITY terse
 DROP POLICY cnap_select_restrictive ON app.project;
+-- the library's own statement is over when it has failed
+CREATE FUNCTION app.fail() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+CREATE EVENT TRIGGER regress_cnap_fail ON ddl_command_end WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION app.fail();
+SELECT pg_temp.try('SELECT cnap_protect(''app.plain'')');
+SELECT pg_temp.try('DROP POLICY cnap_select_restrictive ON app.project');
+DROP EVENT TRIGGER regress_cnap_fail;
+DROP FUNCTION app.fail();
 -- more relations than are noted
 SET client_min_messages = warning;
 DO $$ BEGIN
