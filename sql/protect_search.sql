@@ -252,14 +252,45 @@ WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder
 SELECT count(*) FROM app.flag n
 WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id AND f.id < 1000), n.folder_id, CASE WHEN cnap.never() THEN n.folder_id = ANY ('{1,2,3,4,5,6,7,8,9,10}') END)
 	AND cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id), n.folder_id, ARRAY(SELECT f.id FROM app.folder f));
+-- values that somebody else's condition gives or not are no condition of an index
+RESET ROLE;
+CREATE TABLE app.loose AS SELECT id, folder_id FROM app.note;
+CREATE INDEX ON app.loose (folder_id);
+ANALYZE app.loose;
+GRANT SELECT ON app.loose TO regress_cnap_app;
+SET ROLE regress_cnap_app;
+SELECT count(*) FROM app.loose n
+WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id AND f.id < 300), n.folder_id, CASE WHEN pg_has_role('pg_monitor', 'USAGE') THEN '{1,2}'::int[] END);
+SELECT count(*) FROM app.loose n JOIN app.folder f ON f.id = n.folder_id WHERE f.id < 300;
 PREPARE hidden(int, int[]) AS SELECT count(*) FROM app.flag n
 WHERE cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id AND f.id < 1000), n.folder_id, CASE WHEN cnap.never() THEN n.folder_id = ANY ($2) END)
 	AND cnap.parent_visible(EXISTS (SELECT FROM app.folder f WHERE f.id = n.folder_id), n.folder_id, CASE WHEN cnap.never() THEN $2 END);
 SET plan_cache_mode = force_generic_plan;
 EXECUTE hidden(1, '{1,2}');
 RESET plan_cache_mode;
--- a child with few rows does not collect the keys of many parents
+-- nor are more keys collected than an array can hold, where the estimate is sixteen times too small
 RESET ROLE;
+BEGIN;
+CREATE FUNCTION pg_temp.plan(query text, parents bigint) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+	line text;
+BEGIN
+	UPDATE pg_class SET reltuples = parents WHERE oid = 'app.folder'::regclass;
+	SET LOCAL ROLE regress_cnap_app;
+	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
+		plan := concat(plan, line);
+	END LOOP;
+	SET LOCAL ROLE NONE;
+	RETURN CASE WHEN plan LIKE '%IS TRUE%' THEN 'looked up' WHEN plan LIKE '%hashed%' THEN 'searched' ELSE plan END;
+END
+$$;
+SET LOCAL work_mem = '2GB';
+UPDATE pg_class SET reltuples = 1e10 WHERE oid = 'app.note'::regclass;
+SELECT parents, pg_temp.plan('SELECT count(*) FROM app.note', parents) FROM unnest('{8000000, 9000000}'::bigint[]) parents;
+ROLLBACK;
+-- a child with few rows does not collect the keys of many parents
 CREATE TABLE app.small AS SELECT * FROM app.note WHERE id < 40;
 ALTER TABLE app.small ADD FOREIGN KEY (folder_id) REFERENCES app.folder;
 CREATE INDEX ON app.small (folder_id);
