@@ -38,6 +38,10 @@ DELETE FROM bypass.task;
 ROLLBACK;
 RESET ROLE;
 
+-- nor of a view to whose owner the policies apply
+ALTER VIEW bypass.view OWNER TO regress_cnap_bypass;
+SELECT count(*) FROM bypass.view;
+
 -- only the first time
 SELECT count(*) FROM bypass.task;
 UPDATE bypass.task SET id = 2;
