@@ -120,17 +120,18 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE big.parent (id int PRIMARY KEY, workspace_id uuid NOT NULL);
 	CREATE FUNCTION big.wait() RETURNS boolean LANGUAGE sql AS 'SELECT pg_advisory_xact_lock_shared(1) IS NOT NULL';
 	CREATE TABLE big.child (id int PRIMARY KEY, parent_id int NOT NULL REFERENCES big.parent, CHECK (big.wait()));
+	CREATE TABLE single (workspace_id uuid NOT NULL);
 	CREATE TABLE big.grandchild (id int PRIMARY KEY, child_id int NOT NULL REFERENCES big.child);
 	INSERT INTO big.parent VALUES (1, gen_random_uuid());
 	INSERT INTO big.child VALUES (1, 1);});
 my $show = q{SELECT query FROM pg_stat_activity WHERE application_name = 'long'};
 
-# Executes a command that somebody makes wait by a lock, and returns what it shows meanwhile.
+# Executes a command that somebody makes wait by a lock, after others, and returns what it shows meanwhile.
 sub shown
 {
-	my ($lock, $command) = @_;
+	my ($lock, $command, @before) = @_;
 	my $blocker = connect_to($node, undef, 'BEGIN', $lock);
-	my $long = connect_to($node, undef, q{SET application_name = 'long'});
+	my $long = connect_to($node, undef, q{SET application_name = 'long'}, @before);
 
 	$long->begin($command);
 	$node->poll_query_until('postgres', q{SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE application_name = 'long'}) or die;
@@ -153,6 +154,10 @@ like(shown($lock, q{SELECT count(*) FROM cnap_protect_schema('big', execute => t
 $node->safe_psql('postgres', q{SELECT count(*) FROM cnap_unprotect_schema('big', execute => true)});
 $node->safe_psql('postgres', q{SELECT cnap_protect('big.parent')});
 like(shown($lock, q{SELECT cnap_protect_child('big.child', 'parent_id', 'workspace_id')}), qr/^cnap_org: UPDATE big\.child /, 'the statement within a command');
+$node->safe_psql('postgres', q{SELECT cnap_unprotect('big.child'), cnap_forget_user('nobody')});
+like(shown($lock, q{SELECT cnap_protect_child('big.child', 'parent_id', 'workspace_id')}, q{SELECT cnap_forget_user('nobody')}),
+	qr/^cnap_org: UPDATE big\.child /, 'the parts of a command before are over');
+like(shown($lock, q{SELECT cnap_protect('single'), big.wait()}), qr/^SELECT cnap_protect/, 'a statement that is over is no longer shown');
 $node->safe_psql('postgres', qq{INSERT INTO cnap.workspace_member (workspace_id, user_id, role) VALUES ('$other', 'ann', 'member')});
 like(shown(q{SELECT FROM cnap.workspace_member WHERE user_id = 'ann' FOR UPDATE}, q{SELECT cnap_forget_user('ann', successor => 'bob')}),
 	qr/^(cnap_org, part 1 of \d+: DELETE FROM cnap\.workspace_member|SELECT cnap_forget_user)/, 'the step of forgetting a user');
