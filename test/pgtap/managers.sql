@@ -343,6 +343,12 @@ SELECT ok((SELECT bool_and(path LIKE 'as member of organization%' AND organizati
 	FROM (SELECT (jsonb_populate_record(NULL::cnap.audit_log, test.after(ARRAY['max: SELECT cnap_activate_management({activated}, ''ticket 3'')'],
 		'SELECT to_jsonb(a) FROM cnap.audit_log a ORDER BY id DESC LIMIT 1')::jsonb)).*) a), 'an activation is recorded with its reason and its end');
 
+SELECT is(test.after(ARRAY[format('direct: UPDATE cnap.workspace SET managed_until = now() + interval %L WHERE id = {activated}', granted),
+			'max: SELECT cnap_activate_management({activated}, ''ticket'')'],
+		format('SELECT a.until = w.managed_until FROM cnap.workspace w JOIN cnap.assignment a ON a.workspace_id = w.id AND a.user_id = ''max'' WHERE w.id = %L', test.id('activated'))),
+	expected, format('an activation of a grant for %s more', granted))
+FROM (VALUES ('1 hour', 'true'), ('3 hours', 'false')) t (granted, expected);
+
 -- install links carry the terms, and show them before consent
 
 SELECT is((test.attempt('cnap_test_app', 'adam', format('SELECT cnap_create_install_link({vendor}, role => ''member'', %s)', terms))).state, '00000', terms)
