@@ -96,6 +96,12 @@ FROM unnest(ARRAY['cnap_test_app', 'cnap_test_visitor', 'none']) db_role,
 		WHEN 'cnap_test_visitor' THEN test.line('42501', 'permission denied for function cnap_forget_user', false)
 		ELSE test.line('00000', NULL, true) END AS expected) e,
 	LATERAL test.attempt(db_role, who, 'SELECT cnap_forget_user(''paul'')') o;
+-- nor does the privilege alone suffice
+GRANT EXECUTE ON FUNCTION cnap_forget_user(text, text) TO cnap_test_visitor;
+SELECT is(test.line(o.state, o.message, o.changed), test.line('42501', 'permission denied for function cnap_forget_user', false),
+	'cnap_forget_user() by a role that may execute it, but is not trusted')
+FROM test.attempt('cnap_test_visitor', NULL, 'SELECT cnap_forget_user(''paul'')') o;
+REVOKE EXECUTE ON FUNCTION cnap_forget_user(text, text) FROM cnap_test_visitor;
 
 -- nothing is left
 
