@@ -332,6 +332,13 @@ FROM (VALUES
 	(format('cnap_organization_audit(%L, $1, $2)', test.id('vendor')), 'adam', format('organization_id = %L', test.id('vendor')))
 ) t (listing, who, restriction), unnest(ARRAY[1, 2, 3, 100]) page_size;
 
+-- a function that is executed in its owner's name does not hide who called it
+
+CREATE FUNCTION test.rename() RETURNS void LANGUAGE sql SECURITY DEFINER
+AS $$ UPDATE cnap.workspace SET name = 'New' WHERE id = test.id('ws') $$;
+SELECT test.leaves('cnap_test_app', 'wanda', 'SELECT test.rename()',
+	'workspace.update | wanda | {app} | - | ws | - | by a direct statement | {"changed": ["name"]}');
+
 -- nobody can rewrite it
 
 GRANT SELECT, UPDATE, DELETE, TRUNCATE ON cnap.audit_log TO cnap_test_app;
