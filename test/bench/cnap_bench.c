@@ -56,6 +56,18 @@ bench_trivial_check(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(PG_GETARG_UUID_P(1)->data[0] < 128);
 }
 
+/* PostgreSQL 18 added a place for statistics, and 19 flags. */
+#if PG_VERSION_NUM >= 190000
+#define begin_scan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, NULL, nkeys, 0, 0)
+#elif PG_VERSION_NUM >= 180000
+#define begin_scan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define begin_scan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
 /* A table and its primary key, which are looked up once in a session. */
 typedef struct Probed
 {
@@ -111,7 +123,7 @@ begin_probe(Probe *probe, Probed *probed, pg_uuid_t *id, text *user)
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
 	if (user != NULL)
 		ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(user));
-	probe->scan = index_beginscan(probe->table, probe->index, GetActiveSnapshot(), nkeys, 0);
+	probe->scan = begin_scan(probe->table, probe->index, GetActiveSnapshot(), nkeys);
 	index_rescan(probe->scan, keys, nkeys, NULL, 0);
 	return index_getnext_slot(probe->scan, ForwardScanDirection, probe->slot);
 }
