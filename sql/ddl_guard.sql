@@ -95,6 +95,23 @@ ROLLBACK;
 RESET ROLE;
 SELECT pg_temp.try('ALTER TABLE app.project DISABLE ROW LEVEL SECURITY');
 SELECT pg_temp.try('ALTER TABLE app.task DISABLE TRIGGER ALL');
+-- what others' event triggers have our functions do hides nothing
+SET ROLE regress_cnap_dev;
+CREATE TABLE app.other (id int, workspace_id uuid NOT NULL);
+CREATE TABLE app.log (id int, workspace_id uuid NOT NULL) PARTITION BY LIST (id);
+SELECT cnap_protect('app.log');
+RESET ROLE;
+CREATE FUNCTION app.protect_again() RETURNS event_trigger LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM public.cnap_protect('app.other'); END $$;
+CREATE EVENT TRIGGER a_regress_cnap ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'DROP TRIGGER')
+	EXECUTE FUNCTION app.protect_again();
+SET ROLE regress_cnap_dev;
+SELECT pg_temp.try('DROP TRIGGER cnap_workspace ON app.task');
+CREATE TABLE app.log_1 PARTITION OF app.log FOR VALUES IN (1);
+SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text IN ('app.log', 'app.log_1', 'app.other') ORDER BY 1;
+DROP TABLE app.other, app.log;
+RESET ROLE;
+DROP EVENT TRIGGER a_regress_cnap;
 -- also a single trigger of a key on which the protection rests, on either side of it, but no other
 BEGIN;
 SELECT pg_temp.try(format('ALTER TABLE %s DISABLE TRIGGER %I', t.tgrelid::regclass, t.tgname)) <> 'no error' AS refused,

@@ -79,6 +79,7 @@ PG_FUNCTION_INFO_V1(cnap_ddl_guard);
 static struct
 {
 	bool		active;
+	bool		own;			/* what is observed is a statement of ours */
 	CommandId	start;			/* later commands have done it */
 	bool		all;			/* more relations than there is room for */
 	int			ntouched;
@@ -606,6 +607,8 @@ judge(FunctionCallInfo fcinfo)
 	/* It sees what others have committed, but less of what we have done. */
 	before->curcid = observed.start;
 	relations = touched_relations(before);
+	/* What we do about it is observed as what follows. */
+	start_observing();
 	if (relations != NIL &&
 		OidIsValid(CnapFindExtension(fcinfo->flinfo->fn_oid, &name, &schema, &owner)))
 	{
@@ -633,6 +636,13 @@ judge(FunctionCallInfo fcinfo)
 	UnregisterSnapshot(before);
 }
 
+/* Does a command start? */
+static bool
+is_start(FunctionCallInfo fcinfo)
+{
+	return strcmp(((EventTriggerData *) fcinfo->context)->event, "ddl_command_start") == 0;
+}
+
 /*
  * cnap.ddl_guard() -> event_trigger
  *
@@ -647,12 +657,15 @@ cnap_ddl_guard(PG_FUNCTION_ARGS)
 				 errmsg("cnap.ddl_guard() can only be called as an event trigger")));
 
 	/*
-	 * Whatever is no command of somebody else's is not judged, nor what was
-	 * where it was given.
+	 * Whatever is no command of somebody else's is not judged.  What one has
+	 * done that executes a function of ours is, before our first statement:
+	 * event triggers of others call such functions when a command ends.
 	 */
-	if (observed.active && CnapGuards() && !CnapIsExecuting() && !CnapIsForAnotherNode())
+	if (observed.active && CnapGuards() && !(observed.own && CnapIsExecuting()) &&
+		!CnapIsForAnotherNode())
 		judge(fcinfo);
 	start_observing();
+	observed.own = CnapIsExecuting() && is_start(fcinfo);
 	PG_RETURN_NULL();
 }
 
