@@ -131,6 +131,29 @@ SELECT cnap_accept_finding('table_grant', 'app.import', 'a nightly job');
 SELECT * FROM open;
 GRANT TRUNCATE ON app.import TO regress_cnap_app;
 SELECT * FROM open;
+-- nor what is opened to others, or reads more, afterwards
+CREATE TABLE app.more (workspace_id uuid PRIMARY KEY);
+SELECT FROM cnap_protect('app.more');
+CREATE VIEW app.reader AS SELECT workspace FROM app.import;
+CREATE MATERIALIZED VIEW app.stored AS SELECT workspace FROM app.import;
+CREATE FUNCTION app.count() RETURNS bigint LANGUAGE sql SECURITY DEFINER RETURN (SELECT count(*) FROM app.import);
+REVOKE ALL ON FUNCTION app.count() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.count() TO regress_cnap_plain;
+GRANT SELECT ON app.reader, app.stored TO regress_cnap_plain;
+SELECT count(cnap_accept_finding(rule, object, 'for one role')::text) FROM cnap_lint() WHERE object IN ('app.reader', 'app.stored', 'app.count()');
+SELECT count(*) FROM cnap_lint() WHERE object IN ('app.reader', 'app.stored', 'app.count()');
+GRANT EXECUTE ON FUNCTION app.count() TO PUBLIC;
+GRANT SELECT ON app.reader, app.stored TO PUBLIC;
+SELECT rule, object, replace(finding, current_user, 'the superuser') FROM cnap_lint() WHERE object IN ('app.reader', 'app.stored', 'app.count()');
+SELECT count(cnap_accept_finding(rule, object, 'for all')::text) FROM cnap_lint() WHERE object IN ('app.reader', 'app.stored', 'app.count()');
+CREATE OR REPLACE VIEW app.reader AS SELECT workspace FROM app.import UNION ALL SELECT workspace_id FROM app.more;
+CREATE OR REPLACE FUNCTION app.count() RETURNS bigint LANGUAGE sql SECURITY DEFINER RETURN (SELECT count(*) FROM app.import, app.more);
+SELECT rule, object, replace(finding, current_user, 'the superuser') FROM cnap_lint() WHERE object IN ('app.reader', 'app.stored', 'app.count()');
+SELECT count(cnap_accept_finding(rule, object, NULL)::text) FROM cnap_accepted_findings() WHERE object IN ('app.reader', 'app.stored', 'app.count()');
+DROP MATERIALIZED VIEW app.stored;
+DROP VIEW app.reader;
+DROP FUNCTION app.count;
+DROP TABLE app.more;
 -- it is for the owner of the extension, and for findings
 \set VERBOSITY terse
 SET ROLE regress_cnap_plain;

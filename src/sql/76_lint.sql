@@ -98,6 +98,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.lint_role(oid) IS 'a grantee as in GRANT and REVOKE';
 
+CREATE FUNCTION cnap.lint_tables_named(relations oid[]) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(DISTINCT relation::regclass::text COLLATE "C", ', ') FROM unnest(relations) relation
+$$;
+COMMENT ON FUNCTION cnap.lint_tables_named(oid[]) IS 'relations, as a list in a finding';
+
 CREATE FUNCTION cnap.lint_granted_by(grantor oid, owner oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp

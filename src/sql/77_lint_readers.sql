@@ -35,6 +35,7 @@ WITH RECURSIVE reads AS MATERIALIZED (
 	WHERE c.oid IN (SELECT relation FROM reaching)
 ), granted AS MATERIALIZED (
 	SELECT r.relation, string_agg(DISTINCT cnap.lint_role(acl.grantee), ', ') AS names,
+		array_agg(DISTINCT acl.grantee) AS grantees,
 		cnap.lint_granted_by(acl.grantor, r.relowner) AS granted_by
 	FROM reader r
 		JOIN (SELECT oid, relacl FROM pg_class WHERE relacl IS NOT NULL
@@ -47,22 +48,24 @@ WITH RECURSIVE reads AS MATERIALIZED (
 		AND acl.grantee <> r.relowner AND g.rolsuper IS NOT TRUE
 	GROUP BY r.relation, cnap.lint_granted_by(acl.grantor, r.relowner)
 ), exposed AS (
-	SELECT relation FROM granted
+	SELECT relation, unnest(grantees) AS grantee FROM granted
 	UNION
-	SELECT reads.source
+	SELECT reads.source, exposed.grantee
 	FROM exposed
 		JOIN reader ON reader.relation = exposed.relation AND reader.relkind <> 'm' AND NOT reader.invoker
 		JOIN reads ON reads.reader = reader.relation
 		JOIN reader inner_reader ON inner_reader.relation = reads.source
 ), direct AS MATERIALIZED (
-	SELECT reader AS relation, min(source) AS source
+	SELECT reader AS relation, array_agg(source) AS sources
 	FROM reads
 	WHERE source IN (SELECT unnest(guarded))
 	GROUP BY reader
 ), open AS MATERIALIZED (
-	SELECT r.*, direct.source
-	FROM reader r LEFT JOIN direct USING (relation)
-	WHERE r.relation IN (SELECT relation FROM exposed)
+	SELECT r.*, direct.sources, e.names
+	FROM reader r
+		JOIN (SELECT relation, string_agg(DISTINCT cnap.lint_role(grantee) COLLATE "C", ', ') AS names
+			FROM exposed GROUP BY relation) e USING (relation)
+		LEFT JOIN direct USING (relation)
 ), closing AS (
 	SELECT relation, string_agg(statement, ' ' ORDER BY statement) AS statements
 	FROM (SELECT relation, format('REVOKE ALL ON TABLE %s FROM %s%s CASCADE;', relation::regclass, names, granted_by)
@@ -77,7 +80,7 @@ WITH RECURSIVE reads AS MATERIALIZED (
 ), dropping AS (
 	SELECT r.ev_class AS relation,
 		string_agg(DISTINCT format('DROP RULE %I ON %s;', r.rulename, r.ev_class::regclass), ' ') AS statements,
-		min(d.refobjid) AS target
+		array_agg(DISTINCT d.refobjid) AS targets
 	FROM pg_rewrite r
 		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
 			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
@@ -88,25 +91,29 @@ WITH RECURSIVE reads AS MATERIALIZED (
 )
 
 SELECT 'error', CASE relkind WHEN 'v' THEN 'view_bypasses' ELSE 'rule_bypasses' END, relation::regclass::text,
-	format(CASE relkind WHEN 'v' THEN 'reads %s as %s, which bypasses row-level security'
-			ELSE 'a rule accesses %s as %s, which bypasses row-level security' END,
-		source::regclass, relowner::regrole),
+	format(CASE relkind WHEN 'v' THEN 'reads %s as %s, which bypasses row-level security, for %s'
+			ELSE 'a rule accesses %s as %s, which bypasses row-level security, for %s' END,
+		cnap.lint_tables_named(sources), relowner::regrole, names),
 	CASE relkind WHEN 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', relation::regclass)
 		ELSE dropping.statements END, 1
 FROM open LEFT JOIN dropping USING (relation)
-WHERE relkind <> 'm' AND bypasses AND NOT invoker AND source IS NOT NULL
+WHERE relkind <> 'm' AND bypasses AND NOT invoker AND sources IS NOT NULL
 
 -- security_invoker is about reading: rules of a view act as its owner anyway
 UNION ALL
 SELECT 'error', 'rule_bypasses', relation::regclass::text,
-	format('a rule accesses %s as %s, which bypasses row-level security', target::regclass, relowner::regrole),
+	format('a rule accesses %s as %s, which bypasses row-level security, for %s',
+		cnap.lint_tables_named(targets), relowner::regrole, names),
 	dropping.statements, 1
 FROM open JOIN dropping USING (relation)
 WHERE relkind = 'v' AND bypasses
 
 UNION ALL
 SELECT CASE WHEN bypasses THEN 'error' ELSE 'warning' END, 'materialized_view', relation::regclass::text,
-	'other roles can read the protected rows stored in it, and row-level security does not apply to materialized views', statements, 1
+	format('%s can read the protected rows stored in it, from %s, and row-level security does not apply to materialized views', names,
+		cnap.lint_tables_named(array(SELECT source FROM reads WHERE reader = open.relation
+			AND (source IN (SELECT unnest(guarded)) OR source IN (SELECT relation FROM reaching))))),
+	statements, 1
 FROM open LEFT JOIN closing USING (relation)
 WHERE relkind = 'm'
 $$;
@@ -126,19 +133,22 @@ WITH RECURSIVE reads AS MATERIALIZED (
 	UNION
 	SELECT reads.reader FROM source JOIN reads ON reads.source = source.relation
 ), definer AS MATERIALIZED (
+	-- somebody else can call it, or fire a trigger that does
 	SELECT p.oid AS function, o.rolname, p.prosqlbody IS NOT NULL AS parsed, p.prosrc, p.proconfig,
 		o.rolsuper OR o.rolbypassrls AS bypasses,
-		cnap.is_trusted(o.oid) AS sets_identity
+		cnap.is_trusted(o.oid) AS sets_identity,
+		concat_ws(', ', callers.names, CASE WHEN fired.function IS NOT NULL THEN 'triggers' END) AS callers
 	FROM pg_proc p
 		JOIN pg_roles o ON o.oid = p.proowner
 		JOIN pg_language l ON l.oid = p.prolang
+		LEFT JOIN (SELECT DISTINCT tgfoid FROM pg_trigger) fired (function) ON fired.function = p.oid
+		CROSS JOIN LATERAL (SELECT string_agg(DISTINCT cnap.lint_role(acl.grantee) COLLATE "C", ', ') AS names
+			FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) acl LEFT JOIN pg_roles g ON g.oid = acl.grantee
+			WHERE acl.grantee <> p.proowner AND g.rolsuper IS NOT TRUE) callers
 	WHERE p.prosecdef AND p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')
-		AND (p.proacl IS NULL
-			OR EXISTS (SELECT FROM aclexplode(p.proacl) acl LEFT JOIN pg_roles g ON g.oid = acl.grantee
-				WHERE acl.grantee <> p.proowner AND g.rolsuper IS NOT TRUE)
-			OR p.oid IN (SELECT tgfoid FROM pg_trigger))
+		AND (callers.names IS NOT NULL OR fired.function IS NOT NULL)
 ), word AS MATERIALIZED (
-	SELECT function, rolname, replace(coalesce(quoted, lower(word)), '""', '"') AS relname
+	SELECT function, rolname, callers, replace(coalesce(quoted, lower(word)), '""', '"') AS relname
 	FROM definer,
 		regexp_matches(regexp_replace(prosrc, '--[^\n]*|/\*.*?\*/', ' ', 'g'),
 			'"((?:[^"]|"")+)"|([^][[:space:][:cntrl:]!"#%&''()*+,./:;<=>?@\\^`{|}~-]+)', 'g') match,
@@ -147,29 +157,31 @@ WITH RECURSIVE reads AS MATERIALIZED (
 )
 
 SELECT 'error', 'function_bypasses', function::regprocedure::text,
-	format('accesses %s as %I, which bypasses row-level security', min(d.refobjid::regclass::text), rolname),
+	format('accesses %s as %I, which bypasses row-level security, for %s',
+		cnap.lint_tables_named(array_agg(DISTINCT d.refobjid)), rolname, callers),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM definer
 	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = definer.function
 		AND d.refclassid = 'pg_class'::regclass
 WHERE bypasses AND parsed AND d.refobjid IN (SELECT relation FROM source)
-GROUP BY function, rolname
+GROUP BY function, rolname, callers
 
 UNION ALL
 SELECT 'warning', 'function_may_bypass', function::regprocedure::text,
-	format('mentions %s and is executed as %I, which bypasses row-level security', min(c.oid::regclass::text), rolname),
+	format('mentions %s and is executed as %I, which bypasses row-level security, by %s',
+		cnap.lint_tables_named(array_agg(DISTINCT c.oid)), rolname, callers),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM word JOIN pg_class c ON c.relname = word.relname
 WHERE c.oid IN (SELECT relation FROM source)
 	AND (c.relnamespace <> 'cnap'::regnamespace
 		OR EXISTS (SELECT FROM word qualifier
 			WHERE qualifier.function = word.function AND qualifier.relname = 'cnap'))
-GROUP BY function, rolname
+GROUP BY function, rolname, callers
 
 UNION ALL
 SELECT 'warning', 'function_sets_identity', function::regprocedure::text,
-	format('mentions cnap.user_id and is executed as %I, which can set it, so callers may be able to act as other users',
-		rolname),
+	format('mentions cnap.user_id and is executed as %I, which can set it, so callers may be able to act as other users: %s',
+		rolname, callers),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM definer
 WHERE sets_identity
@@ -179,8 +191,8 @@ WHERE sets_identity
 UNION ALL
 -- a setting whose name is not a constant may be any
 SELECT 'warning', 'function_sets_identity', function::regprocedure::text,
-	format('calls set_config() for a setting that is not a constant, and is executed as %I, which can set cnap.user_id, so callers may be able to act as other users',
-		rolname),
+	format('calls set_config() for a setting that is not a constant, and is executed as %I, which can set cnap.user_id, so callers may be able to act as other users: %s',
+		rolname, callers),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM definer
 WHERE sets_identity
@@ -191,8 +203,8 @@ UNION ALL
 -- those that not everybody may call, by their number of arguments, because
 -- some have overloads about the current user
 SELECT 'warning', 'function_answers_for_others', d.function::regprocedure::text,
-	format('calls %s, which is for trusted roles, and is executed as %I, so callers may learn about other users, or act on them',
-		min(p.oid::regprocedure::text), d.rolname),
+	format('calls %s, for trusted roles only, and is executed as %I, so callers may learn about other users, or act on them: %s',
+		string_agg(DISTINCT p.oid::regprocedure::text COLLATE "C", ', '), d.rolname, d.callers),
 	format('ALTER ROUTINE %s SECURITY INVOKER;', d.function::regprocedure), 1
 FROM definer d
 	JOIN pg_proc p ON CASE WHEN d.parsed THEN pg_get_function_sqlbody(d.function) ELSE d.prosrc END
@@ -200,7 +212,7 @@ FROM definer d
 	JOIN cnap.lint_members('pg_proc') own (oid) ON own.oid = p.oid
 WHERE d.sets_identity AND p.proname LIKE 'cnap\_%' AND p.pronargs > 0
 	AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
-GROUP BY d.function, d.rolname
+GROUP BY d.function, d.rolname, d.callers
 $$;
 COMMENT ON FUNCTION cnap.lint_functions(oid[]) IS
 'the findings about functions with SECURITY DEFINER';

@@ -97,7 +97,8 @@ WHERE NOT key.is_generated
 
 UNION ALL
 SELECT 'warning', 'rule_copies', format('%I on %s', r.rulename, r.ev_class::regclass),
-	format('the rule accesses %s, which is not protected, and which other roles can read', min(v.relation::regclass::text)), NULL, 1
+	format('the rule accesses %s, which is not protected, and which other roles can read',
+		cnap.lint_tables_named(array_agg(v.relation))), NULL, 1
 FROM pg_rewrite r
 	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
 	JOIN visible v ON v.relation = d.refobjid
@@ -107,7 +108,7 @@ GROUP BY r.rulename, r.ev_class
 UNION ALL
 SELECT 'warning', 'trigger_copies', format('%I on %s', w.tgname, w.tgrelid::regclass),
 	format('%s mentions %s, which is not protected, and which other roles can read', w.function::regprocedure,
-		min(v.relation::regclass::text)), NULL, 1
+		cnap.lint_tables_named(array_agg(v.relation))), NULL, 1
 FROM word w JOIN visible v USING (relname)
 GROUP BY w.tgname, w.tgrelid, w.function
 

@@ -195,7 +195,8 @@ GROUP BY relation
 
 UNION ALL
 SELECT 'error', 'foreign_table', c.oid::regclass::text,
-	'other roles have privileges on it, and row-level security does not apply to foreign tables',
+	format('%s have privileges on it, and row-level security does not apply to foreign tables',
+		string_agg(others.names, ', ' ORDER BY others.names COLLATE "C")),
 	string_agg(format('REVOKE ALL ON TABLE %s FROM %s', c.oid::regclass, others.names) || others.granted_by || ' CASCADE;',
 		' ' ORDER BY others.granted_by DESC), 1
 FROM pg_class c,

@@ -386,9 +386,9 @@ SKIP: {
 		CREATE FUNCTION app.walker() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT id::text FROM GRAPH_TABLE (app.net MATCH (n) COLUMNS (n.id AS id))'});
 	is($mia->query('SELECT (SELECT count(*) FROM app.walked), (SELECT count(*) FROM app.walking()), (SELECT count(*) FROM app.walker())'),
 		'10|10|10', '(what a superuser reads in a graph)');
-	is(findings('materialized_view'), 'app.walked: other roles can read the protected rows stored in it, and row-level security does not apply to materialized views', 'a materialized view is found');
-	is(findings('function_bypasses'), 'app.walking(): accesses app.net as postgres, which bypasses row-level security', 'and a function');
-	is(findings('function_may_bypass'), 'app.walker(): mentions app.net and is executed as postgres, which bypasses row-level security', 'and one whose body is a string');
+	is(findings('materialized_view'), 'app.walked: mia can read the protected rows stored in it, from app.net, and row-level security does not apply to materialized views', 'a materialized view is found');
+	is(findings('function_bypasses'), 'app.walking(): accesses app.net as postgres, which bypasses row-level security, for PUBLIC', 'and a function');
+	is(findings('function_may_bypass'), 'app.walker(): mentions app.net and is executed as postgres, which bypasses row-level security, by PUBLIC', 'and one whose body is a string');
 	close_with($_) foreach qw(materialized_view function_bypasses function_may_bypass);
 	shows('a materialized view of a graph', 'TABLE app.walked', '42501');
 	shows('a function that reads a graph', 'SELECT app.walking()', '00000', 5);
