@@ -170,6 +170,12 @@ SELECT FROM app.f(8, 'PERFORM id FROM app.deployments, x_deployment, "Deployment
 SELECT FROM app.f(9, '-- deployment
 	/* of a deployment */ NULL;');
 SELECT FROM app.f(10, 'PERFORM workspace FROM organization;');
+SELECT FROM app.f(11, '/* of one */ PERFORM id FROM app.deployment; /* or of more */');
+SELECT FROM app.f(12, 'PERFORM ''-- '' || id FROM app.deployment;');
+SELECT FROM app.f(13, 'PERFORM ''it''''s /* '' || id FROM app.deployment; -- don''t */
+');
+SELECT FROM app.f(14, '/** the "deployment" ** isn''t ***/ NULL; -- ''deployment
+');
 SELECT * FROM findings();
 -- a trigger fires even for roles that cannot execute its function
 CREATE FUNCTION app.fired() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS

@@ -106,6 +106,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.lint_tables_named(oid[]) IS 'relations, as a list in a finding';
 
+CREATE FUNCTION cnap.lint_code(source text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+	-- a comment that contains another one ends with that, so more is left, not less
+	SELECT pg_catalog.regexp_replace(source, '(''(?:[^'']|'''')*''|"(?:[^"]|"")*")|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/', '\1 ', 'g')
+$$;
+COMMENT ON FUNCTION cnap.lint_code(text) IS 'the source of a function without its comments';
+
 CREATE FUNCTION cnap.lint_granted_by(grantor oid, owner oid) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp

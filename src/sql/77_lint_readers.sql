@@ -150,7 +150,7 @@ WITH RECURSIVE reads AS MATERIALIZED (
 ), word AS MATERIALIZED (
 	SELECT function, rolname, callers, replace(coalesce(quoted, lower(word)), '""', '"') AS relname
 	FROM definer,
-		regexp_matches(regexp_replace(prosrc, '--[^\n]*|/\*.*?\*/', ' ', 'g'),
+		regexp_matches(cnap.lint_code(prosrc),
 			'"((?:[^"]|"")+)"|([^][[:space:][:cntrl:]!"#%&''()*+,./:;<=>?@\\^`{|}~-]+)', 'g') match,
 		LATERAL (SELECT match[1], match[2]) part (quoted, word)
 	WHERE bypasses AND NOT parsed

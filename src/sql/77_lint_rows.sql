@@ -54,7 +54,7 @@ WITH protection AS MATERIALIZED (
 	SELECT t.tgrelid, t.tgname, p.oid AS function, replace(coalesce(match[1], lower(match[2])), '""', '"') AS relname
 	FROM pg_trigger t
 		JOIN pg_proc p ON p.oid = t.tgfoid,
-		regexp_matches(regexp_replace(p.prosrc, '--[^\n]*|/\*.*?\*/', ' ', 'g'),
+		regexp_matches(cnap.lint_code(p.prosrc),
 			'"((?:[^"]|"")+)"|([^][[:space:][:cntrl:]!"#%&''()*+,./:;<=>?@\\^`{|}~-]+)', 'g') match
 	WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgrelid IN (SELECT unnest(under_protection))
 		AND p.prosrc ~* '\m(insert|update|merge|copy)\M'
