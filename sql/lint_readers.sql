@@ -201,6 +201,9 @@ SELECT * FROM close_all();
 
 -- calls of the functions about any user, and of set_config() with any name, in the name of a role that may
 CREATE FUNCTION app.any_setting(n text, v text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT set_config($1, $2, true)';
+CREATE FUNCTION app.begun_setting(n text, v text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT set_config(''cnap.'' || $1, $2, true)';
+CREATE FUNCTION app.begun_setting_parsed(n text, v text) RETURNS text LANGUAGE sql SECURITY DEFINER RETURN set_config('cnap.' || n, v, true);
+CREATE FUNCTION app.one_setting_parsed(v text) RETURNS text LANGUAGE sql SECURITY DEFINER RETURN set_config('app.x', v, true);
 CREATE FUNCTION app.one_setting(v text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT set_config(''app.x'', $1, true)';
 CREATE FUNCTION app.about(u text, w uuid) RETURNS boolean LANGUAGE sql SECURITY DEFINER RETURN cnap_can_access(u, w);
 CREATE FUNCTION app.about_text(u text, w uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS

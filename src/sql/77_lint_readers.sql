@@ -196,7 +196,7 @@ SELECT 'warning', 'function_sets_identity', function::regprocedure::text,
 	format('ALTER ROUTINE %s SECURITY INVOKER;', function::regprocedure), 1
 FROM definer
 WHERE sets_identity
-	AND CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END ~* '\mset_config\s*\(\s*[^''[:space:]]'
+	AND CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END ~* '\mset_config\s*\(\s*(?!''[^'']*''(::[a-z ]+)?\s*,)\S'
 	AND CASE WHEN parsed THEN pg_get_function_sqlbody(function) ELSE prosrc END NOT LIKE '%cnap.user\_id%'
 
 UNION ALL
