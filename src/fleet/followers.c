@@ -258,7 +258,8 @@ cnap_wait(PG_FUNCTION_ARGS)
  * A follower is one that streams, or has a slot, in this server: directly, that
  * is.  What it has applied is as old as the last noted beat that it has applied.
  * Without such a beat its age is unknown, and it must be taken for closed as
- * soon as max_staleness is over; it is reported as not open.
+ * soon as max_staleness is over; it is reported as not open.  That goes for those
+ * who follow a follower, too, since its beat is of another server's log.
  */
 Datum
 cnap_followers(PG_FUNCTION_ARGS)
@@ -269,7 +270,7 @@ cnap_followers(PG_FUNCTION_ARGS)
 		" WHERE name = 'cnap.max_staleness'),"
 		" beats AS MATERIALIZED ("
 		" SELECT at, \"position\" FROM cnap.beat_trail"
-		" UNION ALL SELECT at, \"position\" FROM cnap.beat WHERE NOT restored),"
+		" UNION ALL SELECT at, \"position\" FROM cnap.beat WHERE NOT restored AND origin = $1),"
 		" peer AS ("
 		" SELECT coalesce(s.slot_name, r.application_name) AS name,"
 		" coalesce(s.slot_type, 'physical') AS kind,"
@@ -287,8 +288,9 @@ cnap_followers(PG_FUNCTION_ARGS)
 		" SELECT pg_catalog.clock_timestamp() - max(at) FROM beats"
 		" WHERE \"position\" <= applied) age (lag)"
 		" ORDER BY name",
-		0
+		1, {TEXTOID}
 	};
+	Datum		own = CStringGetTextDatum(CnapOwnOrigin());
 
-	return CnapReturnRows(fcinfo, &query, NULL, NULL);
+	return CnapReturnRows(fcinfo, &query, &own, NULL);
 }

@@ -190,6 +190,10 @@ is(as_user($origin, 'gina', 'SELECT cnap_wait(cnap_position())'), '', 'the origi
 is(as_user($origin, 'gina', 'SELECT cnap_followers()'), '42501', 'not everybody sees the followers');
 becomes('physical|t|t,logical|t|t', 'the followers', sub { $origin->safe_psql('postgres',
 			q{SELECT string_agg(concat_ws('|', kind, connected, open), ',' ORDER BY kind DESC) FROM cnap_followers()}) });
+$follower->safe_psql('postgres', 'SELECT pg_current_xact_id(); SELECT pg_switch_wal()') foreach 1 .. 3;
+ok($follower->poll_query_until('postgres', 'SELECT applied > (SELECT position FROM cnap.beat) FROM cnap_followers()'),
+	'where others follow a follower, its log is another');
+is($follower->safe_psql('postgres', 'SELECT connected, lag IS NULL, open FROM cnap_followers()'), 't|t|f', 'by which nobody knows how far they are');
 
 # ---- closed ----
 
