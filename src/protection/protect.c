@@ -45,6 +45,7 @@
 #include "protection/row_security.h"
 #include "protection/statement.h"
 #include "protection/target.h"
+#include "protection/verify.h"
 
 PG_FUNCTION_INFO_V1(cnap_protect);
 PG_FUNCTION_INFO_V1(cnap_unprotect);
@@ -77,14 +78,13 @@ advise_index(Oid relid, const AttrNumber *columns, int ncolumns)
 }
 
 /*
- * Advise the owner if a table inherits from one that is not protected: a query
- * of that returns and changes its rows as well.
+ * Advise the owner if a table inherits from one that is not protected in the same way: a
+ * query of that returns and changes its rows as well.
  */
 static void
-advise_ancestors(Oid relid, const CnapChecks *checks)
+advise_ancestors(Oid relid, const List *ancestors, const CnapChecks *checks)
 {
-	List	   *ancestors = CnapAncestors(relid);
-	ListCell   *lc;
+	const ListCell *lc;
 
 	foreach(lc, ancestors)
 	{
@@ -97,6 +97,12 @@ advise_ancestors(Oid relid, const CnapChecks *checks)
 					(errmsg("\"%s\" inherits from \"%s\", which is not protected",
 							get_rel_name(relid), get_rel_name(lfirst_oid(lc))),
 					 errdetail("The policies do not apply to its rows in queries of \"%s\".",
+							   get_rel_name(lfirst_oid(lc)))));
+		else if (!CnapIsProtectedAlike(lfirst_oid(lc), relid, checks))
+			ereport(NOTICE,
+					(errmsg("\"%s\" inherits from \"%s\", which is protected in another way",
+							get_rel_name(relid), get_rel_name(lfirst_oid(lc))),
+					 errdetail("In queries of \"%s\", its rows are subject to the policies of that.",
 							   get_rel_name(lfirst_oid(lc)))));
 	}
 }
@@ -319,6 +325,7 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test,
 {
 	static const CnapRequired nothing = {CNAP_ACCESS, CNAP_ACCESS};
 	CnapRequired of_first = *required;
+	List	   *above;
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -350,7 +357,12 @@ CnapProtectTables(List *tables, const CnapChecks *checks, const CnapTest *test,
 		if (!is_same)
 			renew_children(relid, checks, &before, required);
 	}
-	advise_ancestors(linitial_oid(tables), checks);
+	above = CnapAncestors(linitial_oid(tables));
+	advise_ancestors(linitial_oid(tables), above, checks);
+	above = list_concat(above, list_copy(tables));
+	for (int i = 1; i < list_length(tables); i++)
+		advise_ancestors(list_nth_oid(tables, i),
+						 list_difference_oid(CnapAncestors(list_nth_oid(tables, i)), above), checks);
 }
 
 /*
