@@ -109,6 +109,23 @@ SET ROLE regress_cnap_dev;
 SELECT pg_temp.try('DROP TRIGGER cnap_workspace ON app.task');
 CREATE TABLE app.log_1 PARTITION OF app.log FOR VALUES IN (1);
 SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text IN ('app.log', 'app.log_1', 'app.other') ORDER BY 1;
+-- nor what they do and undo, with an error that they do not pass on
+RESET ROLE;
+CREATE OR REPLACE FUNCTION app.protect_again() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+	PERFORM public.cnap_protect('app.other');
+	RAISE 'no';
+EXCEPTION WHEN OTHERS THEN
+	BEGIN
+		ALTER TABLE app.other ALTER id SET DEFAULT 1;
+		BEGIN ALTER TABLE app.other ALTER id SET DEFAULT 2; EXCEPTION WHEN OTHERS THEN END;
+		RAISE 'no';
+	EXCEPTION WHEN OTHERS THEN
+	END;
+END $$;
+SET ROLE regress_cnap_dev;
+SELECT pg_temp.try('DROP TRIGGER cnap_workspace ON app.task');
+CREATE TABLE app.log_2 PARTITION OF app.log FOR VALUES IN (2);
+SELECT relation, enforced FROM cnap_protected_tables() WHERE relation::text LIKE 'app.log%' ORDER BY 1;
 DROP TABLE app.other, app.log;
 RESET ROLE;
 DROP EVENT TRIGGER a_regress_cnap;

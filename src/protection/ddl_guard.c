@@ -22,7 +22,8 @@
  * What the outer one has done so far is then judged when the inner one starts,
  * and the rest from there on.  Commands that use several transactions, such as
  * DETACH PARTITION CONCURRENTLY, end the first one's observation with its
- * COMMIT; none of them takes anything away.
+ * COMMIT; none of them takes anything away.  If an inner command is rolled back,
+ * by an exception that the outer one handles, what was judged there is judged again.
  *
  * A table that comes to inherit from a protected one, as a partition that is
  * created or attached, is protected here in the same way.
@@ -53,6 +54,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -76,15 +78,19 @@ PG_FUNCTION_INFO_V1(cnap_ddl_guard);
 #define MAX_TOUCHED 256
 
 /* What has been observed since the start of a command. */
-static struct
+typedef struct Observation
 {
 	bool		active;
 	bool		own;			/* what is observed is a statement of ours */
 	CommandId	start;			/* later commands have done it */
+	int			level;			/* of the subtransaction in which it began */
+	struct Observation *outer;	/* what had begun before that; NULL if nothing */
 	bool		all;			/* more relations than there is room for */
 	int			ntouched;
 	Oid			touched[MAX_TOUCHED];
-}			observed;
+} Observation;
+
+static Observation observed;
 
 /* What a table's protection consists of, before the command or after it. */
 typedef struct State
@@ -131,13 +137,62 @@ static void
 end_transaction(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+	{
 		observed.active = false;
+		observed.outer = NULL;
+	}
+}
+
+/*
+ * The end of a subtransaction.  One that is rolled back takes along what the guard
+ * did there about an earlier part of the command around it, or the error by which it
+ * refused that.  So that part is observed again, and judged once more.
+ */
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId mySubid, SubTransactionId parentSubid,
+				   void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	bool		aborted = event == SUBXACT_EVENT_ABORT_SUB;
+	Observation *outer = observed.outer;
+
+	if (!observed.active || observed.level < level ||
+		(!aborted && event != SUBXACT_EVENT_COMMIT_SUB))
+		return;
+	if (aborted)
+	{
+		if (outer != NULL)
+			observed = *outer;
+		else
+			observed.active = false;
+	}
+	else
+	{
+		observed.level = level - 1;
+		if (outer == NULL || outer->level < observed.level)
+			return;
+		observed.outer = outer->outer;
+	}
+	if (outer != NULL)
+		pfree(outer);
 }
 
 /* Observe what follows. */
 static void
 start_observing(void)
 {
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (!observed.active)
+		observed.outer = NULL;
+	else if (observed.level < level)
+	{
+		Observation *outer = MemoryContextAlloc(TopTransactionContext, sizeof(Observation));
+
+		*outer = observed;
+		observed.outer = outer;
+	}
+	observed.level = level;
 	observed.active = true;
 	observed.start = GetCurrentCommandId(false);
 	observed.all = false;
@@ -682,4 +737,5 @@ CnapGuardInit(void)
 							 NULL, NULL, NULL);
 	CnapOnInvalidation(note_relation);
 	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
 }
