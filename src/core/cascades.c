@@ -147,7 +147,9 @@ look_at_table(Walk *walk, Oid relid)
 	Oid			owner = rel->rd_rel->relowner;
 	bool		is_other = !superuser_arg(owner);
 	bool		is_updated = list_member_oid(walk->updated, relid);
-	int			ntriggers = rel->trigdesc != NULL ? rel->trigdesc->numtriggers : 0;
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc); /* ours: locks can
+															 * rebuild the other */
+	int			ntriggers = triggers != NULL ? triggers->numtriggers : 0;
 	ListCell   *lc;
 
 	/*
@@ -158,7 +160,7 @@ look_at_table(Walk *walk, Oid relid)
 		note_owner(walk, owner);
 	for (int i = 0; i < ntriggers; i++)
 	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		const Trigger *trigger = &triggers->triggers[i];
 
 		if (trigger->tgisinternal)
 			follow_key(walk, trigger, is_updated);
