@@ -140,6 +140,8 @@ foreach my $kind (sort keys %kinds)
 
 # the functions
 sign_in($session, 0);
+$session->attempt(q{SELECT cnap_create_access_token('more')});
+like($session->{error}, qr/42501: an access token cannot create another one/, 'a token creates none that would outlive it');
 act_as($primary, 'postgres', 'mia', "SELECT cnap_revoke_access_token('$id')");
 is(state($session), $NOBODY, 'a revoked token\'s session is nobody\'s');
 $session->attempt('SELECT * FROM cnap_workspaces()');
