@@ -135,7 +135,7 @@ $$;
 CREATE FUNCTION test.statement(call test.call, person test.person) RETURNS text IMMUTABLE
 RETURN replace(call.statement, '{me}', quote_literal(coalesce(person.user_id, 'olga')));
 
-SELECT plan((SELECT count(*) FROM test.call)::int * (SELECT count(*) FROM test.person)::int + 23);
+SELECT plan((SELECT count(*) FROM test.call)::int * (SELECT count(*) FROM test.person)::int + 24);
 
 SELECT is(test.line(o.state, o.message, o.changed), test.expected(c, p),
 	p.person || ': ' || c.statement)
@@ -216,6 +216,8 @@ FROM (VALUES
 			test.line('42704', 'user "nina" is not a member of the organization', false)),
 		('olga', 'SELECT cnap_remove_organization_member({vendor}, ''MIA'')',
 			test.line('42704', 'user "MIA" is not a member of the organization', false)),
+		('mia', 'SELECT cnap_remove_organization_member({vendor}, ''nina'')',
+			test.line('42501', 'admin role required', false)),
 		('adam', 'SELECT cnap_remove_organization_member({vendor}, ''adam'')',
 			test.line('42501', 'owner role required', false)),
 		('olga', 'SELECT cnap_set_organization_role({vendor}, ''olga'', ''member'')',
