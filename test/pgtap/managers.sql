@@ -216,6 +216,10 @@ FROM unnest(ARRAY['assigned', 'activated']) workspace,
 SELECT is(test.after(ARRAY['direct: UPDATE cnap.assignment SET until = clock_timestamp()'],
 		$$SELECT (test.attempt('cnap_test_app', 'mia', 'SELECT cnap_update_workspace({activated}, ''New'')')).message$$),
 	format('workspace "%s" does not exist', test.id('activated')), 'nor does anything else go on after the end');
+SELECT is(test.after(ARRAY['direct: UPDATE cnap.assignment SET until = clock_timestamp()'],
+		format($$SELECT (test.attempt('cnap_test_app', %L, 'SELECT cnap_unassign_manager({%s}, ''mia'')')).message$$, who, workspace)),
+	'user "mia" is not assigned to the workspace', format('nor can %s end it again, %s', who, workspace))
+FROM unnest(ARRAY['assigned', 'activated']) workspace, unnest(ARRAY['mia', 'adam', 'wanda']) who;
 
 -- what changes nothing about it
 
@@ -238,6 +242,9 @@ CREATE TABLE test.ending (what text, statements text[], rows integer DEFAULT 0);
 INSERT INTO test.ending (what, statements) VALUES
 	('is unassigned', ARRAY['adam: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
 	('is thrown out by the customer', ARRAY['wanda: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
+	('is thrown out by a customer who is a plain member of the organization', ARRAY[
+		'direct: INSERT INTO cnap.organization_member (organization_id, user_id) VALUES ({vendor}, ''wanda'')',
+		'wanda: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
 	('gives it up', ARRAY['mia: SELECT cnap_unassign_manager({workspace}, ''mia'')']),
 	('is removed, and added again', ARRAY['olga: SELECT cnap_remove_organization_member({vendor}, ''mia'')',
 		'olga: SELECT cnap_add_organization_member({vendor}, ''mia'')']),
