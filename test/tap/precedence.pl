@@ -179,6 +179,19 @@ ends('mia', $rename{mia}, 'olga', $revoke, 'BEGIN ISOLATION LEVEL REPEATABLE REA
 	$_->quit foreach $tom, $thief;
 }
 
+# one who has a token of the owner's with fewer permissions
+{
+	my $world = world();
+	my $token = act_as($node, 'postgres', 'olga', filled($world, q{SELECT cnap_create_access_token('Script', workspaces => ARRAY[{ws}]::uuid[], permissions => '{access,administer}')}));
+	my $script = session('nobody', undef, 'SET cnap.user_id = DEFAULT; RESET ROLE; SET SESSION AUTHORIZATION cnap_app');
+	$script->query(filled($world, "BEGIN; SELECT cnap_authenticate('$token'); SELECT cnap_update_workspace({ws}, 'Mine')"));
+	my $adam = session('adam');
+	$adam->attempt(filled($world, $remove_max));
+	is($adam->{sqlstate}, '00000', 'an admin ends access, while a limited token of the owner has left a change open');
+	is(is_alive($script), '0', 'whose session is gone');
+	$_->quit foreach $adam, $script;
+}
+
 # one who never lets a statement end
 {
 	my $world = world();
