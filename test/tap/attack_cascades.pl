@@ -120,10 +120,22 @@ case_of('second level', $none, "CREATE TABLE {t}_up (id int PRIMARY KEY, w $refe
 	'CREATE TABLE {t} (up int REFERENCES {t}_up ON DELETE CASCADE)', 'INSERT INTO {t}_up VALUES (1, :id)',
 	'INSERT INTO {t} VALUES (1)', $after);
 is(who_fired(), 'x_after mallory', 'as its owner');
-case_of('updated at the second level', $none,
-	'CREATE TABLE {t}_up (w uuid UNIQUE REFERENCES cnap.workspace ON DELETE SET NULL, id int)',
-	'CREATE TABLE {t} (w uuid REFERENCES {t}_up (w) ON UPDATE CASCADE)', 'INSERT INTO {t}_up VALUES (:id)',
-	'INSERT INTO {t} VALUES (:id)', $after);
+case_of('SET DEFAULT', $none, 'CREATE TABLE {t} (w uuid REFERENCES cnap.workspace ON DELETE SET DEFAULT)', 'INSERT INTO {t} VALUES (:id)',
+	$after);
+is(who_fired(), 'x_after mallory', 'as its owner');
+foreach my $action ('CASCADE', 'SET NULL', 'SET DEFAULT')
+{
+	case_of("updated at the second level, $action", $none,
+		'CREATE TABLE {t}_up (w uuid UNIQUE REFERENCES cnap.workspace ON DELETE SET NULL, id int)',
+		"CREATE TABLE {t} (w uuid REFERENCES {t}_up (w) ON UPDATE $action)", 'INSERT INTO {t}_up VALUES (:id)',
+		'INSERT INTO {t} VALUES (:id)', $after);
+	is(who_fired(), 'x_after mallory', 'as its owner');
+}
+case_of('of a table that is first known to lose rows, and then to be updated', $none,
+	"CREATE TABLE {t}_mid (w $reference, other uuid UNIQUE)", "CREATE TABLE {t}_up (w $reference UNIQUE)",
+	'ALTER TABLE {t}_mid ADD FOREIGN KEY (other) REFERENCES {t}_up (w) ON DELETE SET NULL',
+	'CREATE TABLE {t} (w uuid REFERENCES {t}_mid (other) ON UPDATE CASCADE)', 'INSERT INTO {t}_up VALUES (:id)',
+	'INSERT INTO {t}_mid (other) VALUES (:id)', 'INSERT INTO {t} VALUES (:id)', $after);
 is(who_fired(), 'x_after mallory', 'as its owner');
 case_of('partition', $none, "CREATE TABLE {t}_all (w $reference) PARTITION BY LIST (w)",
 	'CREATE TABLE {t} PARTITION OF {t}_all DEFAULT', 'INSERT INTO {t} VALUES (:id)', $after);
@@ -134,6 +146,22 @@ is(who_fired(), 'x_after mallory', 'as its owner');
 case_of('becoming the superuser again', qr/cannot set parameter "session_authorization"/, @table, $after =~ s/fires/becomes/r);
 case_of('disabled trigger', $none, @table, $after, 'ALTER TABLE {t} DISABLE TRIGGER x_after');
 is(who_fired(), '', 'not at all');
+
+# a trigger that comes while the superuser looks for them
+{
+	my $id = sprintf '%08d-0000-4000-8000-000000000000', ++$number;
+	my $superuser = connect_to($node, undef, "INSERT INTO cnap.workspace (id, name, owner_id) VALUES ('$id', 'x', 'olga')", 'TRUNCATE fired');
+
+	$mallory->query($_ =~ s/:id/'$id'/r =~ s/\{t\}/late/gr) foreach @table, 'BEGIN', $after;
+	$superuser->begin("SELECT cnap_delete_workspace('$id')");
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'own.late'::regclass AND NOT granted});
+	$mallory->query('COMMIT');
+	$superuser->finish;
+	is($superuser->{error}, '', 'a trigger that comes meanwhile');
+	is(who_fired(), 'x_after mallory', 'as its owner');
+	$mallory->query('DROP TABLE late');
+	$superuser->quit;
+}
 
 # ---- nothing is put off until the superuser commits ----
 
