@@ -234,4 +234,39 @@ foreach my $scan ('enable_seqscan', 'enable_indexscan')
 	$person->quit;
 }
 
+# ---- trusted roles ----
+#
+# What is remembered about the role that asks rests on each of the catalogs that say whether it is trusted.
+# It may execute the function in any case.
+
+{
+	my $owner = $admin->query('SELECT current_user');
+	my $question = q{SELECT cnap_can_access('ann', test.w(2))};
+	$admin->query($_) foreach 'CREATE ROLE late LOGIN', 'GRANT USAGE ON SCHEMA test TO late',
+	  'GRANT EXECUTE ON FUNCTION cnap_can_access(text, uuid) TO late', 'GRANT SET ON PARAMETER cnap.user_id TO pg_database_owner';
+	my $session = connect_to($node, 'late');
+	my $expect = sub {
+		my ($sqlstate, $when) = @_;
+		foreach (1 .. 2)
+		{
+			$session->attempt($question);
+			is($session->{sqlstate}, $sqlstate, $when);
+		}
+	};
+
+	$expect->('42501', 'a role that is not trusted asks about somebody, twice');
+	foreach my $case (
+		[ 'GRANT SET ON PARAMETER cnap.user_id TO late', 'REVOKE SET ON PARAMETER cnap.user_id FROM late' ],
+		[ 'GRANT app TO late', 'REVOKE app FROM late' ],
+		[ 'ALTER ROLE late SUPERUSER', 'ALTER ROLE late NOSUPERUSER' ],
+		[ 'ALTER DATABASE postgres OWNER TO late', "ALTER DATABASE postgres OWNER TO $owner" ])
+	{
+		$admin->query($case->[0]);
+		$expect->('00000', "after $case->[0], twice");
+		$admin->query($case->[1]);
+		$expect->('42501', "after $case->[1], twice");
+	}
+	$session->quit;
+}
+
 done_testing();
