@@ -70,6 +70,10 @@ sub case_of
 			{
 				connect_to($node, 'carol', $sent)->quit;
 			}
+			elsif ($sent =~ s/^superuser: //)
+			{
+				$session->query($sent);
+			}
 			else
 			{
 				$mallory->query($sent);
@@ -173,6 +177,10 @@ case_of('deferred by a cast', $restricted, "CREATE TABLE {t}_up (w uuid PRIMARY 
 	'CREATE TABLE {t} (w boxed REFERENCES {t}_up)', 'INSERT INTO {t}_up VALUES (:id)', 'INSERT INTO {t} VALUES (ROW(:id))');
 case_of('deferred by an expression', $restricted, 'CREATE TABLE {t} (w uuid REFERENCES cnap.workspace ON DELETE SET NULL,
 	CHECK (w IS NOT NULL OR own.enqueued()))', 'INSERT INTO {t} VALUES (:id)');
+case_of('deferred by an expression, behind a table of the superuser', $restricted,
+	'superuser: CREATE TABLE public.{t}_up (w uuid UNIQUE REFERENCES cnap.workspace ON DELETE SET NULL); GRANT REFERENCES ON public.{t}_up TO mallory',
+	'CREATE TABLE {t} (w uuid REFERENCES public.{t}_up (w) ON UPDATE SET NULL, CHECK (w IS NOT NULL OR own.enqueued()))',
+	'superuser: INSERT INTO public.{t}_up VALUES (:id)', 'INSERT INTO {t} VALUES (:id)');
 # but a foreign key is
 case_of('deferred foreign key', $none, 'CREATE TABLE {t} (w uuid REFERENCES cnap.workspace DEFERRABLE INITIALLY DEFERRED)');
 case_of('deferred foreign key that holds', qr/violates foreign key constraint/,
