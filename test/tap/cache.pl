@@ -363,10 +363,12 @@ my @statements = (
 my @not_replicas = (
 	[ 'ann', 1, 't', 'DELETE FROM cnap.organization' ],
 	[ 'dora', 21, 't', 'DELETE FROM cnap.workspace WHERE id = test.w(21)' ]);
+my $other_id = 'UPDATE cnap.workspace SET id = test.w(50) WHERE id = test.w(30)';
+my @only_replicas = ([ 'customer', 30, 't', $other_id ], [ 'customer', 50, 'f', $other_id ]);
 
 foreach my $role ('origin', 'local', 'replica')
 {
-	foreach ($role eq 'replica' ? () : @not_replicas, @statements)
+	foreach ($role eq 'replica' ? @only_replicas : @not_replicas, @statements)
 	{
 		my ($user, $n, $before, $statement) = @$_;
 		my $session = reader($user, $n);
