@@ -172,7 +172,8 @@ add_paths_for_check(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *restrictio
 	ListCell   *lc;
 
 	if (!restriction_is_securely_promotable(restriction, rel) || !IsA(call, FuncExpr) ||
-		!CnapIsCheck(call->funcid) || !CnapParseCheck(call->funcid, call->args, &check))
+		!CnapIsCheck(call->funcid) || !CnapParseCheck(call->funcid, call->args, &check) ||
+		CnapFindsOneRow(root, rel))
 		return;
 	CnapKnowCheck(root, &check, &known);
 	if (!known.is_known || known.user == NULL ||
@@ -206,7 +207,7 @@ add_paths_for_large_sets(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
 	if (rte->rtekind != RTE_RELATION || rte->inh || rel->indexlist == NIL ||
-		IS_DUMMY_REL(rel) || CnapFindsOneRow(root, rel))
+		IS_DUMMY_REL(rel))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		add_paths_for_check(root, rel, lfirst_node(RestrictInfo, lc));
