@@ -72,20 +72,19 @@ has_foreign_types(Oid constraint)
 	return result;
 }
 
-/* Add a table of which rows may be deleted or, by SET NULL and the like, be changed. */
+/*
+ * Add a table of which rows may be deleted or, by SET NULL and the like, be changed.  One
+ * that turns out to be changed is looked at again: keys that refer to it have another
+ * action then.
+ */
 static void
 add_table(Walk *walk, Oid relid, bool is_updated)
 {
-	walk->tables = list_append_unique_oid(walk->tables, relid);
-	if (is_updated && !list_member_oid(walk->updated, relid))
-	{
-		/*
-		 * It is looked at again, as keys that refer to it have another action
-		 * then.
-		 */
+	if (list_member_oid(is_updated ? walk->updated : walk->tables, relid))
+		return;
+	walk->tables = lappend_oid(walk->tables, relid);
+	if (is_updated)
 		walk->updated = lappend_oid(walk->updated, relid);
-		walk->tables = lappend_oid(walk->tables, relid);
-	}
 }
 
 /* Look at a foreign key that refers to a table, by one of the triggers that enforce it. */
