@@ -78,6 +78,7 @@ INSERT INTO app.query (query) VALUES
 	('SELECT count(*), sum(id) FROM app.item a WHERE NOT EXISTS (SELECT FROM app.hashed b WHERE b.workspace_id = a.workspace_id AND @b.workspace_id)'),
 	('SELECT count(*), sum(id) FROM app.item a WHERE workspace_id IN (SELECT workspace_id FROM app.by_range b WHERE @b.workspace_id AND id < 300)'),
 	('SELECT count(*), sum(b.id) FROM generate_series(1, 20) n, LATERAL (SELECT id FROM app.item WHERE id > n * 50 AND @workspace_id ORDER BY id LIMIT 3) b'),
+	('SELECT count(*), sum(n * b.id) FROM app.item a LEFT JOIN LATERAL (SELECT id, a.id AS n FROM app.item WHERE @workspace_id) b ON true WHERE a.id < 20'),
 	('SELECT count(*), sum(id) FROM (TABLE app.item UNION ALL TABLE app.by_hash UNION ALL TABLE app.second) every WHERE @workspace_id'),
 	-- negated, twice, and of what is no column
 	('SELECT count(*), sum(id) FROM app.item WHERE NOT @workspace_id'),

@@ -129,14 +129,18 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *info, RestrictInfo *
 	clause->indexcol = 0;
 	clause->indexcols = NIL;
 
+	/* What the scan returns may contain another table's column (LATERAL). */
 	add_path(rel, (Path *) create_index_path(root, &index->info, list_make1(clause), NIL, NIL,
-											 NIL, ForwardScanDirection, false, NULL, 1.0, false));
+											 NIL, ForwardScanDirection, false,
+											 rel->lateral_relids, 1.0, false));
 	if (info->amhasgetbitmap)
 	{
 		IndexPath  *scan = create_index_path(root, &index->info, list_make1(clause), NIL, NIL,
-											 NIL, ForwardScanDirection, false, NULL, 1.0, false);
+											 NIL, ForwardScanDirection, false,
+											 rel->lateral_relids, 1.0, false);
 
-		add_path(rel, (Path *) create_bitmap_heap_path(root, rel, (Path *) scan, NULL, 1.0, 0));
+		add_path(rel, (Path *) create_bitmap_heap_path(root, rel, (Path *) scan,
+													   rel->lateral_relids, 1.0, 0));
 	}
 }
 
