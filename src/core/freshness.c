@@ -55,6 +55,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "core/compat.h"
 #include "core/freshness.h"
 #include "core/invalidation.h"
 #include "core/own_catalog.h"
@@ -132,7 +133,7 @@ CnapFreshnessInit(void)
 							-1,
 							INT_MAX,
 							PGC_SUSET,
-							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
+							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							NULL, assign_max_staleness, NULL);
 }
 

@@ -116,7 +116,7 @@ CnapBeatWorkerInit(void)
 							10,
 							3600 * 1000,
 							PGC_SIGHUP,
-							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
+							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE | GUC_ALLOW_IN_PARALLEL,
 							NULL, NULL, NULL);
 	if (!process_shared_preload_libraries_in_progress)
 		return;

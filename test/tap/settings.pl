@@ -95,6 +95,7 @@ SET parallel_leader_participation = $leads;
 $query;
 $who
 SHOW cnap.notify;
+SHOW cnap.max_staleness;
 END
 	return ($out, $error);
 }
@@ -112,16 +113,17 @@ my $superuser = getpwuid($<);
 $node->safe_psql('postgres', "ALTER ROLE \"$superuser\" SET cnap.user_id = 'anna'");
 $node->safe_psql('postgres', "ALTER ROLE \"$superuser\" SET cnap.notify = on");
 $node->safe_psql('postgres', "ALTER ROLE anna SET cnap.notify = on");
+$node->safe_psql('postgres', "ALTER DATABASE postgres SET cnap.max_staleness = '5s'");
 foreach my $role ('anna', $superuser)
 {
 	my ($out, $error) = in_parallel($role, "SELECT person(one), count(*) FROM many GROUP BY 1", 'off');
-	is($out, "anna|1000\nanna\non", "$role is anna in workers");
+	is($out, "anna|1000\nanna\non\n5s", "$role is anna in workers");
 	($out, $error) = in_parallel($role, "SELECT DISTINCT person(one) FROM many", 'on');
-	is($out, "anna\nanna\non", "$role is anna in all processes");
+	is($out, "anna\nanna\non\n5s", "$role is anna in all processes");
 	($out, $error) = in_parallel($role,
 		"SELECT count(*) FROM many WHERE one < (SELECT count(*) FROM cnap_organization_members('$ACME'))", 'on');
 	like($error, qr/ERROR: +organization "$ACME" does not exist/, "$role has the rights of anna");
-	is($out, "anna\non", "$role is anna after that");
+	is($out, "anna\non\n5s", "$role is anna after that");
 }
 
 # what an ordinary role has set before is still discarded
@@ -129,7 +131,7 @@ my $token = act_as($node, 'postgres', 'ann', q{SELECT FROM cnap_create_access_to
 foreach my $forged ("cnap.user_id = 'anna'", "cnap.session_token = '$token'", "cnap.claims_setting = 'my.claims'")
 {
 	my ($out, $error) = in_parallel('plain', qq{SET my.claims = '{"sub": "anna"}'; SET $forged; SELECT DISTINCT person(one) FROM many}, 'on');
-	is($out, "nobody\nnobody\noff", "SET $forged has no effect in a parallel query");
+	is($out, "nobody\nnobody\noff\n5s", "SET $forged has no effect in a parallel query");
 	like($error, qr/permission denied to set parameter/, 'and leads to a warning');
 }
 
