@@ -66,6 +66,8 @@ EXPLAIN (COSTS off) SELECT note FROM app.item;
 SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT count(*) FROM app.item;
 EXPLAIN (COSTS off) SELECT note FROM app.item WHERE id = 17;
+-- not for a sample, of which an index would find more
+EXPLAIN (COSTS off) SELECT note FROM app.item TABLESAMPLE BERNOULLI (10);
 -- also without a user
 SET cnap.user_id = '';
 EXPLAIN (COSTS off) SELECT note FROM app.item;

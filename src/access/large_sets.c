@@ -201,7 +201,7 @@ add_paths_for_check(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *restrictio
  * set_rel_pathlist_hook
  *
  * It is also called for a table of which no row can be wanted, whose pages count as
- * none.
+ * none, and for a sample of one (TABLESAMPLE), for which an index finds too much.
  */
 static void
 add_paths_for_large_sets(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -210,8 +210,8 @@ add_paths_for_large_sets(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 
 	if (previous_hook != NULL)
 		previous_hook(root, rel, rti, rte);
-	if (rte->rtekind != RTE_RELATION || rte->inh || rel->indexlist == NIL ||
-		IS_DUMMY_REL(rel))
+	if (rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != NULL ||
+		rel->indexlist == NIL || IS_DUMMY_REL(rel))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		add_paths_for_check(root, rel, lfirst_node(RestrictInfo, lc));
