@@ -15,7 +15,9 @@
  * On a standby it starts with the promotion.
  *
  * A beat must not wait for synchronous standbys: the followers that do receive
- * it are as fresh as it says.
+ * it are as fresh as it says.  Nor must it end where an administrator has made
+ * transactions read-only by default: nobody may change anything there, but the
+ * followers would be closed.
  *
  *-------------------------------------------------------------------------
  */
@@ -85,6 +87,7 @@ cnap_beat_worker_main(Datum main_arg)
 	BackgroundWorkerInitializeConnection(beat_database, NULL, 0);
 	SetConfigOption("application_name", WORKER_NAME, PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION);
 
 	wait_event = CnapWaitEvent("CnapBeat");

@@ -50,6 +50,14 @@ becomes('1', 'the background worker runs', sub { $origin->safe_psql('postgres', 
 becomes('t', 'and stamps the beat', sub { $origin->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.beat') });
 my $at = $origin->safe_psql('postgres', 'SELECT at FROM cnap.beat');
 becomes('t', 'again and again', sub { $origin->safe_psql('postgres', "SELECT at > '$at' FROM cnap.beat") });
+$origin->safe_psql('postgres', 'ALTER SYSTEM SET default_transaction_read_only = on');
+$origin->reload;
+becomes('on', 'while sessions cannot write', sub { $origin->safe_psql('postgres', 'SHOW default_transaction_read_only') });
+$at = $origin->safe_psql('postgres', 'SELECT clock_timestamp()');
+becomes('t', 'it still does', sub { $origin->safe_psql('postgres', "SELECT at > timestamptz '$at' + interval '2 s' FROM cnap.beat") });
+$origin->safe_psql('postgres', 'SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only');
+$origin->reload;
+becomes('off', 'they can again', sub { $origin->safe_psql('postgres', 'SHOW default_transaction_read_only') });
 is(as_user($origin, 'gina', $ASK), $OPEN, 'the origin does not depend on it');
 is(as_user($second, 'gina', $ASK), $CLOSED, 'nothing is known elsewhere');
 is($second->safe_psql('postgres', "SELECT cnap_create_workspace('own', owner => 'x') IS NOT NULL"), 't',
