@@ -71,7 +71,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_check_support);
 
-/* Likewise, for an index that can answer the whole query. */
+/* Like CNAP_MAX_INDEXED_FRACTION, for an index that can answer the whole query. */
 #define MAX_COVERED_FRACTION 0.6
 
 /* Minimum number of rows per element of the array for an index-only scan. */

@@ -131,9 +131,10 @@ CnapExecute(CnapStatement *statement, Datum *values, const char *nulls)
 
 /*
  * Execute a statement on a table that other roles' tables may reference, and
- * fire its AFTER triggers as the caller, or as their owner; returns the number of rows processed.
- * What the triggers did, including the invalidation of the caches, takes effect
- * for the rest of the statement that called us, as it does if SPI fires them.
+ * fire its AFTER triggers as the caller, or as their owner; returns the number
+ * of rows processed.  What the triggers did, including the invalidation of the
+ * caches, takes effect for the rest of the statement that called us, as it does
+ * if SPI fires them.
  */
 uint64
 CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)

@@ -4,9 +4,9 @@
  *	  Invitations to organizations and to workspaces.
  *
  * Any user with the token of an invitation can become a member with the role
- * that it specifies, or the one user whom it names, if it does.  There is no table of users, so the e-mail address is
- * only stored for the application, which delivers the token, and is not
- * checked.
+ * that it specifies, or the one user whom it names, if it does.  There is no
+ * table of users, so the e-mail address is only stored for the application,
+ * which delivers the token, and is not checked.
  *
  * An invitation is valid only as long as its inviter would be allowed to add
  * that member directly.  This is checked when the token is presented, so there

@@ -147,8 +147,9 @@ CnapKeptChildren(Oid parent)
 
 /*
  * The foreign keys of a table as CnapAllForeignKeys() finds them, without the one
- * that maintains a workspace column, and without those that are NOT VALID or NOT ENFORCED.  These allow rows without a
- * parent, which anybody could take over by inserting a parent with that key.
+ * that maintains a workspace column, and without those that are NOT VALID or NOT
+ * ENFORCED.  These allow rows without a parent, which anybody could take over by
+ * inserting a parent with that key.
  */
 List *
 CnapForeignKeys(Oid relid)

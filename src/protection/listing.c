@@ -13,7 +13,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "core/definitions.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
@@ -27,6 +26,7 @@
 #include "utils/tuplestore.h"
 
 #include "core/citus.h"
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/keeper.h"
@@ -116,9 +116,9 @@ cnap_protected_tables(PG_FUNCTION_ARGS)
  * cnap.policies(checks regnamespace)
  *	 -> setof (relation, policy, command, own, in_shape)
  *
- * Returns every policy of the database, but those of shards, and what it is recognized as; "checks"
- * is the schema of the public functions.  "own" is true for those that
- * cnap_protect() would replace, by their shape or their name.
+ * Returns every policy of the database, but those of shards, and what it is
+ * recognized as; "checks" is the schema of the public functions.  "own" is true
+ * for those that cnap_protect() would replace, by their shape or their name.
  */
 Datum
 cnap_policies(PG_FUNCTION_ARGS)

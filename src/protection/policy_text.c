@@ -32,7 +32,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "core/definitions.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
@@ -51,6 +50,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "core/definitions.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/keeper.h"

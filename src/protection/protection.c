@@ -408,8 +408,9 @@ CnapProtectedChildren(Oid parent, const CnapChecks *checks)
 }
 
 /*
- * All tables that have policies, without the shards of others, as of a snapshot, or now if it is NULL.  The index
- * scan returns the policies of a table one after the other.
+ * All tables that have policies, without the shards of others, as of a snapshot, or
+ * now if it is NULL.  The index scan returns the policies of a table one after the
+ * other.
  */
 List *
 CnapTablesWithPolicies(Snapshot snapshot)
