@@ -75,7 +75,7 @@ lacking_for() {
 # jobs_of SUITE: prints its jobs
 jobs_of() {
 	local pattern file
-	pattern=$(suite_files "$1")
+	pattern=$(suite_files "$1") || exit 1
 	for file in "$REPO"/$pattern; do
 		[ -e "$file" ] || continue
 		file=${file##*/}
