@@ -22,115 +22,12 @@
 #include "utils/timestamp.h"
 
 #include "change/audit_log.h"
+#include "change/changed_row.h"
 #include "core/own_catalog.h"
 #include "core/rows.h"
 #include "core/trigger.h"
 
 PG_FUNCTION_INFO_V1(cnap_record_change);
-
-/*
- * The old and new versions of a changed row; NULL if there is no such version.
- */
-typedef struct Change
-{
-	TupleDesc	desc;
-	HeapTuple	before;
-	HeapTuple	after;
-} Change;
-
-/* ---- reading changed rows ---- */
-
-static Datum
-get(const Change *change, HeapTuple tuple, AttrNumber attno, bool *isnull)
-{
-	return heap_getattr(tuple, attno, change->desc, isnull);
-}
-
-/* The new version of the row, or the old one if it was deleted. */
-static HeapTuple
-current_row(const Change *change)
-{
-	return change->after != NULL ? change->after : change->before;
-}
-
-/* Get a not-null column from the current row. */
-static Datum
-get_current(const Change *change, AttrNumber attno)
-{
-	bool		isnull;
-	Datum		value = get(change, current_row(change), attno, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d", attno);
-	return value;
-}
-
-static char *
-get_text(const Change *change, HeapTuple tuple, AttrNumber attno)
-{
-	bool		isnull;
-	Datum		value = get(change, tuple, attno, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
-static const pg_uuid_t *
-get_uuid(const Change *change, HeapTuple tuple, AttrNumber attno)
-{
-	bool		isnull;
-	Datum		value = get(change, tuple, attno, &isnull);
-
-	return isnull ? NULL : DatumGetUUIDP(value);
-}
-
-static bool
-is_update(const Change *change)
-{
-	return change->before != NULL && change->after != NULL;
-}
-
-/* Did the UPDATE change a column? */
-static bool
-changed(const Change *change, AttrNumber attno)
-{
-	return CnapColumnDiffers(change->desc, change->before, change->after, attno);
-}
-
-/* Did an UPDATE set a column that was null? */
-static bool
-was_set(const Change *change, AttrNumber attno)
-{
-	return is_update(change) &&
-		heap_attisnull(change->before, attno, change->desc) &&
-		!heap_attisnull(change->after, attno, change->desc);
-}
-
-/*
- * Add "changed": [names], listing those of the columns that the UPDATE
- * changed, apart from any InvalidAttrNumber.  Returns false, without adding
- * anything, if there are none.
- */
-static bool
-append_changed(StringInfo json, const Change *change,
-			   const AttrNumber *columns, int ncolumns)
-{
-	bool		any = false;
-
-	for (int i = 0; i < ncolumns; i++)
-	{
-		if (columns[i] == InvalidAttrNumber || !changed(change, columns[i]))
-			continue;
-		if (json->len > 0)
-			appendStringInfoString(json, ", ");
-		if (!any)
-			appendStringInfoString(json, "\"changed\": [");
-		escape_json(json, NameStr(TupleDescAttr(change->desc, columns[i] - 1)->attname));
-		any = true;
-	}
-	if (any)
-		appendStringInfoChar(json, ']');
-	return any;
-}
 
 /*
  * Does the organization or workspace that a row belonged to still exist?  One of
@@ -148,7 +45,7 @@ object_exists(const pg_uuid_t *organization, const pg_uuid_t *workspace)
 /* ---- entries of each table ---- */
 
 static void
-record_organization(const Change *change)
+record_organization(const CnapChange *change)
 {
 	static const AttrNumber settings[] = {
 		Anum_organization_name, Anum_organization_slug, Anum_organization_logo,
@@ -158,10 +55,10 @@ record_organization(const Change *change)
 	CnapEntry	entry;
 
 	CnapBeginEntry(&entry, "organization.update");
-	entry.organization = DatumGetUUIDP(get_current(change, Anum_organization_id));
-	if (is_update(change))
+	entry.organization = DatumGetUUIDP(CnapCurrentValue(change, Anum_organization_id));
+	if (CnapIsUpdate(change))
 	{
-		if (!append_changed(&entry.detail, change, settings, lengthof(settings)))
+		if (!CnapAppendChanged(&entry.detail, change, settings, lengthof(settings)))
 			return;
 	}
 	else
@@ -169,17 +66,17 @@ record_organization(const Change *change)
 		entry.action = change->after != NULL ?
 			"organization.create" : "organization.delete";
 		CnapAppendPair(&entry.detail, "name",
-					   TextDatumGetCString(get_current(change, Anum_organization_name)));
+					   TextDatumGetCString(CnapCurrentValue(change, Anum_organization_name)));
 	}
 	CnapRecordEntry(&entry);
 }
 
 /* The two tables of members have the same layout. */
 static void
-record_member(const Change *change, CnapTable table)
+record_member(const CnapChange *change, CnapTable table)
 {
 	bool		of_organization = table == CNAP_ORGANIZATION_MEMBER;
-	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_organization_member_organization_id));
+	const pg_uuid_t *id = DatumGetUUIDP(CnapCurrentValue(change, Anum_organization_member_organization_id));
 	const pg_uuid_t *organization = of_organization ? id : NULL;
 	const pg_uuid_t *workspace = of_organization ? NULL : id;
 	CnapEntry	entry;
@@ -194,34 +91,34 @@ record_member(const Change *change, CnapTable table)
 	else if (change->before == NULL)
 		CnapBeginEntry(&entry, of_organization ?
 					   "organization_member.add" : "workspace_member.add");
-	else if (changed(change, Anum_organization_member_role))
+	else if (CnapColumnChanged(change, Anum_organization_member_role))
 	{
 		CnapBeginEntry(&entry, of_organization ?
 					   "organization_member.role" : "workspace_member.role");
 		CnapAppendPair(&entry.detail, "was",
-					   get_text(change, change->before, Anum_organization_member_role));
+					   CnapChangedText(change, change->before, Anum_organization_member_role));
 	}
 	else
 		return;
 
 	entry.organization = organization;
 	entry.workspace = workspace;
-	entry.subject = DatumGetTextPP(get_current(change, Anum_organization_member_user_id));
+	entry.subject = DatumGetTextPP(CnapCurrentValue(change, Anum_organization_member_user_id));
 	CnapAppendPair(&entry.detail, "role",
-				   get_text(change, current_row(change), Anum_organization_member_role));
+				   CnapChangedText(change, CnapCurrentRow(change), Anum_organization_member_role));
 	CnapRecordEntry(&entry);
 }
 
 /* The organization that manages the workspace at this moment, or NULL. */
 static const pg_uuid_t *
-get_manager(const Change *change, HeapTuple workspace)
+get_manager(const CnapChange *change, HeapTuple workspace)
 {
 	bool		isnull;
-	Datum		until = get(change, workspace, Anum_workspace_managed_until, &isnull);
+	Datum		until = CnapChangedValue(change, workspace, Anum_workspace_managed_until, &isnull);
 
 	if (!isnull && !CnapHoldsUntil(DatumGetTimestampTz(until)))
 		return NULL;
-	return get_uuid(change, workspace, Anum_workspace_managed_by);
+	return CnapChangedUuid(change, workspace, Anum_workspace_managed_by);
 }
 
 /*
@@ -229,15 +126,15 @@ get_manager(const Change *change, HeapTuple workspace)
  * all do as before.
  */
 static void
-append_terms(StringInfo json, const Change *change, HeapTuple row,
+append_terms(StringInfo json, const CnapChange *change, HeapTuple row,
 			 AttrNumber managers, AttrNumber activation)
 {
-	char	   *name = get_text(change, row, managers);
-	bool		were_others = is_update(change) &&
+	char	   *name = CnapChangedText(change, row, managers);
+	bool		were_others = CnapIsUpdate(change) &&
 		!heap_attisnull(change->before, managers, change->desc) &&
-		!heap_attisnull(change->after, managers, change->desc) && changed(change, managers);
+		!heap_attisnull(change->after, managers, change->desc) && CnapColumnChanged(change, managers);
 	bool		isnull;
-	Datum		value = get(change, row, activation, &isnull);
+	Datum		value = CnapChangedValue(change, row, activation, &isnull);
 
 	if (were_others || strcmp(name, CnapManagersName(CNAP_MANAGERS_ALL)) != 0)
 		CnapAppendPair(json, "managers", name);
@@ -247,7 +144,7 @@ append_terms(StringInfo json, const Change *change, HeapTuple row,
 
 /* Record the change of a workspace's management, if there is one. */
 static void
-record_management(const Change *change)
+record_management(const CnapChange *change)
 {
 	const pg_uuid_t *before = NULL;
 	const pg_uuid_t *after = NULL;
@@ -257,9 +154,9 @@ record_management(const Change *change)
 	Datum		until;
 
 	if (change->before != NULL)
-		before = get_uuid(change, change->before, Anum_workspace_managed_by);
+		before = CnapChangedUuid(change, change->before, Anum_workspace_managed_by);
 	if (change->after != NULL)
-		after = get_uuid(change, change->after, Anum_workspace_managed_by);
+		after = CnapChangedUuid(change, change->after, Anum_workspace_managed_by);
 	if (before == NULL && after == NULL)
 		return;
 
@@ -274,21 +171,21 @@ record_management(const Change *change)
 	else
 	{
 		bool		renewed = before == NULL ||
-			changed(change, Anum_workspace_managed_by) ||
-			changed(change, Anum_workspace_managed_since);
+			CnapColumnChanged(change, Anum_workspace_managed_by) ||
+			CnapColumnChanged(change, Anum_workspace_managed_since);
 
-		if (!renewed && !changed(change, Anum_workspace_managed_role) &&
-			!changed(change, Anum_workspace_managed_until) &&
-			!changed(change, Anum_workspace_managed_access) &&
-			!changed(change, Anum_workspace_managed_activation))
+		if (!renewed && !CnapColumnChanged(change, Anum_workspace_managed_role) &&
+			!CnapColumnChanged(change, Anum_workspace_managed_until) &&
+			!CnapColumnChanged(change, Anum_workspace_managed_access) &&
+			!CnapColumnChanged(change, Anum_workspace_managed_activation))
 			return;
 		CnapBeginEntry(&entry, renewed ? "management.grant" : "management.change");
 		entry.organization = after;
 	}
-	entry.workspace = DatumGetUUIDP(get_current(change, Anum_workspace_id));
+	entry.workspace = DatumGetUUIDP(CnapCurrentValue(change, Anum_workspace_id));
 	CnapAppendPair(&entry.detail, "role",
-				   get_text(change, terms, Anum_workspace_managed_role));
-	until = get(change, terms, Anum_workspace_managed_until, &isnull);
+				   CnapChangedText(change, terms, Anum_workspace_managed_role));
+	until = CnapChangedValue(change, terms, Anum_workspace_managed_until, &isnull);
 	if (!isnull)
 		CnapAppendPair(&entry.detail, "until",
 					   CnapJsonMoment(DatumGetTimestampTz(until)));
@@ -303,20 +200,20 @@ record_management(const Change *change)
  * entry of its own, or it had ended by itself.
  */
 static void
-record_assignment(const Change *change)
+record_assignment(const CnapChange *change)
 {
-	HeapTuple	row = current_row(change);
-	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_assignment_workspace_id));
-	text	   *user = DatumGetTextPP(get_current(change, Anum_assignment_user_id));
+	HeapTuple	row = CnapCurrentRow(change);
+	const pg_uuid_t *id = DatumGetUUIDP(CnapCurrentValue(change, Anum_assignment_workspace_id));
+	text	   *user = DatumGetTextPP(CnapCurrentValue(change, Anum_assignment_user_id));
 	CnapAssignment assignment = {0};
 	CnapWorkspace workspace;
 	CnapOrganizationMember member;
 	CnapEntry	entry;
 	bool		isnull;
-	Datum		until = get(change, row, Anum_assignment_until, &isnull);
+	Datum		until = CnapChangedValue(change, row, Anum_assignment_until, &isnull);
 
-	assignment.management_id = *DatumGetUUIDP(get_current(change, Anum_assignment_management_id));
-	assignment.membership_id = *DatumGetUUIDP(get_current(change, Anum_assignment_membership_id));
+	assignment.management_id = *DatumGetUUIDP(CnapCurrentValue(change, Anum_assignment_management_id));
+	assignment.membership_id = *DatumGetUUIDP(CnapCurrentValue(change, Anum_assignment_membership_id));
 	assignment.until = isnull ? DT_NOEND : DatumGetTimestampTz(until);
 	if (!CnapFindWorkspace(id, &workspace) || !workspace.managed ||
 		!CnapFindMemberAsOf(NULL, &workspace.managed_by, user, &member) ||
@@ -331,10 +228,10 @@ record_assignment(const Change *change)
 	}
 	else
 	{
-		if (is_update(change) && !changed(change, Anum_assignment_until) &&
-			!changed(change, Anum_assignment_reason) &&
-			!changed(change, Anum_assignment_management_id) &&
-			!changed(change, Anum_assignment_membership_id))
+		if (CnapIsUpdate(change) && !CnapColumnChanged(change, Anum_assignment_until) &&
+			!CnapColumnChanged(change, Anum_assignment_reason) &&
+			!CnapColumnChanged(change, Anum_assignment_management_id) &&
+			!CnapColumnChanged(change, Anum_assignment_membership_id))
 			return;
 		CnapBeginEntry(&entry, heap_attisnull(row, Anum_assignment_reason, change->desc) ?
 					   "manager.assign" : "manager.activate");
@@ -342,14 +239,14 @@ record_assignment(const Change *change)
 	entry.organization = &workspace.managed_by;
 	entry.workspace = id;
 	entry.subject = user;
-	CnapAppendPair(&entry.detail, "reason", get_text(change, row, Anum_assignment_reason));
+	CnapAppendPair(&entry.detail, "reason", CnapChangedText(change, row, Anum_assignment_reason));
 	if (!isnull)
 		CnapAppendPair(&entry.detail, "until", CnapJsonMoment(assignment.until));
 	CnapRecordEntry(&entry);
 }
 
 static void
-record_workspace(const Change *change)
+record_workspace(const CnapChange *change)
 {
 	static const AttrNumber billing[] = {
 		Anum_workspace_billing_email, Anum_workspace_customer_id
@@ -357,42 +254,42 @@ record_workspace(const Change *change)
 	static const AttrNumber settings[] = {
 		Anum_workspace_name, Anum_workspace_metadata
 	};
-	const pg_uuid_t *id = DatumGetUUIDP(get_current(change, Anum_workspace_id));
+	const pg_uuid_t *id = DatumGetUUIDP(CnapCurrentValue(change, Anum_workspace_id));
 	CnapEntry	entry;
 
-	if (!is_update(change))
+	if (!CnapIsUpdate(change))
 	{
 		CnapBeginEntry(&entry, change->after != NULL ?
 					   "workspace.create" : "workspace.delete");
 		entry.workspace = id;
-		entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+		entry.subject = DatumGetTextPP(CnapCurrentValue(change, Anum_workspace_owner_id));
 		/* An organization whose management has ended learns nothing more. */
 		if (change->after == NULL)
 			entry.organization = get_manager(change, change->before);
 		CnapAppendPair(&entry.detail, "name",
-					   TextDatumGetCString(get_current(change, Anum_workspace_name)));
+					   TextDatumGetCString(CnapCurrentValue(change, Anum_workspace_name)));
 		CnapRecordEntry(&entry);
 	}
 	else
 	{
-		if (changed(change, Anum_workspace_owner_id))
+		if (CnapColumnChanged(change, Anum_workspace_owner_id))
 		{
 			CnapBeginEntry(&entry, "workspace.transfer");
 			entry.workspace = id;
-			entry.subject = DatumGetTextPP(get_current(change, Anum_workspace_owner_id));
+			entry.subject = DatumGetTextPP(CnapCurrentValue(change, Anum_workspace_owner_id));
 			CnapAppendPair(&entry.detail, "from",
-						   get_text(change, change->before, Anum_workspace_owner_id));
+						   CnapChangedText(change, change->before, Anum_workspace_owner_id));
 			CnapRecordEntry(&entry);
 		}
 
 		CnapBeginEntry(&entry, "workspace.billing");
 		entry.workspace = id;
-		if (append_changed(&entry.detail, change, billing, lengthof(billing)))
+		if (CnapAppendChanged(&entry.detail, change, billing, lengthof(billing)))
 			CnapRecordEntry(&entry);
 
 		CnapBeginEntry(&entry, "workspace.update");
 		entry.workspace = id;
-		if (append_changed(&entry.detail, change, settings, lengthof(settings)))
+		if (CnapAppendChanged(&entry.detail, change, settings, lengthof(settings)))
 			CnapRecordEntry(&entry);
 	}
 	record_management(change);
@@ -404,11 +301,11 @@ record_workspace(const Change *change)
  * the one before it.
  */
 static void
-record_terms(const Change *change, CnapEntry *entry, const char *action,
+record_terms(const CnapChange *change, CnapEntry *entry, const char *action,
 			 const AttrNumber *terms, int nterms)
 {
-	if (!is_update(change) ||
-		!append_changed(&entry->detail, change, terms, nterms))
+	if (!CnapIsUpdate(change) ||
+		!CnapAppendChanged(&entry->detail, change, terms, nterms))
 		return;
 	entry->action = action;
 	CnapRecordEntry(entry);
@@ -416,9 +313,9 @@ record_terms(const Change *change, CnapEntry *entry, const char *action,
 
 /* Record that an access token was created, revoked, changed, or deleted. */
 static void
-record_access_token(const Change *change)
+record_access_token(const CnapChange *change)
 {
-	bool		revoked = was_set(change, Anum_access_token_revoked_at);
+	bool		revoked = CnapColumnWasSet(change, Anum_access_token_revoked_at);
 	AttrNumber	terms[] = {
 		Anum_access_token_id, Anum_access_token_user_id, Anum_access_token_name,
 		Anum_access_token_token_hash, Anum_access_token_expires_at,
@@ -430,12 +327,12 @@ record_access_token(const Change *change)
 	CnapBeginEntry(&entry, change->after == NULL ? "access_token.delete" :
 				   change->before == NULL ? "access_token.create" :
 				   "access_token.revoke");
-	entry.subject = DatumGetTextPP(get_current(change, Anum_access_token_user_id));
+	entry.subject = DatumGetTextPP(CnapCurrentValue(change, Anum_access_token_user_id));
 	CnapAppendPair(&entry.detail, "id",
-				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_access_token_id))));
+				   CnapUuidString(DatumGetUUIDP(CnapCurrentValue(change, Anum_access_token_id))));
 	CnapAppendPair(&entry.detail, "name",
-				   TextDatumGetCString(get_current(change, Anum_access_token_name)));
-	if (revoked || !is_update(change))
+				   TextDatumGetCString(CnapCurrentValue(change, Anum_access_token_name)));
+	if (revoked || !CnapIsUpdate(change))
 		CnapRecordEntry(&entry);
 	record_terms(change, &entry, "access_token.update", terms, lengthof(terms));
 }
@@ -445,30 +342,30 @@ record_access_token(const Change *change)
  * it is nobody any more.
  */
 static void
-record_role_user(const Change *change)
+record_role_user(const CnapChange *change)
 {
-	Oid			role = DatumGetObjectId(get_current(change, Anum_role_user_role));
+	Oid			role = DatumGetObjectId(CnapCurrentValue(change, Anum_role_user_role));
 	const char *name = GetUserNameFromId(role, true);
 	CnapEntry	entry;
 
-	if (is_update(change) && !changed(change, Anum_role_user_role) &&
-		!changed(change, Anum_role_user_user_id))
+	if (CnapIsUpdate(change) && !CnapColumnChanged(change, Anum_role_user_role) &&
+		!CnapColumnChanged(change, Anum_role_user_user_id))
 		return;
 	CnapBeginEntry(&entry, change->after != NULL ? "role.set_user" : "role.unset_user");
-	entry.subject = DatumGetTextPP(get_current(change, Anum_role_user_user_id));
+	entry.subject = DatumGetTextPP(CnapCurrentValue(change, Anum_role_user_user_id));
 	CnapAppendPair(&entry.detail, "role", name != NULL ? name : psprintf("%u", role));
-	if (is_update(change))
+	if (CnapIsUpdate(change))
 		CnapAppendPair(&entry.detail, "was",
-					   get_text(change, change->before, Anum_role_user_user_id));
+					   CnapChangedText(change, change->before, Anum_role_user_user_id));
 	CnapRecordEntry(&entry);
 }
 
 static int32
-uses_of(const Change *change, HeapTuple link)
+uses_of(const CnapChange *change, HeapTuple link)
 {
 	bool		isnull;
 
-	return DatumGetInt32(get(change, link, Anum_install_link_uses, &isnull));
+	return DatumGetInt32(CnapChangedValue(change, link, Anum_install_link_uses, &isnull));
 }
 
 /*
@@ -477,14 +374,14 @@ uses_of(const Change *change, HeapTuple link)
  * covers it.
  */
 static void
-record_install_link(const Change *change)
+record_install_link(const CnapChange *change)
 {
 	const pg_uuid_t *organization =
-		DatumGetUUIDP(get_current(change, Anum_install_link_organization_id));
-	HeapTuple	row = current_row(change);
-	bool		redeemed = is_update(change) && CnapActWorkspace() != NULL &&
+		DatumGetUUIDP(CnapCurrentValue(change, Anum_install_link_organization_id));
+	HeapTuple	row = CnapCurrentRow(change);
+	bool		redeemed = CnapIsUpdate(change) && CnapActWorkspace() != NULL &&
 		uses_of(change, change->before) < uses_of(change, change->after);
-	bool		revoked = was_set(change, Anum_install_link_revoked_at);
+	bool		revoked = CnapColumnWasSet(change, Anum_install_link_revoked_at);
 	AttrNumber	terms[] = {
 		Anum_install_link_id, Anum_install_link_organization_id,
 		Anum_install_link_label, Anum_install_link_token_hash,
@@ -504,14 +401,14 @@ record_install_link(const Change *change)
 				   "install_link.revoke");
 	entry.organization = organization;
 	CnapAppendPair(&entry.detail, "id",
-				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_install_link_id))));
+				   CnapUuidString(DatumGetUUIDP(CnapCurrentValue(change, Anum_install_link_id))));
 	CnapAppendPair(&entry.detail, "label",
-				   get_text(change, row, Anum_install_link_label));
+				   CnapChangedText(change, row, Anum_install_link_label));
 	CnapAppendPair(&entry.detail, "role",
-				   get_text(change, row, Anum_install_link_role));
+				   CnapChangedText(change, row, Anum_install_link_role));
 	append_terms(&entry.detail, change, row, Anum_install_link_managers,
 				 Anum_install_link_activation);
-	if (revoked || !is_update(change))
+	if (revoked || !CnapIsUpdate(change))
 		CnapRecordEntry(&entry);
 	record_terms(change, &entry, "install_link.update", terms, lengthof(terms));
 }
@@ -521,10 +418,10 @@ record_install_link(const Change *change)
  * workspace's side as well, so it contains nothing of the link but its id.
  */
 static void
-record_redemption(const Change *change)
+record_redemption(const CnapChange *change)
 {
 	const pg_uuid_t *link_id =
-		DatumGetUUIDP(get_current(change, Anum_redemption_link_id));
+		DatumGetUUIDP(CnapCurrentValue(change, Anum_redemption_link_id));
 	CnapInstallLink link;
 	CnapEntry	entry;
 
@@ -533,7 +430,7 @@ record_redemption(const Change *change)
 	CnapBeginEntry(&entry, "install_link.redeem");
 	entry.organization = &link.organization;
 	entry.workspace =
-		DatumGetUUIDP(get_current(change, Anum_redemption_workspace_id));
+		DatumGetUUIDP(CnapCurrentValue(change, Anum_redemption_workspace_id));
 	CnapAppendPair(&entry.detail, "id", CnapUuidString(link_id));
 	CnapRecordEntry(&entry);
 }
@@ -546,13 +443,13 @@ record_redemption(const Change *change)
  * not among its terms.
  */
 static void
-record_invitation(const Change *change)
+record_invitation(const CnapChange *change)
 {
-	HeapTuple	row = current_row(change);
-	char	   *outcome = get_text(change, row, Anum_invitation_outcome);
-	bool		ended = was_set(change, Anum_invitation_outcome);
-	bool		resent = is_update(change) && !ended &&
-		changed(change, Anum_invitation_token_hash);
+	HeapTuple	row = CnapCurrentRow(change);
+	char	   *outcome = CnapChangedText(change, row, Anum_invitation_outcome);
+	bool		ended = CnapColumnWasSet(change, Anum_invitation_outcome);
+	bool		resent = CnapIsUpdate(change) && !ended &&
+		CnapColumnChanged(change, Anum_invitation_token_hash);
 	AttrNumber	terms[] = {
 		Anum_invitation_id, Anum_invitation_organization_id,
 		Anum_invitation_workspace_id, Anum_invitation_role,
@@ -567,14 +464,14 @@ record_invitation(const Change *change)
 	CnapEntry	entry;
 
 	CnapBeginEntry(&entry, "invitation.create");
-	entry.organization = get_uuid(change, row, Anum_invitation_organization_id);
-	entry.workspace = get_uuid(change, row, Anum_invitation_workspace_id);
-	person = get(change, row, Anum_invitation_user_id, &isnull);
+	entry.organization = CnapChangedUuid(change, row, Anum_invitation_organization_id);
+	entry.workspace = CnapChangedUuid(change, row, Anum_invitation_workspace_id);
+	person = CnapChangedValue(change, row, Anum_invitation_user_id, &isnull);
 	if (!isnull)
 		entry.subject = DatumGetTextPP(person);
 	CnapAppendPair(&entry.detail, "id",
-				   CnapUuidString(DatumGetUUIDP(get_current(change, Anum_invitation_id))));
-	CnapAppendPair(&entry.detail, "role", get_text(change, row, Anum_invitation_role));
+				   CnapUuidString(DatumGetUUIDP(CnapCurrentValue(change, Anum_invitation_id))));
+	CnapAppendPair(&entry.detail, "role", CnapChangedText(change, row, Anum_invitation_role));
 
 	if (change->after == NULL)
 	{
@@ -588,11 +485,11 @@ record_invitation(const Change *change)
 	{
 		entry.action = strcmp(outcome, "accepted") == 0 ? "invitation.accept" :
 			strcmp(outcome, "declined") == 0 ? "invitation.decline" : "invitation.revoke";
-		person = get(change, row, Anum_invitation_outcome_by, &isnull);
+		person = CnapChangedValue(change, row, Anum_invitation_outcome_by, &isnull);
 		if (!isnull && strcmp(outcome, "revoked") != 0)
 			entry.subject = DatumGetTextPP(person);
 	}
-	if (resent || ended || !is_update(change))
+	if (resent || ended || !CnapIsUpdate(change))
 		CnapRecordEntry(&entry);
 	record_terms(change, &entry, "invitation.update", terms, lengthof(terms));
 }
@@ -602,22 +499,22 @@ record_invitation(const Change *change)
  * changed or dropped, with what belongs to it.
  */
 static void
-record_definition(const Change *change, CnapTable table)
+record_definition(const CnapChange *change, CnapTable table)
 {
 	bool		is_role = table == CNAP_ROLE_DEFINITION;
 	const char *what = is_role ? "role" : "permission";
-	Datum		names = get_current(change, is_role ? Anum_role_definition_permissions :
-									Anum_permission_definition_roles);
+	Datum		names = CnapCurrentValue(change, is_role ? Anum_role_definition_permissions :
+										 Anum_permission_definition_roles);
 	CnapEntry	entry;
 
 	CnapBeginEntry(&entry, psprintf("%s.%s", what, change->after != NULL ? "define" : "drop"));
 	CnapAppendPair(&entry.detail, what,
-				   TextDatumGetCString(get_current(change, Anum_role_definition_name)));
+				   TextDatumGetCString(CnapCurrentValue(change, Anum_role_definition_name)));
 	CnapAppendPair(&entry.detail, is_role ? "permissions" : "roles",
 				   OidOutputFunctionCall(F_ARRAY_OUT, names));
 	if (!is_role)
 		appendStringInfo(&entry.detail, ", \"delegable\": %s",
-						 DatumGetBool(get_current(change, Anum_permission_definition_delegable)) ?
+						 DatumGetBool(CnapCurrentValue(change, Anum_permission_definition_delegable)) ?
 						 "true" : "false");
 	CnapRecordEntry(&entry);
 }
@@ -643,7 +540,7 @@ Datum
 cnap_record_change(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = CnapTriggerData(fcinfo);
-	Change		change = {0};
+	CnapChange	change = {0};
 	CnapTable	table;
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))

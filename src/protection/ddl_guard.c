@@ -11,19 +11,10 @@
  *
  * Commands are not examined, since there are many by which the same comes
  * about: each one is judged by what it has done.  Event triggers, enabled
- * ALWAYS and for all commands, note the command counter when one starts.  From
- * then on, a relation cache callback notes the relations that are touched:
- * PostgreSQL sends such a message for each that has had its row, columns,
- * policies, triggers, foreign keys or heirs changed.  At the end, the catalogs
+ * ALWAYS and for all commands, call us when one starts and when it ends.  In
+ * between, ddl_observer.c notes the relations that are touched.  At the end, the catalogs
  * are read twice for each of these, as of now, and with a snapshot that does
  * not contain what this transaction has done since the start.
- *
- * DDL can nest: a command executes functions or a script, which execute others.
- * What the outer one has done so far is then judged when the inner one starts,
- * and the rest from there on.  Commands that use several transactions, such as
- * DETACH PARTITION CONCURRENTLY, end the first one's observation with its
- * COMMIT; none of them takes anything away.  If an inner command is rolled back,
- * by an exception that the outer one handles, what was judged there is judged again.
  *
  * A table that comes to inherit from a protected one, as a partition that is
  * created or attached, is protected here in the same way.
@@ -35,7 +26,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -54,17 +44,16 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "core/citus.h"
 #include "core/compat.h"
-#include "core/invalidation.h"
 #include "core/own_catalog.h"
 #include "core/relation.h"
 #include "protection/ddl_guard.h"
+#include "protection/ddl_observer.h"
 #include "protection/distributed.h"
 #include "protection/keeper.h"
 #include "protection/protection.h"
@@ -73,24 +62,6 @@
 #include "protection/verify.h"
 
 PG_FUNCTION_INFO_V1(cnap_ddl_guard);
-
-/* If a command touches more relations, all that have policies are judged, and their heirs. */
-#define MAX_TOUCHED 256
-
-/* What has been observed since the start of a command. */
-typedef struct Observation
-{
-	bool		active;
-	bool		own;			/* what is observed is a statement of ours */
-	CommandId	start;			/* later commands have done it */
-	int			level;			/* of the subtransaction in which it began */
-	struct Observation *outer;	/* what had begun before that; NULL if nothing */
-	bool		all;			/* more relations than there is room for */
-	int			ntouched;
-	Oid			touched[MAX_TOUCHED];
-} Observation;
-
-static Observation observed;
 
 /* What a table's protection consists of, before the command or after it. */
 typedef struct State
@@ -111,125 +82,6 @@ bool
 CnapGuards(void)
 {
 	return guard && !IsBinaryUpgrade;
-}
-
-/* ---- observing ---- */
-
-/* Relation cache callback: note the relation; InvalidOid stands for all. */
-static void
-note_relation(Oid relid)
-{
-	if (!observed.active || observed.all)
-		return;
-	for (int i = 0; i < observed.ntouched; i++)
-	{
-		if (observed.touched[i] == relid)
-			return;
-	}
-	if (!OidIsValid(relid) || observed.ntouched == MAX_TOUCHED)
-		observed.all = true;
-	else
-		observed.touched[observed.ntouched++] = relid;
-}
-
-/* The end of a transaction, or of a part of one that began after the command. */
-static void
-end_transaction(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-	{
-		observed.active = false;
-		observed.outer = NULL;
-	}
-}
-
-/*
- * The end of a subtransaction.  One that is rolled back takes along what the guard
- * did there about an earlier part of the command around it, or the error by which it
- * refused that.  So that part is observed again, and judged once more.
- */
-static void
-end_subtransaction(SubXactEvent event, SubTransactionId mySubid, SubTransactionId parentSubid,
-				   void *arg)
-{
-	int			level = GetCurrentTransactionNestLevel();
-	bool		aborted = event == SUBXACT_EVENT_ABORT_SUB;
-	Observation *outer = observed.outer;
-
-	if (!observed.active || observed.level < level ||
-		(!aborted && event != SUBXACT_EVENT_COMMIT_SUB))
-		return;
-	if (aborted)
-	{
-		if (outer != NULL)
-			observed = *outer;
-		else
-			observed.active = false;
-	}
-	else
-	{
-		observed.level = level - 1;
-		if (outer == NULL || outer->level < observed.level)
-			return;
-		observed.outer = outer->outer;
-	}
-	if (outer != NULL)
-		pfree(outer);
-}
-
-/* Observe what follows. */
-static void
-start_observing(void)
-{
-	int			level = GetCurrentTransactionNestLevel();
-
-	if (!observed.active)
-		observed.outer = NULL;
-	else if (observed.level < level)
-	{
-		Observation *outer = MemoryContextAlloc(TopTransactionContext, sizeof(Observation));
-
-		*outer = observed;
-		observed.outer = outer;
-	}
-	observed.level = level;
-	observed.active = true;
-	observed.start = GetCurrentCommandId(false);
-	observed.all = false;
-	observed.ntouched = 0;
-}
-
-/*
- * Tables that are left, with all that inherit from them.  Those that have come to do so may
- * have no policies yet.
- */
-static List *
-with_heirs(List *tables)
-{
-	List	   *relations = NIL;
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(lc))))
-			relations = list_concat(relations, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
-	}
-	list_sort(relations, list_oid_cmp);
-	list_deduplicate_oid(relations);
-	return relations;
-}
-
-/* The relations that may have been changed. */
-static List *
-touched_relations(Snapshot before)
-{
-	List	   *relations = NIL;
-
-	if (observed.all)
-		return with_heirs(CnapTablesWithPolicies(before));
-	for (int i = 0; i < observed.ntouched; i++)
-		relations = lappend_oid(relations, observed.touched[i]);
-	return relations;
 }
 
 /* ---- comparing ---- */
@@ -651,7 +503,7 @@ judge_ancestors(Oid relid, const CnapChecks *checks, Snapshot snapshot, const St
 static void
 judge(FunctionCallInfo fcinfo)
 {
-	Snapshot	before = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot	before = CnapRegisterSnapshotBefore();
 	CnapChecks	checks;
 	char	   *name = NULL;
 	Oid			schema = InvalidOid;
@@ -659,11 +511,9 @@ judge(FunctionCallInfo fcinfo)
 	List	   *relations;
 	ListCell   *lc;
 
-	/* It sees what others have committed, but less of what we have done. */
-	before->curcid = observed.start;
-	relations = touched_relations(before);
+	relations = CnapTouchedRelations(before);
 	/* What we do about it is observed as what follows. */
-	start_observing();
+	CnapStartObserving(CnapObservesOwn());
 	if (relations != NIL &&
 		OidIsValid(CnapFindExtension(fcinfo->flinfo->fn_oid, &name, &schema, &owner)))
 	{
@@ -716,11 +566,10 @@ cnap_ddl_guard(PG_FUNCTION_ARGS)
 	 * done that executes a function of ours is, before our first statement:
 	 * event triggers of others call such functions when a command ends.
 	 */
-	if (observed.active && CnapGuards() && !(observed.own && CnapIsExecuting()) &&
+	if (CnapIsObserving() && CnapGuards() && !(CnapObservesOwn() && CnapIsExecuting()) &&
 		!CnapIsForAnotherNode())
 		judge(fcinfo);
-	start_observing();
-	observed.own = CnapIsExecuting() && is_start(fcinfo);
+	CnapStartObserving(CnapIsExecuting() && is_start(fcinfo));
 	PG_RETURN_NULL();
 }
 
@@ -735,7 +584,5 @@ CnapGuardInit(void)
 							 PGC_SUSET,
 							 GUC_ALLOW_IN_PARALLEL,
 							 NULL, NULL, NULL);
-	CnapOnInvalidation(note_relation);
-	RegisterXactCallback(end_transaction, NULL);
-	RegisterSubXactCallback(end_subtransaction, NULL);
+	CnapObserverInit();
 }
