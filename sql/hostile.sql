@@ -41,6 +41,7 @@ BEGIN
 	ws := public.cnap_create_workspace('Space');
 	PERFORM public.cnap_update_workspace(ws, 'Space 2', '{"b": 2}');
 	PERFORM public.cnap_set_workspace_billing(ws, 'bill@acme.example', '12');
+	PERFORM * FROM public.cnap_workspace(ws);
 	PERFORM * FROM public.cnap_workspace_billing(ws);
 	PERFORM public.cnap_add_workspace_member(ws, 'carl');
 	PERFORM public.cnap_set_workspace_role(ws, 'carl', 'admin');

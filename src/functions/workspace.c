@@ -18,6 +18,7 @@
 
 PG_FUNCTION_INFO_V1(cnap_create_workspace);
 PG_FUNCTION_INFO_V1(cnap_update_workspace);
+PG_FUNCTION_INFO_V1(cnap_workspace);
 PG_FUNCTION_INFO_V1(cnap_workspace_billing);
 PG_FUNCTION_INFO_V1(cnap_set_workspace_billing);
 PG_FUNCTION_INFO_V1(cnap_transfer_workspace);
@@ -73,6 +74,22 @@ cnap_update_workspace(PG_FUNCTION_ARGS)
 	CnapArguments(fcinfo, 3, values, nulls);
 	CnapExecuteActOnRow(&act, &update, values, nulls);
 	PG_RETURN_VOID();
+}
+
+/*
+ * cnap_workspace(workspace) -> one row
+ *
+ * Everybody with access sees who manages it, and until when, even if nobody gets
+ * in by that at the moment, so that cnap_workspace_members() names no organization.
+ */
+Datum
+cnap_workspace(PG_FUNCTION_ARGS)
+{
+	static CnapStatement query = {
+		"SELECT * FROM cnap.show_workspace($1)", 1, {UUIDOID}
+	};
+
+	return CnapWorkspaceRows(fcinfo, CNAP_ACCESS, &query);
 }
 
 /*

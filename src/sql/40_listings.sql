@@ -53,6 +53,23 @@ AS $$
 $$;
 COMMENT ON FUNCTION cnap.show_organization(uuid) IS 'rows of cnap_organization()';
 
+CREATE FUNCTION cnap.show_workspace(workspace uuid)
+RETURNS TABLE (id uuid, name text, owner_id text, managed_by uuid, managed_role text,
+	managed_since timestamptz, managed_until timestamptz, managers text, activation interval,
+	metadata jsonb, created_at timestamptz, updated_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+	SELECT w.id, w.name, w.owner_id, m.managed_by, m.managed_role,
+		m.managed_since, m.managed_until, m.managed_access, m.managed_activation,
+		w.metadata, w.created_at, w.updated_at
+	FROM cnap.workspace w
+		LEFT JOIN cnap.workspace m ON m.id = w.id AND m.managed_by IS NOT NULL
+			AND (m.managed_until IS NULL OR m.managed_until > clock_timestamp())
+	WHERE w.id = workspace
+$$;
+COMMENT ON FUNCTION cnap.show_workspace(uuid) IS
+'rows of cnap_workspace(); what is about the management is null where none is in force';
+
 CREATE FUNCTION cnap.list_organizations(person text)
 RETURNS TABLE (id uuid, name text, slug text, logo text, role text,
 	created_at timestamptz)

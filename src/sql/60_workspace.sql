@@ -16,6 +16,16 @@ AS 'MODULE_PATHNAME', 'cnap_update_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_update_workspace(uuid, text, jsonb) IS
 'changes the settings of a workspace; null leaves a value as it is. Requires the permission administer. Errors: 22023, 28000, 42501, 42704 for a workspace that does not exist or that the actor cannot access';
 
+CREATE FUNCTION @extschema@.cnap_workspace(workspace uuid)
+RETURNS TABLE (id uuid, name text, owner_id text, managed_by uuid, managed_role text,
+	managed_since timestamptz, managed_until timestamptz, managers text, activation interval,
+	metadata jsonb, created_at timestamptz, updated_at timestamptz)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cnap_workspace';
+COMMENT ON FUNCTION @extschema@.cnap_workspace(uuid) IS
+'the settings of a workspace, and which organization manages it on what terms, null where none does. Requires access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
+
 CREATE FUNCTION @extschema@.cnap_workspace_billing(workspace uuid)
 RETURNS TABLE (billing_email text, customer_id text)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1

@@ -86,6 +86,7 @@ AS $$
 		('FUNCTION', '@extschema@.cnap_uuid(text)', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_wait', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_audit', 'EXECUTE', 'everybody'),
+		('FUNCTION', '@extschema@.cnap_workspace', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_billing', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_invitations', 'EXECUTE', 'everybody'),
 		('FUNCTION', '@extschema@.cnap_workspace_members', 'EXECUTE', 'everybody'),

@@ -120,6 +120,11 @@ async function end(gina, ben) {
 	await gina.find('dialog', 'End the management of Globex?');
 	await gina.page.$eval('dialog button[type=submit]', (one) => one.click());
 	await gina.says('[role=status]', 'The management has ended.');
+	ok(!(await gina.has('button', button)), 'there is nothing more to end');
+	ok(
+		(await gina.texts('main .note')).includes('No organization manages this workspace.'),
+		'and the page says so',
+	);
 
 	const requests = [];
 	ben.page.on('request', (one) => requests.push(new URL(one.url()).pathname));
@@ -164,6 +169,12 @@ async function again(gina, ben, ann, server) {
 		managers: 'activated',
 	});
 	await gina.says('[role=status]', 'The organization manages this workspace now.');
+	ok(
+		(await gina.texts('main .note')).some((text) =>
+			text.endsWith('manages this workspace. Its members have access after giving a reason, as admin.'),
+		),
+		'who manages it, and how',
+	);
 	is(
 		(await gina.page.$$('svg.ways path.inactive')).length,
 		2,

@@ -192,10 +192,18 @@ async function workspaces(as) {
 		);
 
 	is(
-		(await gina('PATCH', path, { name: 'Globex Inc', metadata: {} }))[1],
-		{ ...globex, name: 'Globex Inc' },
-		'rename it',
+		[globex.owner_id, globex.managed_by, globex.managers, globex.metadata],
+		['gina', null, null, {}],
+		'with its settings, and nobody who manages it',
 	);
+	const metadata = { icon: 'star' };
+	const [, renamed] = await gina('PATCH', path, { name: 'Globex Inc', metadata });
+	is(
+		renamed,
+		{ ...globex, name: 'Globex Inc', metadata, updated_at: renamed.updated_at },
+		'rename it, and give it an icon',
+	);
+	ok(renamed.updated_at >= globex.updated_at, 'which changes its time');
 	const billing = { billing_email: 'pay@globex.example', customer_id: null };
 	is(
 		await gina('PATCH', `${path}/billing`, { billing_email: 'pay@globex.example' }),

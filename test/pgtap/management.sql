@@ -133,6 +133,9 @@ INSERT INTO test.question VALUES
 	('list of members', 'dave',
 		$$SELECT string_agg(concat_ws(' ', user_id, role, via, organization, to_char(since, 'YYYY'), to_char(until, 'YYYY')), ', ' ORDER BY user_id COLLATE "C")
 			FROM cnap_workspace_members({free}) WHERE via = 'organization' AND user_id IN ('mia', 'rita')$$),
+	('the workspace', 'dave',
+		$$SELECT concat_ws(' ', owner_id, managed_by, managed_role, to_char(managed_since, 'YYYY'), to_char(managed_until, 'YYYY'), managers, activation)
+			FROM cnap_workspace({free})$$),
 	('list of the organization', 'mia',
 		$$SELECT concat_ws(' ', owner_id, managed_role, to_char(managed_since, 'YYYY'), to_char(managed_until, 'YYYY'))
 			FROM cnap_organization_workspaces({vendor}) WHERE id = {free}$$),
@@ -174,6 +177,7 @@ BEGIN
 			THEN concat_ws(' ', 'shared admin organization', manager) ELSE 'shared member member' END
 		WHEN 'list of members' THEN CASE WHEN holds
 			THEN concat_ws(' ', CASE t.manager WHEN 'vendor' THEN 'mia' ELSE 'rita' END, t.role, 'organization', manager, since, until) END
+		WHEN 'the workspace' THEN CASE WHEN holds THEN concat_ws(' ', 'wanda', manager, t.role, since, until, 'all') ELSE 'wanda' END
 		WHEN 'list of the organization' THEN CASE WHEN managed THEN concat_ws(' ', 'wanda', t.role, since, until) END
 		WHEN 'list of another organization' THEN CASE WHEN holds AND NOT managed THEN concat_ws(' ', 'wanda', t.role, since, until) END
 		WHEN 'preview' THEN CASE

@@ -314,6 +314,13 @@ FROM (VALUES
 	('assigned', 'dave member member t, mia member organization t, wanda owner owner t'),
 	('activated', 'adam admin organization f, anna admin organization f, dave member member t, max admin organization f, mia admin organization 2998 t, '
 		|| 'olga admin organization f, oscar admin organization f, wanda owner owner t')) t (workspace, expected);
+SELECT is(test.after(ARRAY[statement], format('SELECT concat_ws('' '', managed_by = %L, managers, activation) FROM cnap_workspace(%L)',
+		test.id('vendor'), test.id(workspace))), expected, format('%s: the workspace, %s', workspace, what))
+FROM (VALUES
+	('assigned', 'direct: SELECT', 'as it is', 't assigned'),
+	('activated', 'direct: SELECT', 'as it is', 't activated 02:00:00'),
+	('assigned', 'direct: DELETE FROM cnap.assignment', 'without anybody who is assigned', 't assigned'),
+	('activated', 'direct: UPDATE cnap.workspace SET managed_until = ''2000-01-01''', 'after the end', '')) t (workspace, statement, what, expected);
 SELECT is((test.attempt('cnap_test_app', 'wanda', format($$SELECT string_agg(concat_ws(' ', user_id, role, loses_access, assigned), ', ')
 	FROM cnap_preview_revocation(%L)$$, test.id(workspace)))).result, expected, format('%s: the preview', workspace))
 FROM (VALUES ('assigned', 'mia member t t'), ('activated', 'mia admin t t'),

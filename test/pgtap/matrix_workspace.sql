@@ -71,6 +71,7 @@ INSERT INTO test.person SELECT 'direct ' || role, role, NULL, 'ws', 'cnap_test_a
 CREATE TABLE test.call (permission text NOT NULL, statement text PRIMARY KEY, writes boolean NOT NULL);
 INSERT INTO test.call VALUES
 	('access', 'SELECT count(*) FROM cnap_workspace_members({place})', false),
+	('access', 'SELECT count(*) FROM cnap_workspace({place})', false),
 	('administer', 'SELECT cnap_update_workspace({place}, ''Renamed'')', true),
 	('administer', 'SELECT cnap_update_workspace({place}, metadata => ''{"region": "eu"}'')', true),
 	('administer', 'SELECT cnap_update_workspace({place})', false),
@@ -290,6 +291,16 @@ SELECT is((test.attempt('cnap_test_app', 'dave',
 SELECT is((test.attempt('cnap_test_app', 'dave',
 	'SELECT string_agg(user_id, '' '') FROM cnap_workspace_members({ended})')).result,
 	'dave dina dirk dora wanda', 'former managers are not listed');
+
+-- the settings
+
+SELECT is((test.attempt('cnap_test_app', 'dave', $$
+		SELECT set_config('cnap.user_id', 'dora', true);
+		SELECT cnap_update_workspace({ws}, metadata => '{"icon": "star"}');
+		SELECT set_config('cnap.user_id', 'dave', true);
+		SELECT concat_ws(' ', id = {ws}, name, owner_id, managed_by = {vendor}, managed_role, metadata, updated_at >= created_at)
+		FROM cnap_workspace({ws})$$)).result,
+	't Managed wanda t admin {"icon": "star"} t', 'a member sees the settings, and who manages the workspace');
 
 -- who is billed
 

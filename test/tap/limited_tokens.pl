@@ -259,7 +259,7 @@ my $within = sub {
 		"SELECT cnap_update_workspace('$workspace', name => 'x')", "SELECT cnap_set_workspace_billing('$workspace', customer_id => 'c')",
 		"SELECT count(*) FROM cnap_workspace_members('$workspace')", "SELECT count(*) FROM cnap_workspace_audit('$workspace')",
 		"SELECT count(*) FROM cnap_workspace_invitations('$workspace')", "SELECT count(*) FROM cnap_preview_revocation('$workspace')",
-		"SELECT count(*) FROM cnap_workspace_billing('$workspace')",
+		"SELECT count(*) FROM cnap_workspace_billing('$workspace')", "SELECT count(*) FROM cnap_workspace('$workspace')",
 		"SELECT cnap_add_workspace_member('$workspace', 'nina')", "SELECT cnap_set_workspace_role('$workspace', 'nina', 'admin')",
 		"SELECT cnap_remove_workspace_member('$workspace', 'nina')", "SELECT cnap_grant_management('$workspace', '$ACME')",
 		"SELECT cnap_revoke_management('$workspace')", "SELECT cnap_add_workspace_member('$workspace', 'nina')",

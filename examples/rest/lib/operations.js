@@ -91,18 +91,20 @@ const organizationMember = (db, { organization, user_id }) =>
 	);
 
 async function workspaceOf(db, workspace) {
-	const names = columns('Workspace').filter((name) => name !== 'permissions');
-	const [row] = await db.query(
-		`SELECT ${names.join(', ')} FROM cnap_workspaces() WHERE id = $1`,
-		workspace,
-	);
+	const mine = columns('WorkspaceSummary');
+	const others = columns('Workspace').filter((name) => name !== 'permissions' && !mine.includes(name));
+	const [row] = await db.query(`SELECT ${mine.join(', ')} FROM cnap_workspaces() WHERE id = $1`, workspace);
 
 	if (row === undefined) throw new HttpError(404, `workspace "${workspace}" does not exist`);
+	const [settings] = await db.select(others, 'cnap_workspace', { workspace });
 	const permissions = await db.query(
 		'SELECT DISTINCT permission FROM cnap_roles() WHERE cnap_has_permission($1, permission) ORDER BY 1',
 		workspace,
 	);
-	return { ...shown(row), permissions: permissions.map(({ permission }) => permission) };
+	return {
+		...shown({ ...row, ...settings }),
+		permissions: permissions.map(({ permission }) => permission),
+	};
 }
 
 async function billingOf(db, { workspace }) {

@@ -43,6 +43,22 @@ const workspace = {
 	organization: nullable(id),
 };
 
+const settings = {
+	owner_id: text,
+	managed_by: {
+		...nullable(id),
+		description: 'the organization; null, as the next five, if there is none',
+	},
+	managed_role: nullable(role),
+	managed_since: nullable(time),
+	managed_until: nullable(time),
+	managers: { ...nullable(managers), enum: [...managers.enum, null] },
+	activation: nullable(duration),
+	metadata: json,
+	created_at: time,
+	updated_at: time,
+};
+
 const invitation = {
 	id,
 	email: nullable(text),
@@ -115,6 +131,7 @@ const schemas = {
 	WorkspaceSummary: object('A workspace to which the user has access', workspace),
 	Workspace: object('A workspace, and what the user may do there', {
 		...workspace,
+		...settings,
 		permissions: { type: 'array', items: text },
 	}),
 	Billing: object('Who is billed for a workspace', {

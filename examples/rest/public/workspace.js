@@ -138,23 +138,32 @@ async function revoke({ id, name }, organization, changed) {
 	if (done) await changed('The management has ended.');
 }
 
-function management(workspace, ways, roles, nameOf, changed) {
-	const { id, permissions } = workspace;
-	const managed = ways.find(({ via }) => via === 'organization');
-	const end = () => revoke(workspace, managed ? nameOf(managed.organization) : 'an organization', changed);
+// How the members of the managing organization get in
+const ENTRY = {
+	all: 'All its members have access',
+	assigned: 'Those have access whom it assigns',
+	activated: 'Its members have access after giving a reason',
+};
+
+function management(workspace, roles, nameOf, changed) {
+	const { id, permissions, managed_by, managed_role, managed_until, managers } = workspace;
 
 	return [
 		h('h2', {}, 'Management'),
-		managed
-			? note(`${nameOf(managed.organization)} (${managed.organization}) manages this workspace.`)
-			: note('Nobody has access as a manager.'),
+		managed_by === null
+			? note('No organization manages this workspace.')
+			: note(
+					`${nameOf(managed_by)} (${managed_by}) manages this workspace. ${ENTRY[managers]}, as ${managed_role}`,
+					...(managed_until === null ? [] : [', until ', time(managed_until)]),
+					'.',
+				),
 		permissions.includes('manage_delegation') &&
 			form({
 				label: 'Let an organization manage the workspace',
 				fields: [
 					textField('Organization (id)', 'organization', {
 						required: true,
-						value: managed?.organization,
+						value: managed_by,
 					}),
 					choice('Role', 'role', [['admin'], ...roles.filter(([role]) => role !== 'admin')]),
 					timeField('Until', 'until'),
@@ -178,7 +187,10 @@ function management(workspace, ways, roles, nameOf, changed) {
 					),
 			}),
 		permissions.includes('manage_delegation') &&
-			action('Preview and end the management', () => end(), { danger: true }),
+			managed_by !== null &&
+			action('Preview and end the management', () => revoke(workspace, nameOf(managed_by), changed), {
+				danger: true,
+			}),
 	].filter(Boolean);
 }
 
@@ -209,7 +221,7 @@ export async function workspaceView(page, id) {
 			...(may('manage_members')
 				? await invitations(path('workspaces', id), rolesFor(workspace.permissions, roles), page)
 				: []),
-			...management(workspace, ways, roles, nameOf, changed),
+			...management(workspace, roles, nameOf, changed),
 			...(await ownership(workspace, ways, page)),
 			...(may('manage_members') ? await auditLog(path('workspaces', id, 'audit')) : []),
 		],
