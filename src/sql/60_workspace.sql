@@ -24,7 +24,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_workspace';
 COMMENT ON FUNCTION @extschema@.cnap_workspace(uuid) IS
-'the settings of a workspace, and which organization manages it on what terms, null where none does. Requires access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
+'the settings of a workspace, and which organization manages it on what terms, null where none does. Requires the permission access. Errors: 22023, 28000, 42704 for a workspace that does not exist or that the actor cannot access';
 
 CREATE FUNCTION @extschema@.cnap_workspace_billing(workspace uuid)
 RETURNS TABLE (billing_email text, customer_id text)

@@ -281,10 +281,11 @@ foreach my $workspace ($W1, $W2, $W3, $UNKNOWN)
 sign_in($session, $token{"permissions => '{access}'"}[0]);
 foreach my $statement ($within->($OWN))
 {
-	next if $statement =~ /workspace_members\(/;
+	next if $statement =~ /cnap_workspace(?:_members)?\(/;
 	refused_by_limits($statement, "beyond the permissions: $statement");
 }
 is($session->query("SELECT count(*) > 0 FROM cnap_workspace_members('$OWN')"), 't', 'but access shows the members');
+is($session->query("SELECT owner_id FROM cnap_workspace('$OWN')"), 'gus', 'and the settings');
 refused_by_limits("SELECT cnap_update_workspace('$_', name => 'x')", "whether there is a workspace or not: $name{$_}") foreach $W3, $UNKNOWN;
 my ($of_manager) = new_token('gus', "workspaces => '{$W1}'");
 sign_in($session, $of_manager);
