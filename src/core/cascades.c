@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * cascades.c
- *	  Whose code is executed when a row of our tables is deleted.
+ *	  Whose code is executed when a row of our tables is deleted, or its key is changed.
  *
  * The actions of foreign keys change the rows of tables that belong to others, with
  * whatever triggers and rules these have.  PostgreSQL executes the actions, and BEFORE
@@ -10,11 +10,12 @@
  * current role of the session's statement.  If that is a superuser, anybody with a
  * table that refers to ours would have a superuser execute a function of theirs.
  *
- * So where a superuser deletes a row, its AFTER triggers are fired as the owner of the
- * tables that have them.  All are fired as one role, so the deletion is refused if they
- * belong to several.  And code that runs as a table's owner can itself queue deferred
- * triggers, which fire as the superuser who commits; so it runs in a security-restricted
- * operation, which allows none.  Tables that belong to superusers do not matter.
+ * So where a superuser deletes a row, or changes an organization's slug, the AFTER triggers
+ * are fired as the owner of the tables that have them.  All are fired as one role, so the
+ * statement is refused if they belong to several.  And code that runs as a table's owner
+ * can itself queue deferred triggers, which fire as the superuser who commits; so it runs
+ * in a security-restricted operation, which allows none.  Tables that belong to superusers
+ * do not matter.
  *
  * The tables are locked as their actions lock them, so that they get no triggers, and no
  * references, before these are executed.
@@ -44,6 +45,8 @@
 
 typedef struct Walk
 {
+	Oid			first;			/* the table of the statement */
+	const Bitmapset *columns;	/* that it updates there; NULL if it deletes */
 	List	   *tables;			/* of which rows may be deleted or changed */
 	List	   *updated;		/* those of them of which rows may be changed */
 	CnapCascades found;
@@ -72,6 +75,25 @@ has_foreign_types(Oid constraint)
 	return result;
 }
 
+/* Does a foreign key refer to one of these columns? */
+static bool
+refers_to(Oid constraint, const Bitmapset *columns)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	AttrNumber	keys[INDEX_MAX_KEYS];
+	int			ncolumns;
+	bool		result = false;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	DeconstructFkConstraintRow(tuple, &ncolumns, (AttrNumber[INDEX_MAX_KEYS]) {0}, keys,
+							   NULL, NULL, NULL, NULL, NULL);
+	for (int i = 0; i < ncolumns; i++)
+		result |= bms_is_member(keys[i], columns);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 /*
  * Add a table of which rows may be deleted or, by SET NULL and the like, be changed.  One
  * that turns out to be changed is looked at again: keys that refer to it have another
@@ -89,12 +111,15 @@ add_table(Walk *walk, Oid relid, bool is_updated)
 
 /* Look at a foreign key that refers to a table, by one of the triggers that enforce it. */
 static void
-follow_key(Walk *walk, const Trigger *trigger, bool is_updated)
+follow_key(Walk *walk, Oid referenced, const Trigger *trigger, bool is_updated)
 {
 	Oid			relid = trigger->tgconstrrelid;
 	bool		is_other;
 
 	if (RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK)
+		return;
+	if (referenced == walk->first && walk->columns != NULL &&
+		!(TRIGGER_FOR_UPDATE(trigger->tgtype) && refers_to(trigger->tgconstraint, walk->columns)))
 		return;
 	LockRelationOid(relid, RowExclusiveLock);
 	is_other = !superuser_arg(CnapRelationOwner(relid));
@@ -134,7 +159,7 @@ note_owner(Walk *walk, Oid owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("triggers of several roles would be fired for a superuser"),
-				 errdetail("Tables of \"%s\" and of \"%s\" lose rows along with this one, and have triggers or rules.",
+				 errdetail("Tables of \"%s\" and of \"%s\" lose or change rows along with this one, and have triggers or rules.",
 						   GetUserNameFromId(other, false), GetUserNameFromId(owner, false)),
 				 errhint("Execute this as a role that is no superuser, or let these tables belong to one role.")));
 }
@@ -162,7 +187,7 @@ look_at_table(Walk *walk, Oid relid)
 		const Trigger *trigger = &triggers->triggers[i];
 
 		if (trigger->tgisinternal)
-			follow_key(walk, trigger, is_updated);
+			follow_key(walk, relid, trigger, is_updated);
 		else if (is_other && trigger->tgenabled != TRIGGER_DISABLED)
 		{
 			walk->found.to_others = true;
@@ -179,11 +204,11 @@ look_at_table(Walk *walk, Oid relid)
 }
 
 CnapCascades
-CnapFindCascades(Oid relid)
+CnapFindCascades(Oid relid, const Bitmapset *columns)
 {
-	Walk		walk = {0};
+	Walk		walk = {.first = relid, .columns = columns};
 
-	add_table(&walk, relid, false);
+	add_table(&walk, relid, columns != NULL);
 	for (int i = 0; i < list_length(walk.tables); i++)
 		look_at_table(&walk, list_nth_oid(walk.tables, i));
 	return walk.found;

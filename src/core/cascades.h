@@ -1,12 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * cascades.h
- *	  Whose code is executed when a row of our tables is deleted.
+ *	  Whose code is executed when a row of our tables is deleted, or its key is changed.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CNAP_CASCADES_H
 #define CNAP_CASCADES_H
+
+#include "nodes/bitmapset.h"
 
 typedef struct CnapCascades
 {
@@ -18,9 +20,10 @@ typedef struct CnapCascades
 
 /*
  * Follow the foreign keys that refer to a table, to all tables of which rows may be deleted or
- * changed when rows of this one are deleted, and lock those.  Raises 55000 if AFTER triggers
- * of several roles would be fired.  Not needed, and not there, since PostgreSQL 18.
+ * changed when rows of this one are deleted or, if columns are given, when these are updated,
+ * and lock those.  Raises 55000 if AFTER triggers of several roles would be fired.  Not
+ * needed, and not there, since PostgreSQL 18.
  */
-extern CnapCascades CnapFindCascades(Oid relid);
+extern CnapCascades CnapFindCascades(Oid relid, const Bitmapset *columns);
 
 #endif							/* CNAP_CASCADES_H */

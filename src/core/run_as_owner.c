@@ -110,11 +110,19 @@ become_trigger_owner(CnapStatement *statement, const Caller *caller)
 #if PG_VERSION_NUM < 180000
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	Query	   *query = linitial_node(Query, source->query_list);
+	Bitmapset  *columns = NULL;
 	CnapCascades cascades;
+	ListCell   *lc;
 
-	if (query->commandType != CMD_DELETE || !superuser_arg(caller->userid))
+	if ((query->commandType != CMD_DELETE && query->commandType != CMD_UPDATE) ||
+		!superuser_arg(caller->userid))
 		return;
-	cascades = CnapFindCascades(rt_fetch(query->resultRelation, query->rtable)->relid);
+	if (query->commandType == CMD_UPDATE)
+	{
+		foreach(lc, query->targetList)
+			columns = bms_add_member(columns, lfirst_node(TargetEntry, lc)->resno);
+	}
+	cascades = CnapFindCascades(rt_fetch(query->resultRelation, query->rtable)->relid, columns);
 	if (cascades.to_others)
 		SetUserIdAndSecContext(OidIsValid(cascades.owner) ? cascades.owner : caller->userid,
 							   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |

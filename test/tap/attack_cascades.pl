@@ -1,5 +1,5 @@
 #
-# attack_cascades.pl: an ordinary owner of tables that refer to workspaces, which a superuser deletes
+# attack_cascades.pl: an ordinary owner of tables that refer to what a superuser deletes or changes
 #
 # Triggers and rules of mallory's, and what they do, call a function of hers, which raises an error if a
 # superuser executes it. Each way of coming to that is tried with a workspace of its own.
@@ -164,6 +164,39 @@ is(who_fired(), '', 'not at all');
 	is($superuser->{error}, '', 'a trigger that comes meanwhile');
 	is(who_fired(), 'x_after mallory', 'as its owner');
 	$mallory->query('DROP TABLE late');
+	$superuser->quit;
+}
+
+# ---- a key that is changed ----
+
+{
+	my $superuser = connect_to($node, undef);
+	my $id = $superuser->query(q{SELECT cnap_create_organization('Acme', 'acme', owner => 'olga')});
+	my $slug = 0;
+	# rename(EXPECTED, NAME): the superuser gives the organization another slug
+	my $rename = sub {
+		my ($expected, $name) = @_;
+
+		$superuser->query('TRUNCATE fired');
+		$superuser->attempt(sprintf "SELECT cnap_update_organization('%s', slug => 'acme-%d')", $id, ++$slug);
+		like($superuser->{error}, $expected, $name);
+		return;
+	};
+
+	$mallory->query($_ =~ s/\{t\}/slugs/gr) foreach 'CREATE TABLE {t} (s text REFERENCES cnap.organization (slug) ON UPDATE CASCADE)',
+	  q{INSERT INTO {t} VALUES ('acme')}, $after;
+	connect_to($node, 'carol', 'CREATE TABLE other.t (o uuid REFERENCES cnap.organization ON DELETE CASCADE)',
+		'CREATE TRIGGER x_carol AFTER DELETE ON other.t FOR EACH ROW EXECUTE FUNCTION own.fires()')->quit;
+	$rename->($none, 'a new slug, which is cascaded');
+	is(who_fired(), 'x_after mallory', 'as its owner');
+	$mallory->query('CREATE TRIGGER x_queue AFTER UPDATE ON slugs FOR EACH ROW EXECUTE FUNCTION enqueues()');
+	$rename->($restricted, 'a new slug, and a deferred trigger');
+	$superuser->query('TRUNCATE fired');
+	$superuser->attempt("SELECT cnap_update_organization('$id', name => 'Acme Corporation')");
+	is($superuser->{error}, '', 'a new name');
+	is(who_fired(), '', 'is cascaded to nobody');
+	$mallory->query('DROP TABLE slugs');
+	$superuser->query('DROP TABLE other.t');
 	$superuser->quit;
 }
 
