@@ -215,6 +215,33 @@ case_of('deferred by an expression, behind a table of the superuser', $restricte
 	'superuser: CREATE TABLE public.{t}_up (w uuid UNIQUE REFERENCES cnap.workspace ON DELETE SET NULL); GRANT REFERENCES ON public.{t}_up TO mallory',
 	'CREATE TABLE {t} (w uuid REFERENCES public.{t}_up (w) ON UPDATE SET NULL, CHECK (w IS NOT NULL OR own.enqueued()))',
 	'superuser: INSERT INTO public.{t}_up VALUES (:id)', 'INSERT INTO {t} VALUES (:id)');
+# the planner calls what is declared immutable
+$mallory->query(q{CREATE FUNCTION constant() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END'});
+my @swap = (
+	'CREATE OR REPLACE FUNCTION constant() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN own.enqueued(); END $$');
+my @swap_back = map { s/own.enqueued\(\)/true/r } @swap;
+foreach my $planned (
+	[ 'predicate of an index', 'CREATE INDEX ON {t} (w) WHERE own.constant()' ],
+	[ 'expression of an index', 'CREATE INDEX ON {t} ((own.constant()))' ],
+	[ 'predicate of an exclusion constraint', 'ALTER TABLE {t} ADD EXCLUDE USING btree (w WITH =) WHERE (own.constant())' ],
+	[ 'statistics', 'CREATE STATISTICS {t}_s ON (own.constant()), w FROM {t}' ])
+{
+	foreach my $action ('CASCADE', 'NO ACTION')
+	{
+		case_of("deferred by the $planned->[0], $action", $restricted, @swap_back,
+			"CREATE TABLE {t} (w uuid REFERENCES cnap.workspace ON DELETE $action)", $planned->[1], @swap);
+	}
+}
+foreach my $action ('CASCADE', 'NO ACTION')
+{
+	case_of("deferred by the CHECK of a partition, $action", $restricted, @swap_back,
+		"CREATE TABLE {t} (w uuid REFERENCES cnap.workspace ON DELETE $action) PARTITION BY LIST (w)",
+		'CREATE TABLE {t}_part PARTITION OF {t} (CHECK (w IS NOT NULL OR own.constant())) DEFAULT', @swap);
+	case_of("deferred by the key of a partitioned table, $action", $restricted, @swap_back,
+		"CREATE TABLE {t} (w uuid REFERENCES cnap.workspace ON DELETE $action, b boolean) PARTITION BY LIST ((b AND own.constant()))",
+		'CREATE TABLE {t}_part PARTITION OF {t} DEFAULT', @swap);
+}
+$mallory->query(@swap_back);
 # but a foreign key is
 case_of('deferred foreign key', $none, 'CREATE TABLE {t} (w uuid REFERENCES cnap.workspace DEFERRABLE INITIALLY DEFERRED)');
 case_of('deferred foreign key that holds', qr/violates foreign key constraint/,
