@@ -16,7 +16,8 @@
  * AFTER triggers PostgreSQL fires at the end of the statement, up to version
  * 17 as the role that is current then.  They must not run as our owner, so
  * CnapExecuteChange() switches back to the caller before it fires them; and if that is
- * a superuser, to the owner of those tables (cascades.c).
+ * a superuser, to the owner of those tables (cascades.c).  Nor do settings outlast that
+ * which they make in a superuser's session, such as the search path.
  *
  * Plans are kept for the lifetime of the session, by SPI_keepplan().
  *
@@ -33,6 +34,7 @@
 #include "nodes/params.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
@@ -150,17 +152,22 @@ CnapExecuteChange(CnapStatement *statement, Datum *values, const char *nulls)
 	Caller		caller;
 	EState	   *estate;
 	uint64		processed;
+	int			nest_level = 0;
 
 	AfterTriggerBeginQuery();
 	processed = execute(statement, values, nulls, false);
 
 	GetUserIdAndSecContext(&caller.userid, &caller.sec_context);
+	if (superuser_arg(caller.userid))
+		nest_level = NewGUCNestLevel();
 	become_trigger_owner(statement, &caller);
 	estate = CreateExecutorState();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	AfterTriggerEndQuery(estate);
 	PopActiveSnapshot();
 	SetUserIdAndSecContext(caller.userid, caller.sec_context);
+	if (nest_level > 0)
+		AtEOXact_GUC(false, nest_level);
 	ExecCloseResultRelations(estate);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);

@@ -167,6 +167,26 @@ is(who_fired(), '', 'not at all');
 	$superuser->quit;
 }
 
+# ---- and leaves no settings in the superuser's session ----
+
+foreach my $trigger ($before, $after)
+{
+	my $id = $setup->query(q{SELECT cnap_create_workspace('x', owner => 'olga')});
+	my $superuser = connect_to($node, undef);
+
+	$mallory->query($_ =~ s/:id/'$id'/r =~ s/\{t\}/settings/gr) foreach @table,
+	  q{CREATE OR REPLACE FUNCTION sets() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN SET search_path = own; SET cnap.user_id = 'mallory'; PERFORM own.trap(TG_NAME); RETURN OLD; END $$};
+	$mallory->query($trigger =~ s/fires/sets/r =~ s/\{t\}/settings/r);
+	$setup->query('TRUNCATE fired');
+	$superuser->query("SELECT cnap_delete_workspace('$id')");
+	isnt(who_fired(), '', 'a trigger that makes settings is executed');
+	is($superuser->query(q{SELECT current_setting('search_path') || ', ' || coalesce(public.cnap_current_user(), 'nobody')}),
+		'"$user", public, nobody', 'and the settings end with it');
+	$mallory->query('DROP TABLE settings');
+	$superuser->quit;
+}
+
 # ---- a key that is changed ----
 
 {
