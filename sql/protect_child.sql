@@ -576,7 +576,7 @@ SET LOCAL cnap.user_id = 'carol';
 SELECT * FROM app.leaf;
 ROLLBACK;
 -- a collation in which different values are equal, where the server has one
-SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i' AND collversion IS NOT NULL) AS has_icu, 'f' AS with_keys \gset
+SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i' AND collversion IS NOT NULL) AS has_icu, 'f' AS with_keys, 't' AS refused \gset
 BEGIN;
 \if :has_icu
 CREATE COLLATION app.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -586,9 +586,14 @@ SET LOCAL client_min_messages = warning;
 SELECT cnap_protect('app.root') \g /dev/null
 SELECT cnap_protect_child('app.leaf', 'code') \g /dev/null
 SELECT with_keys FROM with_keys WHERE relation = 'app.leaf'::regclass \gset
+-- a workspace column cannot follow if only the parent's key has it; since PostgreSQL 18, nor can a key
+ALTER TABLE app.root ADD UNIQUE (code, workspace_id);
+SELECT coalesce(pg_temp.try('CREATE TABLE app.strict (code text COLLATE "C" NOT NULL REFERENCES app.root)'), '') \g /dev/null
+SELECT to_regclass('app.strict') IS NULL
+	OR pg_temp.try($$SELECT cnap_protect_child('app.strict', 'code', 'ws')$$) LIKE '%has another collation than the key of "root"%' AS refused \gset
 \endif
 ROLLBACK;
-SELECT :'with_keys' AS with_keys;
+SELECT :'with_keys' AS with_keys, :'refused' AS refused;
 DROP VIEW with_keys;
 
 -- ---- refusals ----

@@ -146,6 +146,30 @@ generated_key(Oid relid, const CnapLink *link)
 }
 
 /*
+ * A column of the key that cannot be followed, because the parent's takes different
+ * values for equal, and it does not; 0 if there is none.  Before PostgreSQL 18, which has
+ * no such foreign keys, the parent's changes reach only the rows with the very value.
+ */
+static AttrNumber
+differently_collated_key(Oid relid, const CnapLink *link)
+{
+	for (int i = 0; i < link->nkeys; i++)
+	{
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		Oid			of_parent;
+
+		get_atttypetypmodcoll(relid, link->child_keys[i], &type, &typmod, &collation);
+		get_atttypetypmodcoll(link->parent, link->parent_keys[i], &type, &typmod, &of_parent);
+		if (collation != of_parent && OidIsValid(of_parent) &&
+			!get_collation_isdeterministic(of_parent))
+			return link->child_keys[i];
+	}
+	return 0;
+}
+
+/*
  * Does a column belong to the partition key of one table?  We read the catalog,
  * because PostgreSQL's own functions simplify the key's expressions, and so
  * execute functions in them, as the caller.
@@ -239,6 +263,7 @@ CnapFindColumnObstacle(Oid relid, const CnapLink *link, const char *column,
 {
 	AttrNumber	attno = get_attnum(relid, column);
 	AttrNumber	generated = generated_key(relid, link);
+	AttrNumber	collated = differently_collated_key(relid, link);
 	const char *table = get_rel_name(relid);
 
 	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid) &&
@@ -260,6 +285,13 @@ CnapFindColumnObstacle(Oid relid, const CnapLink *link, const char *column,
 							pstrdup("a workspace column cannot follow a generated column"),
 							psprintf("Column \"%s\" of \"%s\" is generated, after the trigger that fills the workspace column.",
 									 get_attname(relid, generated, false), table),
+							NULL);
+	if (collated != 0)
+		return set_obstacle(obstacle, "the foreign key has another collation than the parent's key",
+							ERRCODE_FEATURE_NOT_SUPPORTED,
+							psprintf("column \"%s\" of \"%s\" has another collation than the key of \"%s\"",
+									 get_attname(relid, collated, false), table, get_rel_name(link->parent)),
+							"Different values are equal in the latter, and a change of the parent's workspace would not reach all of its rows.",
 							NULL);
 	if (attno == InvalidAttrNumber ? !can_add_column(relid) :
 		find_obstacle_of_column(relid, link, column, attno, obstacle))
