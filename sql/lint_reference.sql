@@ -168,6 +168,31 @@ CREATE TABLE coding (id integer PRIMARY KEY, workspace_id uuid NOT NULL REFERENC
 SELECT cnap_protect('coded'), cnap_protect('coding');
 SELECT severity, rule, object, finding, remedy FROM cnap_lint() WHERE rule = 'reference_across_workspaces';
 
+-- nor a function that is executed to plan a query of the tables
+CREATE ROLE regress_cnap_planned;
+GRANT USAGE, CREATE ON SCHEMA ref TO regress_cnap_planned;
+GRANT REFERENCES ON cnap.workspace TO regress_cnap_planned;
+SET ROLE regress_cnap_planned;
+CREATE FUNCTION constant() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+CREATE TABLE planned (id uuid PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, UNIQUE (workspace_id, id));
+CREATE TABLE planning (id integer, workspace_id uuid NOT NULL REFERENCES cnap.workspace, planned uuid CONSTRAINT planning_fkey REFERENCES planned) PARTITION BY LIST (id);
+CREATE TABLE planning_all PARTITION OF planning DEFAULT;
+SELECT cnap_protect('planned'), cnap_protect('planning');
+SELECT bool_and(remedy IS NOT NULL) FROM cnap_lint() WHERE object = 'planning_fkey on ref.planning';
+CREATE STATISTICS planned_statistics ON (constant()), id FROM planned;
+SELECT finding, remedy FROM cnap_lint() WHERE object = 'planning_fkey on ref.planning';
+DROP STATISTICS planned_statistics;
+SELECT bool_and(remedy IS NOT NULL) FROM cnap_lint() WHERE object = 'planning_fkey on ref.planning';
+CREATE INDEX planned_index ON planned (workspace_id) WHERE constant();
+SELECT remedy FROM cnap_lint() WHERE object = 'planning_fkey on ref.planning';
+DROP INDEX planned_index;
+ALTER TABLE planning_all ADD CONSTRAINT planned_check CHECK (constant());
+SELECT remedy FROM cnap_lint() WHERE object = 'planning_fkey on ref.planning';
+DROP TABLE planning, planned;
+DROP FUNCTION constant();
+RESET ROLE;
+DROP OWNED BY regress_cnap_planned;
+DROP ROLE regress_cnap_planned;
 
 -- other things to consider about a plan
 CREATE TABLE draft (id integer PRIMARY KEY, workspace_id uuid REFERENCES cnap.workspace);
