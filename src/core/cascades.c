@@ -52,6 +52,7 @@
 #include "utils/syscache.h"
 
 #include "core/cascades.h"
+#include "core/own_catalog.h"
 #include "core/relation.h"
 
 #if PG_VERSION_NUM < 180000
@@ -196,6 +197,9 @@ follow_key(Walk *walk, Oid referenced, const Trigger *trigger, bool is_updated)
 		return;
 	if (referenced == walk->first && walk->columns != NULL &&
 		!(TRIGGER_FOR_UPDATE(trigger->tgtype) && refers_to(trigger->tgconstraint, walk->columns)))
+		return;
+	/* The deletion of an organization changes workspaces, but not their keys. */
+	if (is_updated && referenced != walk->first && referenced == CnapTableOid(CNAP_WORKSPACE))
 		return;
 	LockRelationOid(relid, RowExclusiveLock);
 	is_other = !superuser_arg(CnapRelationOwner(relid));

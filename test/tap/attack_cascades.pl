@@ -277,5 +277,19 @@ my @of_carol = (
 case_of('tables of two owners', $has_roles ? $none : qr/triggers of several roles would be fired for a superuser/, @table, $after,
 	@of_carol);
 
+# the deletion of an organization changes workspaces, but not what refers to them
+{
+	my @refers = ('CREATE TABLE {t} (w uuid REFERENCES cnap.workspace ON UPDATE CASCADE)',
+		'CREATE TRIGGER x_never AFTER UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION own.fires()');
+	my $superuser = connect_to($node, undef);
+
+	$mallory->query(s/\{t\}/referring/r) foreach @refers;
+	connect_to($node, 'carol', map { s/\{t\}/other.referring/r } @refers)->quit;
+	my $id = $superuser->query(q{SELECT cnap_create_organization('Acme', owner => 'olga')});
+	$superuser->attempt("SELECT cnap_delete_organization('$id')");
+	is($superuser->{error}, '', 'tables of two owners that refer to workspaces, and the deletion of an organization');
+	$superuser->quit;
+}
+
 $node->stop;
 done_testing();
