@@ -156,14 +156,14 @@ static bool
 refers_to(Oid constraint, const Bitmapset *columns)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	AttrNumber	referencing[INDEX_MAX_KEYS];
 	AttrNumber	keys[INDEX_MAX_KEYS];
 	int			ncolumns;
 	bool		result = false;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for constraint %u", constraint);
-	DeconstructFkConstraintRow(tuple, &ncolumns, (AttrNumber[INDEX_MAX_KEYS]) {0}, keys,
-							   NULL, NULL, NULL, NULL, NULL);
+	DeconstructFkConstraintRow(tuple, &ncolumns, referencing, keys, NULL, NULL, NULL, NULL, NULL);
 	for (int i = 0; i < ncolumns; i++)
 		result |= bms_is_member(keys[i], columns);
 	ReleaseSysCache(tuple);
@@ -294,7 +294,7 @@ look_at_table(Walk *walk, Oid relid)
 CnapCascades
 CnapFindCascades(Oid relid, const Bitmapset *columns)
 {
-	Walk		walk = {.first = relid, .columns = columns};
+	Walk		walk = {.first = relid,.columns = columns};
 	ListCell   *lc;
 
 	add_table(&walk, relid, columns != NULL);
