@@ -49,6 +49,37 @@ END $$;
 -- (partitions have theirs from the partitioned table)
 SELECT unnoticed FROM pg_temp.unnoticed('{trigger,index,constraint}');
 
+-- so is each property that may not change
+CREATE FUNCTION pg_temp.is_noticed(statement text, about text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	noticed boolean;
+BEGIN
+	EXECUTE statement;
+	noticed := EXISTS (SELECT FROM cnap.lint_own() WHERE object = about);
+	RAISE SQLSTATE 'CNAP1';
+EXCEPTION WHEN SQLSTATE 'CNAP1' THEN
+	RETURN noticed;
+END $$;
+SELECT statement FROM (VALUES
+	('ALTER TABLE cnap.audit_log FORCE ROW LEVEL SECURITY', 'table cnap.audit_log'),
+	('ALTER TABLE cnap.beat_trail SET UNLOGGED', 'table cnap.beat_trail'),
+	('ALTER TABLE cnap.install_link ALTER uses TYPE bigint', 'column cnap.install_link.uses'),
+	('UPDATE pg_index SET indisvalid = false WHERE indexrelid = ''cnap.workspace_owner_id_idx''::regclass', 'index cnap.workspace_owner_id_idx'),
+	('ALTER FUNCTION cnap.is_slug SET search_path = public', 'function cnap.is_slug(text)'),
+	('ALTER FUNCTION cnap_publish RESET search_path', 'function public.cnap_publish()'),
+	('ALTER FUNCTION cnap_can_access(uuid) LEAKPROOF', 'function public.cnap_can_access(uuid)'),
+	('ALTER FUNCTION cnap_can_access(uuid) STRICT', 'function public.cnap_can_access(uuid)'),
+	('ALTER FUNCTION cnap_can_access(uuid) IMMUTABLE', 'function public.cnap_can_access(uuid)'),
+	('ALTER FUNCTION cnap_accessible_workspaces() PARALLEL SAFE', 'function public.cnap_accessible_workspaces()'),
+	('UPDATE pg_proc SET prosupport = 0 WHERE oid = ''cnap_can_access(uuid)''::regprocedure', 'function public.cnap_can_access(uuid)'),
+	('ALTER EVENT TRIGGER cnap_guard ENABLE', 'event trigger cnap_guard'),
+	('ALTER EVENT TRIGGER cnap_guard ENABLE REPLICA', 'event trigger cnap_guard')) change (statement, object)
+WHERE NOT pg_temp.is_noticed(statement, object);
+-- and the mode of the triggers of foreign keys
+SELECT mode FROM (VALUES ('ENABLE ALWAYS'), ('ENABLE REPLICA'), ('DISABLE')) mode (mode), pg_trigger t
+WHERE tgrelid = 'cnap.workspace_member'::regclass AND tgisinternal
+	AND NOT pg_temp.is_noticed(format('ALTER TABLE cnap.workspace_member %s TRIGGER %I', mode, tgname), format('%I on cnap.workspace_member', tgname));
+
 -- ---- tampering ----
 
 CREATE VIEW open AS SELECT severity, rule, object, finding FROM findings();
