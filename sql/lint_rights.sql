@@ -60,6 +60,14 @@ GRANT EXECUTE ON FUNCTION cnap_explain_access TO PUBLIC;
 SELECT * FROM findings();
 SELECT * FROM close_all();
 
+-- of everybody, even if it is no more than REFERENCES; and of what somebody has to be chosen for
+GRANT REFERENCES ON cnap.audit_log TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cnap_beat TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cnap_followers TO regress_cnap_plain;
+SELECT * FROM findings();
+SELECT * FROM close_all();
+REVOKE EXECUTE ON FUNCTION cnap_followers FROM regress_cnap_plain;
+
 -- ---- who can set the identity ----
 
 GRANT SET ON PARAMETER cnap.user_id TO regress_cnap_plain WITH GRANT OPTION;
