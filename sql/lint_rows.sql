@@ -50,20 +50,22 @@ SELECT * FROM shown;
 -- ---- keys ----
 
 CREATE TABLE app.item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace,
-	token uuid UNIQUE, number serial UNIQUE, slug text, during int4range, UNIQUE (workspace_id, slug), UNIQUE (slug, workspace_id));
+	token uuid UNIQUE, number serial UNIQUE, slug text, during int4range, UNIQUE (workspace_id, slug), UNIQUE (slug, workspace_id),
+	UNIQUE (token) INCLUDE (slug));
 CREATE INDEX ON app.item (slug);
 SELECT FROM cnap_protect('app.item');
 ALTER TABLE app.task ADD name text, ADD UNIQUE (project_id, name);
 SELECT * FROM shown;
 ALTER TABLE app.item ADD UNIQUE (slug), ADD CONSTRAINT "at once" EXCLUDE USING gist (during WITH &&);
 CREATE UNIQUE INDEX item_lower ON app.item (lower(slug));
+CREATE UNIQUE INDEX item_both ON app.item (number, slug);
 CREATE UNIQUE INDEX item_included ON app.item (slug) INCLUDE (workspace_id);
 SELECT FROM cnap_unprotect('app.task');
 SELECT FROM cnap_protect_child('app.task', 'project_id');
 ALTER TABLE app.task ADD CONSTRAINT task_name UNIQUE (name);
 SELECT * FROM shown;
 ALTER TABLE app.item DROP CONSTRAINT item_slug_key, DROP CONSTRAINT "at once";
-DROP INDEX app.item_lower, app.item_included;
+DROP INDEX app.item_lower, app.item_both, app.item_included;
 ALTER TABLE app.task DROP CONSTRAINT task_name;
 SELECT * FROM shown;
 
@@ -86,6 +88,34 @@ SELECT * FROM shown;
 DROP TRIGGER copy ON app.item;
 DROP RULE "Copy" ON app.item;
 SELECT * FROM shown;
+-- by each kind of statement, into each kind of table
+CREATE TABLE app.copies (LIKE app.copy) PARTITION BY LIST (id);
+CREATE TABLE app.copy_1 PARTITION OF app.copies DEFAULT;
+CREATE MATERIALIZED VIEW app.stored AS SELECT 1 AS one;
+CREATE FOREIGN DATA WRAPPER regress_cnap_fdw;
+CREATE SERVER regress_cnap_server FOREIGN DATA WRAPPER regress_cnap_fdw;
+CREATE FOREIGN TABLE app.remote (id int) SERVER regress_cnap_server;
+GRANT SELECT ON app.copies, app.stored, app.remote TO regress_cnap_plain;
+CREATE FUNCTION app.by_update() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN UPDATE app.copies SET slug = NEW.slug; RETURN NULL; END$$;
+CREATE FUNCTION app.by_merge() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN EXECUTE 'MERGE INTO app.stored'; RETURN NULL; END$$;
+CREATE FUNCTION app.by_copy() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN EXECUTE 'COPY app.remote FROM PROGRAM'; RETURN NULL; END$$;
+CREATE TRIGGER by_update AFTER INSERT ON app.item FOR EACH ROW EXECUTE FUNCTION app.by_update();
+CREATE TRIGGER by_merge AFTER INSERT ON app.item FOR EACH ROW EXECUTE FUNCTION app.by_merge();
+CREATE TRIGGER by_copy AFTER INSERT ON app.item FOR EACH ROW EXECUTE FUNCTION app.by_copy();
+CREATE RULE on_insert AS ON INSERT TO app.item DO ALSO INSERT INTO app.copy SELECT NEW.*;
+CREATE RULE on_update AS ON UPDATE TO app.item DO ALSO INSERT INTO app.copies SELECT NEW.*;
+SELECT * FROM shown WHERE rule ~ 'copies';
+DROP RULE on_insert ON app.item;
+DROP RULE on_update ON app.item;
+DROP TRIGGER by_update ON app.item;
+DROP TRIGGER by_merge ON app.item;
+DROP TRIGGER by_copy ON app.item;
+DROP TABLE app.copies;
+DROP MATERIALIZED VIEW app.stored;
+DROP FOREIGN DATA WRAPPER regress_cnap_fdw CASCADE;
 
 -- ---- functions ----
 
