@@ -36,6 +36,17 @@ CREATE SCHEMA "Odd path" AUTHORIZATION :admin;
 GRANT CREATE ON SCHEMA "Odd path" TO PUBLIC;
 SELECT format('ALTER DATABASE %I SET search_path = "Odd path", APP', :'db') \gexec
 SELECT * FROM findings();
+-- unless the role has one of its own
+ALTER ROLE regress_cnap_app SET search_path = public;
+SELECT * FROM findings();
+ALTER ROLE regress_cnap_app RESET search_path;
+SELECT * FROM close_all();
+-- as it was written, without quotation marks
+SELECT set_config('search_path', '$user, public', false);
+SELECT format('ALTER DATABASE %I SET search_path FROM CURRENT', :'db') \gexec
+RESET search_path;
+GRANT CREATE ON SCHEMA regress_cnap_app TO regress_cnap_other, regress_cnap_dev;
+SELECT * FROM findings();
 SELECT * FROM close_all();
 SELECT format('ALTER DATABASE %I RESET search_path', :'db') \gexec
 SELECT * FROM findings();
@@ -73,6 +84,11 @@ GRANT SET ON PARAMETER work_mem TO regress_cnap_other;
 SELECT * FROM findings();
 SELECT * FROM close_all();
 REVOKE SET ON PARAMETER work_mem FROM regress_cnap_other;
+-- all that are dangerous
+GRANT SET ON PARAMETER session_preload_libraries, shared_preload_libraries, local_preload_libraries, dynamic_library_path, archive_command,
+	archive_cleanup_command, recovery_end_command, restore_command, cnap.guard TO regress_cnap_other;
+SELECT regexp_split_to_table(finding, '; ') FROM findings() WHERE rule = 'parameter_grant';
+SELECT * FROM close_all();
 ALTER ROLE regress_cnap_other REPLICATION;
 SELECT * FROM findings();
 ALTER ROLE regress_cnap_other NOREPLICATION;
@@ -89,11 +105,30 @@ SELECT format('ALTER ROLE regress_cnap_app IN DATABASE %I SET log_statement = ''
 -- without tokens, there is none to be read
 INSERT INTO cnap.access_token (user_id, name, token_hash) VALUES ('carol', 'Script', sha256('x'));
 SELECT severity, rule, regexp_replace(object, :'db', 'the database') AS object, finding, remedy FROM findings() WHERE rule <> 'role_owns';
+-- links and invitations are tokens as well
+SELECT rule FROM findings() WHERE rule = 'role_reads_statements';
+BEGIN;
+TRUNCATE cnap.access_token;
+SELECT rule FROM findings() WHERE rule = 'role_reads_statements';
+INSERT INTO cnap.install_link (organization_id, token_hash, created_by) VALUES (:'acme', sha256('y'), 'ann');
+SELECT rule FROM findings() WHERE rule = 'role_reads_statements';
+ROLLBACK;
+BEGIN;
+TRUNCATE cnap.access_token;
+INSERT INTO cnap.invitation (organization_id, token_hash, inviter, expires_at) VALUES (:'acme', sha256('z'), 'ann', 'infinity');
+SELECT rule FROM findings() WHERE rule = 'role_reads_statements';
+ROLLBACK;
 GRANT pg_read_all_stats TO regress_cnap_other;
 SELECT object, remedy FROM findings() WHERE rule = 'role_reads_statements';
 SELECT remedy FROM findings() WHERE rule = 'role_reads_statements' \gexec
 REVOKE regress_cnap_dev FROM regress_cnap_other;
 SELECT rule FROM findings() WHERE rule <> 'tokens_logged';
+GRANT pg_read_all_stats TO regress_cnap_other;
+ALTER ROLE regress_cnap_plain SET log_min_duration_sample = 0;
+ALTER ROLE regress_cnap_other SET auto_explain.log_min_duration = '10ms';
+SELECT rule, object, finding FROM findings() WHERE object !~ 'DATABASE';
+REVOKE pg_read_all_stats FROM regress_cnap_other;
+ALTER ROLE regress_cnap_other RESET ALL;
 ALTER ROLE regress_cnap_app RESET ALL;
 SELECT format('ALTER ROLE regress_cnap_app IN DATABASE %I RESET ALL', :'db') \gexec
 SELECT format('ALTER DATABASE %I RESET log_min_duration_statement', :'db') \gexec
