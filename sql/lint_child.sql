@@ -165,6 +165,14 @@ SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = 'app.circle_1'::regclass AND contype = 'f' ORDER BY conname COLLATE "C";
 ALTER TABLE app.circle_1 DROP CONSTRAINT cnap_circle_1_fkey;
 SELECT * FROM findings();
+-- nor does one keep it that old rows need not obey
+BEGIN;
+ALTER TABLE app.circle_1 ADD CONSTRAINT cnap_circle_1_fkey FOREIGN KEY (project_id, workspace_id) REFERENCES app.project (id, workspace_id)
+	ON UPDATE CASCADE NOT VALID;
+SELECT severity, rule, object, finding FROM findings() WHERE rule = 'column_not_kept';
+ALTER TABLE app.circle_1 VALIDATE CONSTRAINT cnap_circle_1_fkey;
+SELECT severity, rule, object, finding FROM findings() WHERE rule = 'column_not_kept';
+ROLLBACK;
 SELECT FROM cnap_protect_child('app.circle_1', 'project_id', workspace_column => 'workspace_id');
 SELECT * FROM findings();
 
