@@ -399,6 +399,20 @@ SELECT cnap_protect_child('app.event', 'project_id');
 SELECT cnap_protect_child('app.detail', 'event_id');
 -- unlike a partition, an inheritance child could have rows without a parent
 SELECT cnap_protect_child('app.base', 'project_id');
+-- nor is a key to another table, or to other columns, the same
+RESET ROLE;
+CREATE TABLE app.other (id int PRIMARY KEY);
+INSERT INTO app.other VALUES (1), (2);
+ALTER TABLE app.derived ADD CONSTRAINT derived_key FOREIGN KEY (project_id) REFERENCES app.other;
+SELECT cnap_protect_child('app.base', 'project_id');
+ALTER TABLE app.derived DROP CONSTRAINT derived_key;
+ALTER TABLE app.project ADD number int GENERATED ALWAYS AS (id) STORED UNIQUE;
+ALTER TABLE app.derived ADD CONSTRAINT derived_key FOREIGN KEY (project_id) REFERENCES app.project (number);
+SELECT cnap_protect_child('app.base', 'project_id');
+ALTER TABLE app.derived DROP CONSTRAINT derived_key;
+ALTER TABLE app.project DROP number;
+DROP TABLE app.other;
+SET ROLE regress_cnap_dev;
 ALTER TABLE app.derived ADD FOREIGN KEY (project_id) REFERENCES app.project NOT VALID;
 SELECT cnap_protect_child('app.base', 'project_id');
 RESET ROLE;
