@@ -207,6 +207,28 @@ ALTER TABLE plan ADD CONSTRAINT plan_fkey FOREIGN KEY (task_id, workspace_id) RE
 SELECT cnap_protect('plan');
 SELECT object, finding, remedy FROM cnap_lint() WHERE rule = 'reference_across_workspaces' AND object LIKE 'plan%';
 
+-- keys that seem to contain the workspace: with a column that can be null, and by another column of the parent
+CREATE TABLE shelf (id integer PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, origin uuid, part integer,
+	UNIQUE (workspace_id, id, part), UNIQUE (origin, id));
+CREATE TABLE box (id integer PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, shelf_id integer, part integer,
+	CONSTRAINT box_shelf FOREIGN KEY (shelf_id) REFERENCES shelf,
+	CONSTRAINT box_shelf_part FOREIGN KEY (workspace_id, shelf_id, part) REFERENCES shelf (workspace_id, id, part));
+CREATE TABLE lid (id integer PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, shelf_id integer,
+	CONSTRAINT lid_shelf_origin FOREIGN KEY (workspace_id, shelf_id) REFERENCES shelf (origin, id));
+-- and another one to the parent through which a table is protected
+CREATE TABLE label (id integer PRIMARY KEY, shelf_id integer NOT NULL CONSTRAINT label_shelf REFERENCES shelf,
+	other_id integer CONSTRAINT label_other REFERENCES shelf);
+SELECT cnap_protect('shelf'), cnap_protect('box'), cnap_protect('lid'), cnap_protect_child('label', 'shelf_id');
+SELECT object, finding FROM cnap_lint() WHERE rule = 'reference_across_workspaces' AND object ~ 'shelf|box|lid|label';
+
+-- unique indexes to which no foreign key can refer
+CREATE TABLE place (id integer PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, name text,
+	UNIQUE (workspace_id, id) DEFERRABLE, UNIQUE (workspace_id, name) INCLUDE (id));
+CREATE UNIQUE INDEX ON place (workspace_id, id) WHERE id > 0;
+CREATE TABLE visit (id integer PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES cnap.workspace, place_id integer CONSTRAINT visit_place REFERENCES place);
+SELECT cnap_protect('place'), cnap_protect('visit');
+SELECT remedy FROM cnap_lint() WHERE rule = 'reference_across_workspaces' AND object ~ 'place';
+
 DROP SCHEMA ref CASCADE;
 RESET search_path;
 \pset tuples_only off
