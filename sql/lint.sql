@@ -49,6 +49,11 @@ CREATE TEMP TABLE none_3 (workspace_id uuid);
 CREATE VIEW app.none_4 WITH (security_invoker) AS SELECT * FROM app.named;
 SELECT * FROM findings();
 SELECT * FROM close_all();
+-- nor may it be of another type in a partitioned table
+BEGIN;
+CREATE TABLE app.text_parts (workspace_id text) PARTITION BY LIST (workspace_id);
+SELECT severity, rule, object FROM findings() WHERE object ~ 'parts';
+ROLLBACK;
 -- whoever changes a type executes functions of the owner's
 ALTER TABLE app.text_id ALTER workspace_id TYPE uuid USING workspace_id::uuid;
 ALTER TABLE app.domained ALTER workspace_id TYPE uuid;
@@ -76,6 +81,8 @@ SELECT severity, rule, object FROM findings();
 -- that are not enforced
 ALTER POLICY mine ON app.handmade USING (cnap_can_access(workspace_id));
 ALTER TABLE app.handmade NO FORCE ROW LEVEL SECURITY;
+SELECT severity, rule, object FROM findings();
+ALTER TABLE app.handmade DISABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 SELECT severity, rule, object FROM findings();
 SELECT * FROM close_all();
 DROP TABLE app.handmade;
@@ -315,6 +322,8 @@ CREATE TABLE app.mixed_3 PARTITION OF app.mixed FOR VALUES IN (3);
 CREATE TABLE app.archived (workspace_id uuid);
 CREATE FOREIGN TABLE app.archived_1 () INHERITS (app.archived) SERVER regress_cnap_server;
 SELECT * FROM findings();
+GRANT SELECT ON app.mixed_2 TO regress_cnap_plain;
+SELECT severity, rule, object, remedy FROM findings() WHERE rule = 'foreign_table';
 SELECT * FROM close_all();
 ROLLBACK;
 
