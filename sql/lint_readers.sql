@@ -148,6 +148,8 @@ SELECT * FROM findings();
 SELECT * FROM close_all();
 GRANT EXECUTE ON FUNCTION app.private() TO regress_cnap_plain;
 SELECT rule, object FROM findings();
+ALTER FUNCTION app.as_owner() OWNER TO regress_cnap_bypass;
+SELECT rule, object FROM findings();
 SELECT * FROM close_all();
 DROP FUNCTION app."Count 'all'", app.as_invoker(), app.as_owner(), app.private(), app.unrelated;
 DROP PROCEDURE app.through_view();
