@@ -364,7 +364,8 @@ my @not_replicas = (
 	[ 'ann', 1, 't', 'DELETE FROM cnap.organization' ],
 	[ 'dora', 21, 't', 'DELETE FROM cnap.workspace WHERE id = test.w(21)' ]);
 my $other_id = 'UPDATE cnap.workspace SET id = test.w(50) WHERE id = test.w(30)';
-my @only_replicas = ([ 'customer', 30, 't', $other_id ], [ 'customer', 50, 'f', $other_id ]);
+my $other_user = "UPDATE cnap.workspace_member SET user_id = 'eve' WHERE user_id = 'dora'";
+my @only_replicas = ([ 'customer', 30, 't', $other_id ], [ 'customer', 50, 'f', $other_id ], [ 'dora', 21, 't', $other_user ], [ 'eve', 21, 'f', $other_user ]);
 
 foreach my $role ('origin', 'local', 'replica')
 {
