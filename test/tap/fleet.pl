@@ -63,6 +63,26 @@ is(as_user($second, 'gina', $ASK), $CLOSED, 'nothing is known elsewhere');
 is($second->safe_psql('postgres', "SELECT cnap_create_workspace('own', owner => 'x') IS NOT NULL"), 't',
 	'and a database without a beat goes on by itself');
 $second->safe_psql('postgres', 'DELETE FROM cnap.workspace');
+$second->safe_psql('postgres', 'CREATE DATABASE published');
+is($second->safe_psql('published', 'CREATE EXTENSION cnap_org; SELECT cnap_publish(); SELECT count(*) FROM cnap.beat'), "\n1",
+	'whoever publishes gets a beat, also without the worker');
+$second->safe_psql('postgres', 'DROP DATABASE published');
+
+# A role that may renew the beat may do no more; and it is the renewal that may write it, not what comes after one
+# that failed.
+$origin->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION cnap_beat TO app');
+is(as_user($origin, 'gina', 'SELECT cnap_beat()'), '', 'a scheduler of any role can renew the beat');
+is(as_user($origin, 'gina', 'SELECT cnap_beat(take_over => true)'), '42501', 'but only a superuser takes the data over');
+$origin->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION cnap_beat FROM app');
+my $lock = connect_to($origin, undef, 'BEGIN', 'LOCK cnap.beat IN SHARE MODE');
+my $hasty = connect_to($origin, undef, q{SET lock_timeout = '10ms'});
+$hasty->attempt('SELECT cnap_beat()');
+is($hasty->{sqlstate}, '55P03', 'a beat that cannot be written');
+$lock->query('COMMIT');
+$hasty->query('RESET lock_timeout');
+$hasty->attempt('UPDATE cnap.beat SET at = now()');
+is($hasty->{sqlstate}, '42501', 'leaves nothing behind');
+$_->quit foreach $lock, $hasty;
 
 # ---- following ----
 
@@ -97,10 +117,13 @@ my %sessions = map { $_->name => [ sessions($_, 'ben') ] } @followers;
 is(found($_), '', $_->name . ': nothing is found') foreach $origin, @followers;
 
 # What is not published any more, or in part, until the remedies have been executed
+my @publications = ('FOR ALL TABLES', 'FOR TABLES IN SCHEMA cnap');
 foreach my $change ('DROP TABLE cnap.workspace', 'DROP TABLE cnap.workspace; ALTER PUBLICATION cnap_access ADD TABLE cnap.workspace WHERE (false)',
-	q{SET (publish = 'insert')})
+	'DROP TABLE cnap.workspace; ALTER PUBLICATION cnap_access ADD TABLE cnap.workspace (id, name, owner_id)', 'SET TABLE doc',
+	map { "SET (publish = '$_')" } 'insert', 'insert, update', 'insert, delete', 'update, delete')
 {
-	$origin->safe_psql('postgres', 'CREATE PUBLICATION other FOR ALL TABLES');
+	push @publications, shift @publications;
+	$origin->safe_psql('postgres', "CREATE PUBLICATION other $publications[0]");
 	$origin->safe_psql('postgres', "ALTER PUBLICATION cnap_access $change");
 	is(found($origin), 'publication_incomplete publication_of_records', "publication: $change");
 	$origin->safe_psql('postgres', 'DROP PUBLICATION other');
@@ -120,9 +143,12 @@ remedied($follower, 'subscription_incomplete');
 $follower->wait_for_subscription_sync($origin, 'access');
 becomes('', 'and all again', sub { found($follower) });
 
-$follower->safe_psql('postgres', 'CREATE TABLE invoice (workspace_id uuid REFERENCES cnap.workspace ON DELETE CASCADE)');
-is(found($follower), 'reference_to_followed', 'a foreign key whose actions do not happen');
-$follower->safe_psql('postgres', 'DROP TABLE invoice');
+foreach my $action ('DELETE CASCADE', 'DELETE SET NULL', 'DELETE SET DEFAULT', 'UPDATE CASCADE', 'UPDATE SET NULL', 'UPDATE SET DEFAULT')
+{
+	$follower->safe_psql('postgres', "CREATE TABLE invoice (workspace_id uuid REFERENCES cnap.workspace ON $action)");
+	is(found($follower), 'reference_to_followed', "a foreign key whose actions do not happen: ON $action");
+	$follower->safe_psql('postgres', 'DROP TABLE invoice');
+}
 $origin->safe_psql('postgres', 'CREATE PUBLICATION other FOR TABLE cnap.workspace, cnap.audit_log');
 $follower->safe_psql('postgres', sprintf(q{CREATE SUBSCRIPTION other CONNECTION '%s' PUBLICATION other WITH (copy_data = false)},
 		quoted($origin->connstr('postgres'))));
@@ -188,8 +214,8 @@ is(as_user($origin, 'gina', "BEGIN; SELECT cnap_update_workspace('$W', name => '
 	'but not before the commit');
 is(as_user($_, 'gina', 'SELECT cnap_position()'), '55000', 'nor at ' . $_->name) foreach @followers;
 is(as_user($follower, 'gina', "SELECT cnap_wait('$_')"), '22023', "'$_' is no position")
-  foreach '', 'x', '1/2', '1/2@', '1/2@x', '@0/0x';
-is(as_user($follower, 'gina', "SELECT cnap_wait('1/2\@0/0')"), '55000', 'a position of another origin');
+  foreach '', 'x', '1/2', '1/2@', '1/2@x', '@0/0x', '1/2@/0', '1/2@0/', '1/2@000000000/0', '1/2@0/000000000';
+is(as_user($_, 'gina', "SELECT cnap_wait('1/2\@0/0')"), '55000', $_->name . ': a position of another origin') foreach $origin, @followers;
 my $far = position($origin);
 $far =~ s/\@.*/\@FFFF\/0/;
 is(as_user($_, 'gina', "SELECT cnap_wait('$far', '100ms')"), '55000', $_->name . ' cannot reach it in time') foreach @followers;
@@ -198,6 +224,10 @@ is(as_user($origin, 'gina', 'SELECT cnap_wait(cnap_position())'), '', 'the origi
 is(as_user($origin, 'gina', 'SELECT cnap_followers()'), '42501', 'not everybody sees the followers');
 becomes('physical|t|t,logical|t|t', 'the followers', sub { $origin->safe_psql('postgres',
 			q{SELECT string_agg(concat_ws('|', kind, connected, open), ',' ORDER BY kind DESC) FROM cnap_followers()}) });
+$origin->safe_psql('postgres', 'CREATE DATABASE elsewhere');
+$origin->safe_psql('elsewhere', q{SELECT pg_create_logical_replication_slot('elsewhere', 'pgoutput')});
+is($origin->safe_psql('postgres', 'SELECT count(*) FROM cnap_followers()'), '2', 'and nobody who follows another database of the server');
+$origin->safe_psql('postgres', q{SELECT pg_drop_replication_slot('elsewhere'); DROP DATABASE elsewhere});
 $follower->safe_psql('postgres', 'SELECT pg_current_xact_id(); SELECT pg_switch_wal()') foreach 1 .. 3;
 ok($follower->poll_query_until('postgres', 'SELECT applied > (SELECT position FROM cnap.beat) FROM cnap_followers()'),
 	'where others follow a follower, its log is another');
@@ -255,6 +285,8 @@ is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT count(*
 	'1', 'and where nothing is ever stale');
 is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT cnap_can_access('gina', '$W')"), 't',
 	'a superuser can turn it off');
+is($follower->safe_psql('postgres', "SET cnap.max_staleness = -1; SELECT cnap_can_access('gina', '$W'); RESET cnap.max_staleness; SELECT cnap_can_access('gina', '$W')"),
+	"t\nf", 'and on again, at once');
 is(as_user($follower, 'gina', 'SELECT cnap_current_user(); SET cnap.max_staleness = -1'), '42501', 'and nobody else');
 like(as_user($follower, 'gina', "SET cnap.max_staleness = -1; $ASK"), qr/^\Q$CLOSED\E$/m, 'nor before the library is loaded');
 is($follower->safe_psql('postgres', "SET debug_parallel_query = on; SELECT cnap_can_access('gina', '$W')"), 'f', 'parallel workers')
@@ -282,6 +314,9 @@ opens($follower, 'apply');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
 closes($standby, 'replay paused');
 becomes('f', 'the origin knows', sub { $origin->safe_psql('postgres', "SELECT open FROM cnap_followers() WHERE kind = 'physical'") });
+is($origin->safe_psql('postgres', q{SELECT lag > '2s' FROM cnap_followers() WHERE kind = 'physical'}), 't', 'and how old the data there is');
+is($origin->safe_psql('postgres', q{SET cnap.max_staleness = -1; SELECT open FROM cnap_followers() WHERE kind = 'physical'}), 't',
+	'which would not matter without a limit');
 is($origin->safe_psql('postgres', guide(qr/WHERE NOT open/)), 'standby', 'and raises the alert');
 like($origin->safe_psql('postgres', guide(qr/^SELECT name, kind/)), qr/^standby\|physical\|t\|.*\|f$/m, 'as the list does');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
@@ -311,7 +346,13 @@ is($second->safe_psql('postgres', "SELECT count(*) FROM cnap.audit_log WHERE act
 
 # Back again, which begins with the data that it has kept itself
 $second->safe_psql('postgres', guide(qr/^DROP SUBSCRIPTION IF/));
+is(answers(@{ $sessions{second} }), $CLOSED, 'nothing is left');
+$follower->safe_psql('postgres', 'ALTER PUBLICATION cnap_access DROP TABLE cnap.beat');
 subscribe($second, $follower, 'access_2');
+becomes('t', 'the workspaces arrive without a beat', sub { $second->safe_psql('postgres', 'SELECT count(*) = 1 FROM cnap.workspace') });
+is(answers(@{ $sessions{second} }), $CLOSED, 'and open sessions know that this is not all');
+$follower->safe_psql('postgres', 'SELECT cnap_publish()');
+$second->safe_psql('postgres', 'ALTER SUBSCRIPTION access_2 REFRESH PUBLICATION');
 $second->wait_for_subscription_sync($follower, 'access_2');
 opens($second, 'copied anew');
 is($second->safe_psql('postgres', 'SELECT name FROM cnap.workspace'), 'Globex', 'without its own changes');
@@ -338,20 +379,44 @@ foreach my $node ($origin, $follower)
 	$node->safe_psql('postgres', 'CREATE DATABASE restored');
 	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'restored', $dump ], "restore of $name");
 	is($node->safe_psql('restored', "SELECT cnap_can_access('gina', '$W'), restored FROM cnap.beat"), 'f|t', 'a copy is closed');
+	$node->psql('restored', 'DELETE FROM cnap.beat', stderr => \my $error);
+	like($error, qr/only cnap_beat\(\) and replication/, 'nor is its beat to be deleted');
 	$node->safe_psql('restored', 'SELECT cnap_beat(take_over => true)');
 	is($node->safe_psql('restored', "SELECT cnap_can_access('gina', '$W')"), 't', 'until somebody decides that it is the origin');
+
+	# what was dumped here comes back, to a session that is open
+	is($node->safe_psql('restored', "CREATE TEMP TABLE dumped AS TABLE cnap.beat; DELETE FROM cnap.beat; SELECT cnap_can_access('gina', '$W');"
+			  . " INSERT INTO cnap.beat TABLE dumped; SELECT cnap_can_access('gina', '$W')"), "t\nf", 'a beat of its own that is restored closes it, too');
+	$node->psql('restored', 'SELECT cnap_beat()', stderr => \$error);
+	like($error, qr/access data is kept at/, 'and is not renewed');
 	$node->safe_psql('postgres', 'DROP DATABASE restored');
 }
 
 # ---- the worker ----
 
 $_->quit foreach map { @$_ } values %sessions;
+$follower->append_conf('postgresql.conf', beating('100ms'));
+$follower->restart;
+becomes('idle: another database keeps the access data', 'where another database keeps the data, the worker waits',
+	sub { $follower->safe_psql('postgres', "SELECT query $worker") });
+unlike(slurp_file($follower->logfile), qr/ERROR:  access data is kept at.*cnap_beat_worker|cnap_org beat.*exited with exit code 1/, 'and does not fail');
 $follower->safe_psql('postgres', 'DROP SUBSCRIPTION access');
 $origin->safe_psql('postgres', 'DROP TABLE doc; DROP PUBLICATION cnap_access; DROP EXTENSION cnap_org');
 becomes('waiting for CREATE EXTENSION cnap_org', 'the worker survives DROP EXTENSION',
 	sub { $origin->safe_psql('postgres', "SELECT query $worker") });
 $origin->safe_psql('postgres', 'CREATE EXTENSION cnap_org');
 becomes('1', 'and goes on', sub { $origin->safe_psql('postgres', 'SELECT count(*) FROM cnap.beat') });
+
+# Each beat but the first after the signal shows the new interval.
+$origin->append_conf('postgresql.conf', 'cnap.beat_interval = 1h');
+$origin->restart;
+$origin->append_conf('postgresql.conf', 'cnap.beat_interval = 100ms');
+$origin->reload;
+foreach my $beat (1 .. 3)
+{
+	$at = $origin->safe_psql('postgres', 'SELECT at FROM cnap.beat');
+	becomes('t', "a new interval applies to the worker that runs: $beat", sub { $origin->safe_psql('postgres', "SELECT at > '$at' FROM cnap.beat") });
+}
 $origin->stop;
 ok(!-e $origin->data_dir . '/postmaster.pid', 'it lets the server stop');
 unlike(slurp_file($origin->logfile), qr/PANIC|TRAP|terminated by signal [^9]/, 'cleanly');
