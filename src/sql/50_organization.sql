@@ -21,7 +21,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cnap_update_organization';
 COMMENT ON FUNCTION @extschema@.cnap_update_organization(uuid, text, text, text, text, jsonb, text) IS
-'changes an organization; null leaves a value as it is, and an empty string clears it. accepts: who can make it a manager, anyone or links, which is only those who redeem one of its install links. For its admins. Errors: 22023 for an invalid argument, 23505 for a slug that is taken, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of';
+'changes an organization; null leaves a value as it is, and an empty string clears it. accepts: who can make it a manager, anyone or links, which is only those who redeem one of its install links. For its admins. Errors: 22023 for an invalid argument, 23505 for a slug that is taken, 28000, 42501, 42704 for an organization that does not exist or that the actor is not a member of, 55000 for a superuser where tables of several roles have triggers';
 
 CREATE FUNCTION @extschema@.cnap_delete_organization(organization uuid) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
