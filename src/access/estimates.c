@@ -333,7 +333,7 @@ CnapCheckedRelation(PlannerInfo *root, const CnapCheck *check)
 	Var		   *column = (Var *) check->workspace;
 
 	if (root == NULL || !IsA(column, Var) || column->varlevelsup > 0 ||
-		column->varno >= root->simple_rel_array_size)
+		IS_SPECIAL_VARNO(column->varno) || column->varno >= root->simple_rel_array_size)
 		return NULL;
 	return root->simple_rel_array[column->varno];
 }
