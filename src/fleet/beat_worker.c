@@ -84,6 +84,12 @@ cnap_beat_worker_main(Datum main_arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+
+	/*
+	 * PostgreSQL starts workers with SIGHUP ignored, so one that was sent
+	 * before this may be lost, while the settings are from before it.
+	 */
+	ConfigReloadPending = true;
 	BackgroundWorkerInitializeConnection(beat_database, NULL, 0);
 	SetConfigOption("application_name", WORKER_NAME, PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
