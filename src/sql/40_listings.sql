@@ -12,6 +12,15 @@ AS 'MODULE_PATHNAME', 'cnap_role_rank';
 COMMENT ON FUNCTION cnap.role_rank(text) IS
 'the order of roles in listings: a higher number for a higher role';
 
+-- inlined, so the planner sees the comparison
+CREATE FUNCTION cnap.holds_until(until timestamptz) RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL SAFE
+AS $$
+	SELECT until IS NULL OR until > clock_timestamp()
+$$;
+COMMENT ON FUNCTION cnap.holds_until(timestamptz) IS
+'whether what ends at that time, or never, holds now';
+
 CREATE VIEW cnap.way_in AS
 	SELECT id AS workspace_id, owner_id AS user_id, 'owner' AS via,
 		'owner'::text AS role, NULL::uuid AS organization_id,
@@ -26,7 +35,7 @@ CREATE VIEW cnap.way_in AS
 	FROM cnap.workspace w
 		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
 	WHERE w.managed_access = 'all'
-		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+		AND cnap.holds_until(w.managed_until)
 	UNION ALL
 	SELECT w.id, m.user_id, 'organization', w.managed_role, w.managed_by,
 		least(w.managed_until, a.until), greatest(w.managed_since, m.created_at, a.created_at)
@@ -35,8 +44,8 @@ CREATE VIEW cnap.way_in AS
 		JOIN cnap.organization_member m ON m.organization_id = w.managed_by
 			AND m.user_id = a.user_id AND m.membership_id = a.membership_id
 	WHERE w.managed_access <> 'all'
-		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
-		AND (a.until IS NULL OR a.until > clock_timestamp());
+		AND cnap.holds_until(w.managed_until)
+		AND cnap.holds_until(a.until);
 COMMENT ON VIEW cnap.way_in IS
 'every current way of every user into every workspace: the rules of access as a single query';
 
@@ -64,7 +73,7 @@ AS $$
 		w.metadata, w.created_at, w.updated_at
 	FROM cnap.workspace w
 		LEFT JOIN cnap.workspace m ON m.id = w.id AND m.managed_by IS NOT NULL
-			AND (m.managed_until IS NULL OR m.managed_until > clock_timestamp())
+			AND cnap.holds_until(m.managed_until)
 	WHERE w.id = workspace
 $$;
 COMMENT ON FUNCTION cnap.show_workspace(uuid) IS
@@ -119,7 +128,7 @@ AS $$
 			WHERE i.workspace_id = w.id AND i.via = 'organization' ORDER BY i.user_id) END
 	FROM cnap.workspace w
 	WHERE w.managed_by = organization
-		AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+		AND cnap.holds_until(w.managed_until)
 		AND (after IS NULL OR (w.name, w.id) > (after_name, after))
 	ORDER BY w.name, w.id
 	LIMIT max_rows
@@ -225,7 +234,7 @@ AS $$
 				FROM cnap.organization_member m
 				WHERE m.organization_id = w.managed_by AND m.user_id > coalesce(after, '')
 					AND w.managed_access = 'all'
-					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+					AND cnap.holds_until(w.managed_until)
 				ORDER BY m.user_id
 				LIMIT max_rows)
 			UNION ALL (
@@ -242,8 +251,8 @@ AS $$
 				WHERE a.workspace_id = w.id AND a.user_id > coalesce(after, '')
 					AND a.management_id = w.management_id
 					AND w.managed_access = 'assigned'
-					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
-					AND (a.until IS NULL OR a.until > clock_timestamp())
+					AND cnap.holds_until(w.managed_until)
+					AND cnap.holds_until(a.until)
 				ORDER BY a.user_id
 				LIMIT max_rows)
 			UNION ALL (
@@ -256,12 +265,12 @@ AS $$
 						FROM cnap.assignment a
 						WHERE a.workspace_id = w.id AND a.user_id = m.user_id
 							AND a.management_id = w.management_id AND a.membership_id = m.membership_id
-							AND (a.until IS NULL OR a.until > clock_timestamp())
+							AND cnap.holds_until(a.until)
 						OFFSET 0
 					) a ON true
 				WHERE m.organization_id = w.managed_by AND m.user_id > coalesce(after, '')
 					AND w.managed_access = 'activated'
-					AND (w.managed_until IS NULL OR w.managed_until > clock_timestamp())
+					AND cnap.holds_until(w.managed_until)
 				ORDER BY m.user_id
 				LIMIT max_rows)
 			ORDER BY 1
