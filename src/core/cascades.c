@@ -17,9 +17,8 @@
  * in a security-restricted operation, which allows none.  Tables that belong to superusers
  * do not matter.
  *
- * Even to look for rows executes code of the owner of a table, without any trigger: the
- * planner simplifies the expressions of its indexes, statistics, partition key and
- * partitions, and calls what is declared immutable.
+ * Even to look for rows can execute code of the owner of a table, without any trigger
+ * (planned_code.c).
  *
  * The tables are locked as their actions lock them, so that they get no triggers, and no
  * references, before these are executed.  That keeps nobody from creating statistics, so
@@ -29,21 +28,14 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -53,6 +45,7 @@
 
 #include "core/cascades.h"
 #include "core/own_catalog.h"
+#include "core/planned_code.h"
 #include "core/relation.h"
 
 #if PG_VERSION_NUM < 180000
@@ -68,106 +61,53 @@ typedef struct Walk
 	CnapCascades found;
 } Walk;
 
-/* Does a referencing column have a type that somebody has defined, whose casts are theirs? */
-static bool
-has_foreign_types(Oid constraint)
+/* The columns of a foreign key, and those that they refer to; returns how many. */
+static int
+read_key(Oid constraint, AttrNumber *columns, AttrNumber *keys)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	AttrNumber	columns[INDEX_MAX_KEYS];
-	AttrNumber	keys[INDEX_MAX_KEYS];
 	int			ncolumns;
-	bool		result = false;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for constraint %u", constraint);
 	DeconstructFkConstraintRow(tuple, &ncolumns, columns, keys, NULL, NULL, NULL, NULL, NULL);
+	ReleaseSysCache(tuple);
+	return ncolumns;
+}
+
+/*
+ * Does a referencing column have a type that somebody has defined, whose casts are
+ * theirs?
+ */
+static bool
+has_foreign_types(Oid relid, Oid constraint)
+{
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	AttrNumber	keys[INDEX_MAX_KEYS];
+	int			ncolumns = read_key(constraint, columns, keys);
+
 	for (int i = 0; i < ncolumns; i++)
 	{
-		Oid			type = get_atttype(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, columns[i]);
-
-		result |= getBaseType(type) >= FirstNormalObjectId;
-	}
-	ReleaseSysCache(tuple);
-	return result;
-}
-
-/* Is there something that somebody has defined in the expressions of an object? */
-static bool
-has_foreign_expression(Oid class, Oid object)
-{
-	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[3];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(class));
-	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(object));
-	ScanKeyInit(&keys[2], Anum_pg_depend_objsubid, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(0));
-	scan = systable_beginscan(rel, DependDependerIndexId, true, NULL, 3, keys);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		found = form->refobjid >= FirstNormalObjectId &&
-			(form->refclassid == ProcedureRelationId || form->refclassid == OperatorRelationId ||
-			 form->refclassid == TypeRelationId);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
-static bool
-have_foreign_expressions(Oid class, const List *objects)
-{
-	const ListCell *lc;
-
-	foreach(lc, objects)
-	{
-		if (has_foreign_expression(class, lfirst_oid(lc)))
+		if (getBaseType(get_atttype(relid, columns[i])) >= FirstNormalObjectId)
 			return true;
 	}
 	return false;
 }
 
-/* Does the planner execute what somebody has defined, for any query of a table? */
-static bool
-has_foreign_plan(Oid relid)
-{
-	Relation	rel = table_open(relid, RowExclusiveLock);
-	bool		result = has_foreign_expression(RelationRelationId, relid) ||
-		have_foreign_expressions(RelationRelationId, RelationGetIndexList(rel)) ||
-		have_foreign_expressions(StatisticExtRelationId, RelationGetStatExtList(rel));
-
-	/* whether CHECK constraints exclude it */
-	if (rel->rd_rel->relispartition || constraint_exclusion == CONSTRAINT_EXCLUSION_ON)
-		result |= have_foreign_expressions(ConstraintRelationId,
-										   CnapDependents(relid, ConstraintRelationId));
-	table_close(rel, NoLock);
-	return result;
-}
-
 /* Does a foreign key refer to one of these columns? */
 static bool
-refers_to(Oid constraint, const Bitmapset *columns)
+refers_to(Oid constraint, const Bitmapset *referenced)
 {
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	AttrNumber	referencing[INDEX_MAX_KEYS];
+	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	keys[INDEX_MAX_KEYS];
-	int			ncolumns;
-	bool		result = false;
+	int			ncolumns = read_key(constraint, columns, keys);
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for constraint %u", constraint);
-	DeconstructFkConstraintRow(tuple, &ncolumns, referencing, keys, NULL, NULL, NULL, NULL, NULL);
 	for (int i = 0; i < ncolumns; i++)
-		result |= bms_is_member(keys[i], columns);
-	ReleaseSysCache(tuple);
-	return result;
+	{
+		if (bms_is_member(keys[i], referenced))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -191,7 +131,6 @@ follow_key(Walk *walk, Oid referenced, const Trigger *trigger, bool is_updated)
 {
 	Oid			relid = trigger->tgconstrrelid;
 	bool		is_other;
-	ListCell   *lc;
 
 	if (RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK)
 		return;
@@ -203,16 +142,12 @@ follow_key(Walk *walk, Oid referenced, const Trigger *trigger, bool is_updated)
 		return;
 	LockRelationOid(relid, RowExclusiveLock);
 	is_other = !superuser_arg(CnapRelationOwner(relid));
-	if (is_other && has_foreign_types(trigger->tgconstraint))
+	if (is_other && has_foreign_types(relid, trigger->tgconstraint))
 		walk->found.to_others = true;
 
 	/* Every action looks for the rows that refer, also in partitions. */
-	foreach(lc, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ?
-			find_all_inheritors(relid, RowExclusiveLock, NULL) : list_make1_oid(relid))
-	{
-		if (!superuser_arg(CnapRelationOwner(lfirst_oid(lc))))
-			walk->searched = list_append_unique_oid(walk->searched, lfirst_oid(lc));
-	}
+	walk->searched = list_concat_unique_oid(walk->searched,
+											CnapForeignTables(relid, RowExclusiveLock));
 	switch (trigger->tgfoid)
 	{
 		case F_RI_FKEY_CASCADE_DEL:
@@ -295,7 +230,6 @@ CnapCascades
 CnapFindCascades(Oid relid, const Bitmapset *columns)
 {
 	Walk		walk = {.first = relid,.columns = columns};
-	ListCell   *lc;
 
 	add_table(&walk, relid, columns != NULL);
 	for (int i = 0; i < list_length(walk.tables); i++)
@@ -303,8 +237,7 @@ CnapFindCascades(Oid relid, const Bitmapset *columns)
 	if (!walk.found.to_others && walk.searched != NIL)
 	{
 		LockRelationOid(StatisticExtRelationId, ShareLock);
-		foreach(lc, walk.searched)
-			walk.found.to_others |= has_foreign_plan(lfirst_oid(lc));
+		walk.found.to_others = CnapPlansForeignCode(walk.searched);
 	}
 	return walk.found;
 }

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * lint.c
- *	  What cnap_lint() cannot find out in SQL: what the expression of a policy
- *	  means, whether the access data is fresh, and what other nodes answer.
+ *	  What cnap_lint() cannot find out in SQL, or other C code decides as well: what
+ *	  the expression of a policy means, whose code is executed by planning, whether the
+ *	  access data is fresh, and what other nodes answer.
  *
  * Everything else that it examines is in the columns of the catalogs
  * (src/sql/76_lint.sql and the files that follow it).
@@ -24,11 +25,13 @@
 
 #include "core/citus.h"
 #include "core/freshness.h"
+#include "core/planned_code.h"
 
 PG_FUNCTION_INFO_V1(cnap_lint_freshness);
 PG_FUNCTION_INFO_V1(cnap_lint_origin_version);
 PG_FUNCTION_INFO_V1(cnap_lint_nodes);
 PG_FUNCTION_INFO_V1(cnap_lint_shard);
+PG_FUNCTION_INFO_V1(cnap_lint_planned);
 PG_FUNCTION_INFO_V1(cnap_lint_open_alternative);
 
 /* Does an expression call a function of the extension? */
@@ -131,6 +134,13 @@ Datum
 cnap_lint_shard(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(CnapIsShard(PG_GETARG_OID(0)));
+}
+
+/* cnap.lint_planned(relation oid) -> boolean */
+Datum
+cnap_lint_planned(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CnapPlansForeignCode(CnapForeignTables(PG_GETARG_OID(0), NoLock)));
 }
 
 /*

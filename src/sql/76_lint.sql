@@ -63,6 +63,12 @@ AS 'MODULE_PATHNAME', 'cnap_lint_shard';
 COMMENT ON FUNCTION cnap.lint_shard(oid) IS
 'whether a table is a shard of a distributed table of Citus, which is protected with that';
 
+CREATE FUNCTION cnap.lint_planned(relation oid) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000
+AS 'MODULE_PATHNAME', 'cnap_lint_planned';
+COMMENT ON FUNCTION cnap.lint_planned(oid) IS
+'whether planning any query of a table, or of one of its partitions, executes what a role that is no superuser may have defined';
+
 CREATE FUNCTION cnap.lint_members(class regclass) RETURNS SETOF oid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 100
 SET search_path = pg_catalog, pg_temp

@@ -65,34 +65,7 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
-WITH crossed AS MATERIALIZED (
-	SELECT * FROM cnap.lint_cross_references('{}', '{}', '{}')
-), expression AS MATERIALIZED (
-	-- those that the planner simplifies for any query of a table, and so executes what
-	-- somebody has declared immutable
-	SELECT 'pg_class'::regclass AS class, oid, oid AS relation FROM pg_class WHERE relkind = 'p'
-	UNION ALL
-	SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index
-	UNION ALL
-	SELECT 'pg_statistic_ext'::regclass, oid, stxrelid FROM pg_statistic_ext
-	UNION ALL
-	SELECT 'pg_constraint'::regclass, f.oid, f.conrelid
-	FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
-	WHERE f.contype = 'c' AND (c.relispartition OR current_setting('constraint_exclusion') = 'on')
-), executing AS MATERIALIZED (
-	SELECT e.relation
-	FROM expression e
-		JOIN pg_depend d ON d.classid = e.class AND d.objid = e.oid AND d.objsubid = 0
-		JOIN pg_class c ON c.oid = e.relation
-		JOIN pg_roles r ON r.oid = c.relowner
-	WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
-		AND d.refobjid >= 16384 AND NOT r.rolsuper
-), somebodys AS MATERIALIZED (
-	SELECT t.root
-	FROM (SELECT relation AS root FROM crossed UNION SELECT parent FROM crossed) t
-		LEFT JOIN LATERAL pg_partition_tree(t.root) p ON true
-	WHERE coalesce(p.relid, t.root) IN (SELECT relation FROM executing)
-), crossing AS MATERIALIZED (
+WITH crossing AS MATERIALIZED (
 	SELECT x.*, f.conname, f.conkey, f.confkey, f.confmatchtype, f.confupdtype, f.confdeltype,
 		f.condeferrable, f.condeferred, c.relkind,
 		coalesce(nullif(f.confdelsetcols, '{}'), f.conkey) AS set_columns,
@@ -109,7 +82,7 @@ WITH crossed AS MATERIALIZED (
 				JOIN pg_attribute a ON a.attrelid = x.parent AND a.attnum = k.attnum) AS theirs,
 		-- whoever validates a key executes its casts, and plans a query of both
 		-- tables; without these there is nobody's code in it
-		x.relation NOT IN (SELECT root FROM somebodys) AND x.parent NOT IN (SELECT root FROM somebodys)
+		NOT cnap.lint_planned(x.relation) AND NOT cnap.lint_planned(x.parent)
 			AND (x.closing IS NOT DISTINCT FROM x.key
 				OR x.column_number <> ALL (f.conkey) AND x.parent_column <> ALL (f.confkey) AND NOT i.indisexclusion)
 			AND NOT EXISTS (
@@ -117,7 +90,7 @@ WITH crossed AS MATERIALIZED (
 					JOIN pg_attribute a ON a.attrelid = x.relation AND a.attnum = k.mine
 					JOIN pg_attribute b ON b.attrelid = x.parent AND b.attnum = k.theirs
 				WHERE a.atttypid <> b.atttypid AND greatest(a.atttypid, b.atttypid) >= 16384) AS offered
-	FROM crossed x
+	FROM cnap.lint_cross_references('{}', '{}', '{}') x
 		JOIN pg_constraint f ON f.oid = x.key
 		JOIN pg_index i ON i.indexrelid = f.conindid
 		JOIN pg_class c ON c.oid = x.relation
