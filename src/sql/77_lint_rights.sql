@@ -361,6 +361,20 @@ FROM pg_trigger t
 WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure
 	AND (t.tgrelid, t.tgattr::text) NOT IN (
 		SELECT f.conrelid, array_to_string(f.conkey, ' ') FROM pg_constraint f WHERE f.contype = 'f' AND f.convalidated)
+
+UNION ALL
+-- cnap_protect_child() refuses this; the parent's column can be altered later
+SELECT 'error', 'column_not_kept', t.tgrelid::regclass::text,
+	format('changes of %s do not reach column %I of every row, because different values of %I are equal there, but not here',
+		f.confrelid::regclass, workspace.attname, theirs.attname), NULL, 1
+FROM pg_trigger t
+	JOIN pg_constraint f ON f.contype = 'f' AND f.conrelid = t.tgrelid AND array_to_string(f.conkey, ' ') = t.tgattr::text
+	CROSS JOIN unnest(f.conkey, f.confkey) k (mine, theirs)
+	JOIN pg_attribute mine ON mine.attrelid = f.conrelid AND mine.attnum = k.mine
+	JOIN pg_attribute theirs ON theirs.attrelid = f.confrelid AND theirs.attnum = k.theirs
+	JOIN pg_collation c ON c.oid = theirs.attcollation AND NOT c.collisdeterministic
+	JOIN pg_attribute workspace ON workspace.attrelid = f.conrelid AND workspace.attnum = f.conkey[array_upper(f.conkey, 1)]
+WHERE t.tgfoid = 'cnap.fill_workspace()'::regprocedure AND t.tgparentid = 0 AND mine.attcollation <> theirs.attcollation
 $$;
 COMMENT ON FUNCTION cnap.lint_settings() IS
 'the findings about settings, and about the triggers that keep workspace columns';
