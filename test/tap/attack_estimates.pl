@@ -153,8 +153,8 @@ $mia->query($tell);
 $admin->query(q{CREATE UNIQUE INDEX ON app.protected (id); CREATE UNIQUE INDEX ON app.plainly (id)});
 foreach my $statement ("INSERT INTO app.%s VALUES (101, '$W1', 'new') ON CONFLICT (id) DO UPDATE SET note = 'new' WHERE own.tell(%1\$s.note)",
 	"INSERT INTO app.%s VALUES (101, '$W1', 'new')", "INSERT INTO app.%s VALUES (101, '$W1', 'new') ON CONFLICT DO NOTHING",
-	'EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) SELECT id FROM app.%s WHERE note = \'rare0\'',
-	'EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) SELECT id FROM app.%s WHERE workspace_id = app.w(17)')
+	'EXPLAIN (ANALYZE, BUFFERS off, COSTS off, TIMING off, SUMMARY off) SELECT id FROM app.%s WHERE note = \'rare0\'',
+	'EXPLAIN (ANALYZE, BUFFERS off, COSTS off, TIMING off, SUMMARY off) SELECT id FROM app.%s WHERE workspace_id = app.w(17)')
 {
 	my @said = map {
 		my $table = $_;
