@@ -269,7 +269,8 @@ static inline CnapUser *
 get_current_user(void)
 {
 	begin_question();
-	if (unlikely(!CnapDataIsFresh()))
+	if (unlikely(!CnapDataIsFresh()) ||
+		(unlikely(InSecurityRestrictedOperation()) && CnapIsUnasked()))
 	{
 		stats.without_user++;
 		return NULL;

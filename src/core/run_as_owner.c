@@ -128,7 +128,7 @@ become_trigger_owner(CnapStatement *statement, const Caller *caller)
 	if (cascades.to_others)
 		SetUserIdAndSecContext(OidIsValid(cascades.owner) ? cascades.owner : caller->userid,
 							   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_RESTRICTED_OPERATION);
+							   SECURITY_RESTRICTED_OPERATION | CNAP_SECURITY_FOR_USER);
 #endif
 }
 

@@ -16,6 +16,13 @@
 #define CNAP_MAX_PARAMS 10
 
 /*
+ * A flag of ours in the security context of a security-restricted operation: it is
+ * done for the current user (identity.c).  PostgreSQL uses the lowest bits, carries the
+ * others along, also to parallel workers, and restores them together.
+ */
+#define CNAP_SECURITY_FOR_USER 0x10000
+
+/*
  * A statement, its parameter types, and its plan once it has been prepared.
  * All types are built-in ones, so that the plan survives DROP EXTENSION and
  * re-creation.

@@ -43,6 +43,14 @@
  * all placeholders then, and a superuser with a current user would become the
  * system.
  *
+ * Code of another role that PostgreSQL executes unasked, such as an index expression
+ * when somebody or autovacuum maintains a table, is executed in a security-restricted
+ * operation, as that role.  The session's identity must not be its to use, any more
+ * than the session's privileges are, so there is no current user then, nor in a SECURITY
+ * DEFINER function that such code calls.  What a role does itself in such an operation,
+ * as when it refreshes a materialized view of its own, is done for the current user, and
+ * so is what we do for one as another role (CNAP_SECURITY_FOR_USER).
+ *
  * The system is a superuser without a current user.  Both the current role
  * (GetUserId()) and the outer one (GetOuterUserId()) must be superusers, and
  * there must be no security-restricted operation: a SECURITY DEFINER function
@@ -64,6 +72,7 @@
 #include "core/compat.h"
 #include "core/formats.h"
 #include "core/freshness.h"
+#include "core/run_as_owner.h"
 #include "identity/claims.h"
 #include "identity/generation.h"
 #include "identity/identity.h"
@@ -157,12 +166,27 @@ CnapStatedUser(void)
 	return user_id_setting;
 }
 
+bool
+CnapIsUnasked(void)
+{
+	Oid			role;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&role, &sec_context);
+	return (sec_context & SECURITY_RESTRICTED_OPERATION) != 0 &&
+		(sec_context & CNAP_SECURITY_FOR_USER) == 0 &&
+		(role != GetOuterUserId() || (sec_context & SECURITY_LOCAL_USERID_CHANGE) != 0);
+}
+
 const char *
 CnapFindCurrentUser(CnapIdentityBasis *basis)
 {
-	const char *user = CnapStatedUser();
+	const char *user;
 
 	*basis = CNAP_BY_NOTHING;
+	if (CnapIsUnasked())
+		return NULL;
+	user = CnapStatedUser();
 	if (CnapSignedInByToken())
 	{
 		if (user != NULL)
@@ -229,7 +253,7 @@ is_system(void)
 pg_noreturn static void
 no_current_user(void)
 {
-	if (CnapSignedInByToken())
+	if (CnapSignedInByToken() && !CnapIsUnasked())
 	{
 		CnapRequireFreshData();
 		CnapInvalidToken();

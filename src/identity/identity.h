@@ -35,6 +35,12 @@ typedef enum CnapIdentityBasis
 } CnapIdentityBasis;
 
 /*
+ * Is this code of another role, for which there is no current user?  Only in a
+ * security-restricted operation.
+ */
+extern bool CnapIsUnasked(void);
+
+/*
  * The id of the current user, or NULL if there is none.  The string is valid
  * until the next command.
  */

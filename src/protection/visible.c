@@ -34,6 +34,7 @@
 
 #include "core/arguments.h"
 #include "core/compat.h"
+#include "core/run_as_owner.h"
 #include "identity/trusted.h"
 
 PG_FUNCTION_INFO_V1(cnap_visible_rows);
@@ -139,7 +140,8 @@ execute_count(void *arg)
 	int			sec_context;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
-	SetUserIdAndSecContext(counts->role, sec_context | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(counts->role, sec_context | SECURITY_RESTRICTED_OPERATION |
+						   CNAP_SECURITY_FOR_USER);
 	SPI_connect();
 	if (SPI_execute(counts->sql, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not count rows");

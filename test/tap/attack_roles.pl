@@ -429,13 +429,82 @@ $admin->query('CREATE SCHEMA traps AUTHORIZATION plain');
 }
 is($admin->query("BEGIN; SELECT FROM traps.trap('x'); SELECT count(*) FROM cnap.workspace WHERE id = '$W3'; ROLLBACK"), 0,
 	'(whoever calls such a function as the system has called it)');
-foreach my $maintenance ('ANALYZE traps.t', 'VACUUM ANALYZE traps.t', 'REINDEX TABLE traps.t', 'REINDEX TABLE CONCURRENTLY traps.t',
-	'CLUSTER traps.t USING trap_index', 'VACUUM FULL traps.t', 'REFRESH MATERIALIZED VIEW traps.m')
+my @maintenance = ('ANALYZE traps.t', 'VACUUM ANALYZE traps.t', 'REINDEX TABLE traps.t', 'REINDEX TABLE CONCURRENTLY traps.t',
+	'CLUSTER traps.t USING trap_index', 'VACUUM FULL traps.t', 'REFRESH MATERIALIZED VIEW traps.m');
+foreach my $maintenance (@maintenance)
 {
 	my $system = connect_to($node, undef);
 	$system->attempt($maintenance);
 	is($system->query("SELECT count(*) FROM cnap.workspace WHERE id = '$W3'"), 1, "somebody's function in $maintenance is not the system");
 	$system->quit;
+}
+
+# Nor is it whoever the session's user is, by whatever source, also through somebody's definer function
+{
+	my $superuser = getpwuid($<);
+	my $erins = act_as($node, 'postgres', 'erin', q{SELECT cnap_create_access_token('a script')});
+	my %sources = (
+		'a setting' => "SET cnap.user_id = 'erin'",
+		'a token' => "SELECT cnap_authenticate('$erins', is_local => false)",
+		'a role' => "SELECT cnap_set_role_user('$superuser', 'erin')",
+		'claims' => q{SET cnap.claims_setting = 'test.claims'; SET test.claims = '{"sub": "erin"}'});
+
+	$admin->query(q{
+		CREATE TABLE traps.seen (what text);
+		ALTER TABLE traps.seen OWNER TO plain;
+		CREATE FUNCTION f.as_superuser() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT public.cnap_current_user()';
+		GRANT EXECUTE ON FUNCTION f.as_superuser() TO plain;
+		GRANT USAGE ON SCHEMA f TO plain});
+	$admin->query(q{
+		SET ROLE plain;
+		CREATE FUNCTION traps.attempt() RETURNS void LANGUAGE plpgsql AS $$
+		BEGIN
+			INSERT INTO traps.seen SELECT concat_ws(' ', public.cnap_current_user(), f.as_superuser(), note) FROM app.deployment;
+			INSERT INTO traps.seen VALUES ('ran'), (public.cnap_current_user()), (f.as_superuser()),
+				(nullif(public.cnap_accessible_workspaces()::text, '{}'));
+			INSERT INTO traps.seen VALUES (public.cnap_create_access_token('theirs'));
+		EXCEPTION WHEN invalid_authorization_specification THEN
+			INSERT INTO traps.seen VALUES (sqlerrm), (public.cnap_current_user()), (f.as_superuser()),
+				(nullif(public.cnap_accessible_workspaces()::text, '{}'));
+			INSERT INTO traps.seen SELECT note FROM app.deployment;
+		END $$;
+		CREATE OR REPLACE FUNCTION traps.trap(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN
+			PERFORM traps.attempt();
+			RETURN $1;
+		END $$;
+		RESET ROLE});
+	foreach my $source (sort keys %sources)
+	{
+		foreach my $maintenance (@maintenance)
+		{
+			my $session = connect_to($node, undef, $sources{$source});
+
+			$admin->query('TRUNCATE traps.seen');
+			is($session->query('SELECT cnap_current_user()'), 'erin', "(erin is the user by $source)");
+			$session->attempt($maintenance);
+			is($admin->query(q{SELECT coalesce(string_agg(DISTINCT what, ', '), 'nothing') FROM traps.seen}), 'no current user',
+				"somebody's function in $maintenance is nobody by $source");
+			is($session->query('SELECT cnap_current_user()'), 'erin', 'who maintains is who it was');
+			$session->quit;
+		}
+		$admin->query("SELECT cnap_set_role_user('$superuser', NULL)");
+	}
+}
+
+# What a role does itself in the same ways, it does as the current user.
+{
+	my $session = connect_to($node, 'plain', 'CREATE MATERIALIZED VIEW traps.own AS SELECT note, cnap_current_user() FROM app.deployment');
+	is($session->query('TABLE traps.own'), '', 'a materialized view without a user has nothing');
+	$session->quit;
+	$admin->query(q{SELECT cnap_set_role_user('anna', 'mia')});
+	$session = connect_to($node, 'anna', q{SET ROLE plain; REFRESH MATERIALIZED VIEW traps.own});
+	is($session->query(q{SELECT string_agg(DISTINCT cnap_current_user, ',') FROM traps.own}), 'mia', 'one that its owner refreshes has what the user sees');
+	$session->query('RESET ROLE');
+	$session->quit;
+	$session = connect_to($node, undef, q{SET cnap.user_id = 'mia'; REFRESH MATERIALIZED VIEW traps.own});
+	is($session->query('TABLE traps.own'), '', 'one that somebody else refreshes has nothing');
+	$session->quit;
 }
 
 $node->stop;
