@@ -360,7 +360,17 @@ SELECT cnap_accept_finding('table_open', 'beside.users', 'the server shows each 
 SELECT * FROM open_tables() WHERE object ~ 'beside';
 GRANT SELECT ON beside.users TO regress_cnap_plain;
 SELECT * FROM open_tables() WHERE object ~ 'beside';
+-- or until somebody may do more
+SELECT cnap_accept_finding('table_open', 'beside.users', 'a reader as well');
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+GRANT DELETE ON beside.users TO regress_cnap_plain;
+SELECT * FROM open_tables() WHERE object ~ 'beside';
 SELECT cnap_accept_finding('table_open', 'beside.users', NULL);
+-- somebody for whom policies would change nothing
+GRANT UPDATE ON beside.audit TO regress_cnap_plain;
+ALTER ROLE regress_cnap_plain BYPASSRLS;
+SELECT * FROM open_tables() WHERE object ~ 'beside';
+ALTER ROLE regress_cnap_plain NOBYPASSRLS;
 DROP FUNCTION open_tables;
 
 -- ---- dropped objects leave nothing behind ----

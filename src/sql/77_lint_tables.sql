@@ -135,10 +135,11 @@ WITH RECURSIVE own AS MATERIALIZED (
 			UNION ALL SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
 		AND NOT cnap.lint_shard(c.oid)
 ), role AS MATERIALIZED (
-	SELECT oid, rolsuper, NOT rolsuper AND cnap.is_trusted(oid) AS trusted FROM pg_roles
+	SELECT oid, rolsuper OR rolbypassrls AS bypasses, NOT rolsuper AND cnap.is_trusted(oid) AS trusted FROM pg_roles
 ), open_to AS (
-	-- an owner that is trusted is an application's server, not only who made the table
-	SELECT b.relation, acl.grantee, acl.privilege_type
+	-- an owner that is trusted is an application's server, not only who made the table; for who bypasses
+	-- policies, none would help
+	SELECT b.relation, acl.grantee, string_agg(DISTINCT acl.privilege_type, ', ') AS privileges
 	FROM beside b
 		JOIN (SELECT relation, coalesce(relacl, acldefault('r', relowner)) FROM beside
 			UNION ALL
@@ -147,7 +148,8 @@ WITH RECURSIVE own AS MATERIALIZED (
 		CROSS JOIN aclexplode(a.items) acl
 		LEFT JOIN role ON role.oid = acl.grantee
 	WHERE acl.privilege_type IN ('SELECT', 'UPDATE', 'DELETE')
-		AND (acl.grantee = 0 OR role.trusted OR acl.grantee <> b.relowner AND NOT role.rolsuper)
+		AND (acl.grantee = 0 OR role.trusted OR acl.grantee <> b.relowner AND NOT role.bypasses)
+	GROUP BY b.relation, acl.grantee
 )
 
 -- what is wrong with the tables that are, or were, protected; those without any
@@ -187,10 +189,14 @@ FROM child c JOIN pg_constraint f ON f.oid = c.key
 UNION ALL
 -- no statement: only people know what may be seen by all
 SELECT 'warning', 'table_open', relation::regclass::text,
-	format('is not protected, and has no policies of its own, so %s is possible with the rows of all customers for %s; if all may see them, as in a list of countries, accept the finding',
-		string_agg(DISTINCT privilege_type, ', '), string_agg(DISTINCT cnap.lint_role(grantee), ', ')),
+	format('is not protected, and has no policies of its own, so %s; if all may see them, as in a list of countries, accept the finding',
+		string_agg(format(CASE n WHEN 1 THEN '%s is possible with the rows of all customers for %s' ELSE '%s for %s' END,
+			privileges, names), ', and ' ORDER BY n)),
 	NULL, 1
-FROM open_to
+FROM (SELECT relation, privileges, string_agg(cnap.lint_role(grantee), ', ' ORDER BY cnap.lint_role(grantee) COLLATE "C") AS names,
+		row_number() OVER (PARTITION BY relation ORDER BY privileges COLLATE "C") AS n
+	FROM open_to
+	GROUP BY relation, privileges) granted
 GROUP BY relation
 
 UNION ALL
