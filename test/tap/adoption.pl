@@ -83,6 +83,8 @@ is(as_user($db, 'bob', 'INSERT INTO app.invoice (id, team_id) VALUES (3, 2); SEL
 	"2\n3", 'a generated workspace column: the statements of the application stay as they are');
 is(as_user($db, 'bob', 'INSERT INTO app.invoice (id, team_id) VALUES (4, 1)'),
 	'new row violates row-level security policy for table "invoice"', 'and are refused for the workspaces of others');
+is(as_user($db, 'cid', q{SELECT cnap_create_workspace('Three') IS NULL; INSERT INTO app.invoice (id, team_id) VALUES (5, 3)}),
+	'new row violates row-level security policy for table "invoice"', 'and for tenants that were not imported');
 while ($guide =~ /SELECT (cnap_uuid\(\S+\));\s+-- (\S+)/g)
 {
 	is($node->safe_psql($db, "SELECT $1"), $2, "$1 is what the guide says");
@@ -112,6 +114,15 @@ is(as_user($db, 'fay', q{INSERT INTO app.project VALUES (30, 3, 'Thirty'); SELEC
 	'teams: its creator owns it');
 is(as_user($db, 'dan', q{INSERT INTO app.project VALUES (31, 3, 'Mine')}), 'new row violates row-level security policy for table "project"',
 	'teams: nobody else does');
+my ($follow) = $guide =~ /`(cnap_protect_child\('app.invoice'.*?\))`/;
+$node->safe_psql($db, <<"END");
+CREATE TABLE app.invoice (id int PRIMARY KEY, team_id bigint NOT NULL REFERENCES app.team ON DELETE CASCADE);
+GRANT SELECT, INSERT ON app.invoice TO app_server;
+INSERT INTO app.invoice VALUES (1, 1);
+SELECT $follow;
+END
+is(as_user($db, 'fay', 'INSERT INTO app.invoice (id, team_id) VALUES (3, 3); SELECT id FROM app.invoice'), '3',
+	'teams: a column that follows the team is right for new ones, too');
 is(as_user($db, 'bob', 'DELETE FROM app.team WHERE id = 1'), 'owner role required', 'teams: an admin does not delete the team');
 is(as_user($db, 'ann', 'DELETE FROM app.team'), '', 'teams: its owner does');
 is($node->safe_psql($db, 'SELECT string_agg(name, \' \' ORDER BY name), (SELECT count(*) FROM app.project) FROM cnap.workspace'), 'New Two|2',
