@@ -506,7 +506,10 @@ record_definition(const CnapChange *change, CnapTable table)
 										 Anum_permission_definition_roles);
 	CnapEntry	entry;
 
-	CnapBeginEntry(&entry, psprintf("%s.%s", what, change->after != NULL ? "define" : "drop"));
+	if (is_role)
+		CnapBeginEntry(&entry, change->after != NULL ? "role.define" : "role.drop");
+	else
+		CnapBeginEntry(&entry, change->after != NULL ? "permission.define" : "permission.drop");
 	CnapAppendPair(&entry.detail, what,
 				   TextDatumGetCString(CnapCurrentValue(change, Anum_role_definition_name)));
 	CnapAppendPair(&entry.detail, is_role ? "permissions" : "roles",
