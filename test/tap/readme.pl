@@ -166,7 +166,7 @@ $node->start;
 
 # The database, roles, tables and workspace of the examples
 $node->safe_psql('postgres',
-	'CREATE DATABASE app; CREATE ROLE app_server LOGIN; CREATE ROLE anna LOGIN');
+	'CREATE DATABASE app; CREATE ROLE app_server LOGIN; CREATE ROLE app_owner; CREATE ROLE anna LOGIN');
 
 # ---- with and without the extension ----
 
