@@ -303,6 +303,15 @@ SELECT is(test.after(
 	'f f 0 ' || e.rows, format('%s: mia %s', w.workspace, e.what))
 FROM test.ending e, (VALUES ('assigned', 'activated'), ('activated', 'assigned')) w (workspace, others)
 ORDER BY e.what, w.workspace;
+-- nor do they keep anybody from letting mia in again, or can be ended once more
+SELECT is(test.after((SELECT statements || again FROM test.ending WHERE what = 'is removed and added by a session that replicates'),
+	test.mia(workspace)), 't t 1 1', format('after a row that means nothing, %s', again))
+FROM (VALUES ('assigned', 'adam: SELECT cnap_assign_manager({assigned}, ''mia'')'),
+	('activated', 'mia: SELECT cnap_activate_management({activated}, ''ticket'')')) t (workspace, again);
+SELECT is(test.after((SELECT statements FROM test.ending WHERE what = 'is removed and added by a session that replicates'),
+		format($$SELECT (test.attempt('cnap_test_app', %L, 'SELECT cnap_unassign_manager({%s}, ''mia'')')).message$$, who, workspace)),
+	'user "mia" is not assigned to the workspace', format('%s: %s unassigns mia, by a row that means nothing', workspace, who))
+FROM unnest(ARRAY['assigned', 'activated']) workspace, unnest(ARRAY['mia', 'adam', 'wanda']) who;
 SELECT is(test.after(ARRAY[format('direct: UPDATE cnap.workspace SET managed_activation = ''3 hours'' WHERE id = %L', test.id('activated'))],
 	test.mia('activated')), 'f f 0 0', 'activations end if others can be longer');
 
