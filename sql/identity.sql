@@ -220,6 +220,10 @@ SELECT cnap_delete_workspace(:'made');
 SELECT cnap_delete_workspace(:'w1');
 SELECT cnap_create_workspace('For another', owner => 'zoe');
 SET cnap.user_id = '';
+-- the system has all rights from the first statement of its session on
+\c - :admin
+SELECT user_id, role FROM cnap_workspace_members(:'made');
+\c - :admin
 SELECT FROM cnap_delete_workspace(:'made');
 -- functions about the current user require one
 SELECT * FROM cnap_workspaces();
