@@ -153,6 +153,12 @@ SELECT test.leaves('none', NULL, 'UPDATE cnap.workspace SET owner_id = ''nina'',
 	'management.revoke | - | superuser | vendor | ws | - | by a direct statement | {"role": "admin"}');
 SELECT test.leaves('none', 'olga', 'INSERT INTO cnap.workspace_member (workspace_id, user_id) VALUES ({foreign}, ''olga'')',
 	'workspace_member.add | olga | superuser | - | foreign | olga | by a direct statement | {"role": "member"}');
+-- also after a function whose statement has failed
+SELECT test.leaves('none', NULL, $$
+	DO $do$ BEGIN PERFORM cnap_remove_organization_member({rival}, 'rita'); EXCEPTION WHEN restrict_violation THEN NULL; END $do$;
+	SET LOCAL cnap.user_id = 'zoe';
+	UPDATE cnap.workspace SET name = 'New' WHERE id = {ws}$$,
+	'workspace.update | zoe | superuser | - | ws | - | by a direct statement | {"changed": ["name"]}');
 SELECT test.leaves_nothing('none', NULL, 'UPDATE cnap.workspace SET name = name; UPDATE cnap.organization_member SET added_by = ''nina''');
 
 -- the terms of tokens, links and invitations, which only direct statements

@@ -255,6 +255,15 @@ is($session->{sqlstate}, '28000', 'which is final');
 is(refused_as($primary, 'postgres', 'gus', $revoke), '55000', 'but not again');
 $admin->attempt($revoke);
 is($admin->{sqlstate}, '55000', 'nor by the system');
+$admin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+$admin->attempt($revoke);
+is($admin->{sqlstate}, '55000', 'nor in REPEATABLE READ, where that is no reason to try once more');
+$admin->query('ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+act_as($primary, 'postgres', 'gus', q{SELECT cnap_create_access_token('newer')});
+$admin->attempt(sprintf q{SELECT cnap_revoke_access_token('%s')},
+	$primary->safe_psql('postgres', q{SELECT id FROM cnap.access_token WHERE name = 'newer'}));
+is($admin->{sqlstate}, '40001', 'but a token that is newer than the snapshot has not ended');
+$admin->query('ROLLBACK');
 
 # ---- a standby ----
 
