@@ -63,6 +63,19 @@ act_as($node, 'postgres', 'carol', qq{
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'remove'});
 is(seen_by($node, 'postgres', 'hal'), 'one', 'ROLLBACK PREPARED leaves everything as it was');
 
+# what a pooled session has done before for somebody with fewer rights, who could not prepare it
+foreach my $end ('COMMIT', 'ROLLBACK', q{PREPARE TRANSACTION 'refused'})
+{
+	my $session = connect_to($node, undef);
+
+	$session->query(qq{SET ROLE cnap_app; SET cnap.user_id = 'gus'; BEGIN; SELECT cnap_update_workspace('$W1', 'His')});
+	$session->attempt($end);
+	$session->attempt(qq{SET cnap.user_id = 'carol'; BEGIN; SELECT cnap_update_workspace('$W1', 'Hers'); PREPARE TRANSACTION 'later'});
+	is($session->{error}, '', "the owner prepares a transaction in a session after $end by an admin");
+	$session->query(q{RESET ROLE; ROLLBACK PREPARED 'later'});
+	$session->quit;
+}
+
 # the last owner steps down in a prepared transaction, and another one meanwhile
 act_as($node, 'postgres', 'ann', qq{SELECT cnap_set_organization_role('$ACME', 'mia', 'owner');
 	BEGIN; SELECT cnap_leave_organization('$ACME'); PREPARE TRANSACTION 'leave';});
