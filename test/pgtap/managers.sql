@@ -354,6 +354,13 @@ FROM (VALUES
 		'management.change {"role": "admin", "until": "2999-01-01T00:00:00+00:00", "managers": "activated", "activation": "PT2H"}; '
 		|| 'manager.activate max {"until": "2999-02-01T00:00:00+00:00", "reason": "ticket 2"}'),
 	(ARRAY['wanda: SELECT cnap_unassign_manager({assigned}, ''mia'')'], 'wanda manager.unassign mia {}'),
+	(ARRAY['wanda: SELECT cnap_grant_management({activated}, {vendor}, managers => ''activated'', activation => ''3 hours'')'],
+		'wanda management.change {"role": "admin", "managers": "activated", "activation": "PT3H"}'),
+	-- somebody is let in although nothing changes in the row but to what it belongs
+	(ARRAY['direct: SET LOCAL session_replication_role = replica; UPDATE cnap.organization_member SET membership_id = gen_random_uuid() WHERE user_id = ''mia''',
+		'adam: SELECT cnap_assign_manager({assigned}, ''mia'')'], 'adam manager.assign mia {}'),
+	(ARRAY['direct: SET LOCAL session_replication_role = replica; UPDATE cnap.workspace SET management_id = gen_random_uuid() WHERE id = {assigned}',
+		'adam: SELECT cnap_assign_manager({assigned}, ''mia'')'], 'adam manager.assign mia {}'),
 	-- what ends with something else, or by itself, has no entry of its own
 	(ARRAY['wanda: SELECT cnap_revoke_management({assigned})'], 'wanda management.revoke {"role": "member", "managers": "assigned"}'),
 	(ARRAY['olga: SELECT cnap_remove_organization_member({vendor}, ''mia'')'], 'olga organization_member.remove mia {"role": "member"}'),
