@@ -194,6 +194,8 @@ FROM (VALUES
 	('install_link', 'link', ARRAY['revoked_at = now()', 'revoked_at = NULL'], 'install_link.revoke, install_link.update ["revoked_at"]'),
 	('install_link', 'link', ARRAY['uses = 1, revoked_at = now(), max_uses = 1'],
 		'install_link.revoke, install_link.update ["max_uses", "uses"]'),
+	('install_link', 'link', ARRAY['managers = ''activated'', activation = ''1 hour''', 'activation = ''2 hours'''],
+		'install_link.update ["managers", "activation"], install_link.update ["activation"]'),
 	('install_link', 'link', ARRAY['created_by = ''nina'', created_at = ''2020-01-01'''], 'nothing'),
 	('invitation', 'invitation', ARRAY['id = gen_random_uuid(), organization_id = {rival}, expires_at = now() + ''1 d'''],
 		'invitation.update ["id", "organization_id", "expires_at"]'),
@@ -205,6 +207,8 @@ FROM (VALUES
 	('invitation', 'invitation', ARRAY['outcome = ''revoked'', outcome_at = now(), inviter = NULL, token_hash = sha256(''new'')'],
 		'invitation.revoke, invitation.update ["token_hash"]'),
 	('invitation', 'invitation', ARRAY['outcome = ''revoked'', outcome_at = now()', 'inviter = NULL'], 'invitation.revoke'),
+	('invitation', 'invitation', ARRAY['user_id = ''nina''', 'outcome = ''revoked'', outcome_at = now(), user_id = NULL'],
+		'invitation.update ["user_id"], invitation.revoke'),
 	('invitation', 'invitation', ARRAY['email = ''a@b.example'', created_at = ''2020-01-01'''], 'nothing')
 ) t ("table", name, set_lists, expected);
 

@@ -213,6 +213,12 @@ FROM unnest(ARRAY['assigned', 'activated']) workspace,
 		(NULL, '2997-01-01', 't 2997'), ('2001-01-01', '2997-01-01', 'f 2001'), ('2997-01-01', '2001-01-01', 'f 2001'),
 		('2002-01-01', '2001-01-01', 'f 2001')) t (granted, assigned, expected);
 
+SELECT is(test.after(ARRAY[format('direct: UPDATE cnap.workspace SET managed_until = %L WHERE managed_by IS NOT NULL', granted),
+			format('direct: UPDATE cnap.assignment SET until = %L', assigned)], test.mia(workspace)),
+	expected, format('%s: mia, with the grant until %s, the assignment until %s', workspace, granted, assigned))
+FROM unnest(ARRAY['assigned', 'activated']) workspace,
+	(VALUES ('2997-01-01', '2998-01-01', 't t 1 1'), ('2001-01-01', '2997-01-01', 'f f 0 1'), ('2997-01-01', '2001-01-01', 'f f 0 1'),
+		(NULL, '2001-01-01', 'f f 0 1')) t (granted, assigned, expected);
 SELECT is(test.after(ARRAY['direct: UPDATE cnap.assignment SET until = clock_timestamp()'],
 		$$SELECT (test.attempt('cnap_test_app', 'mia', 'SELECT cnap_update_workspace({activated}, ''New'')')).message$$),
 	format('workspace "%s" does not exist', test.id('activated')), 'nor does anything else go on after the end');
