@@ -138,6 +138,20 @@ foreach my $kind (sort keys %kinds)
 	}
 }
 
+# in statements that lock no table before they ask who it is
+sign_in($session, 0);
+$session->query('BEGIN; PREPARE who AS SELECT cnap_current_user(); PREPARE theirs AS SELECT count(*) FROM cnap_organizations()');
+is($session->query('EXECUTE who; EXECUTE theirs'), "mia\n1", 'signed in, and planned');
+set_token('revoked_at = now()');
+is($session->query('EXECUTE who'), '', 'a revocation shows at once where nothing but the user is asked for');
+set_token('revoked_at = NULL');
+is($session->query('EXECUTE who; EXECUTE theirs'), "mia\n1", 'and so does its undoing');
+set_token('revoked_at = now()');
+$session->attempt('EXECUTE theirs');
+like($session->{error}, qr/28000: invalid API key/, 'nor does a function begin on behalf of the user');
+set_token('revoked_at = NULL');
+$session->query('ROLLBACK; DISCARD ALL');
+
 # the functions
 sign_in($session, 0);
 $session->attempt(q{SELECT cnap_create_access_token('more')});
