@@ -210,6 +210,27 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'later', '--section=d
 same($node->safe_psql('later', $_), $node->safe_psql('source', $_), "later: same $_")
   foreach ('SELECT * FROM cnap_protected_tables()', 'SELECT * FROM cnap_roles()');
 
+# the owner of the tables may dump their schema, and restore it where the extension is
+$node->safe_psql('postgres', 'CREATE ROLE dump_owner LOGIN; CREATE DATABASE model; CREATE DATABASE copy');
+$node->safe_psql('model', q{
+	CREATE EXTENSION cnap_org;
+	SELECT cnap_define_permission('deploy');
+	CREATE SCHEMA app AUTHORIZATION dump_owner;
+	CREATE TABLE app.release (workspace_id uuid REFERENCES cnap.workspace);
+	SELECT cnap_protect('app.release', write_permission => 'deploy');
+	ALTER TABLE app.release OWNER TO dump_owner;});
+$node->safe_psql('copy', q{
+	CREATE EXTENSION cnap_org;
+	SELECT cnap_define_permission('deploy');
+	GRANT CREATE ON DATABASE copy TO dump_owner;
+	GRANT REFERENCES ON cnap.workspace TO dump_owner;});
+$node->command_ok([ qw(pg_dump -U dump_owner --schema-only -n app -f), "$dir/schema", 'model' ],
+	'a dump of the schema by its owner');
+$node->command_ok([ qw(psql -X -q -U dump_owner -v ON_ERROR_STOP=1 -o), "$dir/output", '-f', "$dir/schema", 'copy' ],
+	'and is restored by the owner');
+same($node->safe_psql('copy', $_), $node->safe_psql('model', $_), "copy: same $_")
+  foreach ('SELECT * FROM cnap_protected_tables()');
+
 # the dump of a restored database is the same
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/again", 'source' ], 'pg_dump again');
 $node->safe_psql('postgres', 'CREATE DATABASE first TEMPLATE template0');
