@@ -197,6 +197,8 @@ sign_in($trusted, $token{"workspaces => '{$OWN}', permissions => '{deploy}'"}[0]
 like($trusted->query("SELECT granted, reason FROM cnap_explain_access('gus', '$OWN') WHERE path = 'owner'"),
 	qr/^f\|.*limited to the permissions: deploy$/, 'of one that a permission is missing for');
 unlike($trusted->query("SELECT string_agg(reason, ' ') FROM cnap_explain_access('carol', '$W1')"), qr/token/, 'of somebody else');
+is($trusted->query("SELECT cnap_can_access('mia', '$W1'), cnap_can_access('gus', '$W1')"), 't|f',
+	'nor do they apply to somebody whose id is as long');
 $trusted->query('DISCARD ALL');
 
 # writing
