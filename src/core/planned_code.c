@@ -78,31 +78,23 @@ have_foreign_expressions(Oid class, const List *objects)
 	return false;
 }
 
-/*
- * The objects of a catalog that belong to a table: the values of one column, where
- * another one, which leads in that index of the catalog, has the table.
- */
 static List *
-objects_of(Oid relid, Oid catalog, Oid index, AttrNumber table, AttrNumber object)
+indexes_of(Oid relid)
 {
-	Relation	rel = table_open(catalog, AccessShareLock);
-	List	   *objects = NIL;
+	Relation	rel = table_open(IndexRelationId, AccessShareLock);
+	List	   *indexes = NIL;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, table, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, index, true, NULL, 1, &key);
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, IndexIndrelidIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool		isnull;
-		Datum		value = heap_getattr(tuple, object, RelationGetDescr(rel), &isnull);
-
-		objects = lappend_oid(objects, DatumGetObjectId(value));
-	}
+		indexes = lappend_oid(indexes, ((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return objects;
+	return indexes;
 }
 
 /* Does any query of a table execute what somebody has defined? */
@@ -110,12 +102,9 @@ static bool
 has_foreign_plan(Oid relid)
 {
 	if (has_foreign_expression(RelationRelationId, relid) ||
-		have_foreign_expressions(RelationRelationId,
-								 objects_of(relid, IndexRelationId, IndexIndrelidIndexId,
-											Anum_pg_index_indrelid, Anum_pg_index_indexrelid)) ||
+		have_foreign_expressions(RelationRelationId, indexes_of(relid)) ||
 		have_foreign_expressions(StatisticExtRelationId,
-								 objects_of(relid, StatisticExtRelationId, StatisticExtRelidIndexId,
-											Anum_pg_statistic_ext_stxrelid, Anum_pg_statistic_ext_oid)))
+								 CnapDependents(relid, StatisticExtRelationId)))
 		return true;
 
 	/* whether CHECK constraints exclude it */
