@@ -291,5 +291,24 @@ case_of('tables of two owners', $has_roles ? $none : qr/triggers of several role
 	$superuser->quit;
 }
 
+# a trigger that writes down who deletes, in the same way whichever role deletes for the user
+$mallory->query($_)
+  foreach ('CREATE TABLE deleted (who text)', 'GRANT INSERT ON deleted TO PUBLIC',
+	'CREATE TABLE noted (w uuid REFERENCES cnap.workspace ON DELETE CASCADE)',
+	q{CREATE FUNCTION notes() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO own.deleted VALUES (public.cnap_current_user()); RETURN OLD; END$$},
+	'CREATE TRIGGER x AFTER DELETE ON noted FOR EACH ROW EXECUTE FUNCTION notes()');
+foreach my $role (undef, 'carol')
+{
+	my $session = connect_to($node, $role, q{SET cnap.user_id = 'olga'});
+	my $id = $session->query(q{SELECT cnap_create_workspace('Noted')});
+
+	$mallory->query("INSERT INTO noted VALUES ('$id')");
+	$session->query("SELECT cnap_delete_workspace('$id')");
+	is($mallory->query('DELETE FROM deleted RETURNING who'), 'olga',
+		'a trigger sees for whom ' . ($role // 'a superuser') . ' deletes');
+	$session->quit;
+}
+
 $node->stop;
 done_testing();
