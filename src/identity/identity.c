@@ -253,7 +253,13 @@ is_system(void)
 pg_noreturn static void
 no_current_user(void)
 {
-	if (CnapSignedInByToken() && !CnapIsUnasked())
+	if (CnapIsUnasked())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("no current user"),
+				 errdetail("Code that maintains a table or a materialized view of another role is executed for nobody."),
+				 errhint("Let the owner execute the command.")));
+	if (CnapSignedInByToken())
 	{
 		CnapRequireFreshData();
 		CnapInvalidToken();

@@ -505,6 +505,9 @@ foreach my $maintenance (@maintenance)
 	$session->quit;
 	$session = connect_to($node, undef, q{SET cnap.user_id = 'mia'; REFRESH MATERIALIZED VIEW traps.own});
 	is($session->query('TABLE traps.own'), '', 'one that somebody else refreshes has nothing');
+	$admin->query(q{CREATE MATERIALIZED VIEW traps.made AS SELECT cnap_create_workspace('made') WITH NO DATA; ALTER MATERIALIZED VIEW traps.made OWNER TO plain});
+	$session->attempt('REFRESH MATERIALIZED VIEW traps.made');
+	like($session->{error}, qr/28000: no current user.*HINT:  Let the owner execute the command/s, 'and the error says who should');
 	$session->quit;
 }
 
